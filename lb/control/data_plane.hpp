@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/model.hpp"
+#include "lb/task.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace reseat::lb {
+
+/// Names a service in the data path: one (service, protocol) pair. Never reused within a process.
+using ServiceId = std::uint32_t;
+
+/// One period of one backend in one service. Never used again while anything may remember it; 0 is none.
+using LifeId = std::uint64_t;
+
+/// What the data path must know of a service: who dials these addresses is balanced.
+struct ServiceSpec {
+    ServiceId id = 0;
+    std::string name;
+    Protocol protocol = Protocol::tcp;
+    std::vector<Endpoint> addresses;
+    LbPolicy lb_policy = LbPolicy::round_robin;
+};
+
+struct LifeSpec {
+    LifeId life = 0;
+    ServiceId service = 0;
+    Endpoint backend;
+};
+
+/// Who serves clients of one address family. No slots: connects fail with ECONNREFUSED.
+struct Table {
+    ServiceId service = 0;
+    Family family = Family::v4;
+    std::vector<LifeId> slots;  ///< in order of round robin; all of this family and service
+};
+
+/// Ends or moves the sockets that hang on one condemned or draining life.
+struct ReseatOrder {
+    LifeId life = 0;
+    bool terminate_tcp = true;
+    UdpFate udp = UdpFate::repoint;
+};
+
+/// What is to change in the data path, carried out in the order of the members: new tables are visible
+/// before any life ends, and a life ends before its sockets are touched.
+struct Plan {
+    std::vector<ServiceSpec> add_services;
+    std::vector<LifeSpec> begin;
+    std::vector<Table> tables;
+    std::vector<LifeId> drain;    ///< no new sockets; those that are open live on
+    std::vector<LifeId> resume;   ///< a draining life whose backend is well again
+    std::vector<LifeId> condemn;  ///< no new sockets; a connect that was under way is reported and ended
+    std::vector<LifeId> retire;   ///< condemned, no socket left: forget it
+
+    bool empty() const;
+};
+
+/// What became of one ReseatOrder.
+struct TerminationReport {
+    unsigned matched = 0;     ///< sockets of this life that were connected to it
+    unsigned terminated = 0;
+    unsigned repointed = 0;
+    unsigned failed = 0;      ///< still hanging on the life, tried without success
+    std::string first_failure;  ///< why, of the first one; also why re-pointing gave way to termination
+    Duration duration{};        ///< order accepted → last socket done
+};
+
+/// The port through which the controller moves the kernel. One writer: all calls from one thread.
+class DataPlane {
+public:
+    virtual ~DataPlane() = default;
+
+    /// The lowest life id never used before, also by earlier processes on the same pinned maps.
+    virtual LifeId first_unused_life() const = 0;
+
+    /// Carries out `plan`; microseconds, does not block. On error nothing that clients see has changed
+    /// for the tables not yet published; the message says which step failed.
+    virtual Result<void> publish(const Plan& plan) = 0;
+
+    /// Ends or moves sockets on a thread that may block; sweeps until none is left or no progress is made.
+    virtual Task<TerminationReport> reseat(ReseatOrder order) = 0;
+
+    /// Sockets (open descriptors) that were balanced to this life and are not closed yet.
+    virtual std::uint64_t open_sockets(LifeId life) const = 0;
+    /// Connects that were ever balanced to this life.
+    virtual std::uint64_t connects_total(LifeId life) const = 0;
+};
+
+}  // namespace reseat::lb

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/health/probe.hpp"
+
+#include <optional>
+#include <string>
+
+namespace reseat::lb {
+
+/// A verdict: the backend's health changed, or it is still down but for another kind of reason.
+struct HealthEvent {
+    bool healthy = false;
+    ProbeOutcome outcome = ProbeOutcome::passed;  ///< the evidence
+    std::string reason;                           ///< "no answer within 1s (3/3)"
+};
+
+enum class Health { unchecked, up, down };
+
+/// Turns probe results into verdicts. No clock, no timer, no socket: step it by hand.
+class HealthTracker {
+public:
+    explicit HealthTracker(const HealthCheck& check);
+
+    /// What this result changes, if anything. The first result decides at once; after that
+    /// `unhealthy_threshold` failures in a row bring it down and `healthy_threshold` passes up.
+    /// While down, `unhealthy_threshold` results in a row of another kind of failure are an event too,
+    /// as the fate of open sockets depends on the kind. `not_probed` changes nothing.
+    std::optional<HealthEvent> on_result(const ProbeResult& result);
+
+    /// How long to wait before the next probe, without jitter: `interval`, `fast_interval` while a change
+    /// of state is pending, `unhealthy_interval` while down, 1 ms while confirming.
+    Duration next_delay() const;
+
+    /// The watch connection was lost: the next probes follow 1 ms apart until one passes or the verdict
+    /// is reached.
+    void on_watch_lost();
+
+    Health health() const { return health_; }
+    unsigned passes() const { return passes_; }      ///< in a row
+    unsigned failures() const { return failures_; }  ///< in a row
+
+private:
+    Duration interval_, fast_interval_, unhealthy_interval_;
+    unsigned unhealthy_threshold_, healthy_threshold_;
+    Health health_ = Health::unchecked;
+    unsigned passes_ = 0;
+    unsigned failures_ = 0;
+    bool confirming_ = false;
+    ProbeOutcome evidence_ = ProbeOutcome::passed;  ///< of the last verdict
+    ProbeOutcome pending_ = ProbeOutcome::passed;   ///< another kind of failure, seen while down
+    unsigned pending_count_ = 0;
+};
+
+}  // namespace reseat::lb

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/model.hpp"
+#include "lb/task.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace reseat::lb {
+
+/// What a probe learnt. The fate of open sockets depends on which failure it was.
+enum class ProbeOutcome {
+    passed,
+    no_answer,       ///< timeout, no route, host unreachable: clients would hang
+    refused,         ///< RST or ICMP port unreachable: the host lives, nobody listens
+    answered_badly,  ///< it answers, but not as it should (status, expect, close before the answer)
+    not_probed,      ///< our own fault (no descriptor, no memory): says nothing about the backend
+};
+
+struct ProbeResult {
+    ProbeOutcome outcome = ProbeOutcome::passed;
+    std::string detail;  ///< for people: "connected", "no answer within 1s", "HTTP 503, expected 200-399"
+    Duration latency{};
+};
+
+/// "passed", "timeout", "refused", "bad_answer", "not_probed": as /status and the metrics name it.
+std::string_view to_string(ProbeOutcome outcome);
+
+/// Called with the descriptor of every socket that reseat opens, before it connects: exempts it from
+/// balancing (reseat may itself live in the balanced cgroup).
+using SocketPreparer = std::function<void(int descriptor)>;
+
+/// One way to ask one backend whether it is well.
+class Probe {
+public:
+    virtual ~Probe() = default;
+
+    /// Asks once. Never throws for a sick peer, takes at most `timeout`, reads at most 64 KiB.
+    /// Throws operation_aborted when cancelled.
+    virtual Task<ProbeResult> once(Duration timeout) = 0;
+};
+
+/// The probe that `check` asks for, against `backend` (its own port where check.port is 0).
+std::unique_ptr<Probe> make_probe(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare);
+
+}  // namespace reseat::lb

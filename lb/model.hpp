@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/endpoint.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// The configuration as the rest of reseat sees it: plain values, defaults applied, references resolved.
+/// Meaning, unit and default of each field: docs/configuration.md. A service written with
+/// `protocol: any` is two services here, one per protocol, of the same name.
+namespace reseat::lb {
+
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+enum class LbPolicy { round_robin, random, least_conn, maglev };
+enum class HashKey { workload, uid, process };
+enum class OnNoHealthy { fail_open, reject };
+/// What becomes of open sockets; for connected UDP, `Connections::udp` says what terminate and drain mean.
+enum class SocketFate { keep, drain, terminate };
+enum class UdpFate { repoint, terminate, keep };
+enum class OnRecover { keep, terminate_lower_priority };
+enum class OperatorState { ready, drain, maint };
+
+enum class CheckType { tcp, http, grpc, udp, exec, none };
+enum class Watch { automatic, off };
+
+struct TcpCheck {
+    std::string send;
+    std::string expect;
+};
+
+struct HttpCheck {
+    std::string path = "/";
+    std::string method = "GET";
+    std::string host;  ///< empty: the backend's address
+    std::map<std::string, std::string> headers;
+    std::vector<std::pair<unsigned, unsigned>> expected_statuses = {{200, 399}};  ///< inclusive ranges
+    std::string expect_body;                                                     ///< substring; empty: any
+};
+
+struct UdpCheck {
+    std::string send;
+    std::string expect;  ///< empty: passes unless ICMP says unreachable
+};
+
+struct HealthCheck {
+    CheckType type = CheckType::tcp;
+    Duration interval = std::chrono::seconds(5);
+    Duration fast_interval = std::chrono::seconds(1);
+    Duration unhealthy_interval = std::chrono::seconds(5);
+    Duration timeout = std::chrono::seconds(1);
+    unsigned unhealthy_threshold = 3;
+    unsigned healthy_threshold = 2;
+    unsigned jitter_percent = 10;
+    std::uint16_t port = 0;  ///< 0: the backend's
+    Watch watch = Watch::automatic;
+    TcpCheck tcp;
+    HttpCheck http;
+    UdpCheck udp;
+};
+
+struct Connections {
+    SocketFate on_unreachable = SocketFate::terminate;
+    SocketFate on_refused = SocketFate::drain;
+    SocketFate on_check_failed = SocketFate::drain;
+    SocketFate on_drain = SocketFate::drain;
+    UdpFate udp = UdpFate::repoint;
+    Duration grace = Duration::zero();
+    Duration drain_timeout = std::chrono::seconds(300);
+    bool only_if_alternative = true;
+};
+
+struct Backend {
+    std::string name;  ///< unique in its service; the address where none was given
+    Endpoint endpoint;
+    unsigned weight = 1;  ///< 0: no new connections
+    unsigned priority = 0;
+    OperatorState state = OperatorState::ready;
+};
+
+struct Service {
+    std::string name;
+    Protocol protocol = Protocol::tcp;
+    std::vector<Endpoint> addresses;
+    LbPolicy lb_policy = LbPolicy::round_robin;
+    OnNoHealthy on_no_healthy = OnNoHealthy::fail_open;
+    HealthCheck health_check;
+    Connections connections;
+    std::vector<Backend> backends;
+};
+
+enum class LogLevel { trace, debug, info, warn, error };
+enum class LogFormat { text, json };
+
+struct Model {
+    std::optional<std::string> cgroup;
+    std::string admin_socket;  ///< empty: /run/reseat/INSTANCE/admin.sock
+    LogLevel log_level = LogLevel::info;
+    LogFormat log_format = LogFormat::text;
+    std::vector<Service> services;
+};
+
+}  // namespace reseat::lb
