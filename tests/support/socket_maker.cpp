@@ -58,6 +58,8 @@ int serve(int channel, const std::string& cgroup) {
     ::setpgid(0, 0);  // Ctrl-C is meant for the test, which may need us to clean up
     ::close_range(3, static_cast<unsigned>(channel) - 1, 0);
     ::close_range(static_cast<unsigned>(channel) + 1, ~0U, 0);
+    const int ready = 0;
+    ::send(channel, &ready, sizeof ready, MSG_NOSIGNAL);
     Request request;
     while (::recv(channel, &request, sizeof request, 0) == sizeof request) {
         if (request.domain == 0) return 0;
@@ -81,6 +83,9 @@ SocketMaker::SocketMaker(const TestCgroup& cgroup, const proxy::NetNamespace& ne
                          [channel = ends[1], path = cgroup.path()] { return serve(channel, path); });
       }()) {
     theirs_.reset();
+    int ready = -1;
+    if (::recv(ours_.get(), &ready, sizeof ready, 0) != sizeof ready)
+        throw std::system_error(ECHILD, std::generic_category(), "start the socket maker");
 }
 
 SocketMaker::~SocketMaker() {
