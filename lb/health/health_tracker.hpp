@@ -9,6 +9,8 @@
 namespace reseat::lb {
 
 /// A verdict: the backend's health changed, or it is still down but for another kind of reason.
+/// The evidence is `no_answer` only if all results that led to it were: a single lost packet in a graceful
+/// shutdown must not pass for a host that vanished. Otherwise it is the latest of the other failures.
 struct HealthEvent {
     bool healthy = false;
     ProbeOutcome outcome = ProbeOutcome::passed;  ///< the evidence
@@ -33,14 +35,19 @@ public:
     Duration next_delay() const;
 
     /// The watch connection was lost: the next probes follow 1 ms apart until one passes or the verdict
-    /// is reached.
+    /// is reached. Means nothing unless the backend is up.
     void on_watch_lost();
 
     Health health() const { return health_; }
+    bool confirming() const { return confirming_; }
     unsigned passes() const { return passes_; }      ///< in a row
     unsigned failures() const { return failures_; }  ///< in a row
 
 private:
+    std::optional<HealthEvent> on_pass(const ProbeResult& result);
+    std::optional<HealthEvent> on_failure(const ProbeResult& result);
+    bool change_pending() const;
+
     Duration interval_, fast_interval_, unhealthy_interval_;
     unsigned unhealthy_threshold_, healthy_threshold_;
     Health health_ = Health::unchecked;
@@ -48,8 +55,9 @@ private:
     unsigned failures_ = 0;
     bool confirming_ = false;
     ProbeOutcome evidence_ = ProbeOutcome::passed;  ///< of the last verdict
-    ProbeOutcome pending_ = ProbeOutcome::passed;   ///< another kind of failure, seen while down
-    unsigned pending_count_ = 0;
+    ProbeOutcome kind_ = ProbeOutcome::passed;      ///< of the latest failure
+    unsigned kind_count_ = 0;                       ///< how many of that kind in a row
+    ProbeResult answered_;  ///< the latest failure in this row that was not `no_answer`
 };
 
 }  // namespace reseat::lb

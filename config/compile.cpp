@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/compile.hpp"
+
+#include <array>
+
+namespace reseat::config {
+namespace {
+
+/// What is not written keeps the default that it has in lb/model.hpp.
+template <class To, class From>
+void take(To& into, const Written<From>& written) {
+    if (written) into = static_cast<To>(written->value);
+}
+
+lb::HealthCheck compile_health_check(const HealthCheckBlock& block, lb::Protocol protocol) {
+    lb::HealthCheck check;
+    check.type = protocol == lb::Protocol::tcp ? lb::CheckType::tcp : lb::CheckType::udp;
+    take(check.type, block.type);
+    take(check.interval, block.interval);
+    take(check.fast_interval, block.fast_interval);
+    check.unhealthy_interval = check.interval;
+    take(check.unhealthy_interval, block.unhealthy_interval);
+    take(check.timeout, block.timeout);
+    take(check.unhealthy_threshold, block.unhealthy_threshold);
+    take(check.healthy_threshold, block.healthy_threshold);
+    take(check.jitter_percent, block.jitter_percent);
+    take(check.port, block.port);
+    take(check.watch, block.watch);
+    take(check.tcp.send, block.tcp_send);
+    take(check.tcp.expect, block.tcp_expect);
+    take(check.udp.send, block.udp_send);
+    take(check.udp.expect, block.udp_expect);
+    take(check.http.path, block.http_path);
+    take(check.http.method, block.http_method);
+    take(check.http.host, block.http_host);
+    take(check.http.expect_body, block.http_expect_body);
+    for (const auto& [name, value] : block.http_headers) check.http.headers.emplace(name, value.value);
+    if (block.http_expected_statuses) {
+        check.http.expected_statuses.clear();
+        for (const auto& range : block.http_expected_statuses->value)
+            check.http.expected_statuses.emplace_back(range.first, range.last);
+    }
+    return check;
+}
+
+lb::Connections compile_connections(const ConnectionsBlock& block) {
+    lb::Connections connections;
+    take(connections.on_unreachable, block.on_unreachable);
+    take(connections.on_refused, block.on_refused);
+    take(connections.on_check_failed, block.on_check_failed);
+    take(connections.on_drain, block.on_drain);
+    take(connections.udp, block.udp);
+    take(connections.grace, block.grace);
+    take(connections.drain_timeout, block.drain_timeout);
+    take(connections.only_if_alternative, block.only_if_alternative);
+    return connections;
+}
+
+lb::Backend compile_backend(const BackendBlock& block) {
+    lb::Backend backend;
+    take(backend.endpoint, block.endpoint);
+    backend.name = to_string(backend.endpoint);
+    take(backend.name, block.name);
+    take(backend.weight, block.weight);
+    take(backend.priority, block.priority);
+    take(backend.state, block.state);
+    return backend;
+}
+
+}  // namespace
+
+std::span<const lb::Protocol> protocols_of(const ServiceBlock& block) {
+    static constexpr std::array both = {lb::Protocol::tcp, lb::Protocol::udp};
+    const auto protocol = block.protocol ? block.protocol->value : ServiceProtocol::tcp;
+    if (protocol == ServiceProtocol::any) return both;
+    return std::span(both).subspan(protocol == ServiceProtocol::tcp ? 0 : 1, 1);
+}
+
+std::vector<lb::Service> compile_service(const ServiceBlock& block) {
+    std::vector<lb::Service> services;
+    for (const auto protocol : protocols_of(block)) {
+        lb::Service service;
+        take(service.name, block.name);
+        service.protocol = protocol;
+        for (const auto& address : block.addresses) service.addresses.push_back(address.value);
+        take(service.lb_policy, block.lb_policy);
+        take(service.on_no_healthy, block.on_no_healthy);
+        service.health_check = compile_health_check(block.health_check, protocol);
+        service.connections = compile_connections(block.connections);
+        for (const auto& backend : block.backends) service.backends.push_back(compile_backend(backend));
+        services.push_back(std::move(service));
+    }
+    return services;
+}
+
+lb::Model compile(const ConfigFile& file) {
+    lb::Model model;
+    take(model.cgroup, file.cgroup);
+    take(model.admin_socket, file.admin_socket);
+    take(model.log_level, file.log_level);
+    take(model.log_format, file.log_format);
+    for (const auto& block : file.services)
+        for (auto& service : compile_service(block)) model.services.push_back(std::move(service));
+    return model;
+}
+
+std::vector<ServiceAddress> service_addresses(const ConfigFile& file) {
+    std::vector<ServiceAddress> all;
+    for (const auto& service : file.services)
+        for (const auto protocol : protocols_of(service))
+            for (const auto& address : service.addresses)
+                all.push_back({service.name ? service.name->value : "", protocol, address.value, address.at});
+    return all;
+}
+
+}  // namespace reseat::config

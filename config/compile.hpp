@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "config/config.hpp"
+#include "config/config_file.hpp"
+#include "config/diagnostics.hpp"
+
+#include <span>
+#include <vector>
+
+namespace reseat::config {
+
+/// The services that one block stands for, with all defaults applied: two (tcp, then udp) for `any`.
+std::vector<lb::Service> compile_service(const ServiceBlock& block);
+
+lb::Model compile(const ConfigFile& file);
+
+/// Reports what no value shows by itself: names, addresses and backends that are there twice.
+void check_unique(const ConfigFile& file, Diagnostics& out);
+
+/// Reports each option that is written with a value which nothing acts on yet.
+void check_implemented(const ConfigFile& file, Diagnostics& out);
+
+/// Warns of what is legal but surely not meant. For a file without errors.
+void warn_of_doubtful(const ConfigFile& file, Diagnostics& out);
+
+/// Where the addresses of all services are written.
+std::vector<ServiceAddress> service_addresses(const ConfigFile& file);
+
+/// The protocols that a service block stands for.
+std::span<const lb::Protocol> protocols_of(const ServiceBlock& block);
+
+}  // namespace reseat::config

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.hpp"
+
+#include "config/compile.hpp"
+#include "config/read.hpp"
+#include "config/text_file.hpp"
+#include "config/yaml_tree.hpp"
+
+namespace reseat::config {
+namespace {
+
+/// Warnings can wait until the file has no errors: until then they may only follow from those.
+LoadOutcome failed(const Diagnostics& out, const std::string& file) {
+    auto faults = out.in_order(file);
+    std::erase_if(faults, [](const auto& fault) { return fault.severity == Severity::warning; });
+    return {std::nullopt, std::move(faults)};
+}
+
+}  // namespace
+
+LoadOutcome load_text(std::string_view bytes, const std::string& file_name) {
+    Diagnostics out;
+    const auto text = as_text(bytes, max_file_size, out);
+    if (!text) return failed(out, file_name);
+    const auto root = parse_yaml(*text, out);
+    if (!root) return failed(out, file_name);
+
+    const ConfigFile file = read_config(*root, out);
+    check_unique(file, out);
+    check_implemented(file, out);
+    if (!out.has_errors()) warn_of_doubtful(file, out);
+    if (out.has_errors()) return failed(out, file_name);
+    return {Loaded{compile(file), out.in_order(file_name), file_name, sha256(bytes), service_addresses(file)},
+            {}};
+}
+
+LoadOutcome load_file(const std::string& path) {
+    Diagnostics out;
+    const auto bytes = read_bytes(path, max_file_size, out);
+    return bytes ? load_text(*bytes, path) : failed(out, path);
+}
+
+}  // namespace reseat::config

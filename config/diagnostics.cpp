@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/diagnostics.hpp"
+
+#include <fmt/format.h>
+
+namespace reseat::config {
+
+std::string to_string(const Diagnostic& diagnostic) {
+    const std::string_view severity = diagnostic.severity == Severity::error ? "error" : "warning";
+    if (diagnostic.position == Position{})
+        return fmt::format("{}: {}: {}", diagnostic.file, severity, diagnostic.message);
+    return fmt::format("{}:{}:{}: {}: {}", diagnostic.file, diagnostic.position.line,
+                       diagnostic.position.column, severity, diagnostic.message);
+}
+
+void Diagnostics::error(Position at, std::string message) {
+    if (full()) {
+        overflowed_ = true;
+        return;
+    }
+    if (found_.emplace(at, Severity::error, std::move(message)).second) ++errors_;
+}
+
+void Diagnostics::warning(Position at, std::string message) {
+    if (found_.size() < 2 * limit) found_.emplace(at, Severity::warning, std::move(message));
+}
+
+std::vector<Diagnostic> Diagnostics::in_order(const std::string& file) const {
+    std::vector<Diagnostic> all;
+    all.reserve(found_.size() + 1);
+    for (const auto& [at, severity, message] : found_) all.push_back({severity, file, at, message});
+    if (overflowed_)
+        all.push_back({Severity::error,
+                       file,
+                       {},
+                       fmt::format("has more faults than the {} shown; mend these first", limit)});
+    return all;
+}
+
+std::string quote(std::string_view text) {
+    constexpr std::size_t longest = 60;
+    std::string quoted = "'";
+    for (const char c : text.substr(0, longest)) {
+        const auto byte = static_cast<unsigned char>(c);
+        quoted += byte < 0x20 || byte == 0x7f ? '?' : c;
+    }
+    // A multi-byte character is not cut in half.
+    if (text.size() > longest) {
+        std::size_t cut = quoted.size();
+        for (std::size_t at = longest; (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; --at) --cut;
+        quoted.resize(cut);
+        quoted += "...";
+    }
+    return quoted + "'";
+}
+
+}  // namespace reseat::config

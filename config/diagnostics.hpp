@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "config/diagnostic.hpp"
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace reseat::config {
+
+/// Collects the faults of one file, so that all are told at once. Says each only once, however
+/// many services inherit it, and stops at `limit` errors so that a hostile file cannot fill memory.
+class Diagnostics {
+public:
+    static constexpr std::size_t limit = 200;
+
+    void error(Position at, std::string message);
+    void warning(Position at, std::string message);
+
+    bool has_errors() const { return errors_ > 0; }
+    /// No further error will be kept: the reader may stop.
+    bool full() const { return errors_ >= limit; }
+
+    /// All faults in the order of the file.
+    std::vector<Diagnostic> in_order(const std::string& file) const;
+
+private:
+    std::set<std::tuple<Position, Severity, std::string>> found_;
+    std::size_t errors_ = 0;
+    bool overflowed_ = false;
+};
+
+/// `text` in single quotes, cut to 60 bytes and with control characters replaced: fit for a message.
+std::string quote(std::string_view text);
+
+}  // namespace reseat::config

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "config/config_file.hpp"
+#include "config/did_you_mean.hpp"
+#include "config/yaml_tree.hpp"
+
+#include <array>
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+/// Readers of single values. Each takes the value as written and returns what it means; or reports at its
+/// position what was expected, and returns nothing.
+namespace reseat::config {
+
+/// A node on its way into an option: `key` is named in messages.
+struct Value {
+    const Node& node;
+    std::string_view key;
+    Diagnostics& out;
+
+    Value with(const Node& other) const { return {other, key, out}; }
+    void fail(std::string_view message) const;
+    /// "interval: expected a duration, found 'x'"
+    void expected(std::string_view what) const;
+};
+
+std::optional<bool> boolean(const Value& value);
+/// Text without control characters that is not empty.
+std::optional<std::string> line_of_text(const Value& value);
+/// "", or as line_of_text().
+std::optional<std::string> line_or_empty(const Value& value);
+/// Any text, as payloads are, of at most 4096 bytes.
+std::optional<std::string> payload(const Value& value);
+std::optional<std::string> absolute_path(const Value& value);
+/// Of a service, backend or policy: [A-Za-z0-9][A-Za-z0-9_.:-]{0,62}
+std::optional<std::string> name(const Value& value);
+std::optional<lb::Endpoint> any_endpoint(const Value& value);
+/// One that something can connect to: not unspecified, not multicast.
+std::optional<lb::Endpoint> endpoint(const Value& value);
+
+std::optional<long long> whole_number(const Value& value, long long least, long long most);
+/// "250ms", "5s", "1m30s": units h, m, s, ms, each at most once and in this order.
+std::optional<lb::Duration> duration(const Value& value, lb::Duration least, lb::Duration most);
+std::string to_string(lb::Duration duration);
+
+template <std::integral T>
+auto number(T least, T most) {
+    return [=](const Value& value) -> std::optional<T> {
+        const auto read = whole_number(value, static_cast<long long>(least), static_cast<long long>(most));
+        return read ? std::optional<T>(static_cast<T>(*read)) : std::nullopt;
+    };
+}
+
+inline auto duration_between(lb::Duration least, lb::Duration most) {
+    return [=](const Value& value) { return duration(value, least, most); };
+}
+
+template <class E>
+struct Word {
+    std::string_view word;
+    E value;
+};
+
+/// One of a fixed set of words.
+template <class E, std::size_t N>
+auto one_of(const Word<E> (&words)[N]) {
+    return [&words](const Value& value) -> std::optional<E> {
+        std::array<std::string_view, N> valid;
+        for (std::size_t i = 0; i < N; ++i) valid[i] = words[i].word;
+        if (value.node.kind == Node::Kind::scalar) {
+            for (const auto& [word, meaning] : words)
+                if (word == value.node.text) return meaning;
+            value.fail(quote(value.node.text) + " is not a choice" + suggestion(value.node.text, valid));
+        } else {
+            value.expected("a word" + suggestion("", valid));
+        }
+        return std::nullopt;
+    };
+}
+
+}  // namespace reseat::config

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/health/health_tracker.hpp"
+
+#include <fmt/format.h>
+
+namespace reseat::lb {
+namespace {
+
+constexpr Duration kConfirmingDelay = std::chrono::milliseconds(1);
+
+HealthEvent verdict(bool healthy, const ProbeResult& evidence, unsigned threshold) {
+    return {healthy, evidence.outcome, fmt::format("{} ({}/{})", evidence.detail, threshold, threshold)};
+}
+
+}  // namespace
+
+HealthTracker::HealthTracker(const HealthCheck& check)
+    : interval_(check.interval),
+      fast_interval_(check.fast_interval),
+      unhealthy_interval_(check.unhealthy_interval),
+      unhealthy_threshold_(check.unhealthy_threshold),
+      healthy_threshold_(check.healthy_threshold) {}
+
+std::optional<HealthEvent> HealthTracker::on_result(const ProbeResult& result) {
+    switch (result.outcome) {
+        case ProbeOutcome::not_probed:
+            return std::nullopt;
+        case ProbeOutcome::passed:
+            return on_pass(result);
+        case ProbeOutcome::no_answer:
+        case ProbeOutcome::refused:
+        case ProbeOutcome::answered_badly:
+            return on_failure(result);
+    }
+    return std::nullopt;
+}
+
+std::optional<HealthEvent> HealthTracker::on_pass(const ProbeResult& result) {
+    ++passes_;
+    failures_ = 0;
+    kind_count_ = 0;
+    answered_ = {};
+    confirming_ = false;
+    const bool first = health_ == Health::unchecked;
+    if (health_ == Health::up || (!first && passes_ < healthy_threshold_)) return std::nullopt;
+    health_ = Health::up;
+    evidence_ = result.outcome;
+    if (first) return HealthEvent{true, result.outcome, result.detail};
+    return verdict(true, result, healthy_threshold_);
+}
+
+std::optional<HealthEvent> HealthTracker::on_failure(const ProbeResult& result) {
+    ++failures_;
+    passes_ = 0;
+    kind_count_ = result.outcome == kind_ ? kind_count_ + 1 : 1;
+    kind_ = result.outcome;
+    if (result.outcome != ProbeOutcome::no_answer) answered_ = result;
+
+    const Health before = health_;
+    if (before == Health::up && failures_ < unhealthy_threshold_) return std::nullopt;
+    if (before == Health::down && (kind_ == evidence_ || kind_count_ < unhealthy_threshold_))
+        return std::nullopt;
+
+    const bool answered_meanwhile = before == Health::up && answered_.outcome != ProbeOutcome::passed;
+    const ProbeResult& shown = answered_meanwhile ? answered_ : result;
+    health_ = Health::down;
+    confirming_ = false;
+    evidence_ = shown.outcome;
+    if (before == Health::unchecked) return HealthEvent{false, shown.outcome, shown.detail};
+    return verdict(false, shown, unhealthy_threshold_);
+}
+
+bool HealthTracker::change_pending() const {
+    if (health_ == Health::down) return passes_ > 0 || (failures_ > 0 && kind_ != evidence_);
+    return health_ == Health::unchecked || failures_ > 0;
+}
+
+Duration HealthTracker::next_delay() const {
+    if (confirming_) return kConfirmingDelay;
+    if (change_pending()) return fast_interval_;
+    return health_ == Health::down ? unhealthy_interval_ : interval_;
+}
+
+void HealthTracker::on_watch_lost() {
+    confirming_ = health_ == Health::up;
+}
+
+}  // namespace reseat::lb

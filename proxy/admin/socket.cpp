@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/socket.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace reseat::proxy {
+namespace {
+
+/// Makes the missing directories above `path`: /run/reseat open to all instances' users, ours to us alone.
+/// Returns the innermost one if it was made.
+lb::Result<std::string> make_directory(const std::filesystem::path& path) {
+    const auto directory = path.parent_path();
+    if (directory.empty() || std::filesystem::exists(directory)) return std::string();
+    std::error_code failure;
+    std::filesystem::create_directories(directory.parent_path(), failure);
+    if (!failure && ::mkdir(directory.c_str(), 0700) == 0) return directory.string();
+    const int number = failure ? failure.value() : errno;
+    if (number == EEXIST) return std::string();
+    return lb::system_error("cannot create " + directory.string() + " for the admin socket", number);
+}
+
+lb::Error cannot_listen(const std::string& path, int number) {
+    return lb::system_error("cannot listen on the admin socket " + path, number);
+}
+
+ino_t inode_of(const std::string& path) {
+    struct stat entry {};
+    return ::stat(path.c_str(), &entry) == 0 ? entry.st_ino : 0;
+}
+
+/// Removes a socket file that nobody answers at; anything that is not a socket stays.
+lb::Result<void> clear_the_way(const std::string& path) {
+    struct stat entry {};
+    if (::lstat(path.c_str(), &entry) != 0) return {};
+    if (!S_ISSOCK(entry.st_mode)) return cannot_listen(path, EEXIST);
+    if (somebody_listens(path))
+        return lb::Error{lb::ErrorCode::failed, "the admin socket " + path +
+                                                    " is in use by another instance: stop that one, or give this "
+                                                    "one a name with --instance"};
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_listen(path, errno);
+    return {};
+}
+
+}  // namespace
+
+lb::Result<AdminSocket> AdminSocket::listen(lb::asio::any_io_executor executor, const std::string& path) {
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) return cannot_listen(path, ENAMETOOLONG);
+    const auto made = make_directory(path);
+    if (!made) return made.error();
+    if (const auto clear = clear_the_way(path); !clear) return clear.error();
+
+    boost::system::error_code failure;
+    Protocol::acceptor acceptor(std::move(executor));
+    acceptor.open(Protocol(), failure);
+    // Set before bind(), so that the file never exists with another mode (unix(7): the socket's mode counts).
+    if (!failure && ::fchmod(acceptor.native_handle(), 0600) != 0) return cannot_listen(path, errno);
+    if (!failure) acceptor.bind(Protocol::endpoint(path), failure);
+    if (!failure) acceptor.listen(lb::asio::socket_base::max_listen_connections, failure);
+    if (failure) return cannot_listen(path, failure.value());
+    return AdminSocket(std::move(acceptor), path, *made);
+}
+
+AdminSocket::AdminSocket(Protocol::acceptor acceptor, std::string path, std::string made)
+    : acceptor_(std::move(acceptor)), path_(std::move(path)), made_(std::move(made)), inode_(inode_of(path_)) {}
+
+AdminSocket::AdminSocket(AdminSocket&& other) noexcept
+    : acceptor_(std::move(other.acceptor_)),
+      path_(std::exchange(other.path_, {})),
+      made_(std::exchange(other.made_, {})),
+      inode_(other.inode_) {}
+
+AdminSocket::~AdminSocket() {
+    if (path_.empty()) return;
+    if (inode_of(path_) == inode_) ::unlink(path_.c_str());
+    if (made_.empty()) return;
+    ::rmdir(made_.c_str());
+    ::rmdir(std::filesystem::path(made_).parent_path().c_str());  // only when the last instance leaves
+}
+
+bool somebody_listens(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return false;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return false;
+    const bool connected = ::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    const bool busy = !connected && errno == EAGAIN;  // its backlog is full
+    ::close(descriptor);
+    return connected || busy;
+}
+
+bool peer_is_trusted(int descriptor) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+    return peer.uid == 0 || peer.uid == ::geteuid();
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/error.hpp"
+#include "lb/task.hpp"
+
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <optional>
+#include <string>
+
+#include <sys/types.h>
+
+namespace reseat::proxy {
+
+/// The Unix socket that an instance listens on: mode 0600, missing directories are made with mode 0700. The
+/// file, and the directory if we made it, are removed when this object is destroyed.
+class AdminSocket {
+public:
+    using Protocol = lb::asio::local::stream_protocol;
+
+    /// Replaces the socket file that a dead instance left. `failed`: another instance answers there, or the
+    /// path cannot be made.
+    static lb::Result<AdminSocket> listen(lb::asio::any_io_executor executor, const std::string& path);
+
+    AdminSocket(AdminSocket&& other) noexcept;
+    AdminSocket& operator=(AdminSocket&&) = delete;
+    ~AdminSocket();
+
+    Protocol::acceptor& acceptor() { return acceptor_; }
+
+private:
+    AdminSocket(Protocol::acceptor acceptor, std::string path, std::string made);
+
+    Protocol::acceptor acceptor_;
+    std::string path_;  ///< empty: moved from
+    std::string made_;  ///< the directory that we made; empty: none
+    ino_t inode_ = 0;   ///< of the file, so that a successor's is left alone
+};
+
+/// True when somebody accepts connections at `path`.
+bool somebody_listens(const std::string& path);
+
+/// True when the peer of the connected `descriptor` is root or our own user.
+bool peer_is_trusted(int descriptor);
+
+}  // namespace reseat::proxy

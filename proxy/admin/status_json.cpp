@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/status_json.hpp"
+
+#include "proxy/text.hpp"
+
+#include <boost/json.hpp>
+
+namespace reseat::proxy {
+namespace {
+
+namespace json = boost::json;
+using SystemTime = std::chrono::system_clock::time_point;
+
+json::value time_json(SystemTime at) {
+    if (at == SystemTime{}) return nullptr;
+    return json::value(iso8601(at));
+}
+
+std::int64_t microseconds(lb::Duration duration) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
+    const bool checked = check.at != SystemTime{};
+    return {{"type", to_string(type)},
+            {"result", checked ? json::value(lb::to_string(check.result.outcome)) : json::value(nullptr)},
+            {"detail", check.result.detail},
+            {"latency_us", microseconds(check.result.latency)},
+            {"at", time_json(check.at)},
+            {"passes", check.passes},
+            {"failures", check.failures}};
+}
+
+json::object backend_json(lb::CheckType type, const lb::BackendStatus& status) {
+    return {{"name", status.backend.name},
+            {"address", lb::to_string(status.backend.endpoint)},
+            {"state", lb::to_string(status.state)},
+            {"reason", status.reason},
+            {"since", time_json(status.since)},
+            {"weight", status.backend.weight},
+            {"effective_weight", status.effective_weight},
+            {"priority", status.backend.priority},
+            {"open_sockets", status.open_sockets},
+            {"connects_total", status.connects_total},
+            {"connect_failures_total", 0},
+            {"check", check_json(type, status.check)}};
+}
+
+json::value failover_json(const std::optional<lb::Failover>& failover) {
+    if (!failover) return nullptr;
+    const auto& report = failover->report;
+    return json::object{{"at", time_json(failover->at)},
+                        {"backend", failover->backend},
+                        {"reason", failover->reason},
+                        {"matched", report.matched},
+                        {"terminated", report.terminated},
+                        {"repointed", report.repointed},
+                        {"failed", report.failed},
+                        {"duration_us", microseconds(report.duration)}};
+}
+
+json::object service_json(const lb::ServiceStatus& status) {
+    const lb::Service& service = *status.service;
+    json::array addresses, backends;
+    for (const auto& address : service.addresses) addresses.emplace_back(lb::to_string(address));
+    for (const auto& backend : status.backends)
+        backends.emplace_back(backend_json(service.health_check.type, backend));
+    return {{"name", service.name},
+            {"protocol", lb::to_string(service.protocol)},
+            {"addresses", std::move(addresses)},
+            {"lb_policy", to_string(service.lb_policy)},
+            {"eligible", status.eligible},
+            {"total", status.backends.size()},
+            {"panic", status.panic},
+            {"open_sockets", status.open_sockets},
+            {"waiting", status.waiting},
+            {"stuck", status.stuck},
+            {"untracked", 0},
+            {"last_failover", failover_json(status.last_failover)},
+            {"backends", std::move(backends)}};
+}
+
+json::object config_json(const InstanceInfo& info) {
+    return {{"path", info.config_path},
+            {"sha256", info.config_sha256},
+            {"loaded_at", time_json(info.loaded_at)},
+            {"last_reload", json::object{{"ok", true}, {"at", time_json(info.loaded_at)}, {"error", nullptr}}}};
+}
+
+}  // namespace
+
+json::object status_json(const InstanceInfo& info, bool ready, const std::vector<lb::ServiceStatus>& services) {
+    json::array engines, list;
+    for (const auto& engine : info.engines) engines.emplace_back(engine);
+    for (const auto& service : services) list.emplace_back(service_json(service));
+    return {{"api_version", 1},
+            {"version", RESEAT_VERSION},
+            {"instance", info.instance},
+            {"ready", ready},
+            {"started_at", time_json(info.started_at)},
+            {"workload", json::object{{"cgroup", info.cgroup}, {"pinned", false}}},
+            {"config", config_json(info)},
+            {"kernel", json::object{{"release", info.kernel_release},
+                                    {"terminate", std::move(engines)},
+                                    {"repoint", info.repoint}}},
+            {"services", std::move(list)},
+            {"policies", json::array{}}};
+}
+
+std::string_view to_string(lb::CheckType type) {
+    switch (type) {
+        case lb::CheckType::tcp: return "tcp";
+        case lb::CheckType::http: return "http";
+        case lb::CheckType::grpc: return "grpc";
+        case lb::CheckType::udp: return "udp";
+        case lb::CheckType::exec: return "exec";
+        case lb::CheckType::none: return "none";
+    }
+    return "";
+}
+
+std::string_view to_string(lb::LbPolicy policy) {
+    switch (policy) {
+        case lb::LbPolicy::round_robin: return "round_robin";
+        case lb::LbPolicy::random: return "random";
+        case lb::LbPolicy::least_conn: return "least_conn";
+        case lb::LbPolicy::maglev: return "maglev";
+    }
+    return "";
+}
+
+}  // namespace reseat::proxy

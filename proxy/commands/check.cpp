@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/health/probe.hpp"
+#include "lb/task.hpp"
+#include "proxy/commands/commands.hpp"
+#include "proxy/terminal.hpp"
+#include "proxy/text.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <deque>
+
+namespace reseat::proxy {
+namespace {
+
+constexpr std::size_t kAtOnce = 64;
+
+struct Row {
+    const lb::Service* service = nullptr;
+    const lb::Backend* backend = nullptr;
+    std::optional<lb::ProbeResult> result;  ///< nothing: the service has no health check
+};
+
+lb::Task<void> probe(Row& row) {
+    const auto& check = row.service->health_check;
+    const auto probe = lb::make_probe(check, row.backend->endpoint, [](int) {});
+    row.result = co_await probe->once(check.timeout);
+}
+
+/// One of kAtOnce workers: takes the next row until none is left.
+lb::Task<void> work(std::vector<Row>& rows, std::size_t& next) {
+    while (next < rows.size()) {
+        Row& row = rows[next++];
+        if (row.service->health_check.type != lb::CheckType::none) co_await probe(row);
+    }
+}
+
+bool passed(const Row& row) { return !row.result || row.result->outcome == lb::ProbeOutcome::passed; }
+
+std::string result_of(const Row& row) {
+    return row.result ? std::string(lb::to_string(row.result->outcome)) : "unchecked";
+}
+
+std::string detail_of(const Row& row) { return row.result ? one_line(row.result->detail) : "no health check"; }
+
+void print_table(const std::vector<Row>& rows) {
+    Table table({{"SERVICE", false, true}, {"BACKEND", false, true}, {"ADDRESS"}, {"RESULT"},
+                 {"DETAIL", false, true}, {"LATENCY", true}});
+    for (const auto& row : rows)
+        table.add({row.service->name, row.backend->name, lb::to_string(row.backend->endpoint),
+                   {result_of(row), passed(row) ? Colour::good : Colour::bad}, detail_of(row),
+                   row.result ? human(row.result->latency) : "-"});
+    std::fputs(table.render(terminal_width(), use_colours()).c_str(), stdout);
+}
+
+void print_json(const std::vector<Row>& rows) {
+    boost::json::array list;
+    for (const auto& row : rows) {
+        boost::json::object entry{{"service", row.service->name},
+                                  {"backend", row.backend->name},
+                                  {"address", lb::to_string(row.backend->endpoint)},
+                                  {"protocol", lb::to_string(row.service->protocol)},
+                                  {"result", result_of(row)},
+                                  {"detail", detail_of(row)},
+                                  {"latency_us", nullptr}};
+        if (row.result)
+            entry["latency_us"] =
+                std::chrono::duration_cast<std::chrono::microseconds>(row.result->latency).count();
+        list.emplace_back(std::move(entry));
+    }
+    std::printf("%s\n", boost::json::serialize(list).c_str());
+}
+
+}  // namespace
+
+int check_command(const Options& options) {
+    const auto config = load_and_report(options.config);
+    if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
+    std::vector<Row> rows;
+    for (const auto& service : config->model.services)
+        for (const auto& backend : service.backends) rows.push_back({&service, &backend, std::nullopt});
+
+    lb::asio::io_context loop(1);
+    std::size_t next = 0;
+    std::deque<lb::Spawned> workers;
+    std::string failure;
+    for (std::size_t i = 0; i < std::min(kAtOnce, rows.size()); ++i)
+        workers.push_back(lb::spawn(loop.get_executor(), "check", work(rows, next),
+                                    [&](const std::string& what) { failure = what; }));
+    loop.run();
+    if (!failure.empty()) return fail({lb::ErrorCode::failed, failure});
+    options.output == Output::json ? print_json(rows) : print_table(rows);
+    return std::ranges::all_of(rows, passed) ? 0 : 1;
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/kernel_features.hpp"
+#include "proxy/commands/commands.hpp"
+#include "proxy/terminal.hpp"
+#include "proxy/text.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace reseat::proxy {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kTerminate = "terminate: ";
+
+/// The engines that end sockets here, best first: the features named "terminate: ENGINE".
+std::vector<std::string> engines(const std::vector<bpf::Feature>& features) {
+    std::vector<std::string> names;
+    for (const auto& feature : features)
+        if (feature.available && feature.name.starts_with(kTerminate))
+            names.push_back(feature.name.substr(kTerminate.size()));
+    return names;
+}
+
+bool can_run(const std::vector<bpf::Feature>& features) {
+    return std::ranges::all_of(features, [](const auto& f) { return f.available || !f.required; });
+}
+
+Cell verdict(const bpf::Feature& feature) {
+    if (feature.available) return {"yes", Colour::good};
+    return feature.required ? Cell{"MISSING", Colour::bad} : Cell{"no", Colour::warning};
+}
+
+void print_table(const std::vector<bpf::Feature>& features) {
+    const bool colours = use_colours();
+    Table table({{"FEATURE"}, {"WORKS"}, {"SEEN", false, true}});
+    for (const auto& feature : features) table.add({feature.name, verdict(feature), one_line(feature.detail)});
+    std::fputs(table.render(terminal_width(), colours).c_str(), stdout);
+    std::puts("");
+    for (const auto& feature : features)
+        if (!feature.available && !feature.remedy.empty())
+            std::printf("%s: %s\n", feature.name.c_str(), one_line(feature.remedy).c_str());
+    const auto names = engines(features);
+    std::puts(fmt::format("sockets are ended by: {}", names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", then ")))
+                  .c_str());
+    std::puts(can_run(features) ? paint("reseat can run here", Colour::good, colours).c_str()
+                                : paint("reseat cannot run here", Colour::bad, colours).c_str());
+}
+
+void print_json(const std::vector<bpf::Feature>& features) {
+    json::array list, names;
+    for (const auto& feature : features)
+        list.emplace_back(json::object{{"name", feature.name},
+                                       {"available", feature.available},
+                                       {"required", feature.required},
+                                       {"detail", feature.detail},
+                                       {"remedy", feature.remedy}});
+    for (const auto& name : engines(features)) names.emplace_back(name);
+    const json::object body{{"ok", can_run(features)}, {"terminate", names}, {"features", list}};
+    std::printf("%s\n", json::serialize(body).c_str());
+}
+
+}  // namespace
+
+int doctor_command(const Options& options) {
+    const auto features = bpf::probe_kernel_features();
+    options.output == Output::json ? print_json(features) : print_table(features);
+    return can_run(features) ? 0 : lb::exit_status(lb::ErrorCode::unsupported);
+}
+
+}  // namespace reseat::proxy

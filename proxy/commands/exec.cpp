@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/child_process.hpp"
+#include "proxy/commands/commands.hpp"
+#include "proxy/logging.hpp"
+#include "proxy/privileges.hpp"
+#include "proxy/sidecar.hpp"
+#include "proxy/signal_source.hpp"
+#include "proxy/terminal.hpp"
+#include "proxy/workload_cgroup.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include <unistd.h>
+
+namespace reseat::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kReseatFailed = 125;   // as env(1)
+constexpr int kSignalled = 128;      // plus the signal, as shells do
+constexpr auto kPatience = 2s;       // for what the command left running, see exec --help
+constexpr auto kCheckSlack = 500ms;  // beyond the checks' own timeouts
+
+/// The command's life: starts when the backends are known, hears our signals, ends the sidecar.
+class Execution {
+public:
+    Execution(const Options& options, const SignalState& inherited, WorkloadCgroup& cgroup, Sidecar& sidecar)
+        : options_(options), inherited_(inherited), cgroup_(cgroup), sidecar_(sidecar) {}
+
+    lb::Task<void> run(lb::Duration patience_with_checks) {
+        co_await sidecar_.first_round(patience_with_checks);
+        if (!sidecar_.ready()) spdlog::warn("not every backend was checked yet; starting the command anyway");
+        if (!start()) co_return;
+        exit_status_ = co_await child_->wait();
+        co_await cgroup_.empty(kPatience);
+        sidecar_.stop();
+    }
+
+    lb::Task<void> forward(SignalSource& signals) {
+        while (true) {
+            const auto received = co_await signals.next(sidecar_.executor());
+            if (child_ && !received.from_terminal) child_->signal(received.number);
+            if (child_ || received.number == SIGWINCH) continue;
+            exit_status_ = kSignalled + received.number;
+            sidecar_.stop();
+        }
+    }
+
+    int exit_status() const { return exit_status_; }
+
+private:
+    bool start() {
+        auto started = ChildProcess::start(sidecar_.executor(), options_.child, cgroup_.procs(), inherited_);
+        if (auto* child = std::get_if<std::unique_ptr<ChildProcess>>(&started)) {
+            child_ = std::move(*child);
+            return true;
+        }
+        const auto& failure = std::get<StartFailure>(started);
+        fail({lb::ErrorCode::failed, failure.message});
+        exit_status_ = failure.exit_status;
+        sidecar_.stop();
+        return false;
+    }
+
+    const Options& options_;
+    const SignalState& inherited_;
+    WorkloadCgroup& cgroup_;
+    Sidecar& sidecar_;
+    std::unique_ptr<ChildProcess> child_;
+    int exit_status_ = kReseatFailed;
+};
+
+lb::Duration longest_check(const std::vector<lb::Service>& services) {
+    lb::Duration longest{};
+    for (const auto& service : services)
+        if (service.health_check.type != lb::CheckType::none)
+            longest = std::max(longest, service.health_check.timeout);
+    return longest + kCheckSlack;
+}
+
+int failed(const lb::Error& error) {
+    fail(error);
+    return kReseatFailed;
+}
+
+}  // namespace
+
+int exec_command(const Options& options) {
+    const SignalState inherited = SignalState::current();
+    auto config = load_and_report(options.config);
+    if (!config) return kReseatFailed;
+    set_up_logging(config->model.log_level, config->model.log_format);
+    if (const auto may = require_capabilities(); !may) return failed(may.error());
+    SignalSource signals({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT});
+    std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the command
+
+    auto cgroup = WorkloadCgroup::create("reseat-exec");
+    if (!cgroup) return failed(cgroup.error());
+    const std::string instance =
+        options.instance.empty() ? "exec-" + std::to_string(::getpid()) : options.instance;
+    const auto patience = longest_check(config->model.services);
+    const std::string admin = admin_socket(options, {}, instance);
+    auto sidecar = Sidecar::start({std::move(*config), instance, cgroup->path(), admin});
+    if (!sidecar) return failed(sidecar.error());
+
+    Execution execution(options, inherited, *cgroup, **sidecar);
+    (*sidecar)->add("command", execution.run(patience));
+    (*sidecar)->add("signals", execution.forward(signals));
+    return (*sidecar)->serve() ? execution.exit_status() : kReseatFailed;
+}
+
+}  // namespace reseat::proxy

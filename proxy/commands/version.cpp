@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/kernel_features.hpp"
+#include "proxy/commands/commands.hpp"
+
+#include <boost/json.hpp>
+
+#include <cstdio>
+
+namespace reseat::bpf {
+std::string libbpf_version();
+}
+
+namespace reseat::proxy {
+namespace {
+
+constexpr int kConfigVersion = 1;
+
+}  // namespace
+
+int version_command(const Options& options) {
+    const std::string libbpf = bpf::libbpf_version();
+    if (options.output == Output::json) {
+        const boost::json::object body{{"version", RESEAT_VERSION},
+                                       {"build", RESEAT_BUILD_TYPE},
+                                       {"libbpf", libbpf},
+                                       {"config_version", kConfigVersion}};
+        std::printf("%s\n", boost::json::serialize(body).c_str());
+    } else {
+        std::printf("reseat %s (%s build, libbpf %s, configuration version %d)\n", RESEAT_VERSION, RESEAT_BUILD_TYPE,
+                    libbpf.c_str(), kConfigVersion);
+    }
+    return 0;
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/kernel_data_plane.hpp"
+#include "config/config.hpp"
+#include "lb/control/controller.hpp"
+#include "proxy/admin/server.hpp"
+#include "proxy/admin/status_json.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <deque>
+#include <memory>
+#include <string>
+
+namespace reseat::proxy {
+
+struct SidecarSettings {
+    config::Loaded config;
+    std::string instance;
+    std::string cgroup;        ///< directory
+    std::string admin_socket;  ///< empty: no admin interface
+};
+
+/// One running instance: owns every long-lived object, in the order in which they are made; they end in the
+/// reverse order. One thread.
+class Sidecar {
+public:
+    /// Attaches to the cgroup, programs the services and starts their checks. Blocks for some 100 ms; the
+    /// rest happens in serve(). Errors: those of KernelDataPlane::attach, or the admin socket's.
+    static lb::Result<std::unique_ptr<Sidecar>> start(SidecarSettings settings);
+    ~Sidecar();
+    Sidecar(const Sidecar&) = delete;
+    Sidecar& operator=(const Sidecar&) = delete;
+
+    lb::asio::any_io_executor executor() { return loop_.get_executor(); }
+
+    /// Runs `task` beside the others until stop(); if it fails, so does serve().
+    void add(std::string name, lb::Task<void> task);
+
+    /// Serves until stop(), then ends everything by cancellation. False when a task of ours failed for good.
+    bool serve();
+    void stop() { stopping_ = true; }
+
+    /// Programs are attached and each backend was checked once.
+    bool ready() const { return controller_->first_round_over(); }
+    /// Waits until ready(), but no longer than `at_most`.
+    lb::Task<void> first_round(lb::Duration at_most);
+
+    const lb::Controller& controller() const { return *controller_; }
+    bpf::KernelDataPlane& plane() { return *plane_; }
+
+private:
+    explicit Sidecar(SidecarSettings settings);
+
+    lb::Result<void> attach();
+    lb::Result<void> open_admin();
+    void start_checks();
+    void start_check(std::size_t service, std::size_t backend);
+    void start_watching();
+    lb::Task<void> stop_when_cgroup_is_removed();
+    void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
+    void on_check(std::size_t service, std::size_t backend, const lb::CheckStatus& status,
+                  const std::optional<lb::HealthEvent>& event);
+    void on_failure(const std::string& what);
+    void end();
+
+    SidecarSettings settings_;
+    InstanceInfo info_;
+    lb::asio::io_context loop_{1};
+    std::unique_ptr<bpf::KernelDataPlane> plane_;
+    std::unique_ptr<lb::Controller> controller_;
+    std::deque<lb::Checker> checkers_;
+    std::unique_ptr<AdminServer> admin_;
+    lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
+    std::deque<lb::Spawned> tasks_;
+    bool first_round_over_ = false;
+    bool stopping_ = false;
+    bool failed_ = false;
+};
+
+}  // namespace reseat::proxy

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/error.hpp"
+#include "lb/model.hpp"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reseat::proxy {
+
+/// The pieces of `text` between `separator`s; views into `text`.
+std::vector<std::string_view> split(std::string_view text, char separator);
+
+/// The whole of a file. Error: "PATH: why".
+lb::Result<std::string> read_file(const std::string& path);
+
+/// UTC as "2026-11-22T15:00:00.000Z".
+std::string iso8601(std::chrono::system_clock::time_point at);
+
+/// For people: "0.9 ms", "1.2 s", "3 min", "2 h", "5 d".
+std::string human(lb::Duration duration);
+
+/// `text` without control characters (each becomes a space): safe on one line of a terminal or log.
+std::string one_line(std::string_view text);
+
+/// Columns that `text` takes on a terminal: UTF-8 code points.
+std::size_t width(std::string_view text);
+
+}  // namespace reseat::proxy

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/workload_cgroup.hpp"
+
+#include "proxy/text.hpp"
+#include "proxy/workload.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace reseat::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPoll = 10ms;
+constexpr auto kKillDeadline = 2s;  ///< a killed process may first have to finish a system call
+
+bool process_is_gone(pid_t pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
+
+/// Removes the directory of a dead process. One that is used stays: rmdir refuses while processes are in it,
+/// and an instance that we cannot see (another pid namespace) holds a lock on its directory.
+void remove_stale(const std::filesystem::path& directory, pid_t pid) {
+    if (!process_is_gone(pid)) return;
+    const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && ::rmdir(directory.c_str()) == 0)
+        spdlog::debug("removed the cgroup {} of a process that is gone", directory.string());
+    ::close(descriptor);
+}
+
+void remove_all_stale(const std::string& parent, const std::string& prefix) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, ignored)) {
+        const std::string name = entry.path().filename();
+        if (!name.starts_with(prefix)) continue;
+        pid_t pid = 0;
+        const char* end = name.data() + name.size();
+        const auto [rest, fault] = std::from_chars(name.data() + prefix.size(), end, pid);
+        if (fault == std::errc{} && rest == end) remove_stale(entry.path(), pid);
+    }
+}
+
+std::vector<pid_t> processes_in(const std::string& cgroup) {
+    std::vector<pid_t> pids;
+    std::ifstream file(cgroup + "/cgroup.procs");
+    for (pid_t pid; file >> pid;) pids.push_back(pid);
+    return pids;
+}
+
+bool populated(const std::string& cgroup) {
+    const auto events = read_file(cgroup + "/cgroup.events");
+    return events && events->find("populated 1") != std::string::npos;
+}
+
+void signal_all(const std::string& cgroup, int number) {
+    for (const pid_t pid : processes_in(cgroup)) ::kill(pid, number);
+}
+
+void kill_all(const std::string& cgroup) {
+    std::ofstream file(cgroup + "/cgroup.kill");  // Linux 5.14
+    if (file << "1" << std::flush) return;
+    signal_all(cgroup, SIGKILL);
+}
+
+}  // namespace
+
+lb::Result<WorkloadCgroup> WorkloadCgroup::create(const std::string& kind) {
+    const auto mount = cgroup_mount();
+    if (!mount) return mount.error();
+    remove_all_stale(mount->path, kind + "-");
+    const std::string path = mount->path + "/" + kind + "-" + std::to_string(::getpid());
+    ::rmdir(path.c_str());  // of an earlier process with our pid
+    if (::mkdir(path.c_str(), 0755) != 0)
+        return lb::system_error("cannot create the cgroup " + path, errno,
+                                errno == EROFS ? lb::ErrorCode::unsupported : lb::ErrorCode::failed);
+    const int procs = ::open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
+    if (procs < 0) {
+        const auto error = lb::system_error(path + "/cgroup.procs", errno);
+        ::rmdir(path.c_str());
+        return error;
+    }
+    return WorkloadCgroup(path, procs);
+}
+
+WorkloadCgroup::WorkloadCgroup(WorkloadCgroup&& other) noexcept
+    : path_(std::exchange(other.path_, {})), procs_(std::exchange(other.procs_, -1)) {}
+
+WorkloadCgroup::~WorkloadCgroup() {
+    if (path_.empty()) return;
+    ::close(procs_);
+    const auto deadline = std::chrono::steady_clock::now() + kKillDeadline;
+    while (::rmdir(path_.c_str()) != 0 && errno == EBUSY && std::chrono::steady_clock::now() < deadline) {
+        kill_all(path_);
+        std::this_thread::sleep_for(kPoll);
+    }
+    if (::access(path_.c_str(), F_OK) == 0) spdlog::warn("the cgroup {} could not be removed", path_);
+}
+
+lb::Task<void> WorkloadCgroup::empty(lb::Duration patience) {
+    signal_all(path_, SIGTERM);
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto give_up = deadline + kKillDeadline;
+    while (populated(path_) && std::chrono::steady_clock::now() < give_up) {
+        if (std::chrono::steady_clock::now() >= deadline) kill_all(path_);
+        co_await lb::sleep_for(kPoll);
+    }
+}
+
+}  // namespace reseat::proxy
