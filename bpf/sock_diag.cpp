@@ -36,18 +36,31 @@ inet_diag_req_v2 request_for(const SocketTuple& tuple) {
     return request;
 }
 
+template <class Visit>
+void for_each_attribute(const void* attributes, std::size_t length, Visit visit) {
+    const auto* end = static_cast<const char*>(attributes) + length;
+    const auto* attribute = static_cast<const nlattr*>(attributes);
+    while (mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
+        visit(attribute);
+        attribute = mnl_attr_next(attribute);
+    }
+}
+
+template <class Visit>
+void for_each_nested(const nlattr* nest, Visit visit) {
+    for_each_attribute(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), visit);
+}
+
 void find_owner(const nlattr* storages, DiagSocket& socket) {
-    const nlattr* storage;
-    mnl_attr_for_each_nested(storage, storages) {
-        if ((mnl_attr_get_type(storage)) != SK_DIAG_BPF_STORAGE) continue;
-        const nlattr* field;
-        mnl_attr_for_each_nested(field, storage) {
-            if (mnl_attr_get_type(field) != SK_DIAG_BPF_STORAGE_MAP_VALUE) continue;
-            if (mnl_attr_get_payload_len(field) < sizeof(lb_owner)) continue;
+    for_each_nested(storages, [&](const nlattr* storage) {
+        if (mnl_attr_get_type(storage) != SK_DIAG_BPF_STORAGE) return;
+        for_each_nested(storage, [&](const nlattr* field) {
+            if (mnl_attr_get_type(field) != SK_DIAG_BPF_STORAGE_MAP_VALUE) return;
+            if (mnl_attr_get_payload_len(field) < sizeof(lb_owner)) return;
             socket.owner.emplace();
             std::memcpy(&*socket.owner, mnl_attr_get_payload(field), sizeof(lb_owner));
-        }
-    }
+        });
+    });
 }
 
 /// Empty for a message too short to be one.
@@ -63,10 +76,13 @@ std::optional<DiagSocket> parse(const nlmsghdr* header, std::uint8_t protocol) {
     socket.tuple.ifindex = message->id.idiag_if;
     socket.state = message->idiag_state;
     socket.inode = message->idiag_inode;
-    const nlattr* attribute;
-    mnl_attr_for_each(attribute, header, sizeof(inet_diag_msg)) {
-        if (mnl_attr_get_type(attribute) == INET_DIAG_SK_BPF_STORAGES) find_owner(attribute, socket);
-    }
+    const std::size_t attributes = MNL_ALIGN(sizeof(inet_diag_msg));
+    if (mnl_nlmsg_get_payload_len(header) > attributes)
+        for_each_attribute(mnl_nlmsg_get_payload_offset(header, attributes),
+                           mnl_nlmsg_get_payload_len(header) - attributes, [&](const nlattr* attribute) {
+                               if (mnl_attr_get_type(attribute) == INET_DIAG_SK_BPF_STORAGES)
+                                   find_owner(attribute, socket);
+                           });
     return socket;
 }
 
