@@ -110,6 +110,10 @@ std::optional<std::string> line_or_empty(const Value& value) {
 }
 
 std::optional<std::string> line_of_text(const Value& value) {
+    if (value.node.kind != Node::Kind::scalar) {
+        value.expected("text");
+        return std::nullopt;
+    }
     auto text = line_or_empty(value);
     if (!text || !text->empty()) return text;
     value.fail("is empty; write a value or remove the key");

@@ -188,16 +188,23 @@ private:
     unsigned documents_ = 0;
 };
 
+std::string_view line_of(std::string_view text, int position) {
+    const auto at = std::min(text.size(), static_cast<std::size_t>(std::max(0, position)));
+    const auto start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;  // 0 where there is none
+    return text.substr(start, text.find('\n', start) - start);
+}
+
 /// yaml-cpp names the rule that was broken; people need to know what to do.
-std::string_view advice_for(std::string_view message) {
+std::string_view advice_for(std::string_view message, std::string_view line) {
+    if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos)
+        return "indent with spaces, not with tabs";
     using namespace YAML::ErrorMsg;
     if (message == END_OF_SEQ_FLOW) return "a ']' or a ',' is missing in a list";
     if (message == END_OF_MAP_FLOW) return "a '}' or a ',' is missing in a map";
     if (message == FLOW_END) return "a ']' or '}' has no partner";
     if (message == EOF_IN_SCALAR) return "a quote is not closed";
-    if (message == TAB_IN_INDENTATION) return "indent with spaces, not with tabs";
     if (message == UNKNOWN_TOKEN) return "put quotes around text that starts with a special character";
-    if (message == INVALID_ESCAPE)
+    if (message.starts_with(INVALID_ESCAPE))
         return "write \\\\ for a backslash within double quotes, or use single quotes";
     if (message == UNKNOWN_ANCHOR || message == ALIAS_NOT_FOUND)
         return "put quotes around text that starts with '*'";
@@ -223,7 +230,7 @@ std::optional<Node> parse_yaml(const std::string& text, Diagnostics& out) {
         return std::nullopt;
     } catch (const YAML::Exception& broken) {
         out.error(position_of(broken.mark),
-                  fmt::format("not valid YAML: {}; {}", broken.msg, advice_for(broken.msg)));
+                  fmt::format("not valid YAML: {}; {}", broken.msg, advice_for(broken.msg, line_of(text, broken.mark.pos))));
         return std::nullopt;
     }
     return builder.take();
