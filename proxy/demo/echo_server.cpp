@@ -189,7 +189,8 @@ void EchoServer::accept_from(int listener) {
 void EchoServer::pause_accepting(bool pause) {
     if (paused_ == pause) return;
     paused_ = pause;
-    for (const auto& fd : listeners_) watch(Source::listener, fd.get(), pause ? 0 : EPOLLIN, EPOLL_CTL_MOD);
+    for (const auto& fd : listeners_)
+        watch(Source::listener, fd.get(), pause ? 0U : std::uint32_t{EPOLLIN}, EPOLL_CTL_MOD);
 }
 
 void EchoServer::answer_datagrams(int fd) {
@@ -227,7 +228,8 @@ void EchoServer::answer_stream(int fd) {
     if (sent < 0 && errno != EAGAIN) return close_connection(fd);
     if (sent > 0) pending.erase(0, static_cast<std::size_t>(sent));
     if (waited == pending.empty())
-        watch(Source::connection, fd, pending.empty() ? EPOLLIN : EPOLLOUT, EPOLL_CTL_MOD);
+        watch(Source::connection, fd, pending.empty() ? std::uint32_t{EPOLLIN} : std::uint32_t{EPOLLOUT},
+              EPOLL_CTL_MOD);
 }
 
 void EchoServer::close_connection(int fd) {

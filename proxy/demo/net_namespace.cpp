@@ -33,6 +33,10 @@ NetNamespace::NetNamespace() {
     fd_ = std::async(std::launch::async, make).get();
 }
 
+void NetNamespace::join() const {
+    set_namespace(fd_.get());
+}
+
 NetNamespace::Guard::Guard(int fd) : before_(namespace_of_this_thread()) {
     set_namespace(fd);
 }

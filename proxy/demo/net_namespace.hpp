@@ -31,6 +31,9 @@ public:
     /// Throws std::system_error.
     [[nodiscard]] Guard enter() const { return Guard(fd_.get()); }
 
+    /// Moves the calling thread inside for good. Throws std::system_error.
+    void join() const;
+
     /// Calls `function` on a thread of its own inside; returns what it returns, throws what it throws.
     template <class Function>
     auto run(Function function) const {

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the programs in the kernel and user space share: keys, values, constants. Plain C for both sides;
+ * fixed widths, explicit padding, every size equal to the sum of its fields. Numbers whose names end in
+ * _be are in network byte order. A change of layout needs a new LB_ABI_VERSION.
+ */
+#ifndef RESEAT_BPF_ABI_H
+#define RESEAT_BPF_ABI_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define LB_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size))
+#else
+#define LB_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+#endif
+
+#define LB_ABI_VERSION 1
+
+/* An address (IPv4 as v4-mapped), a port, a protocol (IPPROTO_TCP or IPPROTO_UDP): the one key type. */
+struct lb_endpoint {
+	__be32 addr_be[4];
+	__be16 port_be;
+	__u8 protocol;
+	__u8 pad;
+};
+LB_ASSERT_SIZE(struct lb_endpoint, 20);
+
+/* lb_meta, element 0: read before a pinned set is adopted. */
+struct lb_meta {
+	__u32 abi_version;
+	__u32 pad;
+	__u64 next_life; /* lowest life id never used */
+};
+LB_ASSERT_SIZE(struct lb_meta, 16);
+
+/* How a slot of the table is chosen. */
+#define LB_POLICY_ROUND_ROBIN 0
+#define LB_POLICY_RANDOM 1
+
+/* lb_services: service address -> service */
+struct lb_service {
+	__u32 id; /* from 1; 0 is no service */
+	__u32 policy;
+};
+LB_ASSERT_SIZE(struct lb_service, 8);
+
+/* lb_tables: lb_table_index(service, family) -> where its slots are in lb_slots; one 8-byte word, so that
+ * one store publishes a table and a program sees it whole. length 0: nobody is eligible. */
+#define LB_FAMILY_V4 0
+#define LB_FAMILY_V6 1
+#define LB_TABLE_INDEX(service, family) ((service) * 2 + (family))
+#define LB_TABLE_WORD(offset, length) (((__u64)(length) << 32) | (offset))
+#define LB_TABLE_OFFSET(word) ((__u32)(word))
+#define LB_TABLE_LENGTH(word) ((__u32)((word) >> 32))
+
+/* States of a life. */
+#define LB_LIFE_NONE 0
+#define LB_LIFE_ELIGIBLE 1
+#define LB_LIFE_DRAINING 2  /* no new sockets, the open ones live on */
+#define LB_LIFE_CONDEMNED 3 /* its sockets are to be ended or moved */
+
+#define LB_DRAWER_WORDS 4
+#define LB_MAX_DRAWERS (LB_DRAWER_WORDS * 64)
+
+/* lb_backends: backend index -> the life that uses this element. Reused only after a grace period. */
+struct lb_backend {
+	__u64 life;
+	struct lb_endpoint endpoint;
+	__u32 service;
+	__u32 state;
+	__u32 drawer;			/* where its next socket is filed */
+	__u64 drawers[LB_DRAWER_WORDS]; /* bit n: sockets of this life may be in drawer n */
+	__u64 open;			/* sockets balanced to it and not closed */
+	__u64 connects;
+	__u64 overflow; /* sockets that found no room in the index */
+};
+LB_ASSERT_SIZE(struct lb_backend, 96);
+
+/* lb_peers: is this address a backend of this service (0: of any), and what do its clients dial? */
+struct lb_peer_key {
+	__u32 service;
+	struct lb_endpoint backend;
+};
+LB_ASSERT_SIZE(struct lb_peer_key, 24);
+
+struct lb_peer {
+	struct lb_endpoint dialled;
+};
+LB_ASSERT_SIZE(struct lb_peer, 20);
+
+/* One connect of one socket. */
+#define LB_RECORD_COUNTED 1 /* in lb_backend.open */
+#define LB_RECORD_INDEXED 2 /* in lb_flows */
+struct lb_record {
+	__u64 life; /* 0: connected past us */
+	struct lb_endpoint dialled;
+	struct lb_endpoint peer;
+	__u32 service;
+	__u32 backend;
+	__u32 drawer;
+	__u32 flags;
+};
+LB_ASSERT_SIZE(struct lb_record, 64);
+
+/* lb_owner: socket -> what it is connected to. The hook commits before the kernel connects, so the record
+ * before it is kept: the actual peer tells which of the two is real. */
+#define LB_OWNER_EXEMPT 1  /* reseat's own socket: never translated */
+#define LB_OWNER_SENDER 2  /* has an lb_senders record too */
+struct lb_owner {
+	struct lb_record current;
+	struct lb_record previous;
+	__u32 pid; /* thread group that connected, in the initial pid namespace */
+	__u32 uid;
+	__u32 flags;
+	__u32 pad;
+};
+LB_ASSERT_SIZE(struct lb_owner, 144);
+
+/* lb_senders: unconnected socket -> to whom it last sent. */
+#define LB_SENDER_RECORDS 4
+struct lb_sent {
+	__u64 life;
+	struct lb_endpoint dialled;
+	struct lb_endpoint peer;
+	__u32 service;
+	__u32 backend;
+};
+LB_ASSERT_SIZE(struct lb_sent, 56);
+
+struct lb_sender {
+	struct lb_sent sent[LB_SENDER_RECORDS];
+	__u32 next;	  /* the record to be overwritten next */
+	__u32 overflowed; /* a record was overwritten: lb_peers of service 0 fills in */
+};
+LB_ASSERT_SIZE(struct lb_sender, 232);
+
+/* lb_flows: an array of small hashes ("drawers"): (socket, life) -> how to find the socket. */
+struct lb_flow_key {
+	__u64 cookie;
+	__u64 life;
+};
+LB_ASSERT_SIZE(struct lb_flow_key, 16);
+
+struct lb_flow {
+	__u64 netns; /* cookie of the network namespace */
+	struct lb_endpoint local; /* port 0: connected UDP, not resolved yet */
+	struct lb_endpoint remote;
+	__u32 ifindex; /* bound device, 0: none */
+	__u32 pid;     /* as in lb_owner */
+	__u32 inode;   /* of the socket; 0: not resolved yet */
+	__u32 pad;
+};
+LB_ASSERT_SIZE(struct lb_flow, 64);
+
+/* lb_repoint, element 0: the one re-point under way. A connect made by reseat (thread group `tgid`) on
+ * the socket `cookie` goes to `backend`, and only while the socket is still connected to `expected`
+ * (port 0: not connected at all). */
+struct lb_repoint {
+	__u64 cookie;
+	struct lb_endpoint expected;
+	__u32 backend;
+	__u32 tgid; /* reseat's, in the initial pid namespace */
+	__u32 pad;
+};
+LB_ASSERT_SIZE(struct lb_repoint, 40);
+
+/* lb_events: what user space must hear of. Nothing on the success path. */
+#define LB_EVENT_RACED 1 /* a connect reached `life` while it was being condemned */
+struct lb_event {
+	__u32 kind;
+	__u32 service;
+	__u64 life;
+	__u64 cookie;
+};
+LB_ASSERT_SIZE(struct lb_event, 24);
+
+/* lb_stats: one counter per outcome of the data path. */
+#define LB_STATS(STAT)                                                                             \
+	STAT(BALANCED, balanced)	   /* translated to a backend */                           \
+	STAT(NO_BACKEND, no_backend)	   /* refused: nobody is eligible */                       \
+	STAT(UNOWNED, unowned)		   /* balanced, but no storage for the owner */            \
+	STAT(INDEX_OVERFLOW, index_overflow) /* owned, but no room in the index */                 \
+	STAT(RACED, raced)		   /* connected to a life that was being condemned */      \
+	STAT(REPOINT_LOST, repoint_lost)   /* the application re-connected before us */            \
+	STAT(STICKY, sticky)		   /* datagram to the same live backend as before */
+#define LB_STAT_ID(id, name) LB_STAT_##id,
+enum { LB_STATS(LB_STAT_ID) LB_STAT_COUNT };
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/flow_index.hpp"
+
+#include <array>
+#include <bpf/bpf.h>
+#include <cerrno>
+
+#include <netinet/in.h>
+
+namespace reseat::bpf {
+namespace {
+
+constexpr std::uint32_t kBatch = 512;
+
+}  // namespace
+
+bool Flow::is_udp() const { return value.remote.protocol == IPPROTO_UDP; }
+
+template <class Wanted>
+void FlowIndex::walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& found) const {
+    const int fd = programs_.drawers[drawer].get();
+    std::vector<lb_flow_key> keys(kBatch);
+    std::vector<lb_flow> values(kBatch);
+    std::uint32_t position = 0;
+    bool first = true;
+    while (true) {
+        std::uint32_t count = static_cast<std::uint32_t>(keys.size());
+        bpf_map_batch_opts how{.sz = sizeof(how)};
+        std::uint32_t next = 0;
+        const int failure = bpf_map_lookup_batch(fd, first ? nullptr : &position, &next, keys.data(),
+                                                 values.data(), &count, &how);
+        if (failure && errno == ENOSPC) {  // one bucket holds more than fits: ask for it again, with room
+            keys.resize(keys.size() * 2);
+            values.resize(keys.size());
+            continue;
+        }
+        if (failure && errno != ENOENT) return;
+        for (std::uint32_t i = 0; i < count; ++i)
+            if (wanted(keys[i], values[i])) found.push_back({keys[i], values[i], drawer});
+        if (failure) return;  // ENOENT: that was the last batch
+        position = next;
+        first = false;
+    }
+}
+
+std::vector<Flow> FlowIndex::of_life(std::uint32_t backend, lb::LifeId life) const {
+    std::vector<Flow> found;
+    const lb_backend& element = programs_.backends[backend];
+    for (std::uint32_t drawer = 0; drawer < programs_.drawers.size(); ++drawer) {
+        const std::uint64_t word = __atomic_load_n(&element.drawers[drawer / 64], __ATOMIC_ACQUIRE);
+        if (word & 1ull << drawer % 64)
+            walk(drawer, [life](const lb_flow_key& key, const lb_flow&) { return key.life == life; }, found);
+    }
+    return found;
+}
+
+std::vector<Flow> FlowIndex::unresolved() const {
+    std::vector<Flow> found;
+    auto wanted = [](const lb_flow_key&, const lb_flow& value) {
+        return value.remote.protocol == IPPROTO_UDP && (value.local.port_be == 0 || value.inode == 0);
+    };
+    for (std::uint32_t drawer = 0; drawer < programs_.drawers.size(); ++drawer) walk(drawer, wanted, found);
+    return found;
+}
+
+void FlowIndex::remove(const Flow& flow) const {
+    bpf_map_delete_elem(programs_.drawers[flow.drawer].get(), &flow.key);
+}
+
+void FlowIndex::complete(const Flow& flow) const {
+    bpf_map_update_elem(programs_.drawers[flow.drawer].get(), &flow.key, &flow.value, BPF_EXIST);
+}
+
+}  // namespace reseat::bpf

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/programs.hpp"
+#include "bpf/sock_diag.hpp"
+#include "lb/control/data_plane.hpp"
+
+#include <vector>
+
+namespace reseat::bpf {
+
+/// One entry of lb_flows.
+struct Flow {
+    lb_flow_key key{};
+    lb_flow value{};
+    std::uint32_t drawer = 0;
+
+    SocketTuple tuple() const {
+        return {.local = value.local, .remote = value.remote, .cookie = key.cookie, .ifindex = value.ifindex};
+    }
+    bool is_udp() const;
+    bool resolved() const { return value.local.port_be != 0 && value.inode != 0; }
+};
+
+/// User space's hand in the index that the programs keep. Thread-safe as the kernel's maps are.
+class FlowIndex {
+public:
+    explicit FlowIndex(const Programs& programs) : programs_(programs) {}
+
+    /// The entries of a life, which lives in lb_backends[backend]. Costs by its drawers, not by all sockets.
+    std::vector<Flow> of_life(std::uint32_t backend, lb::LifeId life) const;
+    /// Connected UDP sockets, of any life, whose port or inode is not known yet.
+    std::vector<Flow> unresolved() const;
+
+    void remove(const Flow& flow) const;
+    /// Writes `flow.value` back unless the entry is gone.
+    void complete(const Flow& flow) const;
+
+private:
+    template <class Wanted>
+    void walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& found) const;
+
+    const Programs& programs_;
+};
+
+}  // namespace reseat::bpf

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/kernel_data_plane.hpp"
+
+#include "bpf/byte_order.hpp"
+#include "bpf/cgroup_attachment.hpp"
+#include "bpf/grace_period.hpp"
+#include "bpf/life_table.hpp"
+#include "bpf/programs.hpp"
+#include "bpf/reseater.hpp"
+#include "bpf/udp_resolver.hpp"
+
+#include <array>
+#include <atomic>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cerrno>
+#include <spdlog/spdlog.h>
+
+#include <sys/socket.h>
+
+namespace reseat::bpf {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = lb::asio;
+
+constexpr lb::Duration kResolvePause = 500ms;
+constexpr lb::Duration kLongestResolvePause = 30s;
+
+/// The cookie of the network namespace that the calling thread is in.
+std::uint64_t own_netns_cookie() {
+#ifndef SO_NETNS_COOKIE
+    constexpr int SO_NETNS_COOKIE = 71;
+#endif
+    UniqueFd probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    std::uint64_t cookie = 0;
+    socklen_t length = sizeof(cookie);
+    getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+    return cookie;
+}
+
+lb::Result<void> exempt(int owner_map, int descriptor) {
+    const lb_owner owner{.flags = LB_OWNER_EXEMPT};
+    if (bpf_map_update_elem(owner_map, &descriptor, &owner, BPF_ANY))
+        return lb::system_error("exempt a socket of our own", errno);
+    return {};
+}
+
+}  // namespace
+
+struct KernelDataPlane::Impl {
+    asio::any_io_executor executor;
+    std::string cgroup;
+    std::unique_ptr<Programs> programs;
+    std::unique_ptr<LifeTable> lives;
+    std::unique_ptr<Reseater> reseater;
+    std::unique_ptr<SockDiag> resolver_diag;
+    CgroupAttachment attachment;
+    std::atomic<bool> stopping = false;
+    asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
+    asio::thread_pool workers{1};      ///< ends and moves sockets
+    std::unique_ptr<GracePeriod> grace;
+
+    ~Impl() {
+        stopping = true;
+        workers.join();
+        maintenance.join();
+    }
+
+    lb::Task<void> hear_events(std::function<void(lb::LifeId)> on_raced);
+    lb::Task<void> resolve_ports();
+};
+
+KernelDataPlane::KernelDataPlane(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KernelDataPlane::~KernelDataPlane() = default;
+
+lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_io_executor executor,
+                                                                     const std::string& cgroup,
+                                                                     const KernelOptions& options) {
+    auto impl = std::make_unique<Impl>();
+    impl->executor = executor;
+    impl->cgroup = cgroup;
+    auto programs = Programs::load(options);
+    if (!programs) return programs.error();
+    impl->programs = std::move(*programs);
+    auto diag = SockDiag::open();
+    if (!diag) return diag.error();
+    auto resolver_diag = SockDiag::open();
+    if (!resolver_diag) return resolver_diag.error();
+    impl->resolver_diag = std::make_unique<SockDiag>(std::move(*resolver_diag));
+    auto mark = [owner_map = impl->programs->owner_fd()](int fd) { (void)exempt(owner_map, fd); };
+    impl->reseater = std::make_unique<Reseater>(*impl->programs, std::move(*diag),
+                                                Repointer(*impl->programs, cgroup, mark), own_netns_cookie());
+    impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
+    impl->lives = std::make_unique<LifeTable>(*impl->programs, *impl->grace);
+    auto attachment = CgroupAttachment::attach(cgroup, impl->programs->attachable());
+    if (!attachment) return attachment.error();
+    impl->attachment = std::move(*attachment);
+    return std::unique_ptr<KernelDataPlane>(new KernelDataPlane(std::move(impl)));
+}
+
+lb::LifeId KernelDataPlane::first_unused_life() const { return impl_->lives->first_unused(); }
+lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) { return impl_->lives->publish(plan); }
+
+lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
+    const auto backend = impl_->lives->index_of(order.life);
+    if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
+    auto& impl = *impl_;
+    auto work = [](Impl& impl, lb::ReseatOrder order, std::uint32_t backend) -> lb::Task<lb::TerminationReport> {
+        co_return impl.reseater->run(order, backend, impl.stopping);
+    };
+    lb::Task<lb::TerminationReport> task = work(impl, order, *backend);
+    co_return co_await asio::co_spawn(impl.workers, std::move(task), asio::use_awaitable);
+}
+
+std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
+    const auto index = impl_->lives->index_of(life);
+    return index ? __atomic_load_n(&impl_->programs->backends[*index].open, __ATOMIC_RELAXED) : 0;
+}
+
+std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
+    const auto index = impl_->lives->index_of(life);
+    return index ? __atomic_load_n(&impl_->programs->backends[*index].connects, __ATOMIC_RELAXED) : 0;
+}
+
+lb::SocketPreparer KernelDataPlane::exempter() {
+    return [owner_map = impl_->programs->owner_fd()](int descriptor) {
+        if (auto done = exempt(owner_map, descriptor); !done) spdlog::warn("{}", done.error().message);
+    };
+}
+
+lb::Task<void> KernelDataPlane::watch(std::function<void(lb::LifeId)> on_raced) {
+    using namespace asio::experimental::awaitable_operators;
+    lb::Task<void> events = impl_->hear_events(std::move(on_raced));
+    lb::Task<void> ports = impl_->resolve_ports();
+    co_await (std::move(events) && std::move(ports));
+}
+
+lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)> on_raced) {
+    auto on_event = [](void* context, void* data, std::size_t size) {
+        const auto* event = static_cast<const lb_event*>(data);
+        if (size >= sizeof(*event) && event->kind == LB_EVENT_RACED)
+            (*static_cast<std::function<void(lb::LifeId)>*>(context))(event->life);
+        return 0;
+    };
+    const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
+        ring_buffer__new(programs->events_fd(), on_event, &on_raced, nullptr), ring_buffer__free);
+    if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
+    asio::posix::stream_descriptor readable(executor, dup(ring_buffer__epoll_fd(ring.get())));
+    while (true) {
+        co_await readable.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+        ring_buffer__consume(ring.get());
+    }
+}
+
+lb::Task<void> KernelDataPlane::Impl::resolve_ports() {
+    auto resolve = [](Impl& impl) -> lb::Task<bool> {  // true: nothing was left that it could not resolve
+        const FlowIndex index(*impl.programs);
+        std::vector<Flow> flows = index.unresolved();
+        if (flows.empty()) co_return true;
+        bool progress = false;
+        if (!resolve_udp(*impl.resolver_diag, flows)) co_return false;
+        for (const Flow& flow : flows)
+            if (flow.resolved()) {
+                index.complete(flow);
+                progress = true;
+            }
+        co_return progress;
+    };
+    lb::Duration pause = kResolvePause;
+    while (true) {
+        co_await lb::sleep_for(pause);
+        lb::Task<bool> task = resolve(*this);
+        const bool progress = co_await asio::co_spawn(maintenance, std::move(task), asio::use_awaitable);
+        // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
+        pause = progress ? kResolvePause : std::min(2 * pause, kLongestResolvePause);
+    }
+}
+
+std::vector<std::string> KernelDataPlane::engines() const { return {"tuple", "diag"}; }
+bool KernelDataPlane::can_repoint() const { return true; }
+
+std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::stats() const {
+#define LB_STAT_NAME(id, name) #name,
+    static constexpr std::array names = {LB_STATS(LB_STAT_NAME)};
+#undef LB_STAT_NAME
+    std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    std::vector<std::pair<std::string, std::uint64_t>> counters;
+    for (std::uint32_t id = 0; id < names.size(); ++id) {
+        std::uint64_t sum = 0;
+        if (bpf_map_lookup_elem(impl_->programs->stats_fd(), &id, per_cpu.data()) == 0)
+            for (const std::uint64_t count : per_cpu) sum += count;
+        counters.emplace_back(names[id], sum);
+    }
+    return counters;
+}
+
+}  // namespace reseat::bpf

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* connect(): a dialled service address becomes a live backend. */
+#ifndef LB_CONNECT_H
+#define LB_CONNECT_H
+
+#include "owner.h"
+
+#define LB_EAGAIN 11
+#define LB_ECONNREFUSED 111
+
+#define LB_REJECT 0
+#define LB_PROCEED 1
+
+#define LB_IPPROTO_TCP 6
+#define LB_IPPROTO_UDP 17
+
+const volatile __u8 cfg_has_set_retval = 1; /* Linux 5.18; before that every refusal is EPERM */
+
+/* Fails the system call. Constants only: the verifier wants to see the range. */
+static __always_inline int refuse_connection(void)
+{
+	if (cfg_has_set_retval)
+		bpf_set_retval(-LB_ECONNREFUSED);
+	return LB_REJECT;
+}
+
+static __always_inline int refuse_for_now(void)
+{
+	if (cfg_has_set_retval)
+		bpf_set_retval(-LB_EAGAIN);
+	return LB_REJECT;
+}
+
+/* The re-point under way, if this connect is reseat's own doing on the socket. */
+static __always_inline const struct lb_repoint *repoint_by_us(__u8 protocol, __u64 cookie)
+{
+	__u32 zero = 0;
+	const struct lb_repoint *repoint;
+
+	if (protocol != LB_IPPROTO_UDP)
+		return 0;
+	repoint = bpf_map_lookup_elem(&lb_repoint, &zero);
+	if (!repoint || !repoint->cookie || repoint->cookie != cookie)
+		return 0;
+	return repoint->tgid == bpf_get_current_pid_tgid() >> 32 ? repoint : 0;
+}
+
+/* A UDP socket's source port is chosen after the hook: filed with what is known, completed by user space. */
+static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
+				      struct lb_owner *owner, struct lb_backend *backend, __u64 cookie)
+{
+	struct lb_flow flow = {
+		.netns = bpf_get_netns_cookie(ctx),
+		.remote = owner->current.peer,
+		.ifindex = sk->bound_dev_if,
+		.pid = owner->pid,
+	};
+
+	bound_source(sk, owner->current.peer.protocol, &flow.local);
+	index_flow(backend, &owner->current, cookie, &flow);
+	report_if_condemned(backend, &owner->current, cookie);
+}
+
+static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
+					   const struct lb_endpoint *dialled, struct lb_endpoint *to)
+{
+	struct bpf_sock *sk = ctx->sk;
+	const struct lb_service *service = find_service(dialled);
+	const struct lb_repoint *repoint;
+	struct lb_endpoint actual = {};
+	struct lb_backend *backend;
+	struct lb_owner *owner;
+	__u64 cookie;
+	__u32 index = 0;
+	int connected;
+
+	if (!sk)
+		return LB_PROCEED; /* fails open: no socket, nothing to translate */
+	owner = find_owner(sk);
+	if (owner && owner->flags & LB_OWNER_EXEMPT)
+		return LB_PROCEED;
+	if (!service && !owner)
+		return LB_PROCEED; /* not ours: the common case */
+
+	cookie = bpf_get_socket_cookie(ctx);
+	connected = actual_peer(sk, dialled->protocol, &actual);
+	repoint = repoint_by_us(dialled->protocol, cookie);
+	if (repoint && !same_endpoint(&actual, &repoint->expected)) {
+		count(LB_STAT_REPOINT_LOST);
+		return refuse_for_now(); /* the application was faster: leave it alone */
+	}
+	if (!service) { /* leaves us: who it was connected to matters as long as the connect may fail */
+		settle(owner, &actual, connected, cookie);
+		push_record(owner, cookie);
+		owner->current.peer = *dialled;
+		return LB_PROCEED;
+	}
+
+	if (repoint) {
+		index = repoint->backend;
+		backend = backend_at(index);
+	} else {
+		backend = pick_backend(service, family_of(dialled), &index);
+	}
+	if (!backend) {
+		count(LB_STAT_NO_BACKEND);
+		return refuse_connection(); /* fails closed: nobody may be chosen */
+	}
+	count(LB_STAT_BALANCED);
+	*to = backend->endpoint;
+	if (!owner)
+		owner = bpf_sk_storage_get(&lb_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!owner) {
+		count(LB_STAT_UNOWNED); /* fails open: balanced, but never found again */
+		return LB_PROCEED;
+	}
+	settle(owner, &actual, connected, cookie);
+	push_record(owner, cookie);
+	if (!repoint) {
+		owner->pid = bpf_get_current_pid_tgid() >> 32;
+		owner->uid = (__u32)bpf_get_current_uid_gid();
+	}
+	fill_record(&owner->current, service, backend, index, dialled);
+	if (dialled->protocol == LB_IPPROTO_UDP)
+		index_udp(ctx, sk, owner, backend, cookie);
+	return LB_PROCEED;
+}
+
+/* Before the SYN leaves, with the source port known: files the TCP socket. */
+static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	struct lb_flow flow = {};
+	struct lb_backend *backend;
+	struct lb_owner *owner;
+	__u64 cookie;
+
+	owner = find_owner(sk);
+	if (!owner || !owner->current.life)
+		return;
+	backend = backend_of_life(owner->current.backend, owner->current.life);
+	if (!backend)
+		return; /* the life ended and was forgotten meanwhile: the next engine finds the socket */
+	cookie = bpf_get_socket_cookie(ops);
+	flow.netns = bpf_get_netns_cookie(ops);
+	flow.remote = owner->current.peer;
+	tcp_source(ops, &flow.remote, &flow.local);
+	flow.ifindex = sk->bound_dev_if;
+	flow.pid = owner->pid;
+	index_flow(backend, &owner->current, cookie, &flow);
+	report_if_condemned(backend, &owner->current, cookie);
+}
+
+/* At close, and when a socket that was connected through us begins to listen. */
+static __always_inline void forget_socket(struct bpf_sock *sk, __u64 cookie)
+{
+	struct lb_owner *owner = find_owner(sk);
+
+	if (!owner)
+		return;
+	if (owner->previous.life == owner->current.life)
+		owner->previous.flags &= ~LB_RECORD_INDEXED;
+	drop_record(&owner->current, cookie);
+	drop_record(&owner->previous, cookie);
+}
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The programs attached to the workload's cgroup: entries only, what they do is in the headers. */
+#include "datagram.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("cgroup/connect4")
+int lb_connect4(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint dialled = endpoint_from_ctx4(ctx), to = dialled;
+	int verdict = balance_connect(ctx, &dialled, &to);
+
+	write_ctx4(ctx, &to);
+	return verdict;
+}
+
+SEC("cgroup/connect6")
+int lb_connect6(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint dialled = endpoint_from_ctx6(ctx), to = dialled;
+	int verdict = balance_connect(ctx, &dialled, &to);
+
+	write_ctx6(ctx, &to);
+	return verdict;
+}
+
+SEC("cgroup/sendmsg4")
+int lb_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint dialled = endpoint_from_ctx4(ctx), to = dialled;
+	int verdict = balance_datagram(ctx, &dialled, &to);
+
+	write_ctx4(ctx, &to);
+	return verdict;
+}
+
+SEC("cgroup/sendmsg6")
+int lb_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint dialled = endpoint_from_ctx6(ctx), to = dialled;
+	int verdict = balance_datagram(ctx, &dialled, &to);
+
+	write_ctx6(ctx, &to);
+	return verdict;
+}
+
+SEC("cgroup/recvmsg4")
+int lb_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint source = endpoint_from_ctx4(ctx), dialled;
+
+	if (ctx->sk && dialled_source(ctx->sk, &source, &dialled))
+		write_ctx4(ctx, &dialled);
+	return LB_PROCEED;
+}
+
+SEC("cgroup/recvmsg6")
+int lb_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint source = endpoint_from_ctx6(ctx), dialled;
+
+	if (ctx->sk && dialled_source(ctx->sk, &source, &dialled))
+		write_ctx6(ctx, &dialled);
+	return LB_PROCEED;
+}
+
+SEC("cgroup/getpeername4")
+int lb_getpeername4(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint peer = endpoint_from_ctx4(ctx), dialled;
+
+	if (ctx->sk && dialled_peer(ctx->sk, &peer, &dialled))
+		write_ctx4(ctx, &dialled);
+	return LB_PROCEED;
+}
+
+SEC("cgroup/getpeername6")
+int lb_getpeername6(struct bpf_sock_addr *ctx)
+{
+	struct lb_endpoint peer = endpoint_from_ctx6(ctx), dialled;
+
+	if (ctx->sk && dialled_peer(ctx->sk, &peer, &dialled))
+		write_ctx6(ctx, &dialled);
+	return LB_PROCEED;
+}
+
+SEC("sockops")
+int lb_sockops(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk = ops->sk;
+
+	if (!sk)
+		return LB_PROCEED;
+	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		index_tcp(ops, sk);
+	else if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB)
+		forget_socket(sk, bpf_get_socket_cookie(ops));
+	return LB_PROCEED;
+}
+
+SEC("cgroup/sock_release")
+int lb_release(struct bpf_sock *sk)
+{
+	forget_socket(sk, bpf_get_socket_cookie(sk));
+	return LB_PROCEED;
+}
+
+/* Run once by reseat: writes down its own thread group as the hooks will see it. */
+SEC("syscall")
+int lb_introduce(void *ctx)
+{
+	__u32 zero = 0;
+	struct lb_repoint *repoint = bpf_map_lookup_elem(&lb_repoint, &zero);
+
+	if (repoint)
+		repoint->tgid = bpf_get_current_pid_tgid() >> 32;
+	return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What we know of a socket: to whom it is connected and was connected before. */
+#ifndef LB_OWNER_H
+#define LB_OWNER_H
+
+#include "select.h"
+#include "flows.h"
+
+static __always_inline struct lb_owner *find_owner(struct bpf_sock *sk)
+{
+	return bpf_sk_storage_get(&lb_owner, sk, 0, 0);
+}
+
+static __always_inline void uncount(struct lb_record *record)
+{
+	struct lb_backend *backend;
+
+	if (!(record->flags & LB_RECORD_COUNTED))
+		return;
+	record->flags &= ~LB_RECORD_COUNTED;
+	backend = backend_of_life(record->backend, record->life);
+	if (backend)
+		__sync_fetch_and_add(&backend->open, -1);
+}
+
+/* Forgets a record that no socket stands for any more. */
+static __always_inline void drop_record(struct lb_record *record, __u64 cookie)
+{
+	uncount(record);
+	if (record->flags & LB_RECORD_INDEXED)
+		unindex_flow(record, cookie);
+	__builtin_memset(record, 0, sizeof(*record));
+}
+
+/* Before a connect: the record that tells the truth (the actual peer decides) becomes `current`. A failed
+ * connect leaves the older one true; an unconnected socket, and TCP before it connects, none. */
+static __always_inline void settle(struct lb_owner *owner, const struct lb_endpoint *actual,
+				   int connected, __u64 cookie)
+{
+	if (connected && same_endpoint(&owner->current.peer, actual))
+		return;
+	if (owner->current.life == owner->previous.life)
+		owner->current.flags &= ~LB_RECORD_INDEXED; /* one entry, shared */
+	drop_record(&owner->current, cookie);
+	if (connected && same_endpoint(&owner->previous.peer, actual)) {
+		owner->current = owner->previous;
+		__builtin_memset(&owner->previous, 0, sizeof(owner->previous));
+	}
+}
+
+/* Makes room for the record of the connect to come. */
+static __always_inline void push_record(struct lb_owner *owner, __u64 cookie)
+{
+	if (owner->previous.life == owner->current.life)
+		owner->previous.flags &= ~LB_RECORD_INDEXED; /* one entry, shared */
+	drop_record(&owner->previous, cookie);
+	uncount(&owner->current); /* optimistic: it is about to connect elsewhere */
+	owner->previous = owner->current;
+	__builtin_memset(&owner->current, 0, sizeof(owner->current));
+}
+
+static __always_inline void fill_record(struct lb_record *record, const struct lb_service *service,
+					struct lb_backend *backend, __u32 index,
+					const struct lb_endpoint *dialled)
+{
+	record->life = backend->life;
+	record->dialled = *dialled;
+	record->peer = backend->endpoint;
+	record->service = service->id;
+	record->backend = index;
+	record->flags = LB_RECORD_COUNTED;
+	__sync_fetch_and_add(&backend->open, 1);
+	__sync_fetch_and_add(&backend->connects, 1);
+}
+
+/* Tells user space of a socket that reached a life while it was being condemned: it condemns first and
+ * walks the index afterwards, we file first and look at the state afterwards, so one of us sees it. */
+static __always_inline void report_if_condemned(struct lb_backend *backend, struct lb_record *record,
+						__u64 cookie)
+{
+	struct lb_event *event;
+
+	if (*(volatile __u32 *)&backend->state != LB_LIFE_CONDEMNED)
+		return;
+	count(LB_STAT_RACED);
+	event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
+	if (!event)
+		return; /* the sweep of the life repeats until none is left */
+	event->kind = LB_EVENT_RACED;
+	event->service = record->service;
+	event->life = record->life;
+	event->cookie = cookie;
+	bpf_ringbuf_submit(event, 0);
+}
+
+#endif

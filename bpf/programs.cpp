@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/programs.hpp"
+
+#include "bpf/lb.skel.h"
+
+#include <algorithm>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cerrno>
+#include <spdlog/spdlog.h>
+
+namespace reseat::bpf {
+namespace {
+
+/// libbpf's own words: details for --log debug, never the user's error line.
+int print_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
+    if (level == LIBBPF_DEBUG || !spdlog::should_log(spdlog::level::debug)) return 0;
+    std::array<char, 1024> line;
+    vsnprintf(line.data(), line.size(), format, arguments);
+    std::string text(line.data());
+    while (text.ends_with('\n')) text.pop_back();
+    spdlog::debug("{}", text);
+    return 0;
+}
+
+lb::Error load_failure(int number) {
+    if (number == EPERM)
+        return {lb::ErrorCode::unsupported,
+                "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
+                "container's seccomp profile through bpf(); `reseat doctor` tells which"};
+    return lb::system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
+                            lb::ErrorCode::unsupported);
+}
+
+constexpr std::size_t kSlotsPerBackend = 32;
+
+}  // namespace
+
+lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options) {
+    libbpf_set_print(print_libbpf);
+    lb_bpf* skeleton = lb_bpf__open();
+    if (!skeleton) return load_failure(errno);
+    std::unique_ptr<Programs> programs(new Programs(skeleton));
+
+    const std::uint32_t drawers = std::clamp<std::uint32_t>(options.flow_drawers, 1, LB_MAX_DRAWERS);
+    bpf_map__set_max_entries(skeleton->maps.lb_services, options.max_services);
+    bpf_map__set_max_entries(skeleton->maps.lb_tables, LB_TABLE_INDEX(options.max_services + 1, 0));
+    bpf_map__set_max_entries(skeleton->maps.lb_turns, options.max_services + 1);
+    bpf_map__set_max_entries(skeleton->maps.lb_slots, options.max_backends * kSlotsPerBackend);
+    bpf_map__set_max_entries(skeleton->maps.lb_backends, options.max_backends);
+    bpf_map__set_max_entries(skeleton->maps.lb_peers, 2 * options.max_backends);
+    bpf_map__set_max_entries(skeleton->maps.lb_flows, drawers);
+    if (bpf_map* inner = bpf_map__inner_map(skeleton->maps.lb_flows))
+        bpf_map__set_max_entries(inner, options.drawer_entries);
+    skeleton->rodata->cfg_drawers = drawers;
+    skeleton->rodata->cfg_has_set_retval =
+        libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
+
+    if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
+    if (auto made = programs->make_drawers(options); !made) return made.error();
+    if (auto mapped = programs->map_arrays(); !mapped) return mapped.error();
+    if (auto introduced = programs->introduce(); !introduced) return introduced.error();
+    return programs;
+}
+
+Programs::~Programs() { lb_bpf__destroy(skeleton_); }
+
+lb::Result<void> Programs::make_drawers(const KernelOptions& options) {
+    bpf_map_create_opts how{.sz = sizeof(how), .map_flags = BPF_F_NO_PREALLOC};
+    const std::uint32_t count = bpf_map__max_entries(skeleton_->maps.lb_flows);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        UniqueFd drawer(bpf_map_create(BPF_MAP_TYPE_HASH, "lb_drawer", sizeof(lb_flow_key), sizeof(lb_flow),
+                                       options.drawer_entries, &how));
+        if (!drawer) return lb::system_error("cannot create the socket index", errno);
+        drawers.push_back(std::move(drawer));
+    }
+    // One system call: each update of a map-in-map waits for an RCU grace period.
+    std::vector<std::uint32_t> keys(count), fds(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        keys[i] = i;
+        fds[i] = static_cast<std::uint32_t>(drawers[i].get());
+    }
+    std::uint32_t done = count;
+    if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.lb_flows), keys.data(), fds.data(), &done, nullptr))
+        return lb::system_error("cannot fill the socket index", errno);
+    return {};
+}
+
+lb::Result<void> Programs::map_arrays() {
+    auto map = [](bpf_map* array, auto& memory) -> lb::Result<void> {
+        auto mapped = std::decay_t<decltype(memory)>::map(bpf_map__fd(array), bpf_map__max_entries(array));
+        if (!mapped) return mapped.error();
+        memory = std::move(*mapped);
+        return {};
+    };
+    if (auto done = map(skeleton_->maps.lb_tables, tables); !done) return done;
+    if (auto done = map(skeleton_->maps.lb_slots, slots); !done) return done;
+    return map(skeleton_->maps.lb_backends, backends);
+}
+
+lb::Result<void> Programs::introduce() {
+    const lb_meta meta{.abi_version = LB_ABI_VERSION, .pad = 0, .next_life = 1};
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(meta_fd(), &zero, &meta, BPF_ANY)) return lb::system_error("lb_meta", errno);
+    bpf_test_run_opts run{.sz = sizeof(run)};
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_introduce), &run))
+        return lb::system_error("cannot run a BPF program of type syscall", errno, lb::ErrorCode::unsupported);
+    return {};
+}
+
+std::vector<bpf_program*> Programs::attachable() const {
+    const auto& p = skeleton_->progs;
+    return {p.lb_release,      p.lb_sockops,      p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
+            p.lb_recvmsg6,     p.lb_sendmsg4,     p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
+}
+
+int Programs::meta_fd() const { return bpf_map__fd(skeleton_->maps.lb_meta); }
+int Programs::services_fd() const { return bpf_map__fd(skeleton_->maps.lb_services); }
+int Programs::turns_fd() const { return bpf_map__fd(skeleton_->maps.lb_turns); }
+int Programs::peers_fd() const { return bpf_map__fd(skeleton_->maps.lb_peers); }
+int Programs::owner_fd() const { return bpf_map__fd(skeleton_->maps.lb_owner); }
+int Programs::repoint_fd() const { return bpf_map__fd(skeleton_->maps.lb_repoint); }
+int Programs::events_fd() const { return bpf_map__fd(skeleton_->maps.lb_events); }
+int Programs::stats_fd() const { return bpf_map__fd(skeleton_->maps.lb_stats); }
+
+}  // namespace reseat::bpf

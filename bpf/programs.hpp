@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/abi.h"
+#include "bpf/handles.hpp"
+#include "bpf/kernel_data_plane.hpp"
+#include "bpf/mapped_array.hpp"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <vector>
+
+struct lb_bpf;
+struct bpf_program;
+
+namespace reseat::bpf {
+
+/// The loaded programs and their maps. Everything is freed when this is destroyed and no link is left.
+class Programs {
+public:
+    /// Loads with maps of these sizes. Error `unsupported`: says what the kernel or the capabilities lack.
+    static lb::Result<std::unique_ptr<Programs>> load(const KernelOptions& options);
+    ~Programs();
+    Programs(const Programs&) = delete;
+
+    /// In the order in which they are to be attached: release first, so that no socket is noted whose end
+    /// is not seen.
+    std::vector<bpf_program*> attachable() const;
+
+    int meta_fd() const;
+    int services_fd() const;
+    int turns_fd() const;
+    int peers_fd() const;
+    int owner_fd() const;
+    int repoint_fd() const;
+    int events_fd() const;
+    int stats_fd() const;
+
+    MappedArray<std::uint64_t> tables;
+    MappedArray<std::uint64_t> slots;
+    MappedArray<lb_backend> backends;
+    std::vector<UniqueFd> drawers;  ///< the hashes behind lb_flows
+
+private:
+    explicit Programs(lb_bpf* skeleton) : skeleton_(skeleton) {}
+    lb::Result<void> make_drawers(const KernelOptions& options);
+    lb::Result<void> map_arrays();
+    lb::Result<void> introduce();
+
+    lb_bpf* skeleton_;
+};
+
+}  // namespace reseat::bpf

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/flow_index.hpp"
+#include "bpf/handles.hpp"
+#include "bpf/sock_diag.hpp"
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+namespace reseat::bpf {
+
+/// Connects a workload's UDP socket to a live backend without the application noticing: takes a duplicate of
+/// its descriptor (pidfd_getfd) and connects that to the service address again, so that the workload's own
+/// programs translate it. Local port and source address stay. Blocks; one thread.
+class Repointer {
+public:
+    enum class Outcome {
+        moved,     ///< connected to a live backend
+        not_ours,  ///< closed, unconnected or re-connected by the application meanwhile: leave it
+        failed,    ///< still on the old backend: terminate it
+    };
+    struct Result {
+        Outcome outcome = Outcome::failed;
+        std::string why;  ///< where it failed
+    };
+
+    /// `mark` exempts a socket of ours from balancing.
+    Repointer(const Programs& programs, std::string cgroup, std::function<void(int)> mark);
+
+    /// `flow` is resolved and was verified to be connected to the life's backend.
+    Result repoint(SockDiag& diag, const Flow& flow);
+
+    /// Forgets what was read from /proc; call once per sweep.
+    void forget_processes();
+
+private:
+    struct Process {
+        UniqueFd pidfd;
+        std::unordered_map<std::uint32_t, int> fds;  ///< inode of a socket → descriptor number
+    };
+    struct Target {
+        std::uint32_t index = 0;
+        lb_endpoint endpoint{};
+    };
+
+    UniqueFd duplicate(const Flow& flow, std::string& why);
+    UniqueFd duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why);
+    Process* process(std::uint32_t pid, std::string& why);
+    bool choose_target(const lb_record& record, Target& target) const;
+    Result connect_to(SockDiag& diag, int fd, const Flow& flow, const lb_record& record, const Target& target);
+    Result rebind_and_connect(int fd, const Flow& flow, const lb_record& record, const Target& target);
+    int connect_as_us(int fd, const Flow& flow, const lb_endpoint& expected, const lb_record& record,
+                      const Target& target) const;
+
+    const Programs& programs_;
+    std::string cgroup_;
+    std::function<void(int)> mark_;
+    FlowIndex index_;
+    std::uint32_t own_tgid_ = 0;
+    std::unordered_map<std::uint32_t, Process> processes_;
+    std::vector<std::uint32_t> workload_pids_;  ///< read when the recorded process does not have the socket
+    bool workload_read_ = false;
+    mutable std::uint32_t turn_ = 0;
+};
+
+}  // namespace reseat::bpf

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/abi.h"
+#include "bpf/handles.hpp"
+#include "lb/error.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace reseat::bpf {
+
+/// The TCP states in which a socket may be ended: SYN_SENT, ESTABLISHED, CLOSE_WAIT, FIN_WAIT1/2. Never
+/// LISTEN (a server) nor TIME_WAIT (nobody to tell).
+inline constexpr std::uint32_t kLiveTcpStates = 1u << 1 | 1u << 2 | 1u << 4 | 1u << 5 | 1u << 8;
+/// A UDP socket is only ever ended while it is connected: aborting another one would take its port away.
+inline constexpr std::uint32_t kConnectedUdp = 1u << 1;
+
+/// One socket, exactly.
+struct SocketTuple {
+    lb_endpoint local{};
+    lb_endpoint remote{};
+    std::uint64_t cookie = 0;
+    std::uint32_t ifindex = 0;  ///< the device it is bound to
+};
+
+/// One socket as a dump shows it.
+struct DiagSocket {
+    SocketTuple tuple;
+    std::uint8_t state = 0;
+    std::uint32_t inode = 0;
+    std::optional<lb_owner> owner;  ///< what the programs noted; only if asked for and there
+};
+
+struct DumpFilter {
+    std::uint8_t protocol = 0;  ///< IPPROTO_TCP or IPPROTO_UDP
+    std::uint32_t states = 0;
+    __be16 remote_port_be = 0;  ///< 0: any
+    int owner_map = -1;         ///< descriptor of lb_owner, to have `owner` filled in (needs CAP_BPF)
+};
+
+/// sock_diag in the network namespace that the calling thread was in at open(). Blocks: SOCK_DESTROY waits
+/// for the lock of the socket that it ends. Not for use from two threads at once.
+class SockDiag {
+public:
+    static lb::Result<SockDiag> open();
+
+    /// Ends exactly these sockets, in batches. One entry per tuple: 0 or errno; ENOENT: there is no such
+    /// socket (any more). Error: the channel itself failed.
+    lb::Result<std::vector<int>> destroy(std::span<const SocketTuple> tuples);
+
+    /// The connected UDP socket with this tuple and cookie, as it is now; nothing if there is none.
+    std::optional<DiagSocket> find_udp(const SocketTuple& tuple);
+
+    /// Calls `visit` for each socket, IPv4 first, then IPv6 (v4-mapped sockets are among the latter).
+    /// An interrupted dump is repeated, so that a socket may be visited twice.
+    lb::Result<void> dump(const DumpFilter& filter, const std::function<void(const DiagSocket&)>& visit);
+
+private:
+    explicit SockDiag(UniqueFd fd) : fd_(std::move(fd)) {}
+    lb::Result<bool> dump_family(int family, const DumpFilter& filter,
+                                 const std::function<void(const DiagSocket&)>& visit);
+    lb::Result<void> send_batch(std::span<const SocketTuple> tuples, std::uint32_t first_sequence);
+    lb::Result<void> collect_errors(std::uint32_t first_sequence, std::span<int> outcomes);
+
+    UniqueFd fd_;
+    std::uint32_t sequence_ = 1;
+};
+
+}  // namespace reseat::bpf

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/udp_resolver.hpp"
+
+#include "bpf/byte_order.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <netinet/in.h>
+
+namespace reseat::bpf {
+
+lb::Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows) {
+    // A socket may be filed under several lives; only the one that it is connected to is resolved.
+    std::unordered_multimap<std::uint64_t, Flow*> wanted;
+    for (Flow& flow : flows)
+        if (!flow.resolved()) wanted.emplace(flow.key.cookie, &flow);
+    if (wanted.empty()) return {};
+    const __be16 port_be = wanted.begin()->second->value.remote.port_be;
+    const bool one_port = std::ranges::all_of(
+        wanted, [port_be](const auto& entry) { return entry.second->value.remote.port_be == port_be; });
+    const DumpFilter filter{.protocol = IPPROTO_UDP,
+                            .states = kConnectedUdp,
+                            .remote_port_be = one_port ? port_be : static_cast<__be16>(0)};
+    return diag.dump(filter, [&wanted](const DiagSocket& socket) {
+        const auto [from, to] = wanted.equal_range(socket.tuple.cookie);
+        for (auto entry = from; entry != to; ++entry) {
+            lb_flow& value = entry->second->value;
+            if (!same_endpoint(socket.tuple.remote, value.remote)) continue;
+            value.local = socket.tuple.local;
+            value.ifindex = socket.tuple.ifindex;
+            value.inode = socket.inode;
+        }
+    });
+}
+
+}  // namespace reseat::bpf

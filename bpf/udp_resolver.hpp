@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/flow_index.hpp"
+#include "bpf/sock_diag.hpp"
+
+#include <span>
+
+namespace reseat::bpf {
+
+/// Fills in source, device and inode of connected UDP sockets, which the connect hook cannot know yet: one
+/// dump of the namespace's connected UDP sockets, matched by cookie. Entries whose socket is not connected
+/// to the recorded backend (not yet, not any more) are left unresolved. Blocks.
+lb::Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows);
+
+}  // namespace reseat::bpf
