@@ -2,6 +2,7 @@
 #include "proxy/demo/echo_server.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <system_error>
 
@@ -91,7 +92,11 @@ EchoServer::EchoServer(std::string name, const NetNamespace& net, std::uint16_t 
     watch(Source::wake, wake_.get(), EPOLLIN, EPOLL_CTL_ADD);
     for (const auto& fd : listeners_) watch(Source::listener, fd.get(), EPOLLIN, EPOLL_CTL_ADD);
     for (const auto& fd : datagram_sockets_) watch(Source::datagrams, fd.get(), EPOLLIN, EPOLL_CTL_ADD);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's business
     thread_ = std::thread([this] { serve(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 EchoServer::~EchoServer() {
