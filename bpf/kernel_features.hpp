@@ -19,4 +19,7 @@ struct Feature {
 /// a second, leaves nothing behind.
 std::vector<Feature> probe_kernel_features();
 
+/// The libbpf that runs, as "1.1".
+std::string libbpf_version();
+
 }  // namespace reseat::bpf

@@ -114,7 +114,9 @@ void Sidecar::start_check(std::size_t service, std::size_t backend) {
 
 void Sidecar::start_watching() {
     restart_for_ever("kernel events", [this] {
-        return plane_->watch([this](lb::LifeId life) { controller_->on_raced_connect(life); });
+        return plane_->watch([this](lb::LifeId life) {
+            if (controller_) controller_->on_raced_connect(life);
+        });
     });
     add("cgroup", stop_when_cgroup_is_removed());
 }

@@ -54,7 +54,7 @@ lb::Task<void> AdminServer::run() {
                 start(std::move(socket));
                 continue;
             }
-            spdlog::warn("admin socket: {}", failure.message());
+            if (failure != asio::error::operation_aborted) spdlog::warn("admin socket: {}", failure.message());
         }
         co_await lb::sleep_for(kPause);
     }

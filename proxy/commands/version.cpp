@@ -6,10 +6,6 @@
 
 #include <cstdio>
 
-namespace reseat::bpf {
-std::string libbpf_version();
-}
-
 namespace reseat::proxy {
 namespace {
 
