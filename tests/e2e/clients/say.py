@@ -18,3 +18,11 @@ def errno_of(error):
             return "timeout"
         error = error.__cause__ or error.__context__
     return None
+
+
+def peer_of(connected):
+    """What getpeername() says, be it an address or an errno."""
+    try:
+        return list(connected.getpeername())
+    except OSError as error:
+        return errno_of(error)
