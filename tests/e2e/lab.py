@@ -148,9 +148,13 @@ class Process:
         self.popen.send_signal(number)
 
     def prints(self, pattern, within=BOUND, stream="out"):
-        """The first match of `pattern` in its output."""
-        return wait_until(lambda: re.search(pattern, getattr(self, stream)), within,
-                          lambda: f"{pattern!r} from {self.describe()}")
+        """The first match of `pattern` in its output. A process that has ended without it fails at once."""
+        def found():
+            gone = self.exited()
+            match = re.search(pattern, getattr(self, stream))
+            assert match or not gone, f"no {pattern!r} from {self.describe()}"
+            return match
+        return wait_until(found, within, lambda: f"{pattern!r} from {self.describe()}")
 
     def logs(self, pattern, within=BOUND):
         return self.prints(pattern, within, stream="err")
