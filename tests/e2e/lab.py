@@ -286,8 +286,8 @@ class Host:
     def _mac(namespace, device):
         return json.loads(namespace.ip("-j", "link", "show", device).stdout)[0]["address"]
 
-    def at(self, port):
-        return f"{self.v4}:{port}"
+    def at(self, port, family="v4"):
+        return f"{self.v4}:{port}" if family == "v4" else f"[{self.v6}]:{port}"
 
     def spawn(self, argv, label=None, **options):
         """A server of this host, ended with the lab."""
@@ -484,5 +484,15 @@ def config(*services, more=""):
     return "version: 1\npin: off\nservices:\n" + "".join(services) + more
 
 
-def backends(lab, port):
-    return {host.name: host.at(port) for host in lab.hosts}
+def backends(lab, port, family="v4"):
+    """Both hosts as backends of one service."""
+    return {host.name: host.at(port, family) for host in lab.hosts}
+
+
+def start_echo(lab, port, family="v4"):
+    """An echo server that answers with its host's name on each host. {host name: process}"""
+    servers = {host.name: host.spawn([PYTHON, HERE / "clients/echo_server.py", getattr(host, family), port, host.name],
+                                     f"echo-{family}") for host in lab.hosts}
+    for server in servers.values():
+        server.event("listening", within=10)
+    return servers

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import BOUND, HERE, PYTHON, backends, cgroup2_mount, config, service
+from lab import BOUND, HERE, PYTHON, backends, cgroup2_mount, config, service, start_echo
 
 PORT = 7000
 SERVICE = "10.96.0.7:7"
@@ -12,12 +12,7 @@ SERVICE = "10.96.0.7:7"
 
 @pytest.fixture
 def echo(lab):
-    """One echo server on each host. {host name: process}"""
-    servers = {h.name: h.spawn([PYTHON, HERE / "clients/echo_server.py", h.v4, PORT, h.name], "echo")
-               for h in lab.hosts}
-    for server in servers.values():
-        server.event("listening", within=10)
-    return servers
+    return start_echo(lab, PORT)
 
 
 def our_own_cgroup():

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from lab import HERE, PYTHON, backends, cgroup2_mount, config, reseat_binary, run, service, wait_until
+from lab import backends, cgroup2_mount, config, reseat_binary, run, service, start_echo, wait_until
 
 FAILED, USAGE, INVALID, UNSUPPORTED, EXEC_FAILED = 1, 2, 3, 4, 125
 PORT = 7000
@@ -31,10 +31,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--boun
 
 @pytest.fixture
 def echo(lab):
-    """One echo server on each host, TCP and UDP."""
-    servers = [h.spawn([PYTHON, HERE / "clients/echo_server.py", h.v4, PORT, h.name], "echo") for h in lab.hosts]
-    for server in servers:
-        server.event("listening", within=10)
+    return start_echo(lab, PORT)
 
 
 def echoes(lab, more=""):
@@ -268,7 +265,7 @@ def test_without_root_the_harmless_commands_work(lab, echo):
 
 
 def test_without_a_cgroup2_mount_that_is_what_it_says(lab, echo):
-    hidden = ["unshare", "-m", "/bin/sh", "-c", 'umount "$0" && exec "$@"', cgroup2_mount()]
+    hidden = ["unshare", "-m", "/bin/sh", "-c", 'umount -l "$0" && exec "$@"', cgroup2_mount()]
     file = lab.write("good.yaml", f"admin: {{socket: {lab.tmp}/admin.sock}}\n{echoes(lab)}")
     assert_refused(attempt(lab, "run", "--config", file, "--cgroup", cgroup2_mount(), wrapper=hidden),
                    UNSUPPORTED, "cgroup2")

@@ -27,6 +27,7 @@ def answer(connection, name, selector):
     if not heard:
         selector.unregister(connection)
         connection.close()
+        say("closed")
 
 
 def answer_datagram(server, name):
