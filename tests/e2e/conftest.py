@@ -4,9 +4,9 @@ import signal
 
 import pytest
 
-pytest.register_assert_rewrite("lab")
+pytest.register_assert_rewrite("waiting", "process", "sandbox", "sidecar", "lab")
 
-from lab import Lab  # noqa: E402  (its asserts are rewritten only if it is imported after that)
+from lab import Lab, start_echo  # noqa: E402  (asserts are rewritten only in what is imported after that)
 
 
 def _stop(number, frame):
@@ -22,3 +22,9 @@ def pytest_configure(config):
 def lab():
     with Lab() as built:
         yield built
+
+
+@pytest.fixture
+def echo(lab):
+    """An echo server on each host. {host name: process}"""
+    return start_echo(lab)

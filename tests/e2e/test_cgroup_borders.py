@@ -2,17 +2,9 @@
 """Who is balanced: a socket's cgroup at its creation decides, and reseat itself never is."""
 from pathlib import Path
 
-import pytest
+from lab import BOUND, ECHO_PORT, HERE, PYTHON, backends, cgroup2_mount, config, service
 
-from lab import BOUND, HERE, PYTHON, backends, cgroup2_mount, config, service, start_echo
-
-PORT = 7000
 SERVICE = "10.96.0.7:7"
-
-
-@pytest.fixture
-def echo(lab):
-    return start_echo(lab, PORT)
 
 
 def our_own_cgroup():
@@ -33,10 +25,10 @@ def who_answers(lab, cgroup, address, port):
 
 def test_a_backend_in_the_same_cgroup_reaches_its_own_service_E22_E48(lab):
     cgroup = lab.cgroup()
-    backend = lab.spawn([PYTHON, HERE / "clients/own_service.py", SERVICE, "10.98.0.1", PORT], cgroup=cgroup,
+    backend = lab.spawn([PYTHON, HERE / "clients/own_service.py", SERVICE, "10.98.0.1", ECHO_PORT], cgroup=cgroup,
                         stdin=True)
     backend.event("listening", within=10)
-    lab.sidecar(config(service("own", SERVICE, {"self": f"10.98.0.1:{PORT}"}, protocol="any", check="type: none")),
+    lab.sidecar(config(service("own", SERVICE, {"self": f"10.98.0.1:{ECHO_PORT}"}, protocol="any", check="type: none")),
                 cgroup)
     backend.tell("go")
     tcp = backend.event("tcp", within=10)
@@ -53,13 +45,13 @@ def test_reseats_probes_are_never_translated_although_it_lives_in_the_balanced_c
     """The first service's backend is the second one's service address: a translated probe would ask host b."""
     cgroup = lab.cgroup()
     sidecar = lab.start_sidecar(
-        config(service("first", SERVICE, {"a": lab.a.at(PORT), "spare": lab.b.at(PORT)}),
-               service("second", lab.a.at(PORT), {"b": lab.b.at(PORT)})),
+        config(service("first", SERVICE, {"a": lab.a.at(ECHO_PORT), "spare": lab.b.at(ECHO_PORT)}),
+               service("second", lab.a.at(ECHO_PORT), {"b": lab.b.at(ECHO_PORT)})),
         cgroup, inside=cgroup)
     sidecar.wait_ready()
     assert str(sidecar.pid) in (cgroup.path / "cgroup.procs").read_text().split()
     assert echo["a"].event("accepted", within=5)
-    assert who_answers(lab, cgroup, lab.a.v4, PORT) == "b"
+    assert who_answers(lab, cgroup, lab.a.v4, ECHO_PORT) == "b"
     lab.a.vanish()
     sidecar.logs("first/a is DOWN: no answer within", within=BOUND)
     assert sidecar.backend("second", "b")["state"] == "up"
@@ -72,10 +64,10 @@ def test_reseats_probes_are_never_refused_by_a_policy_although_it_lives_in_the_b
     action: deny
     to: [{{cidr: {lab.a.v4}/32}}]
 """
-    sidecar = lab.start_sidecar(config(service("echo", SERVICE, backends(lab, PORT)), more=policy), cgroup,
+    sidecar = lab.start_sidecar(config(service("echo", SERVICE, backends(lab, ECHO_PORT)), more=policy), cgroup,
                                 inside=cgroup)
     sidecar.wait_ready()
-    assert who_answers(lab, cgroup, lab.a.v4, PORT) == "EPERM"
+    assert who_answers(lab, cgroup, lab.a.v4, ECHO_PORT) == "EPERM"
     assert {who_answers(lab, cgroup, "10.96.0.7", 7) for _ in range(4)} == {"b"}, "never picks what would be refused"
     passes = sidecar.backend("echo", "a")["check"]["passes"]
     assert sidecar.backend("echo", "a")["state"] == "up" and passes >= 1
@@ -83,7 +75,7 @@ def test_reseats_probes_are_never_refused_by_a_policy_although_it_lives_in_the_b
 
 def test_the_cgroup_in_which_a_socket_was_made_decides_E53(lab, echo):
     cgroup = lab.cgroup()
-    sidecar = lab.sidecar(config(service("echo", SERVICE, backends(lab, PORT))), cgroup)
+    sidecar = lab.sidecar(config(service("echo", SERVICE, backends(lab, ECHO_PORT))), cgroup)
     client = lab.spawn([PYTHON, HERE / "clients/carried_sockets.py", SERVICE, cgroup.path, our_own_cgroup()])
     assert client.event("brought in", within=10)["errno"] == "ENETUNREACH"
     assert client.event("native")["peer"] == ["10.96.0.7", 7]

@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands a person types: what they print, their exit status, and what they say to bad input."""
+"""The commands a person types: what they print and how they end."""
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 
-import pytest
-
-from lab import backends, cgroup2_mount, config, reseat_binary, run, service, start_echo, wait_until
-
-FAILED, USAGE, INVALID, UNSUPPORTED, EXEC_FAILED = 1, 2, 3, 4, 125
-PORT = 7000
+from commands import FAILED, INVALID, assert_nothing_left, assert_refused, attempt, echoes
+from lab import ECHO_PORT, config, reseat_binary, run, service, wait_until
 
 FAULTY = """\
 version: 1
@@ -25,42 +19,6 @@ services:
       - 10.98.0.11:80
       - {address: 10.98.0.12, nmae: b}
 """
-
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
-
-
-@pytest.fixture
-def echo(lab):
-    return start_echo(lab, PORT)
-
-
-def echoes(lab, more=""):
-    return config(service("echo", "10.96.0.7:7", backends(lab, PORT)), more=more)
-
-
-def attempt(lab, *words, cgroup=None, wrapper=()):
-    """A command that is expected to end by itself; its pid is reseat's."""
-    label = f"attempt-{len(list(lab.tmp.glob('attempt-*.err')))}"
-    process = lab.spawn([*wrapper, reseat_binary(), *words], label=label, cgroup=cgroup)
-    process.exits(within=10)
-    return process
-
-
-def assert_refused(process, status, *words):
-    """The right exit status, and one line that names what it is about."""
-    assert process.popen.returncode == status, process.describe()
-    assert len(process.err.splitlines()) == 1, process.describe()
-    assert process.out == "", process.describe()
-    for word in words:
-        assert str(word) in process.err, process.describe()
-    assert_nothing_left(process.pid)
-
-
-def assert_nothing_left(pid):
-    """No cgroup, socket directory, namespace or pin that carries the process's id."""
-    for place in ("/run/reseat", "/run/netns", "/sys/fs/bpf/reseat", cgroup2_mount()):
-        names = os.listdir(place) if os.path.isdir(place) else []
-        assert [n for n in names if re.search(rf"\b{pid}\b", n)] == [], f"left in {place}"
 
 
 def position(text, needle):
@@ -88,7 +46,7 @@ def test_validate_tells_every_fault_at_once_with_its_place(lab):
 
 
 def test_validate_warns_of_what_is_legal_but_surely_wrong(lab):
-    file = lab.write("lonely.yaml", config(service("echo", "10.96.0.7:7", {"a": lab.a.at(PORT)})))
+    file = lab.write("lonely.yaml", config(service("echo", "10.96.0.7:7", {"a": lab.a.at(ECHO_PORT)})))
     done = attempt(lab, "validate", file)
     assert done.popen.returncode == 0, done.describe()
     assert re.search(rf"^{re.escape(str(file))}:\d+:\d+: warning: ", done.err, re.M), done.describe()
@@ -113,7 +71,7 @@ def test_check_probes_every_backend_once(lab, echo):
     file = lab.write("good.yaml", echoes(lab))
     done = attempt(lab, "check", file)
     assert done.popen.returncode == 0, done.describe()
-    assert lab.a.at(PORT) in done.out and lab.b.at(PORT) in done.out
+    assert lab.a.at(ECHO_PORT) in done.out and lab.b.at(ECHO_PORT) in done.out
     assert json.loads(attempt(lab, "check", file, "-o", "json").out)
     lab.b.vanish()
     failed = attempt(lab, "check", file)
@@ -170,7 +128,7 @@ def test_status_has_the_promised_shape(lab, echo):
         down, up = status["services"][0]["backends"]
         assert (down["name"], down["state"], down["check"]["result"]) == ("a", "down", "timeout")
         assert down["reason"].startswith("no answer within")
-        assert (up["name"], up["state"], up["address"]) == ("b", "up", lab.b.at(PORT))
+        assert (up["name"], up["state"], up["address"]) == ("b", "up", lab.b.at(ECHO_PORT))
         assert status["services"][0]["eligible"] == 1
 
 
@@ -179,7 +137,7 @@ def test_status_as_a_table_names_backends_and_reasons(lab, echo):
     lab.a.vanish()
     sidecar.wait_state("echo", "a", "down")
     text = run(reseat_binary(), "status", env={**os.environ, "RESEAT_ADMIN": str(sidecar.admin)}).stdout
-    for word in ("echo", "10.96.0.7:7", lab.a.at(PORT), "down", "no answer within", lab.b.at(PORT), "up"):
+    for word in ("echo", "10.96.0.7:7", lab.a.at(ECHO_PORT), "down", "no answer within", lab.b.at(ECHO_PORT), "up"):
         assert word in text, text
 
 
@@ -203,110 +161,6 @@ def test_sigterm_ends_the_sidecar_and_nothing_of_it_stays(lab, echo):
     assert_nothing_left(sidecar.pid)
     COULD_NOT_CONNECT = 7
     assert lab.run(*dial, cgroup=cgroup, check=False).returncode == COULD_NOT_CONNECT
-
-
-# ---------------------------------------------------------------- bad input
-
-def bad_files(lab):
-    (lab.tmp / "directory.yaml").mkdir()
-    (lab.tmp / "junk.yaml").write_bytes(bytes(range(256)) * 64)
-    return {"missing": lab.tmp / "missing.yaml", "a directory": lab.tmp / "directory.yaml",
-            "empty": lab.write("empty.yaml", ""), "binary": lab.tmp / "junk.yaml"}
-
-
-@pytest.mark.parametrize("kind", ["missing", "a directory", "empty", "binary"])
-@pytest.mark.parametrize("command", ["validate", "check", "run", "exec"])
-def test_a_bad_configuration_file_is_named_in_one_line(lab, command, kind):
-    file = bad_files(lab)[kind]
-    words = {"validate": [file], "check": [file], "run": ["--config", file, "--cgroup", lab.cgroup().path],
-             "exec": ["--config", file, "--", "echo", "it ran"]}[command]
-    done = attempt(lab, command, *words)
-    assert_refused(done, EXEC_FAILED if command == "exec" else INVALID, file)
-    assert done.err.rstrip("\n").isprintable(), "no raw control characters on a terminal"
-
-
-@pytest.mark.parametrize("words", [
-    ["no-such-command"], [], ["run"], ["exec", "--config", "x.yaml"], ["run", "--no-such-flag"],
-    ["run", "--config", "x.yaml", "--cgroup", "/x", "--pid", "1"], ["status", "-o", "xml"]], ids=" ".join)
-def test_wrong_usage_is_2(lab, words):
-    assert_refused(attempt(lab, *words), USAGE)
-
-
-def as_nobody(lab):
-    """reseat where an unprivileged user can reach it, and how to become that user."""
-    binary = shutil.copy(reseat_binary(), lab.tmp / "reseat")
-    os.chmod(binary, 0o755)
-    place = lab.tmp / "nobody"
-    place.mkdir()
-    os.chown(place, 65534, 65534)
-    file = lab.write("nobody.yaml", f"admin: {{socket: {place}/admin.sock}}\n{echoes(lab)}")
-
-    def go(*words):
-        process = lab.spawn([*NOBODY, binary, *words], label=f"nobody-{words[0]}")
-        process.exits()
-        return process
-    return go, file
-
-
-def test_without_root_run_says_which_capability_is_missing(lab, echo):
-    go, file = as_nobody(lab)
-    assert_refused(go("run", "--config", file, "--cgroup", lab.cgroup().path), UNSUPPORTED, "CAP_BPF")
-    assert_refused(go("exec", "--config", file, "--", "echo", "it ran"), EXEC_FAILED, "CAP_BPF")
-    doctor = go("doctor")
-    assert doctor.popen.returncode == UNSUPPORTED, doctor.describe()
-    assert "CAP_BPF" in doctor.out + doctor.err
-
-
-def test_without_root_the_harmless_commands_work(lab, echo):
-    go, file = as_nobody(lab)
-    for words in (["validate", file], ["check", file], ["version"]):
-        done = go(*words)
-        assert done.popen.returncode == 0, done.describe()
-
-
-def test_without_a_cgroup2_mount_that_is_what_it_says(lab, echo):
-    hidden = ["unshare", "-m", "/bin/sh", "-c", 'umount -l "$0" && exec "$@"', cgroup2_mount()]
-    file = lab.write("good.yaml", f"admin: {{socket: {lab.tmp}/admin.sock}}\n{echoes(lab)}")
-    assert_refused(attempt(lab, "run", "--config", file, "--cgroup", cgroup2_mount(), wrapper=hidden),
-                   UNSUPPORTED, "cgroup2")
-    assert_refused(attempt(lab, "exec", "--config", file, "--", "echo", "it ran", wrapper=hidden),
-                   EXEC_FAILED, "cgroup2")
-
-
-@pytest.mark.parametrize("kind", ["that does not exist", "that is a plain directory", "that is a file"])
-def test_a_cgroup_that_is_none_is_named(lab, kind):
-    path = {"that does not exist": cgroup2_mount() / "reseat-e2e-none", "that is a plain directory": lab.tmp,
-            "that is a file": lab.write("file", "")}[kind]
-    file = lab.write("good.yaml", f"admin: {{socket: {lab.tmp}/admin.sock}}\n{echoes(lab)}")
-    assert_refused(attempt(lab, "run", "--config", file, "--cgroup", path), FAILED, path)
-    assert not (lab.tmp / "admin.sock").exists()
-
-
-def test_a_second_instance_on_one_cgroup_is_refused_and_the_first_goes_on_E24(lab, echo):
-    cgroup = lab.cgroup()
-    first = lab.sidecar(echoes(lab), cgroup, label="first")
-    second = lab.start_sidecar(echoes(lab), cgroup, label="second")
-    second.exits()
-    assert_refused(second, FAILED, cgroup.path)
-    assert not second.admin.exists()
-    assert first.get("/ready")[0] == 200
-
-
-def test_an_admin_socket_in_use_is_refused_and_left_to_its_owner(lab, echo):
-    first = lab.sidecar(echoes(lab), lab.cgroup(), label="first")
-    assert_refused(attempt(lab, "run", "--config", first.file, "--cgroup", lab.cgroup().path), FAILED, first.admin)
-    assert first.get("/ready")[0] == 200
-
-
-def test_a_dead_instances_socket_is_replaced_but_somebody_elses_file_is_not(lab, echo):
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(lab.tmp / "stale.sock"))
-    lab.sidecar(echoes(lab), lab.cgroup(), label="stale")
-    (lab.tmp / "file.sock").write_text("precious")
-    refused = lab.start_sidecar(echoes(lab), lab.cgroup(), label="file")
-    refused.exits()
-    assert_refused(refused, FAILED, refused.admin)
-    assert (lab.tmp / "file.sock").read_text() == "precious"
 
 
 def test_a_cgroup_with_processes_is_found_by_pid(lab, echo):

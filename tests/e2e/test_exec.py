@@ -6,12 +6,12 @@ import signal
 
 import pytest
 
-from lab import HERE, PYTHON, backends, cgroup2_mount, config, service, wait_until
-from test_commands import EXEC_FAILED, assert_nothing_left, echo  # noqa: F401  (a fixture)
+from commands import EXEC_FAILED, assert_nothing_left, echoes
+from lab import HERE, PYTHON, cgroup2_mount, wait_until
 
 
 def behind(lab, argv, **options):
-    return lab.spawn_behind(config(service("echo", "10.96.0.7:7", backends(lab, 7000))), argv, **options)
+    return lab.spawn_behind(echoes(lab), argv, **options)
 
 
 @pytest.mark.parametrize("command, status", [

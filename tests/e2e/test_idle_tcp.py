@@ -2,16 +2,15 @@
 """The smallest client there is: one TCP connection, nothing on it, blocked in recv()."""
 import pytest
 
-from lab import (HERE, PYTHON, backends, config, hang_time, note_failover, service, stays_false, start_echo, wait_until,
-                 with_and_without_reseat)
+from lab import (ECHO_PORT, HERE, PYTHON, backends, config, hang_time, note_failover, service, start_echo,
+                 stays_false, wait_until, with_and_without_reseat)
 
-PORT = 7000
 SERVICE = {"v4": "10.96.0.7", "v6": "fd96::7"}
 
 
 def balanced(lab, family, more=""):
     address = f"{SERVICE[family]}:7" if family == "v4" else f"[{SERVICE[family]}]:7"
-    return config(service("echo", address, backends(lab, PORT, family), more=more))
+    return config(service("echo", address, backends(lab, ECHO_PORT, family), more=more))
 
 
 def idle(*targets):
@@ -22,9 +21,9 @@ def idle(*targets):
 @pytest.mark.parametrize("kind", ["v4", "v6", "v4-mapped"])
 def test_an_idle_connection_is_aborted_and_the_next_one_lives_E10(lab, kind, way):
     family, prefix = ("v6", "") if kind == "v6" else ("v4", "::ffff:" if kind == "v4-mapped" else "")
-    start_echo(lab, PORT, family)
+    start_echo(lab, family)
     if way == "control":
-        client = lab.spawn(idle(f"idle={prefix}{getattr(lab.a, family)}/{PORT}"))
+        client = lab.spawn(idle(f"idle={prefix}{getattr(lab.a, family)}/{ECHO_PORT}"))
     else:
         client = lab.spawn_behind(balanced(lab, family), idle(f"idle={prefix}{SERVICE[family]}/7"))
     first = client.event("idle", within=10)
@@ -42,12 +41,12 @@ def test_an_idle_connection_is_aborted_and_the_next_one_lives_E10(lab, kind, way
 
 
 def test_who_dialled_the_backend_directly_is_not_ours_E04(lab):
-    start_echo(lab, PORT)
+    start_echo(lab)
     client = lab.spawn_behind(balanced(lab, "v4"), idle(
-        "one=10.96.0.7/7", "two=10.96.0.7/7", f"direct={lab.a.v4}/{PORT}"))
+        "one=10.96.0.7/7", "two=10.96.0.7/7", f"direct={lab.a.v4}/{ECHO_PORT}"))
     through_us = {name: client.event(name, within=10)["host"] for name in ("one", "two")}
     assert sorted(through_us.values()) == ["a", "b"], "round robin"
-    assert client.event("direct")["peer"] == [lab.a.v4, PORT]
+    assert client.event("direct")["peer"] == [lab.a.v4, ECHO_PORT]
     lab.a.vanish()
     ours = next(name for name, host in through_us.items() if host == "a")
     client.event(f"{ours} broken")
@@ -57,7 +56,7 @@ def test_who_dialled_the_backend_directly_is_not_ours_E04(lab):
 
 def test_the_last_backend_keeps_its_clients_until_one_returns_E14_E60(lab):
     """`only_if_alternative`: nobody is sent from one dead host to another; the spared are ended when that helps."""
-    start_echo(lab, PORT)
+    start_echo(lab)
     cgroup = lab.cgroup()
     sidecar = lab.sidecar(balanced(lab, "v4"), cgroup)
     lab.b.vanish()
@@ -76,10 +75,11 @@ def test_the_last_backend_keeps_its_clients_until_one_returns_E14_E60(lab):
 
 def test_the_death_of_a_process_is_seen_within_milliseconds(lab):
     """The watch connection: no need to wait for the next check when the kernel of the host says goodbye."""
-    servers = start_echo(lab, PORT)
+    servers = start_echo(lab)
     cgroup = lab.cgroup()
     slow = balanced(lab, "v4").replace("interval: 200ms", "interval: 30s", 1)
     sidecar = lab.sidecar(slow, cgroup)
-    wait_until(lambda: len(servers["a"].events("accepted")) > len(servers["a"].events("closed")), 5, "the watch connection")
-    servers["a"].stop()
+    dying = servers["a"]
+    wait_until(lambda: len(dying.events("accepted")) > len(dying.events("closed")), 5, "the watch connection")
+    dying.stop()
     sidecar.logs("echo/a is DOWN: ", within=2)

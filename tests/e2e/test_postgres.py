@@ -77,7 +77,8 @@ def postgres(lab, empty_cluster):
 
 def psql(lab, address, cgroup=None):
     """The server's own address, asked by a psql of its own; or what went wrong."""
-    done = lab.run("psql", f"host={address} port={PORT} user=postgres dbname=postgres", *ASK, cgroup=cgroup, check=False)
+    where = f"host={address} port={PORT} user=postgres dbname=postgres"
+    done = lab.run("psql", where, *ASK, cgroup=cgroup, check=False)
     return (done.stdout or done.stderr).strip()
 
 

@@ -2,7 +2,7 @@
 """redis: an idle subscription is the connection that nobody writes to, so nobody would ever notice."""
 import pytest
 
-from lab import (BOUND, HERE, PYTHON, backends, config, hang_time, note_failover, service, wait_until,
+from lab import (HERE, PYTHON, backends, config, hang_time, note_failover, service, wait_until,
                  with_and_without_reseat)
 
 SERVICE = "10.96.0.63:6379"
