@@ -230,7 +230,8 @@ std::optional<Node> parse_yaml(const std::string& text, Diagnostics& out) {
         return std::nullopt;
     } catch (const YAML::Exception& broken) {
         out.error(position_of(broken.mark),
-                  fmt::format("not valid YAML: {}; {}", broken.msg, advice_for(broken.msg, line_of(text, broken.mark.pos))));
+                  fmt::format("not valid YAML: {}; {}", broken.msg,
+                              advice_for(broken.msg, line_of(text, broken.mark.pos))));
         return std::nullopt;
     }
     return builder.take();
