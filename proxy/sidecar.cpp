@@ -103,13 +103,21 @@ void Sidecar::start_checks() {
 
 void Sidecar::start_check(std::size_t service, std::size_t backend) {
     const auto& model = settings_.config.model.services[service];
-    auto& checker = checkers_.emplace_back(
+    auto& checker = checkers_.emplace_back();
+    restart_for_ever("check " + model.name + "/" + model.backends[backend].name,
+                     [this, service, backend, &checker] {
+                         checker = make_checker(service, backend);  // one run each
+                         return checker->run();
+                     });
+}
+
+std::unique_ptr<lb::Checker> Sidecar::make_checker(std::size_t service, std::size_t backend) {
+    const auto& model = settings_.config.model.services[service];
+    return std::make_unique<lb::Checker>(
         model.health_check, model.backends[backend].endpoint, plane_->exempter(),
         [this, service, backend](const lb::CheckStatus& status, const std::optional<lb::HealthEvent>& event) {
             on_check(service, backend, status, event);
         });
-    restart_for_ever("check " + model.name + "/" + model.backends[backend].name,
-                     [&checker] { return checker.run(); });
 }
 
 void Sidecar::start_watching() {
