@@ -50,14 +50,14 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
     bpf_map__set_max_entries(skeleton->maps.lb_backends, options.max_backends);
     bpf_map__set_max_entries(skeleton->maps.lb_peers, 2 * options.max_backends);
     bpf_map__set_max_entries(skeleton->maps.lb_flows, drawers);
-    if (bpf_map* inner = bpf_map__inner_map(skeleton->maps.lb_flows))
-        bpf_map__set_max_entries(inner, options.drawer_entries);
+    if (auto made = programs->make_drawers(drawers, options.drawer_entries); !made) return made.error();
+    bpf_map__set_inner_map_fd(skeleton->maps.lb_flows, programs->drawers.front().get());
     skeleton->rodata->cfg_drawers = drawers;
     skeleton->rodata->cfg_has_set_retval =
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
 
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
-    if (auto made = programs->make_drawers(options); !made) return made.error();
+    if (auto filled = programs->fill_flows(); !filled) return filled.error();
     if (auto mapped = programs->map_arrays(); !mapped) return mapped.error();
     if (auto introduced = programs->introduce(); !introduced) return introduced.error();
     return programs;
@@ -65,23 +65,26 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
 
 Programs::~Programs() { lb_bpf__destroy(skeleton_); }
 
-lb::Result<void> Programs::make_drawers(const KernelOptions& options) {
+lb::Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entries) {
     bpf_map_create_opts how{.sz = sizeof(how), .map_flags = BPF_F_NO_PREALLOC};
-    const std::uint32_t count = bpf_map__max_entries(skeleton_->maps.lb_flows);
     for (std::uint32_t i = 0; i < count; ++i) {
         UniqueFd drawer(bpf_map_create(BPF_MAP_TYPE_HASH, "lb_drawer", sizeof(lb_flow_key), sizeof(lb_flow),
-                                       options.drawer_entries, &how));
-        if (!drawer) return lb::system_error("cannot create the socket index", errno);
+                                       entries, &how));
+        if (!drawer) return load_failure(errno);
         drawers.push_back(std::move(drawer));
     }
-    // One system call: each update of a map-in-map waits for an RCU grace period.
-    std::vector<std::uint32_t> keys(count), fds(count);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        keys[i] = i;
-        fds[i] = static_cast<std::uint32_t>(drawers[i].get());
+    return {};
+}
+
+/// In one system call: each single update of a map-in-map waits for an RCU grace period.
+lb::Result<void> Programs::fill_flows() {
+    std::vector<std::uint32_t> keys, fds;
+    for (const UniqueFd& drawer : drawers) {
+        keys.push_back(static_cast<std::uint32_t>(keys.size()));
+        fds.push_back(static_cast<std::uint32_t>(drawer.get()));
     }
-    std::uint32_t done = count;
-    if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.lb_flows), keys.data(), fds.data(), &done, nullptr))
+    auto count = static_cast<std::uint32_t>(keys.size());
+    if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.lb_flows), keys.data(), fds.data(), &count, nullptr))
         return lb::system_error("cannot fill the socket index", errno);
     return {};
 }

@@ -44,7 +44,8 @@ public:
 
 private:
     explicit Programs(lb_bpf* skeleton) : skeleton_(skeleton) {}
-    lb::Result<void> make_drawers(const KernelOptions& options);
+    lb::Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
+    lb::Result<void> fill_flows();
     lb::Result<void> map_arrays();
     lb::Result<void> introduce();
 

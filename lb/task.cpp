@@ -4,11 +4,27 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace reseat::lb {
+
+namespace {
+
+void tell(const std::exception_ptr& failure, const std::string& name,
+          const std::function<void(const std::string&)>& on_failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const boost::system::system_error& error) {
+        if (error.code() != asio::error::operation_aborted) on_failure(name + ": " + error.what());
+    } catch (const std::exception& error) {
+        on_failure(name + ": " + error.what());
+    }
+}
+
+}  // namespace
 
 Spawned& Spawned::operator=(Spawned&& other) {
     if (this != &other) {
@@ -40,10 +56,10 @@ Spawned spawn(asio::any_io_executor executor, std::string name, Task<void> task,
         if (!failure) return;
         try {
             std::rethrow_exception(failure);
-        } catch (const boost::system::system_error& error) {
-            if (error.code() != asio::error::operation_aborted) on_failure(name + ": " + error.what());
-        } catch (const std::exception& error) {
-            on_failure(name + ": " + error.what());
+        } catch (const asio::multiple_exceptions& several) {  // of tasks joined by &&: the first tells
+            tell(several.first_exception(), name, on_failure);
+        } catch (...) {
+            tell(failure, name, on_failure);
         }
     };
     asio::co_spawn(executor, std::move(task),
