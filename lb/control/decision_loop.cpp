@@ -27,6 +27,8 @@ DecisionLoop::DecisionLoop(asio::any_io_executor executor, std::function<TimePoi
 DecisionLoop::~DecisionLoop() {
     shared_->over = true;
     shared_->timer.cancel();
+    // Cancelled from outside the executor, Asio would deliver the signal after the coroutine has gone.
+    asio::post(executor_, [task = std::move(task_)] {});
 }
 
 void DecisionLoop::start() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/order_runner.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -40,7 +41,9 @@ OrderRunner::OrderRunner(asio::any_io_executor executor, DataPlane& plane, OnRep
 OrderRunner::~OrderRunner() {
     for (auto& [life, job] : jobs_) {
         job->runner = nullptr;
-        job->task.cancel();
+        job->pause.cancel();
+        // Cancelled from outside the executor, Asio would deliver the signal after the coroutine has gone.
+        asio::post(executor_, [task = std::move(job->task)] {});
     }
 }
 
