@@ -25,16 +25,14 @@ std::string kernel_release() {
 /// Keeps `make()` going: what fails is logged and started again. Ends by cancellation.
 lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> make) {
     while (true) {
-        std::string failure;
+        std::string failure = "ended";
         try {
             co_await make();
-            failure = "ended";
-        } catch (const boost::system::system_error& error) {
-            if (error.code() == lb::asio::error::operation_aborted) throw;
-            failure = error.what();
         } catch (const std::exception& error) {
             failure = error.what();
         }
+        const auto state = co_await lb::asio::this_coro::cancellation_state;
+        if (state.cancelled() != lb::asio::cancellation_type::none) co_return;
         spdlog::error("{}: {}; starting it again", name, failure);
         co_await lb::sleep_for(kRestartPause);
     }

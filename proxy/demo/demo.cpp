@@ -97,7 +97,8 @@ lb::Model Demo::model() {
 lb::Task<void> Demo::run(Sidecar& sidecar) {
     co_await sidecar.first_round(kStartDeadline);
     const std::array<char, 2 * kKinds> bytes{};
-    if (::write(go_.get(), bytes.data(), bytes.size()) != bytes.size()) throw std::runtime_error("cannot start the clients");
+    if (::write(go_.get(), bytes.data(), bytes.size()) != std::ssize(bytes))
+        throw std::runtime_error("cannot start the clients");
     co_await until_all_work();
     co_await lb::sleep_for(kWarmUp);
     const auto vanished = std::chrono::steady_clock::now();
