@@ -161,8 +161,10 @@ void Sidecar::on_check(std::size_t service, std::size_t backend, const lb::Check
 lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
     if (ready()) co_return;
     first_round_.expires_after(at_most);
-    boost::system::error_code ignored;
-    co_await first_round_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, ignored));
+    boost::system::error_code cut_short;  // by on_check(), or because we are to end
+    co_await first_round_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, cut_short));
+    const auto state = co_await lb::asio::this_coro::cancellation_state;
+    if (state.cancelled() != lb::asio::cancellation_type::none) throw boost::system::system_error(cut_short);
 }
 
 bool Sidecar::serve() {
@@ -174,7 +176,6 @@ bool Sidecar::serve() {
 /// What still runs in the loop refers to the objects: it ends first, then they do.
 void Sidecar::end() {
     tasks_.clear();
-    first_round_.cancel();
     loop_.restart();
     loop_.poll();
     controller_.reset();
