@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/socket.hpp"
 
+#include "proxy/left_behind.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -82,6 +84,15 @@ AdminSocket::~AdminSocket() {
     if (made_.empty()) return;
     ::rmdir(made_.c_str());
     ::rmdir(std::filesystem::path(made_).parent_path().c_str());  // only when the last instance leaves
+}
+
+void remove_sockets_left_behind(const std::string& prefix) {
+    for (const auto& directory : left_behind("/run/reseat", prefix)) {
+        const std::string socket = directory / "admin.sock";
+        if (somebody_listens(socket)) continue;
+        ::unlink(socket.c_str());
+        ::rmdir(directory.c_str());
+    }
 }
 
 bool somebody_listens(const std::string& path) {
