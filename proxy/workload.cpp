@@ -82,9 +82,9 @@ lb::Result<CgroupMount> cgroup_mount() {
 }
 
 lb::Result<std::string> find_cgroup(const std::string& path) {
-    if (path.starts_with('/')) return checked(path, path);
     const auto mount = cgroup_mount();
     if (!mount) return mount.error();
+    if (path.starts_with('/')) return checked(path, path);
     return checked(std::filesystem::path(mount->path) / path, path);
 }
 
