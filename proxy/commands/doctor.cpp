@@ -41,14 +41,16 @@ Cell verdict(const bpf::Feature& feature) {
 void print_table(const std::vector<bpf::Feature>& features) {
     const bool colours = use_colours();
     Table table({{"FEATURE"}, {"WORKS"}, {"SEEN", false, true}});
-    for (const auto& feature : features) table.add({feature.name, verdict(feature), one_line(feature.detail)});
+    for (const auto& feature : features)
+        table.add({feature.name, verdict(feature), one_line(feature.detail)});
     std::fputs(table.render(terminal_width(), colours).c_str(), stdout);
     std::puts("");
     for (const auto& feature : features)
         if (!feature.available && !feature.remedy.empty())
             std::printf("%s: %s\n", feature.name.c_str(), one_line(feature.remedy).c_str());
     const auto names = engines(features);
-    std::puts(fmt::format("sockets are ended by: {}", names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", then ")))
+    std::puts(fmt::format("sockets are ended by: {}",
+                          names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", then ")))
                   .c_str());
     std::puts(can_run(features) ? paint("reseat can run here", Colour::good, colours).c_str()
                                 : paint("reseat cannot run here", Colour::bad, colours).c_str());

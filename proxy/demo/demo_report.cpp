@@ -74,14 +74,16 @@ bool succeeded(const DemoReport& report) {
 }
 
 std::string report_text(const DemoReport& report, bool colours) {
-    Table table({{"MS AFTER IT VANISHED"}, {"WITHOUT RESEAT"}, {"NOTICED", true}, {"CLIENT TOLD"}, {"BACK AT WORK"}});
+    Table table(
+        {{"MS AFTER IT VANISHED"}, {"WITHOUT RESEAT"}, {"NOTICED", true}, {"CLIENT TOLD"}, {"BACK AT WORK"}});
     for (const auto& outcome : report.clients)
-        table.add({std::string(to_string(outcome.kind)), without(outcome, report.observed), ms(outcome.noticed),
-                   told(outcome), back(outcome)});
+        table.add({std::string(to_string(outcome.kind)), without(outcome, report.observed),
+                   ms(outcome.noticed), told(outcome), back(outcome)});
     std::string text = table.render(0, colours);
     if (!report.reason.empty()) text += "\nreseat's verdict: " + report.reason + "\n";
-    text += succeeded(report) ? paint("Clients behind reseat went on; the others hang.", Colour::good, colours)
-                              : paint("The demo failed: see the table.", Colour::bad, colours);
+    text += succeeded(report)
+                ? paint("Clients behind reseat went on; the others hang.", Colour::good, colours)
+                : paint("The demo failed: see the table.", Colour::bad, colours);
     return text + "\n";
 }
 
