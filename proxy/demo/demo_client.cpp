@@ -114,7 +114,7 @@ std::string_view to_string(ClientKind kind) {
         case ClientKind::busy_tcp:
             return "busy TCP";
         case ClientKind::connected_udp:
-            return "connected UDP, sends only";
+            return "connected UDP";
         case ClientKind::unconnected_udp:
             return "unconnected UDP";
     }

@@ -12,7 +12,7 @@ enum class ClientKind { idle_tcp, busy_tcp, connected_udp, unconnected_udp };
 inline constexpr ClientKind kClientKinds[] = {ClientKind::idle_tcp, ClientKind::busy_tcp,
                                               ClientKind::connected_udp, ClientKind::unconnected_udp};
 
-/// "idle TCP", "connected UDP, sends only", ...
+/// "idle TCP", "connected UDP", ...
 std::string_view to_string(ClientKind kind);
 
 constexpr bool is_tcp(ClientKind kind) {
