@@ -127,6 +127,11 @@ std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
     return index ? __atomic_load_n(&impl_->programs->backends[*index].connects, __ATOMIC_RELAXED) : 0;
 }
 
+std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
+    const auto index = impl_->lives->index_of(life);
+    return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
+}
+
 lb::SocketPreparer KernelDataPlane::exempter() {
     return [owner_map = impl_->programs->owner_fd()](int descriptor) {
         if (auto done = exempt(owner_map, descriptor); !done) spdlog::warn("{}", done.error().message);
