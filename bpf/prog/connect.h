@@ -85,7 +85,9 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 	cookie = bpf_get_socket_cookie(ctx);
 	connected = actual_peer(sk, dialled->protocol, &actual);
 	repoint = repoint_by_us(dialled->protocol, cookie);
-	if (repoint && !same_endpoint(&actual, &repoint->expected)) {
+	if (repoint && (!same_endpoint(&actual, &repoint->expected) ||
+			(repoint->settled && owner &&
+			 !same_endpoint(&owner->current.peer, &actual)))) {
 		count(LB_STAT_REPOINT_LOST);
 		return refuse_for_now(); /* the application was faster: leave it alone */
 	}
@@ -121,6 +123,9 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 		owner->uid = (__u32)bpf_get_current_uid_gid();
 	}
 	fill_record(&owner->current, service, backend, index, dialled);
+	if (same_endpoint(&owner->previous.peer, &owner->current.peer) &&
+	    owner->previous.life != owner->current.life)
+		drop_record(&owner->previous, cookie); /* its address lives again: the new life counts */
 	if (dialled->protocol == LB_IPPROTO_UDP)
 		index_udp(ctx, sk, owner, backend, cookie);
 	return LB_PROCEED;
