@@ -157,6 +157,11 @@ std::size_t KernelDataPlane::unresolved_sockets() const {
     return FlowIndex(*impl_->programs).unresolved().size();
 }
 
+std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
+    const auto index = impl_->lives->index_of(life);
+    return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
+}
+
 lb::SocketPreparer KernelDataPlane::exempter() {
     return [owner_map = impl_->programs->owner_fd()](int descriptor) {
         if (auto done = exempt(owner_map, descriptor); !done) spdlog::warn("{}", done.error().message);

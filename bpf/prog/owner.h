@@ -39,8 +39,6 @@ static __always_inline void settle(struct lb_owner *owner, const struct lb_endpo
 {
 	if (connected && same_endpoint(&owner->current.peer, actual))
 		return;
-	if (owner->current.life == owner->previous.life)
-		owner->current.flags &= ~LB_RECORD_INDEXED; /* one entry, shared */
 	drop_record(&owner->current, cookie);
 	if (connected && same_endpoint(&owner->previous.peer, actual)) {
 		owner->current = owner->previous;
@@ -51,8 +49,6 @@ static __always_inline void settle(struct lb_owner *owner, const struct lb_endpo
 /* Makes room for the record of the connect to come. */
 static __always_inline void push_record(struct lb_owner *owner, __u64 cookie)
 {
-	if (owner->previous.life == owner->current.life)
-		owner->previous.flags &= ~LB_RECORD_INDEXED; /* one entry, shared */
 	drop_record(&owner->previous, cookie);
 	uncount(&owner->current); /* optimistic: it is about to connect elsewhere */
 	owner->previous = owner->current;
@@ -71,6 +67,15 @@ static __always_inline void fill_record(struct lb_record *record, const struct l
 	record->flags = LB_RECORD_COUNTED;
 	__sync_fetch_and_add(&backend->open, 1);
 	__sync_fetch_and_add(&backend->connects, 1);
+}
+
+/* After the new record is written: where both name the same peer, the actual peer cannot tell them apart any
+ * more, and what was dialled last counts. The older one would claim a socket that has left its life. */
+static __always_inline void supersede(struct lb_owner *owner, __u64 cookie)
+{
+	if (!same_endpoint(&owner->previous.peer, &owner->current.peer))
+		return;
+	drop_record(&owner->previous, cookie);
 }
 
 /* Tells user space of a socket that reached a life while it was being condemned: it condemns first and
