@@ -20,7 +20,7 @@ constexpr lb::Duration kPause = 50us;  ///< between two attempts of the client
 
 /// What the client saw; times as now_ns(), 0: not yet.
 struct Seen {
-    std::atomic<std::int64_t> tcp_elsewhere = 0, udp_elsewhere = 0;
+    std::atomic<std::int64_t> first_refused = 0, tcp_elsewhere = 0, udp_elsewhere = 0;
     std::atomic<unsigned> refused = 0;
 };
 
@@ -31,7 +31,7 @@ public:
     /// Once both protocols land at "a", tells 'r' and goes on until both have left it.
     void play_round(int end) {
         connect_at_home();
-        seen_.tcp_elsewhere = seen_.udp_elsewhere = 0;
+        seen_.first_refused = seen_.tcp_elsewhere = seen_.udp_elsewhere = 0;
         seen_.refused = 0;
         tell(end, 'r');
         const auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -55,7 +55,8 @@ private:
     void try_tcp() {
         std::int64_t connected_at = 0;
         if (talk_once(address_, SOCK_STREAM, &connected_at) == 'b') seen_.tcp_elsewhere = connected_at;
-        if (connected_at == 0) ++seen_.refused;
+        if (connected_at != 0) return;
+        if (seen_.refused++ == 0) seen_.first_refused = now_ns();
     }
 
     /// Each datagram carries nothing: what counts is who answers. Errors are the dead server's ICMP.
@@ -91,6 +92,15 @@ lb::Service checked(const lb::Endpoint& address, const std::vector<lb::Endpoint>
     return made;
 }
 
+void idle_for(lb::Duration duration, Figure& late) {
+    const auto end = std::chrono::steady_clock::now() + duration;
+    while (std::chrono::steady_clock::now() < end) {
+        const auto start = now_ns();
+        pause_for(1ms);
+        late.samples.push_back(milliseconds_between(start, now_ns()) - 1);
+    }
+}
+
 }  // namespace
 
 std::vector<Figure> process_death(bool quick) {
@@ -108,13 +118,15 @@ std::vector<Figure> process_death(bool quick) {
     const Aim aim{Statistic::p99, false, kAimMilliseconds};
     Figure tcp{"kill -9 -> first TCP connect lands elsewhere", "ms", {}, aim};
     Figure udp{"kill -9 -> connected UDP is answered from elsewhere", "ms", {}, aim};
+    Figure gone{"kill -9 -> the kernel refuses the first connect, part of the above", "ms", {}};
+    Figure late{"noise of the machine: a sleep of 1 ms ends late by", "ms", {}};
     Figure refused{"TCP connects that failed meanwhile", "", {}};
     Figure missed{"clients that never came elsewhere", "", {0}};
     std::minstd_rand random(1);
     for (int i = 0; i < (quick ? 10 : 100); ++i) {
         tell(channel.ours(), 'g');
         hear<char>(channel.ours());
-        pause_for(20ms + std::uniform_int_distribution(0, 50'000)(random) * 1us);
+        idle_for(20ms + std::uniform_int_distribution(0, 50'000)(random) * 1us, late);
         const auto killed = now_ns();
         first.kill();
         hear<char>(channel.ours());
@@ -125,9 +137,10 @@ std::vector<Figure> process_death(bool quick) {
             figure->samples.push_back(at == 0 ? 1e3 * kPatience.count() : milliseconds_between(killed, at));
         }
         refused.samples.push_back(seen->refused);
+        if (seen->first_refused) gone.samples.push_back(milliseconds_between(killed, seen->first_refused));
         first = stage.echo_server("a", kPort);
     }
-    return {tcp, udp, refused, missed};
+    return {tcp, udp, gone, refused, missed, late};
 }
 
 }  // namespace reseat::bench
