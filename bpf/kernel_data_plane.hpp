@@ -36,7 +36,8 @@ public:
     lb::Task<lb::TerminationReport> reseat(lb::ReseatOrder order) override;
     std::uint64_t open_sockets(lb::LifeId life) const override;
     std::uint64_t connects_total(lb::LifeId life) const override;
-    /// Sockets that the index has for this life, those that it had no room for left out. Costs by its drawers.
+    /// Sockets that the index has for this life, those that it had no room for left out. Costs by its
+    /// drawers.
     std::size_t indexed_sockets(lb::LifeId life) const;
 
     /// Marks sockets of reseat's own so that they are never translated. Must not outlive this object.

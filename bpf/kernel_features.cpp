@@ -10,9 +10,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
 #include <fstream>
 
 #include <sys/socket.h>
@@ -34,7 +35,8 @@ struct Server {
     explicit Server(lb::Protocol protocol)
         : fd(socket(AF_INET, (protocol == lb::Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)) {
         sockaddr_storage address;
-        socklen_t length = to_sockaddr(to_kernel({lb::Address::v4({127, 0, 0, 1}), 0}, protocol), AF_INET, address);
+        socklen_t length =
+            to_sockaddr(to_kernel({lb::Address::v4({127, 0, 0, 1}), 0}, protocol), AF_INET, address);
         bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length);
         getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length);
         endpoint = from_kernel(from_sockaddr(address, protocol));
@@ -65,12 +67,13 @@ std::string milliseconds(lb::Duration duration) {
 Feature try_termination(const std::string& engine, const std::string& cgroup, int procs, unsigned count,
                         std::uint32_t indexed) {
     Feature feature{.name = "terminate: " + engine, .required = engine == "tuple"};
-    feature.remedy = "needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY (modules inet_diag, tcp_diag, "
-                     "udp_diag; in a container, load them on the host)";
+    feature.remedy =
+        "needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY (modules inet_diag, tcp_diag, "
+        "udp_diag; in a container, load them on the host)";
     asio::io_context io;
-    auto plane = KernelDataPlane::attach(io.get_executor(), cgroup,
-                                         {.max_services = 4, .max_backends = 8, .flow_drawers = 1,
-                                          .drawer_entries = indexed});
+    auto plane = KernelDataPlane::attach(
+        io.get_executor(), cgroup,
+        {.max_services = 4, .max_backends = 8, .flow_drawers = 1, .drawer_entries = indexed});
     if (!plane) {
         feature.detail = plane.error().message;
         return feature;
@@ -94,18 +97,20 @@ Feature try_termination(const std::string& engine, const std::string& cgroup, in
     const auto report = run(io, **plane, {.life = life});
     const int told = client.error_of_last();
     feature.available = report.terminated == count && told == ECONNABORTED;
-    feature.detail = feature.available
-                         ? fmt::format("ended {} throw-away sockets in {}", count, milliseconds(report.duration))
-                         : fmt::format("{} of {} throw-away sockets ended; the client saw: {}; {}", report.terminated,
-                                       count, std::strerror(told), report.first_failure);
+    feature.detail =
+        feature.available
+            ? fmt::format("ended {} throw-away sockets in {}", count, milliseconds(report.duration))
+            : fmt::format("{} of {} throw-away sockets ended; the client saw: {}; {}", report.terminated,
+                          count, std::strerror(told), report.first_failure);
     if (feature.available) feature.remedy.clear();
     return feature;
 }
 
 Feature try_repoint(const std::string& cgroup, int procs) {
     Feature feature{.name = "re-point connected UDP"};
-    feature.remedy = "needs CAP_SYS_PTRACE, the workload's processes visible in our pid namespace, and "
-                     "kernel.yama.ptrace_scope below 3; without it such sockets are terminated";
+    feature.remedy =
+        "needs CAP_SYS_PTRACE, the workload's processes visible in our pid namespace, and "
+        "kernel.yama.ptrace_scope below 3; without it such sockets are terminated";
     asio::io_context io;
     auto plane = KernelDataPlane::attach(io.get_executor(), cgroup, {.max_services = 4, .max_backends = 8});
     if (!plane) {
@@ -139,7 +144,8 @@ Feature try_attaching(const std::string& cgroup) {
     auto plane = KernelDataPlane::attach(io.get_executor(), cgroup, {.max_services = 4, .max_backends = 8});
     feature.available = plane.has_value();
     feature.detail = plane ? "attached to " + cgroup : plane.error().message;
-    if (!plane) feature.remedy = "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that lets bpf() through";
+    if (!plane)
+        feature.remedy = "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that lets bpf() through";
     return feature;
 }
 
@@ -147,7 +153,8 @@ Feature try_errno() {
     Feature feature{.name = "refuse with ECONNREFUSED"};
     feature.available =
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
-    feature.detail = feature.available ? "the kernel knows bpf_set_retval" : "the kernel does not know bpf_set_retval";
+    feature.detail =
+        feature.available ? "the kernel knows bpf_set_retval" : "the kernel does not know bpf_set_retval";
     if (!feature.available) feature.remedy = "Linux 5.18; before that a refused connect fails with EPERM";
     return feature;
 }

@@ -8,11 +8,11 @@ namespace reseat::bpf {
 
 /// One thing that reseat needs or would like, tried by really doing it.
 struct Feature {
-    std::string name;     ///< "attach cgroup programs", "terminate: tuple", "re-point connected UDP"
+    std::string name;  ///< "attach cgroup programs", "terminate: tuple", "re-point connected UDP"
     bool available = false;
     bool required = false;
-    std::string detail;   ///< what was seen: "ended a throw-away socket in 0.1 ms", "EPERM from bpf()"
-    std::string remedy;   ///< what to do where it is missing; empty otherwise
+    std::string detail;  ///< what was seen: "ended a throw-away socket in 0.1 ms", "EPERM from bpf()"
+    std::string remedy;  ///< what to do where it is missing; empty otherwise
 };
 
 /// Tries every feature on throw-away loopback sockets of a child process in `scratch_cgroup`, an empty cgroup

@@ -3,11 +3,12 @@
 
 #include "bpf/lb.skel.h"
 
-#include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <cerrno>
 #include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
 
 namespace reseat::bpf {
 namespace {
@@ -25,9 +26,10 @@ int print_libbpf(libbpf_print_level level, const char* format, va_list arguments
 
 lb::Error load_failure(int number) {
     if (number == EPERM)
-        return {lb::ErrorCode::unsupported,
-                "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
-                "container's seccomp profile through bpf(); `reseat doctor` tells which"};
+        return {
+            lb::ErrorCode::unsupported,
+            "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
+            "container's seccomp profile through bpf(); `reseat doctor` tells which"};
     return lb::system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
                             lb::ErrorCode::unsupported);
 }
@@ -63,7 +65,9 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
     return programs;
 }
 
-Programs::~Programs() { lb_bpf__destroy(skeleton_); }
+Programs::~Programs() {
+    lb_bpf__destroy(skeleton_);
+}
 
 lb::Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entries) {
     bpf_map_create_opts how{.sz = sizeof(how), .map_flags = BPF_F_NO_PREALLOC};
@@ -107,14 +111,15 @@ lb::Result<void> Programs::introduce() {
     if (bpf_map_update_elem(meta_fd(), &zero, &meta, BPF_ANY)) return lb::system_error("lb_meta", errno);
     bpf_test_run_opts run{.sz = sizeof(run)};
     if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_introduce), &run))
-        return lb::system_error("cannot run a BPF program of type syscall", errno, lb::ErrorCode::unsupported);
+        return lb::system_error("cannot run a BPF program of type syscall", errno,
+                                lb::ErrorCode::unsupported);
     return {};
 }
 
 std::vector<bpf_program*> Programs::attachable() const {
     const auto& p = skeleton_->progs;
-    return {p.lb_release,      p.lb_sockops,      p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
-            p.lb_recvmsg6,     p.lb_sendmsg4,     p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
+    return {p.lb_release,  p.lb_sockops,  p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
+            p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
 }
 
 lb::Result<UniqueFd> Programs::iterate_owned() const {
@@ -133,13 +138,29 @@ lb::Result<UniqueFd> Programs::iterate_owned() const {
     return fd;
 }
 
-int Programs::meta_fd() const { return bpf_map__fd(skeleton_->maps.lb_meta); }
-int Programs::services_fd() const { return bpf_map__fd(skeleton_->maps.lb_services); }
-int Programs::turns_fd() const { return bpf_map__fd(skeleton_->maps.lb_turns); }
-int Programs::peers_fd() const { return bpf_map__fd(skeleton_->maps.lb_peers); }
-int Programs::owner_fd() const { return bpf_map__fd(skeleton_->maps.lb_owner); }
-int Programs::repoint_fd() const { return bpf_map__fd(skeleton_->maps.lb_repoint); }
-int Programs::events_fd() const { return bpf_map__fd(skeleton_->maps.lb_events); }
-int Programs::stats_fd() const { return bpf_map__fd(skeleton_->maps.lb_stats); }
+int Programs::meta_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_meta);
+}
+int Programs::services_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_services);
+}
+int Programs::turns_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_turns);
+}
+int Programs::peers_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_peers);
+}
+int Programs::owner_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_owner);
+}
+int Programs::repoint_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_repoint);
+}
+int Programs::events_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_events);
+}
+int Programs::stats_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_stats);
+}
 
 }  // namespace reseat::bpf

@@ -67,6 +67,8 @@ int ThrowAwayClient::connect(int type, const lb::Endpoint& to) {
     return ask({.type = type, .to = to_kernel(to, lb::Protocol::tcp)});
 }
 
-int ThrowAwayClient::error_of_last() { return ask({}); }
+int ThrowAwayClient::error_of_last() {
+    return ask({});
+}
 
 }  // namespace reseat::bpf

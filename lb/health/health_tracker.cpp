@@ -80,7 +80,8 @@ bool HealthTracker::change_pending() const {
 
 Duration HealthTracker::next_delay() const {
     const unsigned passed = kConfirmingPasses - confirming_passes_;
-    if (confirming()) return failures_ > 0 || passed == 0 ? kConfirmingDelay : kConfirmingDelay * (1 << (passed - 1));
+    if (confirming())
+        return failures_ > 0 || passed == 0 ? kConfirmingDelay : kConfirmingDelay * (1 << (passed - 1));
     if (change_pending()) return fast_interval_;
     return health_ == Health::down ? unhealthy_interval_ : interval_;
 }

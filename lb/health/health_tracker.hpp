@@ -54,7 +54,7 @@ private:
     Health health_ = Health::unchecked;
     unsigned passes_ = 0;
     unsigned failures_ = 0;
-    unsigned confirming_passes_ = 0;  ///< passes in a row that would end the suspicion
+    unsigned confirming_passes_ = 0;                ///< passes in a row that would end the suspicion
     ProbeOutcome evidence_ = ProbeOutcome::passed;  ///< of the last verdict
     ProbeOutcome kind_ = ProbeOutcome::passed;      ///< of the latest failure
     unsigned kind_count_ = 0;                       ///< how many of that kind in a row

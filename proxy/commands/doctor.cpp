@@ -71,7 +71,8 @@ void print_json(const std::vector<bpf::Feature>& features) {
 
 /// What has to be there before anything can be tried, then what the kernel does when it is.
 std::vector<bpf::Feature> try_everything() {
-    bpf::Feature capabilities{.name = "capabilities", .available = true, .required = true, .detail = "BPF, NET_ADMIN"};
+    bpf::Feature capabilities{
+        .name = "capabilities", .available = true, .required = true, .detail = "BPF, NET_ADMIN"};
     if (auto held = require_capabilities(); !held) {
         capabilities.available = false;
         capabilities.detail = held.error().message;
@@ -81,7 +82,8 @@ std::vector<bpf::Feature> try_everything() {
     auto cgroup = WorkloadCgroup::create("reseat-doctor");
     scratch.available = cgroup.has_value();
     scratch.detail = cgroup ? "made " + cgroup->path() : cgroup.error().message;
-    if (!cgroup) scratch.remedy = "mount cgroup2, and run where a cgroup may be made, or attach to an existing one";
+    if (!cgroup)
+        scratch.remedy = "mount cgroup2, and run where a cgroup may be made, or attach to an existing one";
     std::vector<bpf::Feature> features = {capabilities, scratch};
     if (!capabilities.available || !cgroup) return features;
     for (auto& feature : bpf::probe_kernel_features(cgroup->path(), cgroup->procs()))

@@ -46,7 +46,8 @@ Cell with(const ClientOutcome& outcome) {
         text += fmt::format(", {} {}", error_name(outcome.error), ms(outcome.told));
     else if (is_tcp(outcome.kind))
         text += ", never told";
-    text += outcome.back ? fmt::format(", {} {}", how(outcome.kind), ms(outcome.back)) : ", never back at work";
+    text +=
+        outcome.back ? fmt::format(", {} {}", how(outcome.kind), ms(outcome.back)) : ", never back at work";
     return {text, failed_over(outcome) ? Colour::good : Colour::bad};
 }
 

@@ -186,7 +186,8 @@ TEST_CASE("a lost watch whose probes go on passing was only an idle connection",
     CHECK(tracker.next_delay() == check.interval);
 }
 
-TEST_CASE("a process that dies closes its connections before its listener: one pass proves nothing", "[health]") {
+TEST_CASE("a process that dies closes its connections before its listener: one pass proves nothing",
+          "[health]") {
     auto tracker = after({pass});
     tracker.on_watch_lost();
     CHECK_FALSE(tracker.on_result(pass));
