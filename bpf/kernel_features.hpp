@@ -15,8 +15,12 @@ struct Feature {
     std::string remedy;   ///< what to do where it is missing; empty otherwise
 };
 
-/// Tries every feature in a throw-away cgroup and on throw-away loopback sockets of its own; blocks for up to
-/// a second, leaves nothing behind.
-std::vector<Feature> probe_kernel_features();
+/// Tries every feature on throw-away loopback sockets of a child process in `scratch_cgroup`, an empty cgroup
+/// of the caller's; `procs` is open on its cgroup.procs. Blocks for up to a second; of what it makes only the
+/// cgroup is left. Call it before other threads are started: it forks.
+std::vector<Feature> probe_kernel_features(const std::string& scratch_cgroup, int procs);
+
+/// The libbpf that runs, as "1.1".
+std::string libbpf_version();
 
 }  // namespace reseat::bpf

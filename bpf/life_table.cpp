@@ -63,6 +63,7 @@ lb::Result<void> LifeTable::publish(const lb::Plan& plan) {
 }
 
 lb::Result<void> LifeTable::begin(const lb::LifeSpec& life) {
+    if (lives_.contains(life.life)) return {};  // of a plan that is tried again
     const auto service = services_.find(life.service);
     if (service == services_.end()) return lb::Error{lb::ErrorCode::failed, "a life of an unknown service"};
     const lb_endpoint endpoint = to_kernel(life.backend, service->second.spec.protocol);

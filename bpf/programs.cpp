@@ -117,6 +117,22 @@ std::vector<bpf_program*> Programs::attachable() const {
             p.lb_recvmsg6,     p.lb_sendmsg4,     p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
 }
 
+lb::Result<UniqueFd> Programs::iterate_owned() const {
+    bpf_iter_link_info which{};
+    which.map.map_fd = static_cast<__u32>(owner_fd());
+    bpf_iter_attach_opts how{};
+    how.sz = sizeof(how);
+    how.link_info = &which;
+    how.link_info_len = sizeof(which);
+    bpf_link* link = bpf_program__attach_iter(skeleton_->progs.lb_owned, &how);
+    if (!link) return lb::system_error("attach lb_owned", errno);
+    UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
+    const int number = errno;
+    bpf_link__destroy(link);  // the descriptor holds it
+    if (!fd) return lb::system_error("iterate lb_owner", number);
+    return fd;
+}
+
 int Programs::meta_fd() const { return bpf_map__fd(skeleton_->maps.lb_meta); }
 int Programs::services_fd() const { return bpf_map__fd(skeleton_->maps.lb_services); }
 int Programs::turns_fd() const { return bpf_map__fd(skeleton_->maps.lb_turns); }

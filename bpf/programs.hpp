@@ -28,6 +28,10 @@ public:
     /// is not seen.
     std::vector<bpf_program*> attachable() const;
 
+    /// A descriptor to read(): every socket that has an owner record, as cookie and lb_owner one after the
+    /// other. Costs by the sockets that were ever balanced and are open.
+    lb::Result<UniqueFd> iterate_owned() const;
+
     int meta_fd() const;
     int services_fd() const;
     int turns_fd() const;

@@ -24,6 +24,10 @@ LoadOutcome load_text(std::string_view bytes, const std::string& file_name) {
     if (!text) return failed(out, file_name);
     const auto root = parse_yaml(*text, out);
     if (!root) return failed(out, file_name);
+    if (root->kind == Node::Kind::null) {
+        out.error({}, "is empty; start it with 'version: 1' and 'services:'");
+        return failed(out, file_name);
+    }
 
     const ConfigFile file = read_config(*root, out);
     check_unique(file, out);

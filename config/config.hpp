@@ -40,7 +40,7 @@ struct LoadOutcome {
 inline constexpr std::size_t max_file_size = 4 * 1024 * 1024;
 
 /// Loads a regular file or a pipe (waits for its end for at most 5 s). Blocks on the disk.
-/// Never throws for what the file contains; memory stays within a small multiple of max_file_size.
+/// Never throws for what the file contains; memory stays below 256 MiB.
 LoadOutcome load_file(const std::string& path);
 
 /// The same for text that is already in memory; `file_name` is only used in the diagnostics.

@@ -14,7 +14,7 @@ std::string to_string(const Diagnostic& diagnostic) {
 }
 
 void Diagnostics::error(Position at, std::string message) {
-    if (full()) {
+    if (errors_ >= limit) {
         overflowed_ = true;
         return;
     }

@@ -21,8 +21,8 @@ public:
     void warning(Position at, std::string message);
 
     bool has_errors() const { return errors_ > 0; }
-    /// No further error will be kept: the reader may stop.
-    bool full() const { return errors_ >= limit; }
+    /// An error was left out: the reader may stop.
+    bool overflowed() const { return overflowed_; }
 
     /// All faults in the order of the file.
     std::vector<Diagnostic> in_order(const std::string& file) const;

@@ -20,7 +20,7 @@ const Node* MapReader::next(std::string_view key) {
 
 void MapReader::finish() {
     for (const auto& key : node_.keys) {
-        if (out_.full()) return;
+        if (out_.overflowed()) return;
         if (std::ranges::find(valid_, key.value) != valid_.end()) continue;
         if (key.value == "<<") {
             out_.error(key.at, "merge keys are not supported; put what services share under 'defaults'");

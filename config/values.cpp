@@ -77,6 +77,17 @@ void Value::expected(std::string_view what) const {
     fail(fmt::format("expected {}, found {}", what, what_is(node)));
 }
 
+std::optional<std::size_t> choose(const Value& value, std::span<const std::string_view> words) {
+    if (value.node.kind != Node::Kind::scalar) {
+        value.expected(fmt::format("one of {}", fmt::join(words, ", ")));
+        return std::nullopt;
+    }
+    const auto found = std::ranges::find(words, value.node.text);
+    if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+    value.fail(quote(value.node.text) + " is not a choice" + suggestion(value.node.text, words));
+    return std::nullopt;
+}
+
 std::optional<bool> boolean(const Value& value) {
     const auto& node = value.node;
     if (node.kind == Node::Kind::scalar && node.plain && node.text == "true") return true;
@@ -99,6 +110,10 @@ std::optional<std::string> line_or_empty(const Value& value) {
 }
 
 std::optional<std::string> line_of_text(const Value& value) {
+    if (value.node.kind != Node::Kind::scalar) {
+        value.expected("text");
+        return std::nullopt;
+    }
     auto text = line_or_empty(value);
     if (!text || !text->empty()) return text;
     value.fail("is empty; write a value or remove the key");
@@ -169,7 +184,8 @@ std::optional<lb::Endpoint> endpoint(const Value& value) {
 
 std::optional<long long> whole_number(const Value& value, long long least, long long most) {
     const auto& node = value.node;
-    const std::string range = fmt::format("a whole number from {} to {}", least, most);
+    const std::string range =
+        least == most ? std::to_string(least) : fmt::format("a whole number from {} to {}", least, most);
     if (node.kind != Node::Kind::scalar || !node.plain) {
         value.expected(range + (node.kind == Node::Kind::scalar ? " without quotes" : ""));
         return std::nullopt;

@@ -8,6 +8,7 @@
 #include <array>
 #include <concepts>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,9 @@ std::optional<long long> whole_number(const Value& value, long long least, long 
 std::optional<lb::Duration> duration(const Value& value, lb::Duration least, lb::Duration most);
 std::string to_string(lb::Duration duration);
 
+/// The place of the value among `words`.
+std::optional<std::size_t> choose(const Value& value, std::span<const std::string_view> words);
+
 template <std::integral T>
 auto number(T least, T most) {
     return [=](const Value& value) -> std::optional<T> {
@@ -71,14 +75,8 @@ auto one_of(const Word<E> (&words)[N]) {
     return [&words](const Value& value) -> std::optional<E> {
         std::array<std::string_view, N> valid;
         for (std::size_t i = 0; i < N; ++i) valid[i] = words[i].word;
-        if (value.node.kind == Node::Kind::scalar) {
-            for (const auto& [word, meaning] : words)
-                if (word == value.node.text) return meaning;
-            value.fail(quote(value.node.text) + " is not a choice" + suggestion(value.node.text, valid));
-        } else {
-            value.expected("a word" + suggestion("", valid));
-        }
-        return std::nullopt;
+        const auto choice = choose(value, valid);
+        return choice ? std::optional(words[*choice].value) : std::nullopt;
     };
 }
 

@@ -21,10 +21,43 @@ Position position_of(const YAML::Mark& mark) {
     return {static_cast<unsigned>(mark.line) + 1, static_cast<unsigned>(mark.column) + 1};
 }
 
+/// yaml-cpp keeps every token of a bracketed list or map in memory until its end, 100 times the text;
+/// a file with so many brackets and commas has too many values whatever else it holds.
+bool has_too_many_brackets(std::string_view text, Diagnostics& out) {
+    constexpr std::size_t most = 2 * max_nodes;
+    std::size_t count = 0;
+    Position at{1, 1};
+    for (const char c : text) {
+        if (std::string_view("[]{},").find(c) != std::string_view::npos && ++count > most) {
+            out.error(at,
+                      fmt::format("the file has more than {} brackets and commas; make it smaller", most));
+            return true;
+        }
+        at = c == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + 1};
+    }
+    return false;
+}
+
+/// Where the '-' of an empty list item is: yaml-cpp gives the position of what follows it, `end`.
+Position empty_item(std::string_view text, std::size_t end, Position at_end) {
+    const Position otherwise = at_end;
+    for (Position at = at_end; at.line > 0; --at.line) {
+        const auto start = text.substr(0, end).rfind('\n') + 1;  // 0 where there is none
+        auto line = text.substr(start, end - start);
+        line = line.substr(0, line.starts_with('#') ? 0 : line.find(" #"));
+        const auto last = line.find_last_not_of(" \t");
+        if (last != std::string_view::npos)
+            return line[last] == '-' ? Position{at.line, static_cast<unsigned>(last) + 1} : otherwise;
+        if (start == 0) break;
+        end = start - 1;
+    }
+    return otherwise;
+}
+
 /// Events, not YAML::Load: its node graph accepts duplicate keys and aliases that contain themselves.
 class TreeBuilder : public YAML::EventHandler {
 public:
-    explicit TreeBuilder(Diagnostics& out) : out_(out) {}
+    TreeBuilder(const std::string& text, Diagnostics& out) : text_(text), out_(out) {}
 
     Node take() { return std::move(root_); }
 
@@ -38,7 +71,10 @@ public:
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-        add(begin(Node::Kind::null, mark, "", anchor));
+        Node node = begin(Node::Kind::null, mark, "", anchor);
+        if (!open_.empty() && open_.back().node.kind == Node::Kind::sequence)
+            node.at = empty_item(text_, static_cast<std::size_t>(mark.pos), node.at);
+        add(std::move(node));
     }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -49,7 +85,7 @@ public:
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& value) override {
         Node node = begin(Node::Kind::scalar, mark, tag, anchor);
-        node.plain = tag == "?";
+        node.plain = tag != "!";
         node.text = value;
         add(std::move(node));
     }
@@ -121,6 +157,8 @@ private:
             add_key(parent, std::move(node));
         } else {
             parent.has_key = false;
+            // The mark of a value that is not there is that of whatever comes next.
+            if (node.kind == Node::Kind::null && !parent.drop_value) node.at = parent.node.keys.back().at;
             if (!parent.drop_value) parent.node.items.push_back(std::move(node));
         }
     }
@@ -142,6 +180,7 @@ private:
         map.node.keys.push_back({std::move(key.text), key.at});
     }
 
+    const std::string& text_;
     Diagnostics& out_;
     Node root_;
     std::vector<Open> open_;
@@ -149,16 +188,23 @@ private:
     unsigned documents_ = 0;
 };
 
+std::string_view line_of(std::string_view text, int position) {
+    const auto at = std::min(text.size(), static_cast<std::size_t>(std::max(0, position)));
+    const auto start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;  // 0 where there is none
+    return text.substr(start, text.find('\n', start) - start);
+}
+
 /// yaml-cpp names the rule that was broken; people need to know what to do.
-std::string_view advice_for(std::string_view message) {
+std::string_view advice_for(std::string_view message, std::string_view line) {
+    if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos)
+        return "indent with spaces, not with tabs";
     using namespace YAML::ErrorMsg;
     if (message == END_OF_SEQ_FLOW) return "a ']' or a ',' is missing in a list";
     if (message == END_OF_MAP_FLOW) return "a '}' or a ',' is missing in a map";
     if (message == FLOW_END) return "a ']' or '}' has no partner";
     if (message == EOF_IN_SCALAR) return "a quote is not closed";
-    if (message == TAB_IN_INDENTATION) return "indent with spaces, not with tabs";
     if (message == UNKNOWN_TOKEN) return "put quotes around text that starts with a special character";
-    if (message == INVALID_ESCAPE)
+    if (message.starts_with(INVALID_ESCAPE))
         return "write \\\\ for a backslash within double quotes, or use single quotes";
     if (message == UNKNOWN_ANCHOR || message == ALIAS_NOT_FOUND)
         return "put quotes around text that starts with '*'";
@@ -173,8 +219,9 @@ const Node* Node::find(std::string_view key) const {
 }
 
 std::optional<Node> parse_yaml(const std::string& text, Diagnostics& out) {
+    if (has_too_many_brackets(text, out)) return std::nullopt;
     std::istringstream stream(text);
-    TreeBuilder builder(out);
+    TreeBuilder builder(text, out);
     try {
         YAML::Parser parser(stream);
         while (parser.HandleNextDocument(builder)) {
@@ -183,7 +230,8 @@ std::optional<Node> parse_yaml(const std::string& text, Diagnostics& out) {
         return std::nullopt;
     } catch (const YAML::Exception& broken) {
         out.error(position_of(broken.mark),
-                  fmt::format("not valid YAML: {}; {}", broken.msg, advice_for(broken.msg)));
+                  fmt::format("not valid YAML: {}; {}", broken.msg,
+                              advice_for(broken.msg, line_of(text, broken.mark.pos))));
         return std::nullopt;
     }
     return builder.take();

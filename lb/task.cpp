@@ -3,6 +3,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -29,6 +30,7 @@ Spawned& Spawned::operator=(Spawned&& other) {
     if (this != &other) {
         cancel();
         signal_ = std::move(other.signal_);
+        executor_ = std::move(other.executor_);
     }
     return *this;
 }
@@ -36,7 +38,10 @@ Spawned& Spawned::operator=(Spawned&& other) {
 Spawned::~Spawned() { cancel(); }
 
 void Spawned::cancel() {
-    if (signal_) signal_->emit(asio::cancellation_type::terminal);
+    if (!signal_) return;
+    // From outside the loop, co_spawn's handler posts a pointer into the signal (Boost 1.81): whoever emits
+    // must keep the signal alive, as the task may have ended. Emitted inside, nothing is posted any more.
+    asio::dispatch(executor_, [signal = std::move(signal_)] { signal->emit(asio::cancellation_type::terminal); });
     signal_.reset();
 }
 
@@ -44,6 +49,7 @@ Spawned spawn(asio::any_io_executor executor, std::string name, Task<void> task,
               std::function<void(const std::string&)> on_failure) {
     Spawned spawned;
     spawned.signal_ = std::make_shared<asio::cancellation_signal>();
+    spawned.executor_ = executor;
     // The handler keeps the signal: its slot must outlive the operations bound to it.
     auto done = [signal = spawned.signal_, name = std::move(name),
                  on_failure = std::move(on_failure)](std::exception_ptr failure) {

@@ -32,6 +32,7 @@ private:
     friend Spawned spawn(asio::any_io_executor, std::string, Task<void>,
                          std::function<void(const std::string&)>);
     std::shared_ptr<asio::cancellation_signal> signal_;
+    asio::any_io_executor executor_;
 };
 
 /// Starts `task`; if it ends with an exception other than cancellation, `on_failure` gets "NAME: what".

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <sstream>
 
 namespace reseat::proxy {
@@ -20,42 +21,66 @@ std::string check_instance(const std::string& name) {
     return "an instance name is 1 to 64 letters, digits, '-', '_' or '.', and does not start with '.'";
 }
 
+std::string check_pid(const std::string& text) {
+    pid_t pid = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (fault == std::errc{} && end == text.data() + text.size() && pid > 0) return {};
+    return "'" + text + "' is not a process id";
+}
+
+const std::map<std::string, Output>& formats() {
+    static const std::map<std::string, Output> all = {{"table", Output::table}, {"json", Output::json}};
+    return all;
+}
+
+std::string check_format(const std::string& text) {
+    return formats().contains(text) ? std::string() : "'" + text + "' is neither table nor json";
+}
+
 /// Adds what several subcommands share, always with the same name, variable and meaning.
 class Flags {
 public:
-    explicit Flags(Options& options) : options_(options) {}
+    /// Only the subcommand `chosen` reads the environment: CLI11 would let the variables of all the others
+    /// overwrite what this one was given.
+    Flags(Options& options, std::string chosen) : options_(options), chosen_(std::move(chosen)) {}
 
     void config(CLI::App& command) {
-        command.add_option("-c,--config", options_.config, "Configuration file")
-            ->envname("RESEAT_CONFIG")->required()->type_name("FILE");
+        auto* flag =
+            command.add_option("-c,--config", options_.config, "Configuration file")->type_name("FILE");
+        from_environment(command, flag, "RESEAT_CONFIG")->required();
     }
     void config_argument(CLI::App& command) {
-        command.add_option("config", options_.config, "Configuration file")
-            ->envname("RESEAT_CONFIG")->required()->type_name("FILE");
+        auto* flag = command.add_option("config", options_.config, "Configuration file")->type_name("FILE");
+        from_environment(command, flag, "RESEAT_CONFIG")->required();
     }
     void workload(CLI::App& command) {
         auto* cgroup = command.add_option("--cgroup", options_.cgroup,
                                           "Workload's cgroup: a path, absolute or below the cgroup2 mount");
-        cgroup->envname("RESEAT_CGROUP")->type_name("PATH");
-        command.add_option("--pid", options_.pid, "Workload's cgroup: that of this process")
-            ->envname("RESEAT_PID")->check(CLI::PositiveNumber)->excludes(cgroup)->type_name("PID");
+        from_environment(command, cgroup->type_name("PATH"), "RESEAT_CGROUP");
+        auto* pid = command.add_option("--pid", options_.pid, "Workload's cgroup: that of this process");
+        from_environment(command, pid->type_name("PID"), "RESEAT_PID")->check(check_pid)->excludes(cgroup);
     }
     void instance(CLI::App& command, const std::string& meaning) {
-        command.add_option("--instance", options_.instance, meaning)
-            ->envname("RESEAT_INSTANCE")->check(check_instance)->type_name("NAME");
-        command.add_option("--admin", options_.admin,
-                           "Admin socket (default /run/reseat/INSTANCE/admin.sock)")
-            ->envname("RESEAT_ADMIN")->type_name("SOCKET");
+        auto* name = command.add_option("--instance", options_.instance, meaning)->type_name("NAME");
+        from_environment(command, name, "RESEAT_INSTANCE")->check(check_instance);
+        auto* admin = command.add_option("--admin", options_.admin,
+                                         "Admin socket (default: /run/reseat/INSTANCE/admin.sock)");
+        from_environment(command, admin->type_name("SOCKET"), "RESEAT_ADMIN");
     }
     void output(CLI::App& command) {
-        static const std::map<std::string, Output> formats = {{"table", Output::table},
-                                                              {"json", Output::json}};
-        command.add_option("-o,--output", options_.output, "table or json")
-            ->envname("RESEAT_OUTPUT")->transform(CLI::CheckedTransformer(formats))->type_name("FORMAT");
+        auto* output = command.add_option_function<std::string>(
+            "-o,--output", [this](const std::string& text) { options_.output = formats().at(text); },
+            "table (the default) or json");
+        from_environment(command, output->type_name("FORMAT"), "RESEAT_OUTPUT")->check(check_format);
     }
 
 private:
+    CLI::Option* from_environment(const CLI::App& command, CLI::Option* option, const std::string& variable) {
+        return command.get_name() == chosen_ ? option->envname(variable) : option;
+    }
+
     Options& options_;
+    std::string chosen_;
 };
 
 void add_serving_commands(CLI::App& app, Flags& flags) {
@@ -97,8 +122,9 @@ void add_inspecting_commands(CLI::App& app, Flags& flags) {
 
     auto* doctor = app.add_subcommand("doctor", "Try what this machine allows, feature by feature");
     flags.output(*doctor);
-    doctor->footer("Exit status: 0 reseat can run, 4 something required is missing.\n\n"
-                   "Example:\n  sudo reseat doctor");
+    doctor->footer(
+        "Exit status: 0 reseat can run, 4 something required is missing.\n\n"
+        "Example:\n  sudo reseat doctor");
 
     auto* status = app.add_subcommand("status", "Show a running instance's services and backends");
     flags.instance(*status, "Instance to ask (default: the only one running)");
@@ -107,8 +133,9 @@ void add_inspecting_commands(CLI::App& app, Flags& flags) {
 
     auto* health = app.add_subcommand("health", "Exit status 0 when an instance is ready");
     flags.instance(*health, "Instance to ask (default: the only one running)");
-    health->footer("Ready: programs are attached and every backend was checked once.\n\n"
-                   "Example:\n  reseat health --instance default");
+    health->footer(
+        "Ready: programs are attached and every backend was checked once.\n\n"
+        "Example:\n  reseat health --instance default");
 
     auto* version = app.add_subcommand("version", "Print the version");
     flags.output(*version);
@@ -125,46 +152,56 @@ std::vector<std::string> cut_child(std::vector<std::string>& arguments) {
     return child;
 }
 
-Command command_of(const std::string& name) {
-    static const std::map<std::string, Command> commands = {
+const std::map<std::string, Command>& commands() {
+    static const std::map<std::string, Command> all = {
         {"run", Command::run},           {"exec", Command::exec},     {"demo", Command::demo},
         {"validate", Command::validate}, {"check", Command::check},   {"doctor", Command::doctor},
         {"version", Command::version},   {"status", Command::status}, {"health", Command::health}};
-    return commands.at(name);
+    return all;
+}
+
+Ended usage(const std::string& what) {
+    return {kUsage, {}, "reseat: " + what + "; see reseat --help\n"};
 }
 
 }  // namespace
 
 std::variant<Options, Ended> parse_options(std::vector<std::string> arguments) {
     Options options;
-    CLI::App app("A load balancer inside connect(): no proxy in the data path, and clients of a dead\n"
-                 "backend are told at once.",
-                 "reseat");
+    CLI::App app(
+        "A load balancer inside connect(): no proxy in the data path, and clients of a dead\n"
+        "backend are told at once.",
+        "reseat");
     app.set_version_flag("--version", "reseat " RESEAT_VERSION);
     app.require_subcommand(1);
-    app.footer("`reseat COMMAND --help` has an example of each. Flags are also environment variables: RESEAT_CONFIG, ...\n"
-               "Exit status: 0 done, 1 failed, 2 usage, 3 invalid configuration, 4 kernel feature or\n"
-               "capability missing.");
-    Flags flags(options);
+    app.footer(
+        "`reseat COMMAND --help` has an example. Every flag is also an environment variable: "
+        "RESEAT_CONFIG...\n"
+        "Exit status: 0 done, 1 failed, 2 usage, 3 invalid configuration, 4 kernel feature, capability\n"
+        "or mount missing.");
+    const std::string chosen = arguments.empty() ? "" : arguments.front();
+    if (chosen.empty()) return usage("no command given");
+    if (!chosen.starts_with('-') && !commands().contains(chosen)) return usage("no such command: " + chosen);
+    options.child = cut_child(arguments);
+    Flags flags(options, chosen);
     add_serving_commands(app, flags);
     add_inspecting_commands(app, flags);
 
-    options.child = cut_child(arguments);
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {
         app.parse(arguments);
         const CLI::App* command = app.get_subcommands().front();
-        options.command = command_of(command->get_name());
+        options.command = commands().at(command->get_name());
         const auto rest = command->remaining();
         options.child.insert(options.child.begin(), rest.begin(), rest.end());
         if (options.command == Command::exec && options.child.empty())
-            return Ended{kUsage, {}, "reseat: exec needs a command: reseat exec --config FILE -- CMD ARG...\n"};
+            return usage("exec needs a command: reseat exec --config FILE -- CMD ARG...");
     } catch (const CLI::Success& wanted) {
         std::ostringstream out;
         app.exit(wanted, out, out);
         return Ended{0, out.str(), {}};
     } catch (const CLI::ParseError& error) {
-        return Ended{kUsage, {}, std::string("reseat: ") + error.what() + "; see reseat --help\n"};
+        return usage(error.what());
     }
     return options;
 }

@@ -25,16 +25,14 @@ std::string kernel_release() {
 /// Keeps `make()` going: what fails is logged and started again. Ends by cancellation.
 lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> make) {
     while (true) {
-        std::string failure;
+        std::string failure = "ended";
         try {
             co_await make();
-            failure = "ended";
-        } catch (const boost::system::system_error& error) {
-            if (error.code() == lb::asio::error::operation_aborted) throw;
-            failure = error.what();
         } catch (const std::exception& error) {
             failure = error.what();
         }
+        const auto state = co_await lb::asio::this_coro::cancellation_state;
+        if (state.cancelled() != lb::asio::cancellation_type::none) co_return;
         spdlog::error("{}: {}; starting it again", name, failure);
         co_await lb::sleep_for(kRestartPause);
     }
@@ -42,9 +40,11 @@ lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> ma
 
 /// Returns once `directory` is gone or is another one of the same name.
 lb::Task<void> until_removed(std::string directory) {
-    struct stat first {}, now {};
+    struct stat first {
+    }, now{};
     if (::stat(directory.c_str(), &first) != 0) co_return;
-    while (::stat(directory.c_str(), &now) == 0 && now.st_ino == first.st_ino) co_await lb::sleep_for(kCgroupPoll);
+    while (::stat(directory.c_str(), &now) == 0 && now.st_ino == first.st_ino)
+        co_await lb::sleep_for(kCgroupPoll);
 }
 
 }  // namespace
@@ -70,7 +70,9 @@ Sidecar::Sidecar(SidecarSettings settings) : settings_(std::move(settings)) {
              .kernel_release = kernel_release()};
 }
 
-Sidecar::~Sidecar() { end(); }
+Sidecar::~Sidecar() {
+    end();
+}
 
 lb::Result<void> Sidecar::attach() {
     auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup);
@@ -103,18 +105,28 @@ void Sidecar::start_checks() {
 
 void Sidecar::start_check(std::size_t service, std::size_t backend) {
     const auto& model = settings_.config.model.services[service];
-    auto& checker = checkers_.emplace_back(
+    auto& checker = checkers_.emplace_back();
+    restart_for_ever("check " + model.name + "/" + model.backends[backend].name,
+                     [this, service, backend, &checker] {
+                         checker = make_checker(service, backend);  // one run each
+                         return checker->run();
+                     });
+}
+
+std::unique_ptr<lb::Checker> Sidecar::make_checker(std::size_t service, std::size_t backend) {
+    const auto& model = settings_.config.model.services[service];
+    return std::make_unique<lb::Checker>(
         model.health_check, model.backends[backend].endpoint, plane_->exempter(),
         [this, service, backend](const lb::CheckStatus& status, const std::optional<lb::HealthEvent>& event) {
             on_check(service, backend, status, event);
         });
-    restart_for_ever("check " + model.name + "/" + model.backends[backend].name,
-                     [&checker] { return checker.run(); });
 }
 
 void Sidecar::start_watching() {
     restart_for_ever("kernel events", [this] {
-        return plane_->watch([this](lb::LifeId life) { controller_->on_raced_connect(life); });
+        return plane_->watch([this](lb::LifeId life) {
+            if (controller_) controller_->on_raced_connect(life);
+        });
     });
     add("cgroup", stop_when_cgroup_is_removed());
 }
@@ -153,8 +165,10 @@ void Sidecar::on_check(std::size_t service, std::size_t backend, const lb::Check
 lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
     if (ready()) co_return;
     first_round_.expires_after(at_most);
-    boost::system::error_code ignored;
-    co_await first_round_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, ignored));
+    boost::system::error_code cut_short;  // by on_check(), or because we are to end
+    co_await first_round_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, cut_short));
+    const auto state = co_await lb::asio::this_coro::cancellation_state;
+    if (state.cancelled() != lb::asio::cancellation_type::none) throw boost::system::system_error(cut_short);
 }
 
 bool Sidecar::serve() {
@@ -166,7 +180,6 @@ bool Sidecar::serve() {
 /// What still runs in the loop refers to the objects: it ends first, then they do.
 void Sidecar::end() {
     tasks_.clear();
-    first_round_.cancel();
     loop_.restart();
     loop_.poll();
     controller_.reset();

@@ -58,6 +58,7 @@ private:
     lb::Result<void> open_admin();
     void start_checks();
     void start_check(std::size_t service, std::size_t backend);
+    std::unique_ptr<lb::Checker> make_checker(std::size_t service, std::size_t backend);
     void start_watching();
     lb::Task<void> stop_when_cgroup_is_removed();
     void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
@@ -71,7 +72,7 @@ private:
     lb::asio::io_context loop_{1};
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<lb::Controller> controller_;
-    std::deque<lb::Checker> checkers_;
+    std::deque<std::unique_ptr<lb::Checker>> checkers_;
     std::unique_ptr<AdminServer> admin_;
     lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
     std::deque<lb::Spawned> tasks_;

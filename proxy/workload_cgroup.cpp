@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/workload_cgroup.hpp"
 
+#include "proxy/left_behind.hpp"
 #include "proxy/text.hpp"
 #include "proxy/workload.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <charconv>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -25,29 +24,14 @@ using namespace std::chrono_literals;
 constexpr auto kPoll = 10ms;
 constexpr auto kKillDeadline = 2s;  ///< a killed process may first have to finish a system call
 
-bool process_is_gone(pid_t pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
-
-/// Removes the directory of a dead process. One that is used stays: rmdir refuses while processes are in it,
+/// Removes the cgroup of a dead process. One that is used stays: rmdir refuses while processes are in it,
 /// and an instance that we cannot see (another pid namespace) holds a lock on its directory.
-void remove_stale(const std::filesystem::path& directory, pid_t pid) {
-    if (!process_is_gone(pid)) return;
+void remove_unused(const std::filesystem::path& directory) {
     const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return;
     if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && ::rmdir(directory.c_str()) == 0)
         spdlog::debug("removed the cgroup {} of a process that is gone", directory.string());
     ::close(descriptor);
-}
-
-void remove_all_stale(const std::string& parent, const std::string& prefix) {
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(parent, ignored)) {
-        const std::string name = entry.path().filename();
-        if (!name.starts_with(prefix)) continue;
-        pid_t pid = 0;
-        const char* end = name.data() + name.size();
-        const auto [rest, fault] = std::from_chars(name.data() + prefix.size(), end, pid);
-        if (fault == std::errc{} && rest == end) remove_stale(entry.path(), pid);
-    }
 }
 
 std::vector<pid_t> processes_in(const std::string& cgroup) {
@@ -77,7 +61,7 @@ void kill_all(const std::string& cgroup) {
 lb::Result<WorkloadCgroup> WorkloadCgroup::create(const std::string& kind) {
     const auto mount = cgroup_mount();
     if (!mount) return mount.error();
-    remove_all_stale(mount->path, kind + "-");
+    for (const auto& directory : left_behind(mount->path, kind + "-")) remove_unused(directory);
     const std::string path = mount->path + "/" + kind + "-" + std::to_string(::getpid());
     ::rmdir(path.c_str());  // of an earlier process with our pid
     if (::mkdir(path.c_str(), 0755) != 0)

@@ -149,7 +149,9 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 	dial.cookie = bpf_get_socket_cookie(ctx);
 	dial.connected = actual_peer(sk, dialled->protocol, &dial.actual);
 	dial.repoint = repoint_by_us(dialled->protocol, dial.cookie);
-	if (dial.repoint && !same_endpoint(&dial.actual, &dial.repoint->expected)) {
+	if (dial.repoint && (!same_endpoint(&dial.actual, &dial.repoint->expected) ||
+			     (dial.repoint->settled && owner &&
+			      !same_endpoint(&owner->current.peer, &dial.actual)))) {
 		count(LB_STAT_REPOINT_LOST);
 		return refuse_for_now(); /* the application was faster: leave it alone */
 	}

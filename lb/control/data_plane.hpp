@@ -79,6 +79,8 @@ public:
 
     /// Carries out `plan`; microseconds, does not block. On error nothing that clients see has changed
     /// for the tables not yet published; the message says which step failed.
+    /// The controller then tries again with a plan made anew, in which lives of the failed one may begin
+    /// again under the same ids: for a life that is known already, `begin` changes nothing.
     virtual Result<void> publish(const Plan& plan) = 0;
 
     /// Ends or moves sockets on a thread that may block; sweeps until none is left or no progress is made.

@@ -18,21 +18,38 @@ struct CheckStatus {
     unsigned failures = 0;
 };
 
+/// True if an answer that took `elapsed` may be missing through our own fault: the deadline came later than
+/// it was due by more than 100 ms or half the timeout, whichever is longer [E42].
+bool our_loop_stalled(Duration elapsed, Duration timeout);
+
 /// Keeps asking one backend and reports each verdict. Runs on one executor thread; never blocks it.
-/// A probe that comes back late because our own loop stalled is not held against the backend [E42].
+/// A probe that comes back late because our own loop stalled is not held against the backend: it becomes
+/// `not_probed` and is repeated at once [E42].
 class Checker {
 public:
     /// `on_result` hears every result, with the verdict that it brought, if any.
     using OnResult = std::function<void(const CheckStatus&, const std::optional<HealthEvent>&)>;
 
+    /// `check.type` is not `none`. Throws std::invalid_argument for types that are not built in.
     Checker(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare, OnResult on_result);
+    ~Checker();
 
-    /// Probes at once, then for ever; ends by cancellation. With `check.watch` and a tcp check, holds one
-    /// idle connection beside: when it ends, confirming probes start within the same millisecond.
+    /// Probes at once, then for ever; ends by cancellation. Pauses are up to `check.jitter_percent` shorter
+    /// than configured, never longer, so that the promised time of detection holds.
+    /// With `check.watch` and a tcp check, holds one idle connection beside while the backend is up: when it
+    /// ends, confirming probes start within the same millisecond. Servers that end idle connections are
+    /// watched less and less, then not at all (one log line) [E68].
+    /// Throws what `on_result` throws. Call once; the Checker must live until run() has ended.
     Task<void> run();
 
 private:
+    Task<void> probe_for_ever();
     Task<void> watch();
+    Task<void> become_down();
+    Task<bool> stays_up_for(Duration pause);
+    Task<void> confirm_loss();
+    Duration pause_after(ProbeOutcome outcome);
+    void report(ProbeResult result);
 
     HealthCheck check_;
     Endpoint endpoint_;
@@ -40,7 +57,9 @@ private:
     OnResult on_result_;
     HealthTracker tracker_;
     std::unique_ptr<Probe> probe_;
-    std::shared_ptr<class WakeUp> wake_up_;  ///< ends a pause between probes early
+    std::unique_ptr<class WakeUp> probe_now_;   ///< ends a pause between probes early
+    std::unique_ptr<class WakeUp> new_result_;  ///< tells the watch that there is one
+    bool watch_lost_ = false;                   ///< not yet told to the tracker
 };
 
 }  // namespace reseat::lb

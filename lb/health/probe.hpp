@@ -38,11 +38,12 @@ public:
     virtual ~Probe() = default;
 
     /// Asks once. Never throws for a sick peer, takes at most `timeout`, reads at most 64 KiB.
-    /// Throws operation_aborted when cancelled.
+    /// Throws operation_aborted when cancelled. The probe must outlive the call.
     virtual Task<ProbeResult> once(Duration timeout) = 0;
 };
 
-/// The probe that `check` asks for, against `backend` (its own port where check.port is 0).
+/// The probe that `check` asks for, against `backend` (its own port where check.port is 0); null for `none`.
+/// Throws std::invalid_argument for types that are not built in (grpc, exec).
 std::unique_ptr<Probe> make_probe(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare);
 
 }  // namespace reseat::lb

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/socket.hpp"
 
+#include "proxy/left_behind.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -41,9 +43,10 @@ lb::Result<void> clear_the_way(const std::string& path) {
     if (::lstat(path.c_str(), &entry) != 0) return {};
     if (!S_ISSOCK(entry.st_mode)) return cannot_listen(path, EEXIST);
     if (somebody_listens(path))
-        return lb::Error{lb::ErrorCode::failed, "the admin socket " + path +
-                                                    " is in use by another instance: stop that one, or give this "
-                                                    "one a name with --instance"};
+        return lb::Error{lb::ErrorCode::failed,
+                         "the admin socket " + path +
+                             " is in use by another instance: stop that one, or give this "
+                             "one a name with --instance"};
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_listen(path, errno);
     return {};
 }
@@ -68,7 +71,10 @@ lb::Result<AdminSocket> AdminSocket::listen(lb::asio::any_io_executor executor, 
 }
 
 AdminSocket::AdminSocket(Protocol::acceptor acceptor, std::string path, std::string made)
-    : acceptor_(std::move(acceptor)), path_(std::move(path)), made_(std::move(made)), inode_(inode_of(path_)) {}
+    : acceptor_(std::move(acceptor)),
+      path_(std::move(path)),
+      made_(std::move(made)),
+      inode_(inode_of(path_)) {}
 
 AdminSocket::AdminSocket(AdminSocket&& other) noexcept
     : acceptor_(std::move(other.acceptor_)),
@@ -82,6 +88,15 @@ AdminSocket::~AdminSocket() {
     if (made_.empty()) return;
     ::rmdir(made_.c_str());
     ::rmdir(std::filesystem::path(made_).parent_path().c_str());  // only when the last instance leaves
+}
+
+void remove_sockets_left_behind(const std::string& prefix) {
+    for (const auto& directory : left_behind("/run/reseat", prefix)) {
+        const std::string socket = directory / "admin.sock";
+        if (somebody_listens(socket)) continue;
+        ::unlink(socket.c_str());
+        ::rmdir(directory.c_str());
+    }
 }
 
 bool somebody_listens(const std::string& path) {

@@ -38,6 +38,9 @@ private:
     ino_t inode_ = 0;   ///< of the file, so that a successor's is left alone
 };
 
+/// Removes the admin sockets under /run/reseat of instances named PREFIX + PID whose process is gone.
+void remove_sockets_left_behind(const std::string& prefix);
+
 /// True when somebody accepts connections at `path`.
 bool somebody_listens(const std::string& path);
 

@@ -1,9 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/demo/demo.hpp"
+
 #include "proxy/commands/commands.hpp"
+#include "proxy/logging.hpp"
+#include "proxy/privileges.hpp"
 #include "proxy/terminal.hpp"
 
-namespace reseat::proxy {
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
 
-int demo_command(const Options&) { return fail({lb::ErrorCode::failed, "the demo is not part of this build"}); }
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+namespace reseat::proxy {
+namespace {
+
+constexpr int kFailed = 1;
+
+lb::Task<void> until_interrupted(Sidecar& sidecar) {
+    lb::asio::signal_set signals(co_await lb::asio::this_coro::executor, SIGINT, SIGTERM);
+    co_await signals.async_wait(lb::asio::use_awaitable);
+    sidecar.stop();
+}
+
+int present(const DemoReport& report, Output output) {
+    if (report.clients.empty()) return fail({lb::ErrorCode::failed, "the demo was interrupted"});
+    if (output == Output::json)
+        std::printf("%s\n", boost::json::serialize(report_json(report)).c_str());
+    else
+        std::fputs(report_text(report, use_colours()).c_str(), stdout);
+    return succeeded(report) ? 0 : kFailed;
+}
+
+int play_demo(const Options& options) {
+    auto cgroup = WorkloadCgroup::create("reseat-demo");
+    if (!cgroup) return fail(cgroup.error());
+    Demo demo(*cgroup);
+    auto sidecar = Sidecar::start({.config = {.model = demo.model(), .file = "(demo)"},
+                                   .instance = "demo",
+                                   .cgroup = cgroup->path(),
+                                   .admin_socket = {}});
+    if (!sidecar) return fail(sidecar.error());
+    if (options.output == Output::table) {
+        std::puts(
+            "Two hosts, four kinds of clients, with and without reseat. The first host's machine vanishes:\n"
+            "its link goes down; no FIN, no RST, no ICMP. Looking on for 4 seconds...\n");
+        std::fflush(stdout);
+    }
+    (*sidecar)->add("demo", demo.run(**sidecar));
+    (*sidecar)->add("signals", until_interrupted(**sidecar));
+    return (*sidecar)->serve() ? present(demo.report(), options.output) : kFailed;
+}
+
+}  // namespace
+
+int demo_command(const Options& options) {
+    set_up_logging(lb::LogLevel::error, lb::LogFormat::text);
+    if (const auto may = require_capabilities(); !may) return fail(may.error());
+    try {
+        return play_demo(options);
+    } catch (const std::system_error& error) {
+        if (error.code().value() != EPERM) throw;
+        return fail(
+            {lb::ErrorCode::unsupported, std::string("the demo makes network namespaces, which needs root "
+                                                     "(CAP_SYS_ADMIN): ") +
+                                             error.what()});
+    }
+}
 
 }  // namespace reseat::proxy

@@ -98,6 +98,7 @@ int exec_command(const Options& options) {
     SignalSource signals({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the command
 
+    remove_sockets_left_behind("exec-");
     auto cgroup = WorkloadCgroup::create("reseat-exec");
     if (!cgroup) return failed(cgroup.error());
     const std::string instance =

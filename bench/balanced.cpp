@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/balanced.hpp"
+
+namespace reseat::bench {
+
+Balanced::Balanced(const Stage& stage, const std::vector<lb::Service>& services) {
+    auto plane = bpf::KernelDataPlane::attach(loop_.get_executor(), stage.cgroup());
+    if (!plane) throw std::runtime_error(plane.error().message);
+    plane_ = std::move(*plane);
+    controller_ = std::make_unique<lb::Controller>(loop_.get_executor(), *plane_, services);
+    if (auto started = controller_->start(); !started) throw std::runtime_error(started.error().message);
+}
+
+/// Coroutines end before the data plane that they use.
+Balanced::~Balanced() {
+    controller_.reset();
+    work_.reset();
+    loop_.run_for(std::chrono::seconds(3));
+}
+
+void Balanced::verdict(std::size_t service, std::size_t backend, bool healthy) {
+    const auto outcome = healthy ? lb::ProbeOutcome::passed : lb::ProbeOutcome::no_answer;
+    const lb::HealthEvent event{healthy, outcome, healthy ? "connected" : "no answer"};
+    const lb::CheckStatus status{.result = {outcome, event.reason, {}},
+                                 .at = std::chrono::system_clock::now()};
+    controller_->on_check(service, backend, status, event);
+}
+
+}  // namespace reseat::bench

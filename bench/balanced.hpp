@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bench/stage.hpp"
+#include "bpf/kernel_data_plane.hpp"
+#include "lb/control/controller.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace reseat::bench {
+
+/// The data plane on a stage's workload and the controller over it, without checks: whoever measures says
+/// who is up. All on the calling thread.
+class Balanced {
+public:
+    /// Published on return. Throws std::runtime_error.
+    Balanced(const Stage& stage, const std::vector<lb::Service>& services);
+    Balanced(const Balanced&) = delete;
+    Balanced& operator=(const Balanced&) = delete;
+    ~Balanced();
+
+    /// A verdict on the backend, as a checker gives it: it stopped answering, or it answers again. What
+    /// follows happens in run_until().
+    void verdict(std::size_t service, std::size_t backend, bool healthy);
+
+    /// Throws std::runtime_error when it takes over 20 s.
+    template <class Condition>
+    void run_until(Condition condition) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited in vain");
+            loop_.run_one_for(std::chrono::milliseconds(1));
+        }
+    }
+
+    std::vector<lb::ServiceStatus> status() const { return controller_->status(); }
+
+private:
+    lb::asio::io_context loop_{1};
+    lb::asio::executor_work_guard<lb::asio::io_context::executor_type> work_{loop_.get_executor()};
+    std::unique_ptr<bpf::KernelDataPlane> plane_;
+    std::unique_ptr<lb::Controller> controller_;
+};
+
+}  // namespace reseat::bench

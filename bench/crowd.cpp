@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/crowd.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include <poll.h>
+#include <sys/resource.h>
+
+namespace reseat::bench {
+namespace {
+
+constexpr unsigned kMostEach = 15'000;
+constexpr unsigned kSpareDescriptors = 256;
+constexpr std::uint16_t kFirstPort = 8000;
+
+unsigned raise_descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    return static_cast<unsigned>(std::min<rlim_t>(limit.rlim_max, 1'000'000));
+}
+
+std::vector<pollfd> connect_all(const lb::Endpoint& to, unsigned size) {
+    const test::SocketAddress address(to, AF_INET);
+    std::vector<pollfd> sockets;
+    for (unsigned i = 0; i < size; ++i) {
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || ::connect(fd, address.get(), address.length) != 0)
+            throw std::system_error(errno, std::generic_category(), "connect a bystander");
+        sockets.push_back({fd, POLLIN, 0});
+    }
+    return sockets;
+}
+
+/// Connects, tells how many, then on each order how many have not been told anything.
+int stand_by(const lb::Endpoint& to, unsigned size, int end) {
+    auto sockets = connect_all(to, size);
+    tell(end, size);
+    while (true) {
+        hear<char>(end);
+        const int told = ::poll(sockets.data(), sockets.size(), 0);
+        tell(end, size - static_cast<unsigned>(std::max(told, 0)));
+    }
+    return 0;
+}
+
+}  // namespace
+
+Crowd::Crowd(Stage& stage, const std::string& host, unsigned size) {
+    const unsigned most = std::min(kMostEach, raise_descriptor_limit() - kSpareDescriptors);
+    for (unsigned left = size; left > 0; left -= sizes_.back()) sizes_.push_back(std::min(left, most));
+    listen(stage, host);
+}
+
+void Crowd::listen(Stage& stage, const std::string& host) {
+    const auto inside = stage.lab().host(host).net().enter();
+    write_file("/proc/sys/net/core/somaxconn", "65535");
+    for (std::size_t i = 0; i < sizes_.size(); ++i) {
+        const auto port = static_cast<std::uint16_t>(kFirstPort + i);
+        const lb::Endpoint backend{stage.lab().host(host).address(), port};
+        const test::SocketAddress address(backend, AF_INET);
+        proxy::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        if (::bind(fd.get(), address.get(), address.length) != 0 || ::listen(fd.get(), 65535) != 0)
+            throw std::system_error(errno, std::generic_category(), "listen for bystanders");
+        listeners_.push_back(std::move(fd));
+        const auto name = "bystanders-" + std::to_string(i);
+        services_.push_back(service(name, {lb::parse_address("10.96.1.1").value(), port}, {backend}));
+    }
+}
+
+void Crowd::gather(const Stage& stage) {
+    channels_.resize(sizes_.size());
+    for (std::size_t i = 0; i < sizes_.size(); ++i)
+        processes_.push_back(stage.in_workload(
+            [&, i] { return stand_by(services_[i].addresses.front(), sizes_[i], channels_[i].theirs()); }));
+    for (const auto& channel : channels_) hear<unsigned>(channel.ours());
+}
+
+unsigned Crowd::still_there() {
+    unsigned sum = 0;
+    for (const auto& channel : channels_) tell(channel.ours(), 'g');
+    for (const auto& channel : channels_) sum += hear<unsigned>(channel.ours());
+    return sum;
+}
+
+}  // namespace reseat::bench

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bench/stage.hpp"
+
+#include <vector>
+
+namespace reseat::bench {
+
+/// Idle TCP connections of the workload through services of their own: bystanders. Each service is one
+/// address, one backend and one process of the workload, within the limits of ports and descriptors.
+class Crowd {
+public:
+    /// Listeners with room for all, in the namespace of `host`; nobody connects yet. Call before the
+    /// services are published. Throws std::exception.
+    Crowd(Stage& stage, const std::string& host, unsigned size);
+
+    const std::vector<lb::Service>& services() const { return services_; }
+    /// All connected on return. Throws std::runtime_error.
+    void gather(const Stage& stage);
+    /// How many did not lose their connection.
+    unsigned still_there();
+
+private:
+    void listen(Stage& stage, const std::string& host);
+
+    std::vector<unsigned> sizes_;  ///< by service
+    std::vector<lb::Service> services_;
+    std::vector<proxy::Fd> listeners_;  ///< nobody accepts: the connections wait in the backlog
+    std::vector<Channel> channels_;
+    std::vector<Process> processes_;
+};
+
+}  // namespace reseat::bench

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/balanced.hpp"
+#include "bench/crowd.hpp"
+#include "bench/idle_clients.hpp"
+#include "bench/measurements.hpp"
+#include "bpf/byte_order.hpp"
+#include "bpf/sock_diag.hpp"
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+extern char** environ;
+
+namespace reseat::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint16_t kPort = 7000;
+constexpr unsigned kClients = 10;
+constexpr double kAimMilliseconds = 1;
+
+void wait_until_all_told(const IdleClients& clients) {
+    for (int i = 0; !clients.all_told(); ++i) {
+        if (i == 10'000) throw std::runtime_error("the peer did not end the clients' sockets");
+        pause_for(1ms);
+    }
+}
+
+/// As an operator would: one ss that ends the sockets towards this backend.
+void kill_with_ss(const lb::Endpoint& backend) {
+    const std::string address = to_string(backend.address), port = std::to_string(backend.port);
+    const std::array<const char*, 8> words = {"ss",    "-Kt4", "dst",        address.c_str(),
+                                              "dport", "=",    port.c_str(), nullptr};
+    posix_spawn_file_actions_t silence;
+    posix_spawn_file_actions_init(&silence);
+    posix_spawn_file_actions_addopen(&silence, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    pid_t pid = -1;
+    const int error =
+        posix_spawnp(&pid, "ss", &silence, nullptr, const_cast<char* const*>(words.data()), environ);
+    posix_spawn_file_actions_destroy(&silence);
+    if (error != 0) throw std::system_error(error, std::generic_category(), "run ss");
+    ::waitpid(pid, nullptr, 0);
+}
+
+/// As load balancers without an index do: list all TCP sockets, look for those of the backend, end them.
+void kill_after_dump(bpf::SockDiag& diag, const lb::Endpoint& backend) {
+    const lb_endpoint wanted = bpf::to_kernel(backend, lb::Protocol::tcp);
+    std::vector<bpf::SocketTuple> found;
+    const auto dumped = diag.dump({.protocol = IPPROTO_TCP, .states = bpf::kLiveTcpStates},
+                                  [&](const bpf::DiagSocket& socket) {
+                                      if (bpf::same_endpoint(socket.tuple.remote, wanted))
+                                          found.push_back(socket.tuple);
+                                  });
+    if (!dumped) throw std::runtime_error(dumped.error().message);
+    if (auto ended = diag.destroy(found); !ended) throw std::runtime_error(ended.error().message);
+}
+
+struct Contest {
+    Balanced& balanced;
+    IdleClients& clients;
+    bpf::SockDiag& diag;
+    lb::Endpoint backend;
+
+    double by_reseat() {
+        clients.connect('a');
+        const auto start = now_ns();
+        balanced.verdict(0, 0, false);
+        balanced.run_until([&] { return clients.all_told(); });
+        const double took = milliseconds_between(start, clients.last_told());
+        balanced.verdict(0, 0, true);
+        const auto again = std::chrono::steady_clock::now() + 20ms;
+        balanced.run_until([&] { return std::chrono::steady_clock::now() > again; });
+        return took;
+    }
+
+    template <class Kill>
+    double by_peer(Kill kill) {
+        clients.connect('a');
+        const auto start = now_ns();
+        kill();
+        wait_until_all_told(clients);
+        return milliseconds_between(start, clients.last_told());
+    }
+};
+
+std::vector<Figure> compare(Contest contest, const std::string& among, unsigned rounds) {
+    Figure ours{"verdict -> last of 10 clients woken, " + among,
+                "ms",
+                {},
+                Aim{Statistic::p99, false, kAimMilliseconds}};
+    Figure ss{"ss -K, the same, " + among, "ms", {}};
+    Figure dump{"dump + exact destroy, the same, " + among, "ms", {}};
+    Figure ss_ratio{"ss -K / reseat, " + among, "ratio", {}},
+        dump_ratio{"dump / reseat, " + among, "ratio", {}};
+    for (unsigned i = 0; i < rounds; ++i) {
+        ours.samples.push_back(contest.by_reseat());
+        ss.samples.push_back(contest.by_peer([&] { kill_with_ss(contest.backend); }));
+        dump.samples.push_back(contest.by_peer([&] { kill_after_dump(contest.diag, contest.backend); }));
+        ss_ratio.samples.push_back(ss.samples.back() / ours.samples.back());
+        dump_ratio.samples.push_back(dump.samples.back() / ours.samples.back());
+    }
+    return {ours, ss, ss_ratio, dump, dump_ratio};
+}
+
+}  // namespace
+
+std::vector<Figure> wake_up(bool quick) {
+    const unsigned bystanders = quick ? 20'000 : 100'000;
+    Stage stage({"a", "b", "c"});
+    const auto vip = endpoint("10.96.0.1:80");
+    IdleClients clients(stage, vip, kClients);
+    const Process first = stage.echo_server("a", kPort), second = stage.echo_server("b", kPort);
+    Crowd crowd(stage, "c", bystanders);
+    std::vector<lb::Endpoint> backends;
+    for (const auto* name : {"a", "b"}) backends.push_back({stage.lab().host(name).address(), kPort});
+    std::vector<lb::Service> services = {service("tcp", vip, backends)};
+    services.insert(services.end(), crowd.services().begin(), crowd.services().end());
+    Balanced balanced(stage, services);
+    auto diag = bpf::SockDiag::open();
+    if (!diag) throw std::runtime_error(diag.error().message);
+
+    const Contest contest{balanced, clients, *diag, backends.front()};
+    auto figures = compare(contest, "alone", quick ? 10 : 100);
+    crowd.gather(stage);
+    for (auto& figure : compare(contest, "among " + std::to_string(bystanders), quick ? 10 : 200))
+        figures.push_back(std::move(figure));
+    figures.push_back({"bystanders that lost their connection",
+                       "",
+                       {static_cast<double>(bystanders - crowd.still_there())}});
+    return figures;
+}
+
+}  // namespace reseat::bench

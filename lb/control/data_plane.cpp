@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/data_plane.hpp"
+
+namespace reseat::lb {
+
+bool Plan::empty() const {
+    return add_services.empty() && begin.empty() && tables.empty() && drain.empty() && resume.empty() &&
+           condemn.empty() && retire.empty();
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/health/checker.hpp"
+
+#include "lb/health/probe_socket.hpp"
+#include "lb/health/race.hpp"
+#include "lb/health/wake_up.hpp"
+#include "lb/health/watch.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace reseat::lb {
+namespace {
+
+using std::chrono::steady_clock;
+
+Duration with_jitter(Duration pause, unsigned percent) {
+    static std::minstd_rand random{std::random_device{}()};
+    const double shortened = std::uniform_real_distribution(0.0, percent / 100.0)(random);
+    return pause - std::chrono::duration_cast<Duration>(pause * shortened);
+}
+
+Endpoint probed_endpoint(const HealthCheck& check, Endpoint backend) {
+    if (check.port != 0) backend.port = check.port;
+    return backend;
+}
+
+}  // namespace
+
+bool our_loop_stalled(Duration elapsed, Duration timeout) {
+    return elapsed - timeout > std::max<Duration>(std::chrono::milliseconds(100), timeout / 2);
+}
+
+Checker::Checker(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare,
+                 OnResult on_result)
+    : check_(check),
+      endpoint_(probed_endpoint(check, backend)),
+      prepare_(std::move(prepare)),
+      on_result_(std::move(on_result)),
+      tracker_(check),
+      probe_(make_probe(check, backend, prepare_)) {}
+
+Checker::~Checker() = default;
+
+Task<void> Checker::run() {
+    const auto executor = co_await asio::this_coro::executor;
+    probe_now_ = std::make_unique<WakeUp>(executor);
+    new_result_ = std::make_unique<WakeUp>(executor);
+    if (check_.type == CheckType::tcp && check_.watch == Watch::automatic)
+        co_await both(probe_for_ever(), watch());
+    else
+        co_await probe_for_ever();
+}
+
+Task<void> Checker::probe_for_ever() {
+    while (true) {
+        // Only now: a probe that was under way when the watch was lost may have been answered before.
+        if (std::exchange(watch_lost_, false)) tracker_.on_watch_lost();
+        const auto start = steady_clock::now();
+        ProbeResult result = co_await probe_->once(check_.timeout);
+        const bool silent = result.outcome == ProbeOutcome::no_answer;
+        const bool stalled = silent && our_loop_stalled(steady_clock::now() - start, check_.timeout);
+        if (stalled) {
+            result.outcome = ProbeOutcome::not_probed;
+            result.detail = fmt::format("reseat itself was stalled: {}", result.detail);
+        }
+        const auto outcome = result.outcome;
+        report(std::move(result));
+        if (!stalled) co_await probe_now_->wait_for(pause_after(outcome));
+    }
+}
+
+void Checker::report(ProbeResult result) {
+    const auto event = tracker_.on_result(result);
+    new_result_->notify();
+    on_result_({std::move(result), std::chrono::system_clock::now(), tracker_.passes(), tracker_.failures()},
+               event);
+}
+
+Duration Checker::pause_after(ProbeOutcome outcome) {
+    auto pause = tracker_.next_delay();
+    // What we lack will hardly be there a millisecond later.
+    if (outcome == ProbeOutcome::not_probed) pause = std::max(pause, check_.fast_interval);
+    return tracker_.confirming() ? pause : with_jitter(pause, check_.jitter_percent);
+}
+
+Task<void> Checker::become_down() {
+    while (tracker_.health() == Health::up) co_await new_result_->wait();
+}
+
+Task<bool> Checker::stays_up_for(Duration pause) {
+    const auto end = steady_clock::now() + pause;
+    while (tracker_.health() == Health::up) {
+        const auto left = end - steady_clock::now();
+        if (left <= Duration::zero()) co_return true;
+        co_await new_result_->wait_for(left);
+    }
+    co_return false;
+}
+
+Task<void> Checker::confirm_loss() {
+    watch_lost_ = true;
+    probe_now_->notify();
+    while (watch_lost_ || tracker_.confirming()) co_await new_result_->wait();
+}
+
+Task<void> Checker::watch() {
+    WatchBackoff backoff;
+    while (true) {
+        while (tracker_.health() != Health::up) co_await new_result_->wait();
+        const auto start = steady_clock::now();
+        const auto end =
+            co_await unless(become_down(), hold_idle_connection(endpoint_, prepare_, check_.timeout));
+        const Duration lived = steady_clock::now() - start;
+        if (end == WatchEnd::lost) co_await confirm_loss();
+        if (!end || tracker_.health() != Health::up) {
+            backoff.on_death();
+            continue;
+        }
+        const auto pause = backoff.on_end(*end, lived);
+        if (!pause) {
+            spdlog::info("{} does not keep idle connections: its death will be noticed by probes only",
+                         to_string(endpoint_));
+            co_return;
+        }
+        const bool still_up = co_await stays_up_for(*pause);
+        if (!still_up) backoff.on_death();
+    }
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/health/wake_up.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <utility>
+
+namespace reseat::lb {
+
+Task<void> WakeUp::wait_for(Duration duration) {
+    if (std::exchange(notified_, false)) co_return;
+    timer_.expires_after(duration);
+    const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+    const bool ended_early = std::exchange(notified_, false);
+    if (error && !ended_early) throw boost::system::system_error(error);
+}
+
+Task<void> WakeUp::wait() {
+    while (!std::exchange(notified_, false)) {
+        timer_.expires_at(asio::steady_timer::time_point::max());
+        const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (error && !notified_) throw boost::system::system_error(error);
+    }
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/select/eligibility.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace reseat::lb {
+namespace {
+
+template <class Predicate>
+std::vector<std::size_t> lowest_priority(std::span<const Candidate> candidates, Family family,
+                                         Predicate belongs) {
+    std::vector<std::size_t> members;
+    unsigned lowest = std::numeric_limits<unsigned>::max();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const Candidate& candidate = candidates[i];
+        if (candidate.family != family || !may_be_used(candidate) || !belongs(candidate)) continue;
+        if (candidate.priority < lowest) members.clear();
+        lowest = std::min(lowest, candidate.priority);
+        if (candidate.priority == lowest) members.push_back(i);
+    }
+    return members;
+}
+
+}  // namespace
+
+bool may_be_used(const Candidate& candidate) {
+    return candidate.operator_state == OperatorState::ready && candidate.weight > 0;
+}
+
+bool is_eligible(const Candidate& candidate) {
+    return candidate.health == Health::up && may_be_used(candidate);
+}
+
+Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy) {
+    auto members = lowest_priority(candidates, family, is_eligible);
+    if (!members.empty()) return {ChosenFrom::eligible, std::move(members)};
+    members =
+        lowest_priority(candidates, family, [](const Candidate& c) { return c.health == Health::unchecked; });
+    if (!members.empty()) return {ChosenFrom::unchecked, std::move(members)};
+    if (on_no_healthy == OnNoHealthy::reject) return {};
+    members = lowest_priority(candidates, family, [](const Candidate& c) { return c.last_healthy; });
+    if (members.empty()) members = lowest_priority(candidates, family, [](const Candidate&) { return true; });
+    if (members.empty()) return {};
+    return {ChosenFrom::fail_open, std::move(members)};
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/health/health_tracker.hpp"
+#include "lb/model.hpp"
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace reseat::lb {
+
+/// What decides whether one backend may get new connections.
+struct Candidate {
+    Family family = Family::v4;
+    Health health = Health::unchecked;
+    OperatorState operator_state = OperatorState::ready;
+    unsigned weight = 1;
+    unsigned priority = 0;
+    bool last_healthy = false;  ///< it was eligible when its family last had an eligible backend
+};
+
+/// Health is up, the operator says ready, and its weight is not 0.
+bool is_eligible(const Candidate& candidate);
+
+/// What the operator and the weight allow, whatever its health.
+bool may_be_used(const Candidate& candidate);
+
+/// Why the members of a Choice were chosen.
+enum class ChosenFrom {
+    eligible,
+    unchecked,  ///< nothing is eligible, some were not checked yet
+    fail_open,  ///< nothing is eligible or unchecked: the last healthy ones, or, if none ever was, all
+    nothing,
+};
+
+struct Choice {
+    ChosenFrom from = ChosenFrom::nothing;
+    std::vector<std::size_t> members;  ///< positions in `candidates`, ascending
+};
+
+/// Who carries the new connections of `family`: the first of eligible, unchecked, fail_open that has a
+/// member; of that set those with the lowest priority number. Never one that is in drain or maint or has
+/// weight 0. With OnNoHealthy::reject nobody when none is eligible or unchecked.
+Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy);
+
+}  // namespace reseat::lb

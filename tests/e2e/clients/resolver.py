@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stub resolver, for ever on one UDP socket, as a libc or a sidecar DNS cache has it.
+
+usage: resolver.py HOST:PORT connected|unconnected TIMEOUT
+Asks for who.test; every answer says which host gave it, whom recvfrom() and getpeername() named, and our port.
+"""
+import itertools
+import socket
+import struct
+import sys
+import time
+
+from say import errno_of, peer_of, say
+
+
+def query(number):
+    header = struct.pack("!6H", number, 0x0100, 1, 0, 0, 0)
+    return header + b"\x03who\x04test\0" + struct.pack("!2H", 1, 1)
+
+
+def ask(udp, number, send):
+    """The address that who.test has, and who answered; late answers to earlier questions are dropped."""
+    send(query(number))
+    while True:
+        answer, source = udp.recvfrom(512)
+        if struct.unpack("!H", answer[:2])[0] == number:
+            return socket.inet_ntoa(answer[-4:]), source
+
+
+def main(address, mode, timeout):
+    host, port = address.split(":")
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.settimeout(float(timeout))
+    send = udp.send
+    if mode == "connected":
+        udp.connect((host, int(port)))
+    else:
+        def send(data):
+            udp.sendto(data, (host, int(port)))
+    for number in itertools.count(1):
+        try:
+            who, source = ask(udp, number & 0xffff, send)
+            say("answer", who=who, source=list(source), peer=peer_of(udp), port=udp.getsockname()[1])
+        except TimeoutError:
+            say("timeout", peer=peer_of(udp), port=udp.getsockname()[1])
+        except OSError as error:
+            say("error", errno=errno_of(error), peer=peer_of(udp))
+        time.sleep(0.02)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support.hpp"
+
+namespace reseat::config {
+namespace {
+
+TEST_CASE("what nothing acts on yet is refused when a service writes it", "[config]") {
+    const std::pair<const char*, const char*> cases[] = {
+        {"lb_policy: least_conn",
+         "6:16 lb_policy: least_conn or maglev is not implemented yet; write round_robin or random"},
+        {"lb_policy: maglev",
+         "6:16 lb_policy: least_conn or maglev is not implemented yet; write round_robin or random"},
+        {"hash_key: process",
+         "6:15 hash_key: any value but uid is not implemented yet; write uid or remove the key"},
+        {"panic_threshold: 50",
+         "6:22 panic_threshold: any value but 0 is not implemented yet; write 0 or remove the key"},
+        {"slow_start: 5s",
+         "6:17 slow_start: any value but 0s is not implemented yet; write 0s or remove the key"},
+        {"health_check: {type: grpc}",
+         "6:26 type: grpc is not implemented yet; write tcp, which only sees whether "
+         "the port accepts"},
+        {"health_check: {type: exec}", "6:26 type: exec is not implemented yet; write tcp, http or udp"},
+        {"health_check: {http: {tls: true}}",
+         "6:32 tls: any value but false is not implemented yet; write false or remove the key"},
+        {"health_check: {grpc: {service: x}}",
+         "6:36 service: any value but \"\" is not implemented yet; write \"\" or remove the key"},
+        {"health_check: {exec: {command: [/x]}}",
+         "6:36 command: any value but [] is not implemented yet; write [] or remove the key"},
+        {"outlier_detection: {consecutive_connect_failures: 6}",
+         "6:55 consecutive_connect_failures: any value but 5 is not implemented yet; write 5 or remove the "
+         "key"},
+        {"outlier_detection: {interval: 11s}",
+         "6:35 interval: any value but 10s is not implemented yet; write 10s or remove the key"},
+        {"outlier_detection: {base_ejection_time: 31s}",
+         "6:45 base_ejection_time: any value but 30s is not implemented yet; write 30s or remove the key"},
+        {"outlier_detection: {max_ejection_time: 301s}",
+         "6:44 max_ejection_time: any value but 300s is not implemented yet; write 300s or remove the key"},
+        {"outlier_detection: {max_ejection_percent: 11}",
+         "6:47 max_ejection_percent: any value but 10 is not implemented yet; write 10 or remove the key"},
+        {"connections: {on_ejected: drain}",
+         "6:31 on_ejected: any value but keep is not implemented yet; write keep or remove the key"},
+        {"connections: {on_remove: keep}",
+         "6:30 on_remove: any value but drain is not implemented yet; write drain or remove the key"},
+        {"connections: {on_recover: terminate_lower_priority}",
+         "6:31 on_recover: any value but keep is not implemented yet; write keep or remove the key"},
+        {"connections: {drain_quiet: 1s}",
+         "6:32 drain_quiet: any value but 0s is not implemented yet; write 0s or remove the key"},
+        {"connections: {close_spread: 1s}",
+         "6:33 close_spread: any value but auto is not implemented yet; write auto or remove the key"},
+        {"connections: {untracked: terminate}",
+         "6:30 untracked: any value but keep is not implemented yet; write keep or remove the key"},
+    };
+    for (const auto& [line, fault] : cases) CHECK(fault_of(line) == fault);
+}
+
+TEST_CASE("what nothing acts on yet is refused for the process too", "[config]") {
+    const auto fault = [](const std::string& line) {
+        const auto faults = faults_of("version: 1\nservices: []\n" + line + "\n");
+        return faults.size() == 1 ? faults[0] : "";
+    };
+    CHECK(fault("workload: {exit_when_idle: 5s}") ==
+          "3:28 exit_when_idle: any value but 0s is not implemented yet; write 0s or remove the key");
+    CHECK(fault("admin: {address: 0.0.0.0:9901}") ==
+          "3:18 address: any value but \"\" is not implemented yet; write \"\" or remove the key");
+    CHECK(fault("pin: /sys/fs/bpf/x") == "3:6 pin: a directory is not implemented yet; write auto or off");
+    CHECK(fault("on_exit: keep") == "3:10 on_exit: keep is not implemented yet; write auto or detach");
+    CHECK(fault("mptcp: refuse") ==
+          "3:8 mptcp: any value but allow is not implemented yet; write allow or remove the key");
+    CHECK(fault("policies: [{name: a, action: deny, to: [{cidr: 0.0.0.0/0}]}]") ==
+          "3:11 policies: any policy is not implemented yet; remove them");
+}
+
+TEST_CASE("backends by DNS name are refused, with the port judged", "[config]") {
+    const auto faults = [](const std::string& backend) {
+        return faults_of("version: 1\nservices:\n- name: a\n  address: 10.96.0.1:80\n  backends:\n  - " +
+                         backend + "\n");
+    };
+    CHECK(faults("pg.internal:5432") ==
+          Lines{"6:5 address: a DNS name is not implemented yet; write IP addresses"});
+    CHECK(faults("{address: pg_1.internal.:5432, priority: 1}") ==
+          Lines{"6:15 address: a DNS name is not implemented yet; write IP addresses"});
+    CHECK(faults("{srv: _pg._tcp.internal}") ==
+          Lines{"6:11 srv: a DNS name is not implemented yet; write IP addresses"});
+    CHECK(faults("{srv: pg.internal}") ==
+          Lines{"6:11 srv: 'pg.internal' is not the name of an SRV record; write it as _pg._tcp.internal"});
+    CHECK(faults("{srv: _pg._tcp.internal, address: 10.0.0.1:80}").front() ==
+          "6:5 a backend has either 'address' or 'srv', not both; remove one");
+    CHECK(faults("pg.internal:0") == Lines{"6:5 backends: 'pg.internal:0' has no port between 1 and 65535"});
+    CHECK(faults("10.0.0.256:80") ==
+          Lines{"6:5 backends: '10.0.0.256:80' does not start with an IP address"});
+    CHECK(faults("pg..internal:80").size() == 1);
+}
+
+TEST_CASE("their defaults, and what comes to the same, are accepted in writing", "[config]") {
+    load(
+        "version: 1\n"
+        "workload: {exit_when_idle: 0s}\nadmin: {address: ''}\npin: off\non_exit: detach\nmptcp: allow\n"
+        "policies: []\n"
+        "services:\n"
+        "  - {name: a, address: '10.96.0.1:80', backends: ['10.0.0.1:80'], hash_key: uid, panic_threshold: "
+        "0,\n"
+        "     slow_start: 0s, outlier_detection: {enabled: false, consecutive_connect_failures: 5, interval: "
+        "10s,\n"
+        "     base_ejection_time: 30s, max_ejection_time: 5m, max_ejection_percent: 10},\n"
+        "     connections: {on_ejected: keep, on_remove: drain, on_recover: keep, drain_quiet: 0s,\n"
+        "     close_spread: auto, untracked: keep}, health_check: {http: {tls: false}, grpc: {service: ''},\n"
+        "     exec: {command: []}}}\n");
+    load(plain_service + "    outlier_detection: {enabled: true}\n");
+    load("version: 1\nservices: []\npin: auto\non_exit: auto\n");
+}
+
+TEST_CASE("policies are judged in full although none is accepted yet", "[config]") {
+    const auto faults = [](const std::string& policy) {
+        auto all = faults_of("version: 1\nservices: []\npolicies:\n- " + policy + "\n");
+        REQUIRE_FALSE(all.empty());
+        CHECK(all.front() == "4:1 policies: any policy is not implemented yet; remove them");
+        all.erase(all.begin());
+        return all;
+    };
+    const auto to = [&](const std::string& destination) {
+        return faults("{name: a, action: deny, to: [" + destination + "]}");
+    };
+    CHECK(to("{cidr: 0.0.0.0/0, except: [10.0.0.0/8], protocol: udp, ports: [53, 8000-8100]}").empty());
+    CHECK(to("{cidr: 'fd00::/8', except: ['fd00:1::/32']}").empty());
+    CHECK(to("{cidr: 10.0.0.1/8}") ==
+          Lines{"4:39 cidr: '10.0.0.1/8' has bits set beyond its length; write 10.0.0.0/8"});
+    CHECK(to("{cidr: 'fd00::1/64'}") ==
+          Lines{"4:39 cidr: 'fd00::1/64' has bits set beyond its length; write fd00::/64"});
+    for (const std::string wrong : {"10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/", "10.0.0.0/-1"})
+        CHECK(to("{cidr: " + wrong + "}") ==
+              Lines{"4:39 cidr: expected a range of addresses such as 10.0.0.0/8 or fd00::/8, found '" +
+                    wrong + "'"});
+    CHECK(to("{cidr: 10.0.0.0/8, except: [11.0.0.0/16]}") ==
+          Lines{"4:60 except: '11.0.0.0/16' is not within the 'cidr'"});
+    CHECK(to("{cidr: 10.0.0.0/8, ports: [0, 9-8, x]}").size() == 3);
+    CHECK(to("{cidr: 10.0.0.0/8, ports: [65536]}") ==
+          Lines{"4:59 ports: expected a port from 1 to 65535 or a range such as 8000-8100, found '65536'"});
+    CHECK(to("{}") == Lines{"4:32 the destination has no 'cidr'; add one, as in 'cidr: 10.0.0.0/8'"});
+    CHECK(faults("{name: a, action: drop, to: []}") ==
+          Lines{"4:21 action: 'drop' is not a choice; write one of: deny, allow",
+                "4:31 to: is empty; write at least one destination, as in '- cidr: 10.0.0.0/8'"});
+    CHECK(faults("{}") == Lines{"4:3 the policy has no 'action'; add it",
+                                "4:3 the policy has no 'name'; add it",
+                                "4:3 the policy has no 'to'; add it"});
+    const std::string policy = "{name: a, action: deny, existing: keep, to: [{cidr: 10.0.0.0/8}]}";
+    CHECK(faults(policy + "\n- " + policy) ==
+          Lines{"5:10 name: a policy 'a' is already on line 4; names must differ"});
+}
+
+}  // namespace
+}  // namespace reseat::config

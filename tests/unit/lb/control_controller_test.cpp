@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/lb/control_bench.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace reseat::lb;
+using namespace reseat::lb::test;
+
+TEST_CASE("start programs all services in one plan", "[control]") {
+    Bench bench({service(2), service(1, Protocol::udp)});
+    REQUIRE(bench.controller->start().has_value());
+    REQUIRE(bench.plane.plans.size() == 1);
+    const Plan& plan = bench.plane.plans[0];
+    REQUIRE(plan.add_services.size() == 2);
+    CHECK(plan.add_services[0].id != plan.add_services[1].id);
+    CHECK(plan.begin.size() == 3);
+    CHECK(plan.begin[0].life == 7);
+    CHECK(plan.tables.size() == 2);
+    CHECK(bench.status().backends[0].state == BackendState::unchecked);
+    CHECK(bench.status().backends[0].effective_weight == 1);
+}
+
+TEST_CASE("a start that the data plane refuses is an error", "[control]") {
+    Bench bench({service(1)});
+    bench.plane.failures_left = 1;
+    const auto started = bench.controller->start();
+    REQUIRE_FALSE(started.has_value());
+    CHECK(started.error().message == "lb_tables is full");
+}
+
+TEST_CASE("events of one turn of the loop are one plan [E45]", "[control]") {
+    Bench bench({service(3), service(2)});
+    REQUIRE(bench.controller->start().has_value());
+    for (std::size_t i = 0; i < 3; ++i) bench.controller->on_check(0, i, {}, no_answer());
+    bench.controller->on_check(1, 0, {}, up());
+    CHECK(bench.plane.plans.size() == 1);
+    bench.poll();
+    CHECK(bench.plane.plans.size() == 2);
+}
+
+TEST_CASE("a vanished backend: published, then ended, then told in one line", "[control][E01]") {
+    Bench bench({service(3)});
+    bench.all_up(3);
+    bench.plane.reports = {done(12)};
+    bench.hear(0, no_answer());
+    CHECK(bench.plane.plans.back().condemn == std::vector<LifeId>{7});
+    CHECK(bench.plane.plans.back().tables.size() == 1);
+    REQUIRE(bench.plane.orders.size() == 1);
+    CHECK(bench.plane.orders[0].life == 7);
+    CHECK(
+        bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 2 of 3 backends left; "
+                      "12 sockets terminated, 0 re-pointed in 0.9 ms"));
+    const auto failover = bench.status().last_failover;
+    REQUIRE(failover);
+    CHECK(failover->backend == "a");
+    CHECK(failover->reason == "no answer within 1s (3/3)");
+    CHECK(failover->report.terminated == 12);
+}
+
+TEST_CASE("the first verdict of each backend is told once", "[control]") {
+    Bench bench({service(2)});
+    REQUIRE(bench.controller->start().has_value());
+    bench.controller->on_check(0, 0, {}, up());
+    bench.controller->on_check(0, 0, {}, std::nullopt);
+    bench.poll();
+    CHECK(bench.log.text() == "info: postgres/a is UP: connected (2/2), 1 of 2 backends up\n");
+    bench.hear(1, refused());
+    CHECK(
+        bench.log.has("warning: postgres/b is DOWN: refused (3/3), 1 of 2 backends left; "
+                      "draining, 0 sockets open"));
+}
+
+TEST_CASE("a drain is told with the sockets that are open", "[control][E18]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.open[7] = 5;
+    bench.hear(0, refused());
+    CHECK(bench.plane.orders.empty());
+    CHECK(
+        bench.log.has("warning: postgres/a is DOWN: refused (3/3), 1 of 2 backends left; draining, "
+                      "5 sockets open"));
+}
+
+TEST_CASE("a drain times out: condemned and ended by the clock [E18]", "[control]") {
+    Service config = service(2);
+    config.connections.drain_timeout = 20ms;
+    Bench bench({config});
+    bench.all_up(2);
+    bench.plane.reports = {done(2)};
+    bench.hear(0, refused());
+    CHECK(run_until(bench.context, [&] { return !bench.plane.orders.empty(); }));
+    bench.poll();
+    CHECK(bench.plane.plans.back().condemn == std::vector<LifeId>{7});
+    CHECK(bench.log.has("info: postgres/a: drain timed out: 2 sockets terminated, 0 re-pointed in 0.9 ms"));
+}
+
+TEST_CASE("no alternative: sockets wait, are shown as waiting, and are ended when one is there [E14][E60]",
+          "[control]") {
+    Bench bench({service(1)});
+    bench.all_up(1);
+    bench.plane.open[7] = 3;
+    bench.hear(0, no_answer());
+    CHECK(bench.plane.orders.empty());
+    CHECK(bench.status().waiting == 3);
+    CHECK(bench.status().eligible == 0);
+    CHECK(bench.status().panic);
+    CHECK(
+        bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 0 of 1 backends left; "
+                      "3 sockets wait: no alternative"));
+    CHECK(
+        bench.log.has("warning: postgres has no eligible IPv4 backend: the last healthy ones serve "
+                      "(fail_open)"));
+    bench.plane.reports = {done(3)};
+    bench.hear(0, up());
+    REQUIRE(bench.plane.orders.size() == 1);
+    CHECK(bench.plane.orders[0].life == 7);
+    CHECK(bench.status().waiting == 0);
+    CHECK(bench.log.has("info: postgres/a is UP: connected (2/2), 1 of 1 backends up"));
+    CHECK(
+        bench.log.has("info: postgres/a: an alternative is there: 3 sockets terminated, 0 re-pointed in "
+                      "0.9 ms"));
+    REQUIRE(bench.status().last_failover);
+    CHECK(bench.status().last_failover->reason == "no answer within 1s (3/3)");
+}
+
+TEST_CASE("down and up again while its order runs: the order stays with the old life [E65]", "[control]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.stuck = {7};
+    bench.hear(0, no_answer());
+    bench.hear(0, up());
+    const Plan& plan = bench.plane.plans.back();
+    REQUIRE(plan.begin.size() == 1);
+    const LifeId fresh = plan.begin[0].life;
+    CHECK(fresh != 7);
+    CHECK(contains(plan.tables.at(0).slots, fresh));
+    bench.plane.release(7);
+    bench.poll();
+    REQUIRE(bench.plane.orders.size() == 1);
+    CHECK(bench.plane.orders[0].life == 7);
+}
+
+TEST_CASE("sockets that are stuck delay neither the next plan nor other orders nor the line for long [E52]",
+          "[control]") {
+    Bench bench({service(3)});
+    bench.all_up(3);
+    bench.plane.stuck = {7};
+    bench.hear(0, no_answer());
+    bench.hear(1, no_answer());
+    CHECK(bench.plane.plans.back().condemn == std::vector<LifeId>{8});
+    CHECK(bench.plane.orders.size() == 2);
+    CHECK(
+        bench.log.has("warning: postgres/b is DOWN: no answer within 1s (3/3), 1 of 3 backends left; "
+                      "0 sockets terminated, 0 re-pointed in 0.0 ms"));
+    CHECK(run_until(bench.context, [&] {
+        return bench.log.has(
+            "warning: postgres/a is DOWN: no answer within 1s (3/3), 2 of 3 backends left; "
+            "its sockets are still being ended");
+    }));
+}
+
+TEST_CASE("a connect that raced the condemnation is ended by another order [E29]", "[control]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.open[7] = 1;
+    bench.hear(0, no_answer());
+    bench.controller->on_raced_connect(7);
+    bench.poll();
+    REQUIRE(bench.plane.orders.size() == 2);
+    CHECK(bench.plane.orders[1].life == 7);
+    CHECK(bench.plane.orders[1].terminate_tcp);
+    bench.controller->on_raced_connect(8);    // serves
+    bench.controller->on_raced_connect(999);  // unknown
+    bench.poll();
+    CHECK(bench.plane.orders.size() == 2);
+}
+
+TEST_CASE("a connect that raced the condemnation of a life that waits is spared too [E29][E60]",
+          "[control]") {
+    Bench bench({service(1)});
+    bench.all_up(1);
+    bench.plane.open[7] = 1;
+    bench.hear(0, no_answer());
+    bench.controller->on_raced_connect(7);
+    bench.poll();
+    CHECK(bench.plane.orders.empty());
+}
+
+TEST_CASE("a plan that the data plane refuses is tried again after 1 s, and nothing is ended before",
+          "[control][E43]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.failures_left = 1;
+    bench.plane.reports = {done(1)};
+    bench.hear(0, no_answer());
+    CHECK(bench.plane.orders.empty());
+    CHECK(bench.log.has("error: cannot change the data path, trying again in 1s: lb_tables is full"));
+    CHECK(bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 1 of 2 backends left"));
+    CHECK(bench.status().backends[0].effective_weight == 1);
+    REQUIRE(run_until(bench.context, [&] { return !bench.plane.orders.empty(); }));
+    CHECK(bench.plane.plans.back().condemn == std::vector<LifeId>{7});
+    CHECK(bench.plane.plans.back().tables.size() == 1);
+}
+
+TEST_CASE("a controller may go in the middle of anything", "[control]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.stuck = {7};
+    bench.hear(0, no_answer());
+    bench.controller->on_check(0, 1, {}, no_answer());
+    bench.controller.reset();
+    bench.plane.release(7);
+    bench.poll();
+    CHECK(bench.plane.orders.size() == 1);
+}

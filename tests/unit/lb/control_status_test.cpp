@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/lb/control_bench.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace reseat::lb;
+using namespace reseat::lb::test;
+
+TEST_CASE("TCP and UDP of one address are two services, each by itself [E11]", "[control]") {
+    Bench bench({service(2), service(2, Protocol::udp)});
+    REQUIRE(bench.controller->start().has_value());
+    for (std::size_t s : {0, 1})
+        for (std::size_t b : {0, 1}) bench.hear(b, up(), s);
+    bench.hear(0, no_answer(), 1);
+    REQUIRE(bench.plane.orders.size() == 1);
+    CHECK(bench.plane.orders[0].life == 9);
+    CHECK(bench.plane.plans.back().tables.at(0).service == 2);
+    CHECK(bench.status(0).eligible == 2);
+    CHECK(bench.status(1).eligible == 1);
+}
+
+TEST_CASE("the first round is over when each backend with a check was checked once", "[control]") {
+    Service unchecked = service(1);
+    unchecked.health_check.type = CheckType::none;
+    Bench bench({service(2), unchecked});
+    REQUIRE(bench.controller->start().has_value());
+    CHECK_FALSE(bench.controller->first_round_over());
+    bench.controller->on_check(0, 0, {}, up());
+    CHECK_FALSE(bench.controller->first_round_over());
+    bench.controller->on_check(0, 1, {.result = {ProbeOutcome::not_probed, "no descriptor"}}, std::nullopt);
+    CHECK(bench.controller->first_round_over());
+}
+
+TEST_CASE("status: the operator wins over health; reason, since, weights and counts are told", "[control]") {
+    Service config = service(4);
+    config.backends[2].state = OperatorState::drain;
+    config.backends[3].state = OperatorState::maint;
+    Bench bench({config});
+    const auto before = std::chrono::system_clock::now();
+    bench.all_up(4);
+    bench.plane.open[7] = 2;
+    bench.plane.connects[7] = 9;
+    bench.hear(1, refused());
+    const ServiceStatus status = bench.status();
+    CHECK(status.service->name == "postgres");
+    CHECK(status.eligible == 1);
+    CHECK(status.open_sockets == 2);
+    CHECK_FALSE(status.panic);
+    CHECK(status.backends[0].state == BackendState::up);
+    CHECK(status.backends[0].connects_total == 9);
+    CHECK(status.backends[0].effective_weight == 1);
+    CHECK(status.backends[1].state == BackendState::down);
+    CHECK(status.backends[1].reason == "refused (3/3)");
+    CHECK(status.backends[1].effective_weight == 0);
+    CHECK(status.backends[1].since >= before);
+    CHECK(status.backends[1].check.result.outcome == ProbeOutcome::refused);
+    CHECK(status.backends[2].state == BackendState::drain);
+    CHECK(status.backends[3].state == BackendState::maint);
+    CHECK(to_string(BackendState::unchecked) == "unchecked");
+}
+
+TEST_CASE("the words of a report", "[control]") {
+    Bench bench({service(2, Protocol::udp)});
+    bench.all_up(2);
+    bench.plane.reports = {
+        {.matched = 2, .terminated = 1, .repointed = 1, .first_failure = "no route", .duration = 1500us}};
+    bench.hear(0, no_answer());
+    CHECK(
+        bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 1 of 2 backends left; "
+                      "1 socket terminated, 1 re-pointed in 1.5 ms (re-point impossible: no route)"));
+}
+
+TEST_CASE("a condemned life is retired when its last socket is gone; its connects stay counted [E09]",
+          "[control]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.open[7] = 1;
+    bench.plane.connects[7] = 120;
+    bench.hear(0, no_answer());
+    CHECK_FALSE(run_until(
+        bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }, 1200ms));
+    CHECK(bench.status().backends[0].open_sockets == 1);
+    bench.plane.open[7] = 0;
+    REQUIRE(run_until(bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }));
+    CHECK(bench.plane.plans.back().retire == std::vector<LifeId>{7});
+    bench.plane.connects.erase(7);
+    CHECK(bench.status().backends[0].connects_total == 120);
+}
+
+TEST_CASE("sockets that cannot be ended are shown as stuck and told with the reason", "[control][E43]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.open[7] = 1;
+    bench.plane.reports = {{.matched = 3, .terminated = 2, .failed = 1, .first_failure = "no permission"},
+                           done(1)};
+    bench.hear(0, no_answer());
+    CHECK(bench.status().stuck == 1);
+    CHECK(
+        bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 1 of 2 backends left; "
+                      "2 sockets terminated, 0 re-pointed in 0.0 ms, 1 failed: no permission"));
+    CHECK(run_until(bench.context, [&] { return bench.status().stuck == 0; }));
+    REQUIRE(bench.status().last_failover);
+    CHECK(bench.status().last_failover->report.matched == 3);
+    CHECK(bench.status().last_failover->report.terminated == 3);
+    CHECK(bench.status().last_failover->report.failed == 0);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/options.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+
+using namespace reseat::proxy;
+
+namespace {
+
+Options parsed(std::vector<std::string> arguments) {
+    auto outcome = parse_options(std::move(arguments));
+    if (const auto* ended = std::get_if<Ended>(&outcome)) FAIL(ended->err << ended->out);
+    return std::get<Options>(outcome);
+}
+
+Ended ended(std::vector<std::string> arguments) {
+    auto outcome = parse_options(std::move(arguments));
+    REQUIRE(std::holds_alternative<Ended>(outcome));
+    return std::get<Ended>(outcome);
+}
+
+/// An environment variable for the length of a test.
+class Variable {
+public:
+    Variable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+    ~Variable() { ::unsetenv(name_); }
+
+private:
+    const char* name_;
+};
+
+}  // namespace
+
+TEST_CASE("run takes a configuration and a workload", "[options]") {
+    const auto options = parsed({"run", "--config", "a.yaml", "--cgroup", "app.slice", "--instance", "one"});
+    CHECK(options.command == Command::run);
+    CHECK(options.config == "a.yaml");
+    CHECK(options.cgroup == "app.slice");
+    CHECK(options.instance == "one");
+    CHECK(parsed({"run", "-c", "a.yaml", "--pid", "42"}).pid == 42);
+}
+
+TEST_CASE("flags come from the environment too, and the command line wins", "[options]") {
+    const Variable config("RESEAT_CONFIG", "env.yaml");
+    const Variable output("RESEAT_OUTPUT", "json");
+    CHECK(parsed({"run", "--cgroup", "x"}).config == "env.yaml");
+    CHECK(parsed({"run", "-c", "flag.yaml"}).config == "flag.yaml");
+    CHECK(parsed({"validate"}).config == "env.yaml");
+    CHECK(parsed({"doctor"}).output == Output::json);
+    CHECK(parsed({"doctor", "-o", "table"}).output == Output::table);
+}
+
+TEST_CASE("a variable that only another subcommand takes is not looked at", "[options]") {
+    const Variable pid("RESEAT_PID", "not a number");
+    CHECK(parsed({"version"}).command == Command::version);
+}
+
+TEST_CASE("of exec, everything after -- is the command, whatever it looks like", "[options]") {
+    const auto options =
+        parsed({"exec", "--config", "a.yaml", "--", "sh", "-c", "echo $0", "--", "[a,b]", "%%", "", "run"});
+    CHECK(options.command == Command::exec);
+    CHECK(options.child == std::vector<std::string>{"sh", "-c", "echo $0", "--", "[a,b]", "%%", "", "run"});
+}
+
+TEST_CASE("of exec without --, the first word that is no flag starts the command", "[options]") {
+    const auto options = parsed({"exec", "-c", "a.yaml", "psql", "-h", "10.96.0.10", "--admin", "x"});
+    CHECK(options.child == std::vector<std::string>{"psql", "-h", "10.96.0.10", "--admin", "x"});
+    CHECK(options.admin.empty());
+}
+
+TEST_CASE("usage errors end with status 2 and one line", "[options]") {
+    const auto arguments = GENERATE(
+        std::vector<std::string>{}, std::vector<std::string>{"rnu"}, std::vector<std::string>{"run"},
+        std::vector<std::string>{"run", "-c", "a", "--pid", "0"},
+        std::vector<std::string>{"run", "-c", "a", "--pid", "1", "--cgroup", "x"},
+        std::vector<std::string>{"run", "-c", "a", "--instance", "../x"},
+        std::vector<std::string>{"run", "-c", "a", "--unknown"}, std::vector<std::string>{"exec", "-c", "a"},
+        std::vector<std::string>{"exec", "-c", "a", "--"}, std::vector<std::string>{"version", "-o", "yaml"},
+        std::vector<std::string>{"validate"});
+    const auto outcome = ended(arguments);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.out.empty());
+    CHECK_THAT(outcome.err, Catch::StartsWith("reseat: "));
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+}
+
+TEST_CASE("the help of every subcommand has an example", "[options]") {
+    const std::string command =
+        GENERATE("run", "exec", "demo", "validate", "check", "doctor", "version", "status", "health");
+    const auto help = ended({command, "--help"});
+    CHECK(help.status == 0);
+    CHECK_THAT(help.out, Catch::Contains("Example:\n") && Catch::Contains("reseat " + command));
+}
+
+TEST_CASE("--help and --version end with status 0", "[options]") {
+    CHECK_THAT(ended({"--help"}).out, Catch::Contains("run") && Catch::Contains("Exit status"));
+    CHECK_THAT(ended({"--version"}).out, Catch::StartsWith("reseat "));
+    CHECK(ended({"--version"}).status == 0);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/status_json.hpp"
+
+#include "proxy/admin/routes.hpp"
+#include "proxy/status_text.hpp"
+#include "proxy/text.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+
+#include <set>
+
+using namespace reseat;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::chrono::system_clock::time_point kNow{1795359600123ms};  // 2026-11-22T15:00:00.123Z
+
+std::set<std::string> keys(const json::value& value) {
+    std::set<std::string> names;
+    for (const auto& member : value.as_object()) names.emplace(member.key());
+    return names;
+}
+
+struct Example {
+    lb::Service service;
+    lb::ServiceStatus status;
+
+    Example() {
+        service.name = "postgres";
+        service.addresses = {*lb::parse_endpoint("10.96.0.10:5432")};
+        service.backends = {{.name = "pg-1", .endpoint = *lb::parse_endpoint("10.0.1.11:5432")}};
+        status.service = &service;
+        status.eligible = 1;
+        status.open_sockets = 41;
+        lb::BackendStatus backend{.backend = service.backends.front()};
+        backend.state = lb::BackendState::down;
+        backend.reason = "no answer within 1s";
+        backend.since = kNow;
+        backend.connects_total = 120;
+        backend.check = {{lb::ProbeOutcome::no_answer, "no answer within 1s", 1s}, kNow, 0, 3};
+        status.backends = {backend};
+        status.last_failover = {
+            kNow, "pg-1", "no answer within 1s (3/3)", {.matched = 12, .terminated = 12, .duration = 900us}};
+    }
+
+    json::object body() const {
+        const proxy::InstanceInfo info{.instance = "default",
+                                       .cgroup = "/sys/fs/cgroup/app",
+                                       .config_path = "reseat.yaml",
+                                       .config_sha256 = "ab",
+                                       .started_at = kNow,
+                                       .loaded_at = kNow,
+                                       .kernel_release = "6.18.0",
+                                       .engines = {"tuple", "diag"},
+                                       .repoint = true};
+        return proxy::status_json(info, true, {status});
+    }
+};
+
+}  // namespace
+
+TEST_CASE("status has every key that is promised", "[status]") {
+    const json::value body = Example().body();
+    CHECK(keys(body) == std::set<std::string>{"api_version", "version", "instance", "ready", "started_at",
+                                              "workload", "config", "kernel", "services", "policies"});
+    CHECK(keys(body.at("workload")) == std::set<std::string>{"cgroup", "pinned"});
+    CHECK(keys(body.at("config")) == std::set<std::string>{"path", "sha256", "loaded_at", "last_reload"});
+    CHECK(keys(body.at("config").at("last_reload")) == std::set<std::string>{"ok", "at", "error"});
+    CHECK(keys(body.at("kernel")) == std::set<std::string>{"release", "terminate", "repoint"});
+    const auto& service = body.at("services").at(0);
+    CHECK(keys(service) == std::set<std::string>{"name", "protocol", "addresses", "lb_policy", "eligible",
+                                                 "total", "panic", "open_sockets", "waiting", "stuck",
+                                                 "untracked", "last_failover", "backends"});
+    CHECK(keys(service.at("last_failover")) == std::set<std::string>{"at", "backend", "reason", "matched",
+                                                                     "terminated", "repointed", "failed",
+                                                                     "duration_us"});
+    const auto& backend = service.at("backends").at(0);
+    CHECK(keys(backend) == std::set<std::string>{"name", "address", "state", "reason", "since", "weight",
+                                                 "effective_weight", "priority", "open_sockets",
+                                                 "connects_total", "connect_failures_total", "check"});
+    CHECK(keys(backend.at("check")) ==
+          std::set<std::string>{"type", "result", "detail", "latency_us", "at", "passes", "failures"});
+}
+
+TEST_CASE("status gives times in UTC with milliseconds and durations in microseconds", "[status]") {
+    const json::value body = Example().body();
+    CHECK(body.at("started_at") == "2026-11-22T15:00:00.123Z");
+    const auto& service = body.at("services").at(0);
+    CHECK(service.at("last_failover").at("duration_us") == 900);
+    CHECK(service.at("backends").at(0).at("check").at("latency_us") == 1000000);
+    CHECK(service.at("backends").at(0).at("check").at("result") == "timeout");
+    CHECK(service.at("addresses") == json::array{"10.96.0.10:5432"});
+}
+
+TEST_CASE("what has not happened yet is null", "[status]") {
+    Example example;
+    example.status.last_failover.reset();
+    example.status.backends.front().check = {};
+    const json::value body = example.body();
+    const auto& service = body.at("services").at(0);
+    CHECK(service.at("last_failover").is_null());
+    CHECK(service.at("backends").at(0).at("check").at("result").is_null());
+    CHECK(service.at("backends").at(0).at("check").at("at").is_null());
+}
+
+TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[status]") {
+    const auto text = proxy::status_text(Example().body(), kNow + 3min, 80, false);
+    CHECK_THAT(text, Catch::Contains("postgres/pg-1") && Catch::Contains("10.0.1.11:5432") &&
+                         Catch::Contains("down"));
+    CHECK_THAT(text, Catch::Contains("last failover 3 min ago: postgres/pg-1: no answer within 1s (3/3)"));
+    for (const auto line : proxy::split(text, '\n')) CHECK(proxy::width(line) <= 80);
+}
+
+TEST_CASE("paths and methods are answered as promised", "[admin]") {
+    const proxy::AdminView view{.status =
+                                    [] {
+                                        return json::object{{"api_version", 1}};
+                                    },
+                                .ready = [] { return false; }};
+    CHECK(proxy::answer("GET", "/status?x=1", view).body == "{\"api_version\":1}\n");
+    CHECK(proxy::answer("GET", "/ready", view).status == 503);
+    const auto missing = proxy::answer("GET", "/nothing", view);
+    CHECK(missing.status == 404);
+    CHECK(keys(json::parse(missing.body).at("error")) == std::set<std::string>{"code", "message", "hint"});
+    const auto refused = proxy::answer("POST", "/status", view);
+    CHECK(refused.status == 405);
+    CHECK(refused.allow == "GET");
+}
