@@ -2,6 +2,7 @@
 #include "bpf/programs.hpp"
 
 #include "bpf/lb.skel.h"
+#include "bpf/owned.skel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -59,6 +60,8 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
 
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
+    programs->owned_ = owned_bpf__open_and_load();
+    if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
     if (auto filled = programs->fill_flows(); !filled) return filled.error();
     if (auto mapped = programs->map_arrays(); !mapped) return mapped.error();
     if (auto introduced = programs->introduce(); !introduced) return introduced.error();
@@ -66,6 +69,7 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
 }
 
 Programs::~Programs() {
+    owned_bpf__destroy(owned_);
     lb_bpf__destroy(skeleton_);
 }
 
@@ -123,13 +127,16 @@ std::vector<bpf_program*> Programs::attachable() const {
 }
 
 lb::Result<UniqueFd> Programs::iterate_owned() const {
+    if (!owned_)
+        return lb::Error{lb::ErrorCode::unsupported,
+                         "sockets beyond the index cannot be found without CAP_PERFMON and BTF"};
     bpf_iter_link_info which{};
     which.map.map_fd = static_cast<__u32>(owner_fd());
     bpf_iter_attach_opts how{};
     how.sz = sizeof(how);
     how.link_info = &which;
     how.link_info_len = sizeof(which);
-    bpf_link* link = bpf_program__attach_iter(skeleton_->progs.lb_owned, &how);
+    bpf_link* link = bpf_program__attach_iter(owned_->progs.lb_owned, &how);
     if (!link) return lb::system_error("attach lb_owned", errno);
     UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
     const int number = errno;

@@ -12,6 +12,7 @@
 #include <vector>
 
 struct lb_bpf;
+struct owned_bpf;
 struct bpf_program;
 
 namespace reseat::bpf {
@@ -54,6 +55,7 @@ private:
     lb::Result<void> introduce();
 
     lb_bpf* skeleton_;
+    owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded
 };
 
 }  // namespace reseat::bpf

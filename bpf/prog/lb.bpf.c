@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The programs attached to the workload's cgroup: entries only, what they do is in the headers. */
 #include "datagram.h"
-#include "owned.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
