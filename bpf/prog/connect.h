@@ -45,9 +45,11 @@ static __always_inline const struct lb_repoint *repoint_by_us(__u8 protocol, __u
 	return repoint->tgid == bpf_get_current_pid_tgid() >> 32 ? repoint : 0;
 }
 
-/* A UDP socket's source port is chosen after the hook: filed with what is known, completed by user space. */
+/* A UDP socket's source port is chosen after the hook: filed with what is known, completed by user
+ * space. */
 static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
-				      struct lb_owner *owner, struct lb_backend *backend, __u64 cookie)
+				      struct lb_owner *owner, struct lb_backend *backend,
+				      __u64 cookie)
 {
 	struct lb_flow flow = {
 		.netns = bpf_get_netns_cookie(ctx),
@@ -87,7 +89,8 @@ static __always_inline int connect_past_us(struct lb_owner *owner, const struct 
 }
 
 static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_owner *owner,
-					 const struct lb_dial *dial, const struct lb_service *service,
+					 const struct lb_dial *dial,
+					 const struct lb_service *service,
 					 struct lb_backend *backend, __u32 index)
 {
 	begin_record(owner, dial);
@@ -103,7 +106,8 @@ static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_ow
 
 static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 					      const struct lb_dial *dial,
-					      const struct lb_service *service, struct lb_endpoint *to)
+					      const struct lb_service *service,
+					      struct lb_endpoint *to)
 {
 	struct lb_backend *backend;
 	__u32 index = 0;
@@ -131,7 +135,8 @@ static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct 
 }
 
 static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
-					   const struct lb_endpoint *dialled, struct lb_endpoint *to)
+					   const struct lb_endpoint *dialled,
+					   struct lb_endpoint *to)
 {
 	struct bpf_sock *sk = ctx->sk;
 	const struct lb_service *service = find_service(dialled);
@@ -173,7 +178,8 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 		return;
 	backend = backend_of_life(owner->current.backend, owner->current.life);
 	if (!backend)
-		return; /* the life ended and was forgotten meanwhile: the next engine finds the socket */
+		return; /* the life ended and was forgotten meanwhile: the next engine finds the
+			   socket */
 	cookie = bpf_get_socket_cookie(ops);
 	flow.netns = bpf_get_netns_cookie(ops);
 	flow.remote = owner->current.peer;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every socket that has an owner record, for user space to read: cookie and record, one after the other.
- * Takes no lock of any socket, and sees all network namespaces. */
+/* Every socket that has an owner record, for user space to read: cookie and record, one after the
+ * other. Takes no lock of any socket, and sees all network namespaces. */
 #ifndef LB_OWNED_H
 #define LB_OWNED_H
 
