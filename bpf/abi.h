@@ -149,7 +149,7 @@ struct lb_flow {
 	__u32 ifindex; /* bound device, 0: none */
 	__u32 pid;     /* as in lb_owner */
 	__u32 inode;   /* of the socket; 0: not resolved yet */
-	__u32 pad;
+	__u32 fd;      /* where user space saw it in process pid, plus 1: a hint */
 };
 LB_ASSERT_SIZE(struct lb_flow, 64);
 
@@ -160,8 +160,8 @@ struct lb_repoint {
 	__u64 cookie;
 	struct lb_endpoint expected;
 	__u32 backend;
-	__u32 tgid; /* reseat's, in the initial pid namespace */
-	__u32 pad;
+	__u32 tgid;    /* reseat's, in the initial pid namespace */
+	__u32 settled; /* and only while the application is not connecting it elsewhere */
 };
 LB_ASSERT_SIZE(struct lb_repoint, 40);
 

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+
 #include <cerrno>
 #include <filesystem>
 
@@ -54,7 +55,8 @@ lb::Result<void> claim(const std::vector<UniqueFd>& directories, const std::stri
 }
 
 /// Would attaching below this directory be refused, or silently replace what it carries?
-lb::Result<void> check_foreign_programs(int directory, bool ancestor, std::span<bpf_program* const> programs) {
+lb::Result<void> check_foreign_programs(int directory, bool ancestor,
+                                        std::span<bpf_program* const> programs) {
     for (bpf_program* program : programs) {
         __u32 flags = 0, count = 0;
         if (bpf_prog_query(directory, bpf_program__expected_attach_type(program), 0, &flags, nullptr, &count))
@@ -86,7 +88,9 @@ lb::Result<void> check_attached_to(bpf_link* link, int directory) {
 
 }  // namespace
 
-void CgroupAttachment::DestroyLink::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+void CgroupAttachment::DestroyLink::operator()(bpf_link* link) const {
+    bpf_link__destroy(link);
+}
 
 lb::Result<CgroupAttachment> CgroupAttachment::attach(const std::string& cgroup,
                                                       std::span<bpf_program* const> programs) {
@@ -103,7 +107,8 @@ lb::Result<CgroupAttachment> CgroupAttachment::attach(const std::string& cgroup,
         bpf_link* link = bpf_program__attach_cgroup(program, directory);
         if (!link) {
             const int number = errno;
-            return lb::system_error("attach " + std::string(bpf_program__name(program)) + " to " + cgroup, number,
+            return lb::system_error("attach " + std::string(bpf_program__name(program)) + " to " + cgroup,
+                                    number,
                                     number == EPERM ? lb::ErrorCode::unsupported : lb::ErrorCode::failed);
         }
         attachment.links_.emplace_back(link);

@@ -23,7 +23,8 @@ public:
     /// links and compares the cgroup attached to with the one meant.
     /// Errors: `failed` another instance holds this cgroup or one above or below, or an ancestor's program is
     /// in the way; `unsupported` not a cgroup2 directory, or a hook that this kernel lacks.
-    static lb::Result<CgroupAttachment> attach(const std::string& cgroup, std::span<bpf_program* const> programs);
+    static lb::Result<CgroupAttachment> attach(const std::string& cgroup,
+                                               std::span<bpf_program* const> programs);
 
 private:
     struct DestroyLink {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/flow_index.hpp"
 
-#include <array>
 #include <bpf/bpf.h>
+
+#include <array>
 #include <cerrno>
 
 #include <netinet/in.h>
@@ -14,7 +15,9 @@ constexpr std::uint32_t kBatch = 512;
 
 }  // namespace
 
-bool Flow::is_udp() const { return value.remote.protocol == IPPROTO_UDP; }
+bool Flow::is_udp() const {
+    return value.remote.protocol == IPPROTO_UDP;
+}
 
 template <class Wanted>
 void FlowIndex::walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& found) const {
@@ -49,7 +52,8 @@ std::vector<Flow> FlowIndex::of_life(std::uint32_t backend, lb::LifeId life) con
     for (std::uint32_t drawer = 0; drawer < programs_.drawers.size(); ++drawer) {
         const std::uint64_t word = __atomic_load_n(&element.drawers[drawer / 64], __ATOMIC_ACQUIRE);
         if (word & 1ull << drawer % 64)
-            walk(drawer, [life](const lb_flow_key& key, const lb_flow&) { return key.life == life; }, found);
+            walk(
+                drawer, [life](const lb_flow_key& key, const lb_flow&) { return key.life == life; }, found);
     }
     return found;
 }

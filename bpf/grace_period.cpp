@@ -21,7 +21,9 @@ struct GracePeriod::State {
 GracePeriod::GracePeriod(lb::asio::any_io_executor executor, lb::asio::thread_pool& pool)
     : state_(std::make_shared<State>(State{std::move(executor), pool, {}, false, false})) {}
 
-GracePeriod::~GracePeriod() { state_->over = true; }
+GracePeriod::~GracePeriod() {
+    state_->over = true;
+}
 
 void GracePeriod::after(std::function<void()> action) {
     state_->waiting.push_back(std::move(action));

@@ -4,6 +4,7 @@
 #include "lb/task.hpp"
 
 #include <boost/asio/thread_pool.hpp>
+
 #include <functional>
 #include <memory>
 #include <vector>

@@ -3,22 +3,25 @@
 
 #include "bpf/byte_order.hpp"
 #include "bpf/cgroup_attachment.hpp"
+#include "bpf/descriptor_table.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/life_table.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseater.hpp"
 #include "bpf/udp_resolver.hpp"
 
-#include <array>
-#include <atomic>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <cerrno>
 #include <spdlog/spdlog.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <unordered_map>
 
 #include <sys/socket.h>
 
@@ -29,7 +32,10 @@ using namespace std::chrono_literals;
 namespace asio = lb::asio;
 
 constexpr lb::Duration kResolvePause = 500ms;
+constexpr int kResolveRest = 50;  ///< at most a fiftieth of the time is spent on it
 constexpr lb::Duration kLongestResolvePause = 30s;
+/// A life is swept at once and, while something was not settled, so long after the sweep before.
+constexpr std::array<lb::Duration, 4> kSweeps = {0ms, 1ms, 10ms, 100ms};
 
 /// The cookie of the network namespace that the calling thread is in.
 std::uint64_t own_netns_cookie() {
@@ -72,6 +78,7 @@ struct KernelDataPlane::Impl {
     }
 
     lb::Task<void> hear_events(std::function<void(lb::LifeId)> on_raced);
+    bool resolve_once();
     lb::Task<void> resolve_ports();
 };
 
@@ -103,18 +110,37 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     return std::unique_ptr<KernelDataPlane>(new KernelDataPlane(std::move(impl)));
 }
 
-lb::LifeId KernelDataPlane::first_unused_life() const { return impl_->lives->first_unused(); }
-lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) { return impl_->lives->publish(plan); }
+lb::LifeId KernelDataPlane::first_unused_life() const {
+    return impl_->lives->first_unused();
+}
+lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
+    return impl_->lives->publish(plan);
+}
 
 lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
     const auto backend = impl_->lives->index_of(order.life);
     if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
     auto& impl = *impl_;
-    auto work = [](Impl& impl, lb::ReseatOrder order, std::uint32_t backend) -> lb::Task<lb::TerminationReport> {
-        co_return impl.reseater->run(order, backend, impl.stopping);
+    auto work = [](Impl& impl, std::shared_ptr<Sweep> sweep) -> lb::Task<void> {
+        impl.reseater->run(*sweep);
+        co_return;
     };
-    lb::Task<lb::TerminationReport> task = work(impl, order, *backend);
-    co_return co_await asio::co_spawn(impl.workers, std::move(task), asio::use_awaitable);
+    const auto start = std::chrono::steady_clock::now();
+    // Shared: the worker may be at it while whoever awaits this goes away.
+    auto sweep = std::make_shared<Sweep>(Sweep{.order = order, .backend = *backend});
+    sweep->last_done = start;
+    for (std::size_t i = 0; i < kSweeps.size() && !impl.stopping; ++i) {
+        if (i > 0) co_await lb::sleep_for(kSweeps[i]);  // here, not there: the next order need not wait
+        sweep->last = i + 1 == kSweeps.size();
+        lb::Task<void> task = work(impl, sweep);
+        co_await asio::co_spawn(impl.workers, std::move(task), asio::use_awaitable);
+        if (!sweep->again) break;
+    }
+    lb::TerminationReport report = sweep->report;
+    report.failed = sweep->left;
+    report.matched = report.terminated + report.repointed + report.failed;
+    report.duration = sweep->last_done - start;
+    co_return report;
 }
 
 std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
@@ -125,6 +151,15 @@ std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
     const auto index = impl_->lives->index_of(life);
     return index ? __atomic_load_n(&impl_->programs->backends[*index].connects, __ATOMIC_RELAXED) : 0;
+}
+
+std::size_t KernelDataPlane::unresolved_sockets() const {
+    return FlowIndex(*impl_->programs).unresolved().size();
+}
+
+std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
+    const auto index = impl_->lives->index_of(life);
+    return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
 }
 
 lb::SocketPreparer KernelDataPlane::exempter() {
@@ -157,32 +192,46 @@ lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)
     }
 }
 
+/// One round; true: nothing was left that it could not resolve.
+bool KernelDataPlane::Impl::resolve_once() {
+    const FlowIndex index(*programs);
+    std::vector<Flow> flows = index.unresolved();
+    if (flows.empty()) return true;
+    if (!resolve_udp(*resolver_diag, flows)) return false;
+    std::unordered_map<std::uint32_t, DescriptorTable> processes;
+    bool progress = false;
+    for (Flow& flow : flows) {
+        if (!flow.resolved()) continue;
+        auto& process = processes.try_emplace(flow.value.pid, flow.value.pid).first->second;
+        if (const auto fd = process.find(flow.value.inode, -1))
+            flow.value.fd = static_cast<std::uint32_t>(*fd) + 1;
+        index.complete(flow);
+        progress = true;
+    }
+    return progress;
+}
+
 lb::Task<void> KernelDataPlane::Impl::resolve_ports() {
-    auto resolve = [](Impl& impl) -> lb::Task<bool> {  // true: nothing was left that it could not resolve
-        const FlowIndex index(*impl.programs);
-        std::vector<Flow> flows = index.unresolved();
-        if (flows.empty()) co_return true;
-        bool progress = false;
-        if (!resolve_udp(*impl.resolver_diag, flows)) co_return false;
-        for (const Flow& flow : flows)
-            if (flow.resolved()) {
-                index.complete(flow);
-                progress = true;
-            }
-        co_return progress;
-    };
+    auto resolve = [](Impl& impl) -> lb::Task<bool> { co_return impl.resolve_once(); };
     lb::Duration pause = kResolvePause;
     while (true) {
         co_await lb::sleep_for(pause);
+        const auto start = std::chrono::steady_clock::now();
         lb::Task<bool> task = resolve(*this);
         const bool progress = co_await asio::co_spawn(maintenance, std::move(task), asio::use_awaitable);
+        const lb::Duration took = std::chrono::steady_clock::now() - start;
         // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
-        pause = progress ? kResolvePause : std::min(2 * pause, kLongestResolvePause);
+        pause = progress ? std::max(kResolvePause, kResolveRest * took)
+                         : std::min(2 * pause, kLongestResolvePause);
     }
 }
 
-std::vector<std::string> KernelDataPlane::engines() const { return {"tuple", "diag"}; }
-bool KernelDataPlane::can_repoint() const { return true; }
+std::vector<std::string> KernelDataPlane::engines() const {
+    return {"tuple", "diag"};
+}
+bool KernelDataPlane::can_repoint() const {
+    return true;
+}
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::stats() const {
 #define LB_STAT_NAME(id, name) #name,

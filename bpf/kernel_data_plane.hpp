@@ -12,9 +12,9 @@
 namespace reseat::bpf {
 
 struct KernelOptions {
-    std::uint32_t max_services = 1024;    ///< service addresses times protocols
-    std::uint32_t max_backends = 8192;    ///< lives at one time
-    std::uint32_t flow_drawers = 64;      ///< index memory: drawers × entries sockets, about 180 bytes each
+    std::uint32_t max_services = 1024;  ///< service addresses times protocols
+    std::uint32_t max_backends = 8192;  ///< lives at one time
+    std::uint32_t flow_drawers = 64;    ///< index memory: drawers × entries sockets, about 180 bytes each
     std::uint32_t drawer_entries = 4096;
 };
 
@@ -36,6 +36,9 @@ public:
     lb::Task<lb::TerminationReport> reseat(lb::ReseatOrder order) override;
     std::uint64_t open_sockets(lb::LifeId life) const override;
     std::uint64_t connects_total(lb::LifeId life) const override;
+    /// Sockets that the index has for this life, those that it had no room for left out. Costs by its
+    /// drawers.
+    std::size_t indexed_sockets(lb::LifeId life) const;
 
     /// Marks sockets of reseat's own so that they are never translated. Must not outlive this object.
     lb::SocketPreparer exempter();
@@ -47,6 +50,10 @@ public:
     /// Names of the termination engines in use, best first: "tuple", "diag".
     std::vector<std::string> engines() const;
     bool can_repoint() const;
+
+    /// Connected UDP sockets that watch() has not found yet: ending them takes a dump of all. Costs by all
+    /// sockets of the index: for status and tests.
+    std::size_t unresolved_sockets() const;
 
     /// Named counters of the data path (lb_stats), for status and tests.
     std::vector<std::pair<std::string, std::uint64_t>> stats() const;

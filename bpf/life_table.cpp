@@ -3,8 +3,9 @@
 
 #include "bpf/byte_order.hpp"
 
-#include <algorithm>
 #include <bpf/bpf.h>
+
+#include <algorithm>
 #include <cerrno>
 
 namespace reseat::bpf {
@@ -82,8 +83,7 @@ lb::Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     element.endpoint = endpoint;
     element.service = life.service;
     element.state = LB_LIFE_ELIGIBLE;
-    element.drawer =
-        lives_begun_++ * kDrawerStride % static_cast<std::uint32_t>(programs_.drawers.size());
+    element.drawer = lives_begun_++ * kDrawerStride % static_cast<std::uint32_t>(programs_.drawers.size());
     __atomic_store_n(&element.life, life.life, __ATOMIC_RELEASE);
     lives_[life.life] = index;
     return {};
@@ -99,8 +99,8 @@ lb::Result<void> LifeTable::note_peer(const lb::LifeSpec& life, const lb_endpoin
     const lb_peer peer{.dialled = to_kernel(*address, spec.protocol)};
     for (const std::uint32_t service : {life.service, 0u}) {
         const lb_peer_key key{.service = service, .backend = backend};
-        const int failure = bpf_map_update_elem(programs_.peers_fd(), &key, &peer,
-                                                service ? BPF_ANY : BPF_NOEXIST);
+        const int failure =
+            bpf_map_update_elem(programs_.peers_fd(), &key, &peer, service ? BPF_ANY : BPF_NOEXIST);
         if (failure && errno != EEXIST) return no_room("backends");
     }
     return {};
@@ -133,7 +133,8 @@ lb::Result<void> LifeTable::add_addresses(const lb::ServiceSpec& service) {
                                          : static_cast<std::uint32_t>(LB_POLICY_ROUND_ROBIN)};
     for (const auto& address : service.addresses) {
         const lb_endpoint key = to_kernel(address, service.protocol);
-        if (bpf_map_update_elem(programs_.services_fd(), &key, &value, BPF_ANY)) return no_room("service addresses");
+        if (bpf_map_update_elem(programs_.services_fd(), &key, &value, BPF_ANY))
+            return no_room("service addresses");
     }
     return {};
 }

@@ -2,12 +2,14 @@
 #include "bpf/programs.hpp"
 
 #include "bpf/lb.skel.h"
+#include "bpf/owned.skel.h"
 
-#include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <cerrno>
 #include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
 
 namespace reseat::bpf {
 namespace {
@@ -25,9 +27,10 @@ int print_libbpf(libbpf_print_level level, const char* format, va_list arguments
 
 lb::Error load_failure(int number) {
     if (number == EPERM)
-        return {lb::ErrorCode::unsupported,
-                "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
-                "container's seccomp profile through bpf(); `reseat doctor` tells which"};
+        return {
+            lb::ErrorCode::unsupported,
+            "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
+            "container's seccomp profile through bpf(); `reseat doctor` tells which"};
     return lb::system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
                             lb::ErrorCode::unsupported);
 }
@@ -57,13 +60,18 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
 
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
+    programs->owned_ = owned_bpf__open_and_load();
+    if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
     if (auto filled = programs->fill_flows(); !filled) return filled.error();
     if (auto mapped = programs->map_arrays(); !mapped) return mapped.error();
     if (auto introduced = programs->introduce(); !introduced) return introduced.error();
     return programs;
 }
 
-Programs::~Programs() { lb_bpf__destroy(skeleton_); }
+Programs::~Programs() {
+    owned_bpf__destroy(owned_);
+    lb_bpf__destroy(skeleton_);
+}
 
 lb::Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entries) {
     bpf_map_create_opts how{.sz = sizeof(how), .map_flags = BPF_F_NO_PREALLOC};
@@ -107,23 +115,59 @@ lb::Result<void> Programs::introduce() {
     if (bpf_map_update_elem(meta_fd(), &zero, &meta, BPF_ANY)) return lb::system_error("lb_meta", errno);
     bpf_test_run_opts run{.sz = sizeof(run)};
     if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_introduce), &run))
-        return lb::system_error("cannot run a BPF program of type syscall", errno, lb::ErrorCode::unsupported);
+        return lb::system_error("cannot run a BPF program of type syscall", errno,
+                                lb::ErrorCode::unsupported);
     return {};
 }
 
 std::vector<bpf_program*> Programs::attachable() const {
     const auto& p = skeleton_->progs;
-    return {p.lb_release,      p.lb_sockops,      p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
-            p.lb_recvmsg6,     p.lb_sendmsg4,     p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
+    return {p.lb_release,  p.lb_sockops,  p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
+            p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
 }
 
-int Programs::meta_fd() const { return bpf_map__fd(skeleton_->maps.lb_meta); }
-int Programs::services_fd() const { return bpf_map__fd(skeleton_->maps.lb_services); }
-int Programs::turns_fd() const { return bpf_map__fd(skeleton_->maps.lb_turns); }
-int Programs::peers_fd() const { return bpf_map__fd(skeleton_->maps.lb_peers); }
-int Programs::owner_fd() const { return bpf_map__fd(skeleton_->maps.lb_owner); }
-int Programs::repoint_fd() const { return bpf_map__fd(skeleton_->maps.lb_repoint); }
-int Programs::events_fd() const { return bpf_map__fd(skeleton_->maps.lb_events); }
-int Programs::stats_fd() const { return bpf_map__fd(skeleton_->maps.lb_stats); }
+lb::Result<UniqueFd> Programs::iterate_owned() const {
+    if (!owned_)
+        return lb::Error{lb::ErrorCode::unsupported,
+                         "sockets beyond the index cannot be found without CAP_PERFMON and BTF"};
+    bpf_iter_link_info which{};
+    which.map.map_fd = static_cast<__u32>(owner_fd());
+    bpf_iter_attach_opts how{};
+    how.sz = sizeof(how);
+    how.link_info = &which;
+    how.link_info_len = sizeof(which);
+    bpf_link* link = bpf_program__attach_iter(owned_->progs.lb_owned, &how);
+    if (!link) return lb::system_error("attach lb_owned", errno);
+    UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
+    const int number = errno;
+    bpf_link__destroy(link);  // the descriptor holds it
+    if (!fd) return lb::system_error("iterate lb_owner", number);
+    return fd;
+}
+
+int Programs::meta_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_meta);
+}
+int Programs::services_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_services);
+}
+int Programs::turns_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_turns);
+}
+int Programs::peers_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_peers);
+}
+int Programs::owner_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_owner);
+}
+int Programs::repoint_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_repoint);
+}
+int Programs::events_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_events);
+}
+int Programs::stats_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_stats);
+}
 
 }  // namespace reseat::bpf

@@ -12,6 +12,7 @@
 #include <vector>
 
 struct lb_bpf;
+struct owned_bpf;
 struct bpf_program;
 
 namespace reseat::bpf {
@@ -27,6 +28,10 @@ public:
     /// In the order in which they are to be attached: release first, so that no socket is noted whose end
     /// is not seen.
     std::vector<bpf_program*> attachable() const;
+
+    /// A descriptor to read(): every socket that has an owner record, as cookie and lb_owner one after the
+    /// other. Costs by the sockets that were ever balanced and are open.
+    lb::Result<UniqueFd> iterate_owned() const;
 
     int meta_fd() const;
     int services_fd() const;
@@ -50,6 +55,7 @@ private:
     lb::Result<void> introduce();
 
     lb_bpf* skeleton_;
+    owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded
 };
 
 }  // namespace reseat::bpf

@@ -4,8 +4,8 @@
 #include "bpf/byte_order.hpp"
 
 #include <bpf/bpf.h>
+
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -24,22 +24,10 @@ namespace fs = std::filesystem;
 constexpr int SO_BINDTOIFINDEX = 62;
 #endif
 
-std::string because(const std::string& what, int number) { return what + ": " + std::strerror(number); }
+constexpr auto kOvertaken = "re-connected by the application";
 
-/// The sockets among a process's descriptors, from the links "socket:[inode]".
-std::unordered_map<std::uint32_t, int> sockets_of(std::uint32_t pid) {
-    std::unordered_map<std::uint32_t, int> found;
-    std::error_code gone;
-    for (fs::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", gone), end; entry != end && !gone;
-         entry.increment(gone)) {
-        std::error_code unreadable;
-        const std::string target = fs::read_symlink(entry->path(), unreadable).string();
-        if (unreadable || !target.starts_with("socket:[")) continue;
-        std::uint32_t inode = 0;
-        std::from_chars(target.data() + 8, target.data() + target.size(), inode);
-        found.emplace(inode, std::atoi(entry->path().filename().c_str()));
-    }
-    return found;
+std::string because(const std::string& what, int number) {
+    return what + ": " + std::strerror(number);
 }
 
 std::vector<std::uint32_t> processes_below(const std::string& cgroup) {
@@ -51,7 +39,8 @@ std::vector<std::uint32_t> processes_below(const std::string& cgroup) {
     };
     read(cgroup);
     std::error_code gone;
-    for (fs::recursive_directory_iterator entry(cgroup, gone), end; entry != end && !gone; entry.increment(gone))
+    for (fs::recursive_directory_iterator entry(cgroup, gone), end; entry != end && !gone;
+         entry.increment(gone))
         if (entry->is_directory(gone)) read(entry->path());
     return pids;
 }
@@ -83,17 +72,6 @@ int connect_to_endpoint(int fd, const lb_endpoint& to) {
     return connect(fd, reinterpret_cast<sockaddr*>(&address), length) == 0 ? 0 : errno;
 }
 
-/// The source that a fresh socket of the same kind would get towards `to`.
-lb::Result<lb_endpoint> fresh_source(int family, std::uint32_t ifindex, const lb_endpoint& to,
-                                     const std::function<void(int)>& mark) {
-    UniqueFd probe(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!probe) return lb::system_error("socket", errno);
-    mark(probe.get());
-    if (ifindex) setsockopt(probe.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, sizeof(ifindex));
-    if (const int error = connect_to_endpoint(probe.get(), to)) return lb::system_error("no way there", error);
-    return local_of(probe.get());
-}
-
 }  // namespace
 
 Repointer::Repointer(const Programs& programs, std::string cgroup, std::function<void(int)> mark)
@@ -112,30 +90,36 @@ void Repointer::forget_processes() {
 
 Repointer::Process* Repointer::process(std::uint32_t pid, std::string& why) {
     if (auto known = processes_.find(pid); known != processes_.end()) return &known->second;
-    Process process{UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))), {}};
-    if (!process.pidfd) {
+    UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd) {
         why = because("pidfd_open of process " + std::to_string(pid), errno);
         return nullptr;
     }
-    process.fds = sockets_of(pid);
-    return &processes_.emplace(pid, std::move(process)).first->second;
+    return &processes_.emplace(pid, Process{std::move(pidfd), DescriptorTable(pid)}).first->second;
 }
 
 UniqueFd Repointer::duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why) {
     Process* owner = process(pid, why);
     if (!owner) return UniqueFd();
-    const auto number = owner->fds.find(flow.value.inode);
-    if (number == owner->fds.end()) return UniqueFd();
-    UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_getfd, owner->pidfd.get(), number->second, 0)));
+    const int hint = pid == flow.value.pid ? static_cast<int>(flow.value.fd) - 1 : -1;
+    const auto number = owner->descriptors.find(flow.value.inode, hint);
+    if (!number) {
+        if (const int error = owner->descriptors.error())
+            why = because("read the descriptors of process " + std::to_string(pid), error);
+        return UniqueFd();
+    }
+    UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_getfd, owner->pidfd.get(), *number, 0)));
     if (!fd) {
         why = because("pidfd_getfd from process " + std::to_string(pid), errno);
         return UniqueFd();
     }
+    // Closed and its number used again meanwhile: then it is somebody else's.
     return cookie_of(fd.get()) == flow.key.cookie ? std::move(fd) : UniqueFd();
 }
 
 UniqueFd Repointer::duplicate(const Flow& flow, std::string& why) {
-    if (UniqueFd fd = duplicate_from(flow.value.pid, flow, why)) return fd;
+    if (flow.value.pid)
+        if (UniqueFd fd = duplicate_from(flow.value.pid, flow, why)) return fd;
     if (!workload_read_) {
         workload_pids_ = processes_below(cgroup_);
         workload_read_ = true;
@@ -148,23 +132,44 @@ UniqueFd Repointer::duplicate(const Flow& flow, std::string& why) {
 
 bool Repointer::choose_target(const lb_record& record, Target& target) const {
     const std::uint32_t family = is_v4(record.dialled) ? LB_FAMILY_V4 : LB_FAMILY_V6;
-    const std::uint64_t word =
-        __atomic_load_n(&programs_.tables[LB_TABLE_INDEX(record.service, family)], __ATOMIC_ACQUIRE);
-    if (LB_TABLE_LENGTH(word) == 0) return false;
-    target.index = static_cast<std::uint32_t>(
-        programs_.slots[LB_TABLE_OFFSET(word) + turn_++ % LB_TABLE_LENGTH(word)]);
-    target.endpoint = programs_.backends[target.index].endpoint;
-    return true;
+    const std::uint64_t& table = programs_.tables[LB_TABLE_INDEX(record.service, family)];
+    while (true) {
+        const std::uint64_t word = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+        if (LB_TABLE_LENGTH(word) == 0) return false;
+        const std::uint32_t position = LB_TABLE_OFFSET(word) + turn_++ % LB_TABLE_LENGTH(word);
+        const std::uint64_t slot = __atomic_load_n(&programs_.slots[position], __ATOMIC_ACQUIRE);
+        // A table that was replaced may be written over: no grace period waits for us, only for programs.
+        if (__atomic_load_n(&table, __ATOMIC_ACQUIRE) != word) continue;
+        target.index = static_cast<std::uint32_t>(slot);
+        target.endpoint = programs_.backends[target.index].endpoint;
+        return programs_.backends[target.index].service == record.service;
+    }
+}
+
+/// The source that a fresh socket of the same kind would get towards `to`.
+lb::Result<lb_endpoint> Repointer::fresh_source(int fd, const Flow& flow, const lb_endpoint& to) const {
+    UniqueFd probe(socket(family_of(fd), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!probe) return lb::system_error("socket", errno);
+    mark_(probe.get());
+    const std::uint32_t ifindex = flow.value.ifindex;
+    if (ifindex) setsockopt(probe.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, sizeof(ifindex));
+    std::uint32_t route_mark = 0;
+    socklen_t length = sizeof(route_mark);
+    if (getsockopt(fd, SOL_SOCKET, SO_MARK, &route_mark, &length) == 0 && route_mark)
+        setsockopt(probe.get(), SOL_SOCKET, SO_MARK, &route_mark, sizeof(route_mark));
+    if (const int error = connect_to_endpoint(probe.get(), to))
+        return lb::system_error("no way there", error);
+    return local_of(probe.get());
 }
 
 int Repointer::connect_as_us(int fd, const Flow& flow, const lb_endpoint& expected, const lb_record& record,
-                             const Target& target) const {
+                             const Target& target, bool settled) const {
     const std::uint32_t zero = 0;
     lb_repoint now{.cookie = flow.key.cookie,
                    .expected = expected,
                    .backend = target.index,
                    .tgid = own_tgid_,
-                   .pad = 0};
+                   .settled = settled};
     bpf_map_update_elem(programs_.repoint_fd(), &zero, &now, BPF_ANY);
     const int error = connect_to_endpoint(fd, record.dialled);
     now.cookie = 0;
@@ -172,55 +177,77 @@ int Repointer::connect_as_us(int fd, const Flow& flow, const lb_endpoint& expect
     return error;
 }
 
-Repointer::Result Repointer::rebind_and_connect(int fd, const Flow& flow, const lb_record& record,
+Repointer::Result Repointer::rebind_and_connect(SockDiag& diag, int fd, Flow& flow, const lb_record& record,
                                                 const Target& target) {
     // Between these calls the application's send() would fail with EDESTADDRREQ: microseconds, and only where
     // the way to the new backend needs another source address.
+    const SocketTuple before = flow.tuple();
+    const auto there = diag.find({&before, 1});
+    if (!there || !there->front()) return {Outcome::pending, kOvertaken};
     const sockaddr unspecified{.sa_family = AF_UNSPEC, .sa_data = {}};
-    if (connect(fd, &unspecified, sizeof(unspecified)) != 0) return {Outcome::failed, because("unconnect", errno)};
-    const lb_endpoint unbound = local_of(fd);
-    if (unbound.port_be == 0) {
+    if (connect(fd, &unspecified, sizeof(unspecified)) != 0)
+        return {Outcome::failed, because("unconnect", errno)};
+    std::string why;
+    if (local_of(fd).port_be == 0) {
         sockaddr_storage any;
         lb_endpoint wildcard{};
         wildcard.port_be = flow.value.local.port_be;
         const socklen_t length = to_sockaddr(wildcard, family_of(fd), any);
         if (bind(fd, reinterpret_cast<sockaddr*>(&any), length) != 0)
-            return {Outcome::failed, because("bind the old port again", errno)};
+            why = because("bind the old port again", errno);
     }
-    const int error = connect_as_us(fd, flow, lb_endpoint{}, record, target);
-    if (error == 0) return {Outcome::moved, ""};
+    if (why.empty()) {
+        const int error = connect_as_us(fd, flow, lb_endpoint{}, record, target, false);
+        if (error == 0) return {Outcome::moved, ""};
+        why = because("connect after a change of source address", error);
+    }
     connect_to_endpoint(fd, flow.value.remote);  // so that it can be told by terminating it
-    return {Outcome::failed, because("connect after a change of source address", error)};
+    flow.value.local = local_of(fd);
+    return {Outcome::failed, why};
 }
 
-Repointer::Result Repointer::connect_to(SockDiag& diag, int fd, const Flow& flow, const lb_record& record,
-                                        const Target& target) {
-    auto source = fresh_source(family_of(fd), flow.value.ifindex, target.endpoint, mark_);
+Repointer::Result Repointer::connect_to(SockDiag& diag, int fd, Flow& flow, const lb_record& record,
+                                        const Target& target, bool settled) {
+    const auto source = fresh_source(fd, flow, target.endpoint);
     if (!source)
         return {Outcome::failed, "from here to " + lb::to_string(from_kernel(target.endpoint)) + ": " +
                                      source.error().message};
-    Result result{Outcome::moved, ""};
-    if (same_address(*source, flow.value.local)) {
-        const int error = connect_as_us(fd, flow, flow.value.remote, record, target);
-        if (error == EAGAIN || error == EPERM) return {Outcome::not_ours, "re-connected by the application"};
-        if (error) result = {Outcome::failed, because("connect", error)};
-    } else {
-        result = rebind_and_connect(fd, flow, record, target);
-    }
-    if (result.outcome != Outcome::moved) return result;
+    if (!same_address(*source, flow.value.local)) return rebind_and_connect(diag, fd, flow, record, target);
+    const int error = connect_as_us(fd, flow, flow.value.remote, record, target, settled);
+    if (error == 0) return {Outcome::moved, ""};
+    const bool refused = error == EAGAIN || error == EPERM;  // by our own program: see lb_repoint
+    return refused ? Result{Outcome::pending, kOvertaken}
+                   : Result{Outcome::failed, because("connect", error)};
+}
+
+/// Our program let the connect through while the application was not connecting; did it begin right after?
+Repointer::Result Repointer::confirm(SockDiag& diag, int fd, const Flow& flow, const Target& target) {
     int pending = 0;  // an ICMP error of the dead backend would fail the application's next send()
     socklen_t length = sizeof(pending);
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length);
-    SocketTuple now{.local = local_of(fd),
-                    .remote = target.endpoint,
-                    .cookie = flow.key.cookie,
-                    .ifindex = flow.value.ifindex};
-    if (!diag.find_udp(now)) return {Outcome::not_ours, "re-connected by the application"};
-    if (now.local.port_be != flow.value.local.port_be) return {Outcome::moved, "the local port changed"};
-    return result;
+    const lb_endpoint local = local_of(fd);
+    lb_owner owner{};
+    if (bpf_map_lookup_elem(programs_.owner_fd(), &fd, &owner) != 0)
+        return {Outcome::failed, because("ask who owns the socket", errno)};
+    if (same_endpoint(owner.current.peer, target.endpoint)) {
+        const bool same_port = local.port_be == flow.value.local.port_be;
+        return {Outcome::moved, same_port ? "" : "the local port changed"};
+    }
+    // It wins: where the kernel carried out its connect first and ours undid that, once more.
+    const SocketTuple ours{
+        .local = local, .remote = target.endpoint, .cookie = flow.key.cookie, .ifindex = flow.value.ifindex};
+    const auto there = diag.find({&ours, 1});
+    if (there && there->front()) {
+        const Target wish{.index = owner.current.backend, .endpoint = owner.current.peer};
+        if (owner.current.life)
+            connect_as_us(fd, flow, target.endpoint, owner.current, wish, false);
+        else
+            connect_to_endpoint(fd, wish.endpoint);
+    }
+    return {Outcome::not_ours, kOvertaken};
 }
 
-Repointer::Result Repointer::repoint(SockDiag& diag, const Flow& flow) {
+Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     std::string why;
     UniqueFd fd = duplicate(flow, why);
     if (!fd) return {Outcome::failed, why};
@@ -228,13 +255,15 @@ Repointer::Result Repointer::repoint(SockDiag& diag, const Flow& flow) {
     const int number = fd.get();
     if (bpf_map_lookup_elem(programs_.owner_fd(), &number, &owner) != 0)
         return {Outcome::not_ours, "nothing is noted on the socket"};
-    const lb_record* record = nullptr;
-    if (owner.current.life == flow.key.life) record = &owner.current;
-    else if (owner.previous.life == flow.key.life) record = &owner.previous;
-    if (!record) return {Outcome::not_ours, "re-connected by the application"};
+    // As the programs judge: the record that names the actual peer is true, of two the newer one.
+    const bool settled = same_endpoint(owner.current.peer, flow.value.remote);
+    const lb_record& record = settled ? owner.current : owner.previous;
+    if (record.life != flow.key.life) return {Outcome::not_ours, kOvertaken};
+    if (!settled && !insist) return {Outcome::pending, kOvertaken};
     Target target;
-    if (!choose_target(*record, target)) return {Outcome::failed, "no backend to move to"};
-    Result result = connect_to(diag, number, flow, *record, target);
+    if (!choose_target(record, target)) return {Outcome::failed, "no backend to move to"};
+    Result result = connect_to(diag, number, flow, record, target, settled);
+    if (result.outcome == Outcome::moved) result = confirm(diag, number, flow, target);
     if (result.outcome == Outcome::moved) index_.remove(flow);
     return result;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/descriptor_table.hpp"
 #include "bpf/flow_index.hpp"
 #include "bpf/handles.hpp"
 #include "bpf/sock_diag.hpp"
@@ -19,6 +20,7 @@ public:
     enum class Outcome {
         moved,     ///< connected to a live backend
         not_ours,  ///< closed, unconnected or re-connected by the application meanwhile: leave it
+        pending,   ///< the application is about to connect it elsewhere, or tried to: look again soon
         failed,    ///< still on the old backend: terminate it
     };
     struct Result {
@@ -29,8 +31,10 @@ public:
     /// `mark` exempts a socket of ours from balancing.
     Repointer(const Programs& programs, std::string cgroup, std::function<void(int)> mark);
 
-    /// `flow` is resolved and was verified to be connected to the life's backend.
-    Result repoint(SockDiag& diag, const Flow& flow);
+    /// `flow` is resolved and was verified to be connected to the life's backend; where it ends `failed`, it
+    /// says how to find the socket now. `insist`: a connect by the application that did not come through
+    /// until now has failed.
+    Result repoint(SockDiag& diag, Flow& flow, bool insist);
 
     /// Forgets what was read from /proc; call once per sweep.
     void forget_processes();
@@ -38,7 +42,7 @@ public:
 private:
     struct Process {
         UniqueFd pidfd;
-        std::unordered_map<std::uint32_t, int> fds;  ///< inode of a socket → descriptor number
+        DescriptorTable descriptors;
     };
     struct Target {
         std::uint32_t index = 0;
@@ -49,10 +53,14 @@ private:
     UniqueFd duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why);
     Process* process(std::uint32_t pid, std::string& why);
     bool choose_target(const lb_record& record, Target& target) const;
-    Result connect_to(SockDiag& diag, int fd, const Flow& flow, const lb_record& record, const Target& target);
-    Result rebind_and_connect(int fd, const Flow& flow, const lb_record& record, const Target& target);
+    lb::Result<lb_endpoint> fresh_source(int fd, const Flow& flow, const lb_endpoint& to) const;
+    Result connect_to(SockDiag& diag, int fd, Flow& flow, const lb_record& record, const Target& target,
+                      bool settled);
+    Result rebind_and_connect(SockDiag& diag, int fd, Flow& flow, const lb_record& record,
+                              const Target& target);
+    Result confirm(SockDiag& diag, int fd, const Flow& flow, const Target& target);
     int connect_as_us(int fd, const Flow& flow, const lb_endpoint& expected, const lb_record& record,
-                      const Target& target) const;
+                      const Target& target, bool settled) const;
 
     const Programs& programs_;
     std::string cgroup_;

@@ -5,7 +5,9 @@
 
 namespace reseat::bpf {
 
-SlotAllocator::SlotAllocator(std::uint32_t size) { free_.emplace(0, size); }
+SlotAllocator::SlotAllocator(std::uint32_t size) {
+    free_.emplace(0, size);
+}
 
 std::optional<std::uint32_t> SlotAllocator::allocate(std::uint32_t length) {
     for (auto region = free_.begin(); region != free_.end(); ++region) {

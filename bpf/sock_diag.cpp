@@ -3,11 +3,13 @@
 
 #include "bpf/byte_order.hpp"
 
+#include <libmnl/libmnl.h>
+
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -17,7 +19,7 @@
 namespace reseat::bpf {
 namespace {
 
-constexpr std::size_t kBatch = 128;            // KERNEL: 100-200 a send is cheapest
+constexpr std::size_t kBatch = 128;              // KERNEL: 100-200 a send is cheapest
 constexpr int kReceiveBuffer = 4 * 1024 * 1024;  // an error reply for each socket of a batch, and dumps
 constexpr std::size_t kDumpBuffer = 256 * 1024;
 constexpr int kDumpAttempts = 5;
@@ -26,41 +28,14 @@ constexpr std::size_t kRequestSize = NLMSG_ALIGN(sizeof(nlmsghdr) + sizeof(inet_
 inet_diag_req_v2 request_for(const SocketTuple& tuple) {
     inet_diag_req_v2 request{};
     request.sdiag_protocol = tuple.remote.protocol;
-    request.sdiag_family = static_cast<std::uint8_t>(
-        to_diag(tuple.remote, request.id.idiag_dst, &request.id.idiag_dport));
+    request.sdiag_family =
+        static_cast<std::uint8_t>(to_diag(tuple.remote, request.id.idiag_dst, &request.id.idiag_dport));
     to_diag(tuple.local, request.id.idiag_src, &request.id.idiag_sport);
     request.id.idiag_if = tuple.ifindex;
     request.id.idiag_cookie[0] = static_cast<std::uint32_t>(tuple.cookie);
     request.id.idiag_cookie[1] = static_cast<std::uint32_t>(tuple.cookie >> 32);
     request.idiag_states = ~0u;
     return request;
-}
-
-template <class Visit>
-void for_each_attribute(const void* attributes, std::size_t length, Visit visit) {
-    const auto* end = static_cast<const char*>(attributes) + length;
-    const auto* attribute = static_cast<const nlattr*>(attributes);
-    while (mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
-        visit(attribute);
-        attribute = mnl_attr_next(attribute);
-    }
-}
-
-template <class Visit>
-void for_each_nested(const nlattr* nest, Visit visit) {
-    for_each_attribute(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), visit);
-}
-
-void find_owner(const nlattr* storages, DiagSocket& socket) {
-    for_each_nested(storages, [&](const nlattr* storage) {
-        if (mnl_attr_get_type(storage) != SK_DIAG_BPF_STORAGE) return;
-        for_each_nested(storage, [&](const nlattr* field) {
-            if (mnl_attr_get_type(field) != SK_DIAG_BPF_STORAGE_MAP_VALUE) return;
-            if (mnl_attr_get_payload_len(field) < sizeof(lb_owner)) return;
-            socket.owner.emplace();
-            std::memcpy(&*socket.owner, mnl_attr_get_payload(field), sizeof(lb_owner));
-        });
-    });
 }
 
 /// Empty for a message too short to be one.
@@ -76,14 +51,15 @@ std::optional<DiagSocket> parse(const nlmsghdr* header, std::uint8_t protocol) {
     socket.tuple.ifindex = message->id.idiag_if;
     socket.state = message->idiag_state;
     socket.inode = message->idiag_inode;
-    const std::size_t attributes = MNL_ALIGN(sizeof(inet_diag_msg));
-    if (mnl_nlmsg_get_payload_len(header) > attributes)
-        for_each_attribute(mnl_nlmsg_get_payload_offset(header, attributes),
-                           mnl_nlmsg_get_payload_len(header) - attributes, [&](const nlattr* attribute) {
-                               if (mnl_attr_get_type(attribute) == INET_DIAG_SK_BPF_STORAGES)
-                                   find_owner(attribute, socket);
-                           });
     return socket;
+}
+
+/// The one meant, and really connected to the peer meant: a tuple may also find a listener, a socket that was
+/// unconnected since, or what TIME_WAIT left of one.
+bool may_be_ended(const DiagSocket& socket, const SocketTuple& meant) {
+    const std::uint32_t states = meant.remote.protocol == IPPROTO_TCP ? kLiveTcpStates : kConnectedUdp;
+    return socket.tuple.cookie == meant.cookie && (states & 1u << socket.state) &&
+           same_endpoint(socket.tuple.remote, meant.remote);
 }
 
 }  // namespace
@@ -98,20 +74,27 @@ lb::Result<SockDiag> SockDiag::open() {
     return SockDiag(std::move(fd));
 }
 
-lb::Result<void> SockDiag::send_batch(std::span<const SocketTuple> tuples, std::uint32_t first_sequence) {
+lb::Result<void> SockDiag::send_batch(std::uint16_t type, std::span<const SocketTuple> tuples,
+                                      std::uint32_t first_sequence) {
     std::array<std::uint8_t, kBatch * kRequestSize> buffer{};
     for (std::size_t i = 0; i < tuples.size(); ++i) {
         auto* header = reinterpret_cast<nlmsghdr*>(buffer.data() + i * kRequestSize);
         header->nlmsg_len = NLMSG_LENGTH(sizeof(inet_diag_req_v2));
-        header->nlmsg_type = SOCK_DESTROY;
-        // Failures are always answered; of the successes only the last, so that there is an end to wait for.
-        header->nlmsg_flags = i + 1 == tuples.size() ? NLM_F_REQUEST | NLM_F_ACK : NLM_F_REQUEST;
+        header->nlmsg_type = type;
+        // Failures are always answered, and what is found; of the sockets that were ended only the last, so
+        // that there is an end to wait for.
+        const bool acknowledge = type == SOCK_DESTROY && i + 1 == tuples.size();
+        header->nlmsg_flags = acknowledge ? NLM_F_REQUEST | NLM_F_ACK : NLM_F_REQUEST;
         header->nlmsg_seq = first_sequence + static_cast<std::uint32_t>(i);
-        const inet_diag_req_v2 request = request_for(tuples[i]);
+        SocketTuple tuple = tuples[i];
+        // For UDP the kernel wants source and destination the other way round here (and only here).
+        if (type == SOCK_DIAG_BY_FAMILY && tuple.remote.protocol == IPPROTO_UDP)
+            std::swap(tuple.local, tuple.remote);
+        const inet_diag_req_v2 request = request_for(tuple);
         std::memcpy(NLMSG_DATA(header), &request, sizeof(request));
     }
     while (send(fd_.get(), buffer.data(), tuples.size() * kRequestSize, 0) < 0)
-        if (errno != EINTR) return lb::system_error("SOCK_DESTROY", errno);
+        if (errno != EINTR) return lb::system_error("sock_diag request", errno);
     return {};
 }
 
@@ -120,8 +103,10 @@ lb::Result<void> SockDiag::collect_errors(std::uint32_t first_sequence, std::spa
     while (true) {
         const ssize_t length = recv(fd_.get(), buffer.data(), buffer.size(), 0);
         if (length < 0 && errno == EINTR) continue;
-        // ENOBUFS: answers were dropped. What is unknown counts as done here; the next sweep looks again.
-        if (length < 0 && errno == ENOBUFS) return {};
+        if (length < 0 && errno == ENOBUFS) {  // answers were dropped: what is unknown is looked at again
+            std::ranges::replace(outcomes, 0, EAGAIN);
+            return {};
+        }
         if (length < 0) return lb::system_error("SOCK_DESTROY answer", errno);
         int left = static_cast<int>(length);
         for (auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(header, left);
@@ -141,40 +126,46 @@ lb::Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tupl
         const std::size_t size = std::min(kBatch, tuples.size() - from);
         const std::uint32_t first = sequence_;
         sequence_ += static_cast<std::uint32_t>(size);
-        if (auto sent = send_batch(tuples.subspan(from, size), first); !sent) return sent.error();
+        if (auto sent = send_batch(SOCK_DESTROY, tuples.subspan(from, size), first); !sent)
+            return sent.error();
         if (auto heard = collect_errors(first, std::span(outcomes).subspan(from, size)); !heard)
             return heard.error();
     }
     return outcomes;
 }
 
-std::optional<DiagSocket> SockDiag::find_udp(const SocketTuple& tuple) {
-    // For UDP the kernel wants source and destination the other way round here (and only here).
-    SocketTuple swapped = tuple;
-    std::swap(swapped.local, swapped.remote);
-    std::array<std::uint8_t, kRequestSize> request{};
-    auto* header = reinterpret_cast<nlmsghdr*>(request.data());
-    header->nlmsg_len = NLMSG_LENGTH(sizeof(inet_diag_req_v2));
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    header->nlmsg_flags = NLM_F_REQUEST;
-    header->nlmsg_seq = sequence_++;
-    const inet_diag_req_v2 body = request_for(swapped);
-    std::memcpy(NLMSG_DATA(header), &body, sizeof(body));
-    if (send(fd_.get(), request.data(), request.size(), 0) < 0) return std::nullopt;
-    std::array<std::uint8_t, 8192> answer;
-    while (true) {
-        const ssize_t length = recv(fd_.get(), answer.data(), answer.size(), 0);
-        if (length < 0 && errno == EINTR) continue;
-        if (length < 0) return std::nullopt;
-        const auto* reply = reinterpret_cast<const nlmsghdr*>(answer.data());
-        if (!mnl_nlmsg_ok(reply, static_cast<int>(length)) || reply->nlmsg_seq != header->nlmsg_seq) continue;
-        if (reply->nlmsg_type != SOCK_DIAG_BY_FAMILY) return std::nullopt;  // ENOENT
-        auto socket = parse(reply, tuple.remote.protocol);
-        const bool is_it = socket && socket->tuple.cookie == tuple.cookie &&
-                           (kConnectedUdp & 1u << socket->state) &&
-                           same_endpoint(socket->tuple.remote, tuple.remote);
-        return is_it ? socket : std::nullopt;
+lb::Result<std::vector<std::optional<DiagSocket>>> SockDiag::find(std::span<const SocketTuple> tuples) {
+    std::vector<std::optional<DiagSocket>> found(tuples.size());
+    for (std::size_t from = 0; from < tuples.size(); from += kBatch) {
+        const auto batch = tuples.subspan(from, std::min(kBatch, tuples.size() - from));
+        const std::uint32_t first = sequence_;
+        sequence_ += static_cast<std::uint32_t>(batch.size());
+        if (auto sent = send_batch(SOCK_DIAG_BY_FAMILY, batch, first); !sent) return sent.error();
+        auto heard = collect_sockets(first, batch, std::span(found).subspan(from, batch.size()));
+        if (!heard) return heard.error();
     }
+    return found;
+}
+
+lb::Result<void> SockDiag::collect_sockets(std::uint32_t first_sequence, std::span<const SocketTuple> tuples,
+                                           std::span<std::optional<DiagSocket>> found) {
+    std::array<std::uint8_t, 4096> buffer;
+    for (std::size_t heard = 0; heard < tuples.size();) {
+        const ssize_t length = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+        if (length < 0 && errno == EINTR) continue;
+        if (length < 0) return lb::system_error("sock_diag answer", errno);
+        int left = static_cast<int>(length);
+        for (auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(header, left);
+             header = mnl_nlmsg_next(header, &left)) {
+            const std::uint32_t position = header->nlmsg_seq - first_sequence;
+            if (position >= tuples.size()) continue;  // of an earlier request
+            ++heard;
+            if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) continue;  // ENOENT
+            auto socket = parse(header, tuples[position].remote.protocol);
+            if (socket && may_be_ended(*socket, tuples[position])) found[position] = std::move(socket);
+        }
+    }
+    return {};
 }
 
 lb::Result<void> SockDiag::dump(const DumpFilter& filter,
@@ -197,17 +188,12 @@ lb::Result<bool> SockDiag::dump_family(int family, const DumpFilter& filter,
     header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     header->nlmsg_seq = sequence_++;
-    auto* request = static_cast<inet_diag_req_v2*>(
-        mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
+    auto* request =
+        static_cast<inet_diag_req_v2*>(mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
     request->sdiag_family = static_cast<std::uint8_t>(family);
     request->sdiag_protocol = filter.protocol;
     request->idiag_states = filter.states;
     request->id.idiag_dport = filter.remote_port_be;
-    if (filter.owner_map >= 0) {
-        nlattr* nest = mnl_attr_nest_start(header, INET_DIAG_REQ_SK_BPF_STORAGES);
-        mnl_attr_put_u32(header, SK_DIAG_BPF_STORAGE_REQ_MAP_FD, static_cast<std::uint32_t>(filter.owner_map));
-        mnl_attr_nest_end(header, nest);
-    }
     const std::uint32_t sequence = header->nlmsg_seq;
     if (send(fd_.get(), header, header->nlmsg_len, 0) < 0) return lb::system_error("sock_diag dump", errno);
 

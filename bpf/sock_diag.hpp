@@ -32,14 +32,12 @@ struct DiagSocket {
     SocketTuple tuple;
     std::uint8_t state = 0;
     std::uint32_t inode = 0;
-    std::optional<lb_owner> owner;  ///< what the programs noted; only if asked for and there
 };
 
 struct DumpFilter {
     std::uint8_t protocol = 0;  ///< IPPROTO_TCP or IPPROTO_UDP
     std::uint32_t states = 0;
     __be16 remote_port_be = 0;  ///< 0: any
-    int owner_map = -1;         ///< descriptor of lb_owner, to have `owner` filled in (needs CAP_BPF)
 };
 
 /// sock_diag in the network namespace that the calling thread was in at open(). Blocks: SOCK_DESTROY waits
@@ -52,8 +50,9 @@ public:
     /// socket (any more). Error: the channel itself failed.
     lb::Result<std::vector<int>> destroy(std::span<const SocketTuple> tuples);
 
-    /// The connected UDP socket with this tuple and cookie, as it is now; nothing if there is none.
-    std::optional<DiagSocket> find_udp(const SocketTuple& tuple);
+    /// The sockets with these tuples and cookies as they are now, one entry per tuple; nothing where there is
+    /// none that is connected to that remote and may be ended (kLiveTcpStates, kConnectedUdp).
+    lb::Result<std::vector<std::optional<DiagSocket>>> find(std::span<const SocketTuple> tuples);
 
     /// Calls `visit` for each socket, IPv4 first, then IPv6 (v4-mapped sockets are among the latter).
     /// An interrupted dump is repeated, so that a socket may be visited twice.
@@ -63,8 +62,11 @@ private:
     explicit SockDiag(UniqueFd fd) : fd_(std::move(fd)) {}
     lb::Result<bool> dump_family(int family, const DumpFilter& filter,
                                  const std::function<void(const DiagSocket&)>& visit);
-    lb::Result<void> send_batch(std::span<const SocketTuple> tuples, std::uint32_t first_sequence);
+    lb::Result<void> send_batch(std::uint16_t type, std::span<const SocketTuple> tuples,
+                                std::uint32_t first_sequence);
     lb::Result<void> collect_errors(std::uint32_t first_sequence, std::span<int> outcomes);
+    lb::Result<void> collect_sockets(std::uint32_t first_sequence, std::span<const SocketTuple> tuples,
+                                     std::span<std::optional<DiagSocket>> found);
 
     UniqueFd fd_;
     std::uint32_t sequence_ = 1;

@@ -17,8 +17,12 @@ Error bad(std::string_view text, std::string_view why) {
 
 }  // namespace
 
-std::string_view to_string(Protocol protocol) { return protocol == Protocol::tcp ? "tcp" : "udp"; }
-std::string_view to_string(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
+std::string_view to_string(Protocol protocol) {
+    return protocol == Protocol::tcp ? "tcp" : "udp";
+}
+std::string_view to_string(Family family) {
+    return family == Family::v4 ? "IPv4" : "IPv6";
+}
 
 Address Address::v4(std::array<std::uint8_t, 4> octets) {
     Address address;
@@ -50,7 +54,8 @@ Result<Address> parse_address(std::string_view text) {
     std::array<std::uint8_t, 4> octets;
     if (inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1) return Address::v4(octets);
     Address address;
-    if (terminated.size() == text.size() && inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) == 1)
+    if (terminated.size() == text.size() &&
+        inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) == 1)
         return address;
     return bad(text, "is not an IP address");
 }

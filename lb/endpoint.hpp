@@ -26,7 +26,7 @@ struct Address {
     /// v4 for v4-mapped addresses, whichever way they were written.
     Family family() const;
     bool is_loopback() const;
-    bool is_unspecified() const;   ///< 0.0.0.0 or ::
+    bool is_unspecified() const;  ///< 0.0.0.0 or ::
     bool is_multicast() const;
 
     auto operator<=>(const Address&) const = default;

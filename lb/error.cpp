@@ -16,10 +16,14 @@ Error system_error(std::string_view what, int number, ErrorCode code) {
 
 int exit_status(ErrorCode code) {
     switch (code) {
-        case ErrorCode::failed: return 1;
-        case ErrorCode::usage: return 2;
-        case ErrorCode::invalid_config: return 3;
-        case ErrorCode::unsupported: return 4;
+        case ErrorCode::failed:
+            return 1;
+        case ErrorCode::usage:
+            return 2;
+        case ErrorCode::invalid_config:
+            return 3;
+        case ErrorCode::unsupported:
+            return 4;
     }
     return 1;
 }

@@ -42,7 +42,7 @@ struct HttpCheck {
     std::string host;  ///< empty: the backend's address
     std::map<std::string, std::string> headers;
     std::vector<std::pair<unsigned, unsigned>> expected_statuses = {{200, 399}};  ///< inclusive ranges
-    std::string expect_body;                                                     ///< substring; empty: any
+    std::string expect_body;                                                      ///< substring; empty: any
 };
 
 struct UdpCheck {

@@ -35,13 +35,16 @@ Spawned& Spawned::operator=(Spawned&& other) {
     return *this;
 }
 
-Spawned::~Spawned() { cancel(); }
+Spawned::~Spawned() {
+    cancel();
+}
 
 void Spawned::cancel() {
     if (!signal_) return;
     // From outside the loop, co_spawn's handler posts a pointer into the signal (Boost 1.81): whoever emits
     // must keep the signal alive, as the task may have ended. Emitted inside, nothing is posted any more.
-    asio::dispatch(executor_, [signal = std::move(signal_)] { signal->emit(asio::cancellation_type::terminal); });
+    asio::dispatch(executor_,
+                   [signal = std::move(signal_)] { signal->emit(asio::cancellation_type::terminal); });
     signal_.reset();
 }
 

@@ -43,7 +43,9 @@ StartFailure explain(const Fault& fault, const std::string& command) {
     return {fault.number == ENOENT ? 127 : 126, "cannot run " + command + ": " + why};
 }
 
-StartFailure own_failure(const char* what) { return {125, std::string(what) + ": " + std::strerror(errno)}; }
+StartFailure own_failure(const char* what) {
+    return {125, std::string(what) + ": " + std::strerror(errno)};
+}
 
 }  // namespace
 

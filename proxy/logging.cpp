@@ -13,11 +13,16 @@ namespace {
 
 std::string_view name_of(spdlog::level::level_enum level) {
     switch (level) {
-        case spdlog::level::trace: return "trace";
-        case spdlog::level::debug: return "debug";
-        case spdlog::level::info: return "info";
-        case spdlog::level::warn: return "warn";
-        default: return "error";
+        case spdlog::level::trace:
+            return "trace";
+        case spdlog::level::debug:
+            return "debug";
+        case spdlog::level::info:
+            return "info";
+        case spdlog::level::warn:
+            return "warn";
+        default:
+            return "error";
     }
 }
 
@@ -27,7 +32,8 @@ public:
 
     void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
         const std::string text = one_line({message.payload.data(), message.payload.size()});
-        const std::string time = iso8601(std::chrono::time_point_cast<std::chrono::system_clock::duration>(message.time));
+        const std::string time =
+            iso8601(std::chrono::time_point_cast<std::chrono::system_clock::duration>(message.time));
         std::string line;
         if (format_ == lb::LogFormat::json)
             line = boost::json::serialize(
@@ -38,7 +44,9 @@ public:
         out.append(line.data(), line.data() + line.size());
     }
 
-    std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<LineFormatter>(format_); }
+    std::unique_ptr<spdlog::formatter> clone() const override {
+        return std::make_unique<LineFormatter>(format_);
+    }
 
 private:
     lb::LogFormat format_;
@@ -46,11 +54,16 @@ private:
 
 spdlog::level::level_enum threshold(lb::LogLevel level) {
     switch (level) {
-        case lb::LogLevel::trace: return spdlog::level::trace;
-        case lb::LogLevel::debug: return spdlog::level::debug;
-        case lb::LogLevel::info: return spdlog::level::info;
-        case lb::LogLevel::warn: return spdlog::level::warn;
-        case lb::LogLevel::error: return spdlog::level::err;
+        case lb::LogLevel::trace:
+            return spdlog::level::trace;
+        case lb::LogLevel::debug:
+            return spdlog::level::debug;
+        case lb::LogLevel::info:
+            return spdlog::level::info;
+        case lb::LogLevel::warn:
+            return spdlog::level::warn;
+        case lb::LogLevel::error:
+            return spdlog::level::err;
     }
     return spdlog::level::info;
 }
@@ -58,7 +71,8 @@ spdlog::level::level_enum threshold(lb::LogLevel level) {
 }  // namespace
 
 void set_up_logging(lb::LogLevel level, lb::LogFormat format) {
-    auto logger = std::make_shared<spdlog::logger>("reseat", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger =
+        std::make_shared<spdlog::logger>("reseat", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_formatter(std::make_unique<LineFormatter>(format));
     logger->set_level(threshold(level));
     spdlog::set_default_logger(std::move(logger));

@@ -12,15 +12,24 @@ using namespace reseat::proxy;
 
 int dispatch(const Options& options) {
     switch (options.command) {
-        case Command::run: return run_command(options);
-        case Command::exec: return exec_command(options);
-        case Command::demo: return demo_command(options);
-        case Command::validate: return validate_command(options);
-        case Command::check: return check_command(options);
-        case Command::doctor: return doctor_command(options);
-        case Command::version: return version_command(options);
-        case Command::status: return status_command(options);
-        case Command::health: return health_command(options);
+        case Command::run:
+            return run_command(options);
+        case Command::exec:
+            return exec_command(options);
+        case Command::demo:
+            return demo_command(options);
+        case Command::validate:
+            return validate_command(options);
+        case Command::check:
+            return check_command(options);
+        case Command::doctor:
+            return doctor_command(options);
+        case Command::version:
+            return version_command(options);
+        case Command::status:
+            return status_command(options);
+        case Command::health:
+            return health_command(options);
     }
     return 2;
 }

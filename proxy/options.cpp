@@ -45,7 +45,8 @@ public:
     Flags(Options& options, std::string chosen) : options_(options), chosen_(std::move(chosen)) {}
 
     void config(CLI::App& command) {
-        auto* flag = command.add_option("-c,--config", options_.config, "Configuration file")->type_name("FILE");
+        auto* flag =
+            command.add_option("-c,--config", options_.config, "Configuration file")->type_name("FILE");
         from_environment(command, flag, "RESEAT_CONFIG")->required();
     }
     void config_argument(CLI::App& command) {
@@ -121,8 +122,9 @@ void add_inspecting_commands(CLI::App& app, Flags& flags) {
 
     auto* doctor = app.add_subcommand("doctor", "Try what this machine allows, feature by feature");
     flags.output(*doctor);
-    doctor->footer("Exit status: 0 reseat can run, 4 something required is missing.\n\n"
-                   "Example:\n  sudo reseat doctor");
+    doctor->footer(
+        "Exit status: 0 reseat can run, 4 something required is missing.\n\n"
+        "Example:\n  sudo reseat doctor");
 
     auto* status = app.add_subcommand("status", "Show a running instance's services and backends");
     flags.instance(*status, "Instance to ask (default: the only one running)");
@@ -131,8 +133,9 @@ void add_inspecting_commands(CLI::App& app, Flags& flags) {
 
     auto* health = app.add_subcommand("health", "Exit status 0 when an instance is ready");
     flags.instance(*health, "Instance to ask (default: the only one running)");
-    health->footer("Ready: programs are attached and every backend was checked once.\n\n"
-                   "Example:\n  reseat health --instance default");
+    health->footer(
+        "Ready: programs are attached and every backend was checked once.\n\n"
+        "Example:\n  reseat health --instance default");
 
     auto* version = app.add_subcommand("version", "Print the version");
     flags.output(*version);
@@ -157,20 +160,25 @@ const std::map<std::string, Command>& commands() {
     return all;
 }
 
-Ended usage(const std::string& what) { return {kUsage, {}, "reseat: " + what + "; see reseat --help\n"}; }
+Ended usage(const std::string& what) {
+    return {kUsage, {}, "reseat: " + what + "; see reseat --help\n"};
+}
 
 }  // namespace
 
 std::variant<Options, Ended> parse_options(std::vector<std::string> arguments) {
     Options options;
-    CLI::App app("A load balancer inside connect(): no proxy in the data path, and clients of a dead\n"
-                 "backend are told at once.",
-                 "reseat");
+    CLI::App app(
+        "A load balancer inside connect(): no proxy in the data path, and clients of a dead\n"
+        "backend are told at once.",
+        "reseat");
     app.set_version_flag("--version", "reseat " RESEAT_VERSION);
     app.require_subcommand(1);
-    app.footer("`reseat COMMAND --help` has an example. Every flag is also an environment variable: RESEAT_CONFIG...\n"
-               "Exit status: 0 done, 1 failed, 2 usage, 3 invalid configuration, 4 kernel feature, capability\n"
-               "or mount missing.");
+    app.footer(
+        "`reseat COMMAND --help` has an example. Every flag is also an environment variable: "
+        "RESEAT_CONFIG...\n"
+        "Exit status: 0 done, 1 failed, 2 usage, 3 invalid configuration, 4 kernel feature, capability\n"
+        "or mount missing.");
     const std::string chosen = arguments.empty() ? "" : arguments.front();
     if (chosen.empty()) return usage("no command given");
     if (!chosen.starts_with('-') && !commands().contains(chosen)) return usage("no such command: " + chosen);

@@ -15,11 +15,11 @@ enum class Output { table, json };
 /// The command line, checked. What a subcommand does not take stays at its default.
 struct Options {
     Command command = Command::version;
-    std::string config;              ///< path of the configuration
-    std::string cgroup;              ///< absolute, or relative to the cgroup2 mount; empty: not given
-    pid_t pid = 0;                   ///< 0: not given
-    std::string instance;            ///< empty: not given
-    std::string admin;               ///< path of the admin socket; empty: not given
+    std::string config;    ///< path of the configuration
+    std::string cgroup;    ///< absolute, or relative to the cgroup2 mount; empty: not given
+    pid_t pid = 0;         ///< 0: not given
+    std::string instance;  ///< empty: not given
+    std::string admin;     ///< path of the admin socket; empty: not given
     Output output = Output::table;
     std::vector<std::string> child;  ///< exec: CMD ARG...
 };

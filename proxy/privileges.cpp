@@ -15,7 +15,9 @@ namespace {
 
 constexpr unsigned kCapBpf = 39;  ///< newer than some user space headers
 
-bool has(std::uint64_t set, unsigned capability) { return (set >> capability & 1) != 0; }
+bool has(std::uint64_t set, unsigned capability) {
+    return (set >> capability & 1) != 0;
+}
 
 }  // namespace
 

@@ -40,9 +40,11 @@ lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> ma
 
 /// Returns once `directory` is gone or is another one of the same name.
 lb::Task<void> until_removed(std::string directory) {
-    struct stat first {}, now {};
+    struct stat first {
+    }, now{};
     if (::stat(directory.c_str(), &first) != 0) co_return;
-    while (::stat(directory.c_str(), &now) == 0 && now.st_ino == first.st_ino) co_await lb::sleep_for(kCgroupPoll);
+    while (::stat(directory.c_str(), &now) == 0 && now.st_ino == first.st_ino)
+        co_await lb::sleep_for(kCgroupPoll);
 }
 
 }  // namespace
@@ -68,7 +70,9 @@ Sidecar::Sidecar(SidecarSettings settings) : settings_(std::move(settings)) {
              .kernel_release = kernel_release()};
 }
 
-Sidecar::~Sidecar() { end(); }
+Sidecar::~Sidecar() {
+    end();
+}
 
 lb::Result<void> Sidecar::attach() {
     auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup);

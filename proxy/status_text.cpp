@@ -16,9 +16,13 @@ namespace {
 namespace json = boost::json;
 using SystemTime = std::chrono::system_clock::time_point;
 
-std::string text(const json::value& value) { return one_line(std::string_view(value.as_string())); }
+std::string text(const json::value& value) {
+    return one_line(std::string_view(value.as_string()));
+}
 
-std::string number(const json::value& value) { return std::to_string(value.to_number<std::uint64_t>()); }
+std::string number(const json::value& value) {
+    return std::to_string(value.to_number<std::uint64_t>());
+}
 
 /// What iso8601() wrote, to the second.
 std::optional<SystemTime> parse_time(const json::value& value) {
@@ -53,30 +57,49 @@ std::string heading(const json::object& status, SystemTime now, bool colours) {
 }
 
 Table services_table(const json::array& services) {
-    Table table({{"SERVICE", false, true}, {"PROTO"}, {"ADDRESS", false, true}, {"ELIGIBLE", true}, {"OPEN", true},
-                 {"WAITING", true}, {"STUCK", true}});
+    Table table({{"SERVICE", false, true},
+                 {"PROTO"},
+                 {"ADDRESS", false, true},
+                 {"ELIGIBLE", true},
+                 {"OPEN", true},
+                 {"WAITING", true},
+                 {"STUCK", true}});
     for (const auto& value : services) {
         const auto& service = value.as_object();
         const auto eligible = service.at("eligible").to_number<std::uint64_t>();
         const auto total = service.at("total").to_number<std::uint64_t>();
-        const Colour colour = eligible == total ? Colour::good : eligible == 0 ? Colour::bad : Colour::warning;
-        table.add({text(service.at("name")), text(service.at("protocol")), addresses(service),
-                   {fmt::format("{}/{}", eligible, total), colour}, number(service.at("open_sockets")),
-                   number(service.at("waiting")), number(service.at("stuck"))});
+        const Colour colour = eligible == total ? Colour::good
+                              : eligible == 0   ? Colour::bad
+                                                : Colour::warning;
+        table.add({text(service.at("name")),
+                   text(service.at("protocol")),
+                   addresses(service),
+                   {fmt::format("{}/{}", eligible, total), colour},
+                   number(service.at("open_sockets")),
+                   number(service.at("waiting")),
+                   number(service.at("stuck"))});
     }
     return table;
 }
 
 Table backends_table(const json::array& services, SystemTime now) {
-    Table table({{"BACKEND", false, true}, {"ADDRESS", false, true}, {"STATE"}, {"FOR", true}, {"OPEN", true},
-                 {"CONNECTS", true}, {"REASON", false, true}});
+    Table table({{"BACKEND", false, true},
+                 {"ADDRESS", false, true},
+                 {"STATE"},
+                 {"FOR", true},
+                 {"OPEN", true},
+                 {"CONNECTS", true},
+                 {"REASON", false, true}});
     for (const auto& service : services)
         for (const auto& value : service.at("backends").as_array()) {
             const auto& backend = value.as_object();
             const std::string state = text(backend.at("state"));
             const std::string reason = text(backend.at("reason"));
-            table.add({text(service.at("name")) + "/" + text(backend.at("name")), text(backend.at("address")),
-                       {state, colour_of(state)}, age(backend.at("since"), now), number(backend.at("open_sockets")),
+            table.add({text(service.at("name")) + "/" + text(backend.at("name")),
+                       text(backend.at("address")),
+                       {state, colour_of(state)},
+                       age(backend.at("since"), now),
+                       number(backend.at("open_sockets")),
                        number(backend.at("connects_total")),
                        reason.empty() ? text(backend.at("check").at("detail")) : reason});
         }
@@ -89,10 +112,11 @@ std::string failovers(const json::array& services, SystemTime now) {
         const auto& failover = service.at("last_failover");
         if (failover.is_null()) continue;
         const auto duration = std::chrono::microseconds(failover.at("duration_us").to_number<std::int64_t>());
-        lines += fmt::format("last failover {} ago: {}/{}: {}\n  {} sockets terminated, {} re-pointed, {} failed in {}\n",
-                             age(failover.at("at"), now), text(service.at("name")), text(failover.at("backend")),
-                             text(failover.at("reason")), number(failover.at("terminated")),
-                             number(failover.at("repointed")), number(failover.at("failed")), human(duration));
+        lines += fmt::format(
+            "last failover {} ago: {}/{}: {}\n  {} sockets terminated, {} re-pointed, {} failed in {}\n",
+            age(failover.at("at"), now), text(service.at("name")), text(failover.at("backend")),
+            text(failover.at("reason")), number(failover.at("terminated")), number(failover.at("repointed")),
+            number(failover.at("failed")), human(duration));
     }
     return lines.empty() ? lines : "\n" + lines;
 }

@@ -20,11 +20,16 @@ constexpr std::string_view kEllipsis = "…";
 
 std::string_view escape(Colour colour) {
     switch (colour) {
-        case Colour::none: return "";
-        case Colour::good: return "\033[32m";
-        case Colour::bad: return "\033[31m";
-        case Colour::warning: return "\033[33m";
-        case Colour::dim: return "\033[2m";
+        case Colour::none:
+            return "";
+        case Colour::good:
+            return "\033[32m";
+        case Colour::bad:
+            return "\033[31m";
+        case Colour::warning:
+            return "\033[33m";
+        case Colour::dim:
+            return "\033[2m";
     }
     return "";
 }

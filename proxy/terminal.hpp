@@ -34,8 +34,8 @@ struct Cell {
 
 struct Column {
     std::string title;
-    bool right = false;      ///< numbers
-    bool shrinkable = false; ///< may lose its end where the terminal is too narrow
+    bool right = false;       ///< numbers
+    bool shrinkable = false;  ///< may lose its end where the terminal is too narrow
 };
 
 /// Rows under titles, two spaces between columns.

@@ -34,8 +34,8 @@ lb::Result<std::string> read_file(const std::string& path) {
 std::string iso8601(std::chrono::system_clock::time_point at) {
     const auto whole = std::chrono::floor<std::chrono::seconds>(at);
     const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(at - whole).count();
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(whole)),
-                       milliseconds);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), milliseconds);
 }
 
 std::string human(lb::Duration duration) {

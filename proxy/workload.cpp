@@ -21,7 +21,8 @@ std::string unescape(std::string_view text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '\\' && i + 3 < text.size()) {
-            out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+            out +=
+                static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
             i += 3;
         } else {
             out += text[i];
@@ -43,7 +44,8 @@ lb::Result<std::string> checked(const std::string& directory, const std::string&
     struct statfs filesystem {};
     if (::statfs(directory.c_str(), &filesystem) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return lb::Error{lb::ErrorCode::failed, fmt::format("cgroup {} does not exist ({})", asked, directory)};
+            return lb::Error{lb::ErrorCode::failed,
+                             fmt::format("cgroup {} does not exist ({})", asked, directory)};
         return lb::system_error("cgroup " + directory, errno);
     }
     struct stat entry {};
@@ -76,15 +78,16 @@ lb::Result<CgroupMount> cgroup_mount() {
     const auto mountinfo = read_file("/proc/self/mountinfo");
     if (!mountinfo) return mountinfo.error();
     if (auto mount = parse_mountinfo(*mountinfo)) return *mount;
-    return lb::Error{lb::ErrorCode::unsupported,
-                     "no cgroup2 is mounted: mount -t cgroup2 none /sys/fs/cgroup/unified, or in a container give "
-                     "it the host's /sys/fs/cgroup"};
+    return lb::Error{
+        lb::ErrorCode::unsupported,
+        "no cgroup2 is mounted: mount -t cgroup2 none /sys/fs/cgroup/unified, or in a container give "
+        "it the host's /sys/fs/cgroup"};
 }
 
 lb::Result<std::string> find_cgroup(const std::string& path) {
-    if (path.starts_with('/')) return checked(path, path);
     const auto mount = cgroup_mount();
     if (!mount) return mount.error();
+    if (path.starts_with('/')) return checked(path, path);
     return checked(std::filesystem::path(mount->path) / path, path);
 }
 
@@ -93,15 +96,17 @@ lb::Result<std::string> find_cgroup_of(pid_t pid) {
     if (!mount) return mount.error();
     const auto text = read_file(fmt::format("/proc/{}/cgroup", pid));
     if (!text)
-        return lb::Error{lb::ErrorCode::failed, fmt::format("process {} does not exist, or is hidden from us", pid)};
+        return lb::Error{lb::ErrorCode::failed,
+                         fmt::format("process {} does not exist, or is hidden from us", pid)};
     const auto path = parse_process_cgroup(*text);
     if (!path) return lb::Error{lb::ErrorCode::failed, fmt::format("process {} is in no cgroup2", pid)};
     const bool shown = mount->root == "/" || *path == mount->root || path->starts_with(mount->root + "/");
     if (!shown || path->starts_with("/.."))
-        return lb::Error{lb::ErrorCode::failed,
-                         fmt::format("the cgroup of process {} ({}) is outside of the one that {} shows; run reseat in "
-                                     "the host's cgroup namespace, or give --cgroup",
-                                     pid, *path, mount->path)};
+        return lb::Error{
+            lb::ErrorCode::failed,
+            fmt::format("the cgroup of process {} ({}) is outside of the one that {} shows; run reseat in "
+                        "the host's cgroup namespace, or give --cgroup",
+                        pid, *path, mount->path)};
     const std::string below = mount->root == "/" ? path->substr(1) : path->substr(mount->root.size());
     if (below.empty()) return checked(mount->path, *path);
     return checked(mount->path + (below.front() == '/' ? "" : "/") + below, *path);

@@ -10,8 +10,8 @@
 #define LB_AF_INET6 10
 #define LB_TCP_ESTABLISHED 1
 
-/* A field of a hook's context or socket, each read an instruction of its own: merged reads become pointer
- * arithmetic, which the verifier refuses there. */
+/* A field of a hook's context or socket, each read an instruction of its own: merged reads become
+ * pointer arithmetic, which the verifier refuses there. */
 #define FIELD(field)                                                                               \
 	({                                                                                         \
 		__typeof__(field) value_ = *(volatile __typeof__(field) *)&(field);                \

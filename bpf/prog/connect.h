@@ -45,9 +45,11 @@ static __always_inline const struct lb_repoint *repoint_by_us(__u8 protocol, __u
 	return repoint->tgid == bpf_get_current_pid_tgid() >> 32 ? repoint : 0;
 }
 
-/* A UDP socket's source port is chosen after the hook: filed with what is known, completed by user space. */
+/* A UDP socket's source port is chosen after the hook: filed with what is known, completed by user
+ * space. */
 static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
-				      struct lb_owner *owner, struct lb_backend *backend, __u64 cookie)
+				      struct lb_owner *owner, struct lb_backend *backend,
+				      __u64 cookie)
 {
 	struct lb_flow flow = {
 		.netns = bpf_get_netns_cookie(ctx),
@@ -61,18 +63,85 @@ static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock
 	report_if_condemned(backend, &owner->current, cookie);
 }
 
+/* One connect() on a socket that is ours, or is about to be. */
+struct lb_dial {
+	const struct lb_endpoint *dialled;
+	const struct lb_repoint *repoint; /* null: the application's own doing */
+	struct lb_endpoint actual;	  /* whom the socket is connected to now */
+	int connected;
+	__u64 cookie;
+};
+
+/* Whom the socket is connected to matters as long as this connect may fail. */
+static __always_inline void begin_record(struct lb_owner *owner, const struct lb_dial *dial)
+{
+	settle(owner, &dial->actual, dial->connected, dial->cookie);
+	push_record(owner, dial->cookie);
+}
+
+/* To an address that is no service's. */
+static __always_inline int connect_past_us(struct lb_owner *owner, const struct lb_dial *dial)
+{
+	begin_record(owner, dial);
+	owner->current.peer = *dial->dialled;
+	supersede(owner, dial->cookie);
+	return LB_PROCEED;
+}
+
+static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_owner *owner,
+					 const struct lb_dial *dial,
+					 const struct lb_service *service,
+					 struct lb_backend *backend, __u32 index)
+{
+	begin_record(owner, dial);
+	if (!dial->repoint) {
+		owner->pid = bpf_get_current_pid_tgid() >> 32;
+		owner->uid = (__u32)bpf_get_current_uid_gid();
+	}
+	fill_record(&owner->current, service, backend, index, dial->dialled);
+	supersede(owner, dial->cookie);
+	if (dial->dialled->protocol == LB_IPPROTO_UDP)
+		index_udp(ctx, ctx->sk, owner, backend, dial->cookie);
+}
+
+static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct lb_owner *owner,
+					      const struct lb_dial *dial,
+					      const struct lb_service *service,
+					      struct lb_endpoint *to)
+{
+	struct lb_backend *backend;
+	__u32 index = 0;
+
+	if (dial->repoint) {
+		index = dial->repoint->backend;
+		backend = backend_at(index);
+	} else {
+		backend = pick_backend(service, family_of(dial->dialled), &index);
+	}
+	if (!backend) {
+		count(LB_STAT_NO_BACKEND);
+		return refuse_connection(); /* fails closed: nobody may be chosen */
+	}
+	count(LB_STAT_BALANCED);
+	*to = backend->endpoint;
+	if (!owner)
+		owner = bpf_sk_storage_get(&lb_owner, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!owner) {
+		count(LB_STAT_UNOWNED); /* fails open: balanced, but never found again */
+		return LB_PROCEED;
+	}
+	note_connect(ctx, owner, dial, service, backend, index);
+	return LB_PROCEED;
+}
+
 static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
-					   const struct lb_endpoint *dialled, struct lb_endpoint *to)
+					   const struct lb_endpoint *dialled,
+					   struct lb_endpoint *to)
 {
 	struct bpf_sock *sk = ctx->sk;
 	const struct lb_service *service = find_service(dialled);
-	const struct lb_repoint *repoint;
-	struct lb_endpoint actual = {};
-	struct lb_backend *backend;
+	struct lb_dial dial = {.dialled = dialled};
 	struct lb_owner *owner;
-	__u64 cookie;
-	__u32 index = 0;
-	int connected;
 
 	if (!sk)
 		return LB_PROCEED; /* fails open: no socket, nothing to translate */
@@ -82,48 +151,18 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 	if (!service && !owner)
 		return LB_PROCEED; /* not ours: the common case */
 
-	cookie = bpf_get_socket_cookie(ctx);
-	connected = actual_peer(sk, dialled->protocol, &actual);
-	repoint = repoint_by_us(dialled->protocol, cookie);
-	if (repoint && !same_endpoint(&actual, &repoint->expected)) {
+	dial.cookie = bpf_get_socket_cookie(ctx);
+	dial.connected = actual_peer(sk, dialled->protocol, &dial.actual);
+	dial.repoint = repoint_by_us(dialled->protocol, dial.cookie);
+	if (dial.repoint && (!same_endpoint(&dial.actual, &dial.repoint->expected) ||
+			     (dial.repoint->settled && owner &&
+			      !same_endpoint(&owner->current.peer, &dial.actual)))) {
 		count(LB_STAT_REPOINT_LOST);
 		return refuse_for_now(); /* the application was faster: leave it alone */
 	}
-	if (!service) { /* leaves us: who it was connected to matters as long as the connect may fail */
-		settle(owner, &actual, connected, cookie);
-		push_record(owner, cookie);
-		owner->current.peer = *dialled;
-		return LB_PROCEED;
-	}
-
-	if (repoint) {
-		index = repoint->backend;
-		backend = backend_at(index);
-	} else {
-		backend = pick_backend(service, family_of(dialled), &index);
-	}
-	if (!backend) {
-		count(LB_STAT_NO_BACKEND);
-		return refuse_connection(); /* fails closed: nobody may be chosen */
-	}
-	count(LB_STAT_BALANCED);
-	*to = backend->endpoint;
-	if (!owner)
-		owner = bpf_sk_storage_get(&lb_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!owner) {
-		count(LB_STAT_UNOWNED); /* fails open: balanced, but never found again */
-		return LB_PROCEED;
-	}
-	settle(owner, &actual, connected, cookie);
-	push_record(owner, cookie);
-	if (!repoint) {
-		owner->pid = bpf_get_current_pid_tgid() >> 32;
-		owner->uid = (__u32)bpf_get_current_uid_gid();
-	}
-	fill_record(&owner->current, service, backend, index, dialled);
-	if (dialled->protocol == LB_IPPROTO_UDP)
-		index_udp(ctx, sk, owner, backend, cookie);
-	return LB_PROCEED;
+	if (!service)
+		return connect_past_us(owner, &dial);
+	return connect_to_service(ctx, owner, &dial, service, to);
 }
 
 /* Before the SYN leaves, with the source port known: files the TCP socket. */
@@ -139,7 +178,8 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 		return;
 	backend = backend_of_life(owner->current.backend, owner->current.life);
 	if (!backend)
-		return; /* the life ended and was forgotten meanwhile: the next engine finds the socket */
+		return; /* the life ended and was forgotten meanwhile: the next engine finds the
+			   socket */
 	cookie = bpf_get_socket_cookie(ops);
 	flow.netns = bpf_get_netns_cookie(ops);
 	flow.remote = owner->current.peer;
@@ -157,8 +197,6 @@ static __always_inline void forget_socket(struct bpf_sock *sk, __u64 cookie)
 
 	if (!owner)
 		return;
-	if (owner->previous.life == owner->current.life)
-		owner->previous.flags &= ~LB_RECORD_INDEXED;
 	drop_record(&owner->current, cookie);
 	drop_record(&owner->previous, cookie);
 }

@@ -11,7 +11,8 @@ static __always_inline struct lb_sender *find_sender(struct bpf_sock *sk, __u64 
 }
 
 /* Where the last datagram to this service address went; null: none that is remembered. */
-static __always_inline struct lb_sent *find_sent(struct lb_sender *sender, const struct lb_endpoint *dialled)
+static __always_inline struct lb_sent *find_sent(struct lb_sender *sender,
+						 const struct lb_endpoint *dialled)
 {
 	for (int i = 0; i < LB_SENDER_RECORDS; i++)
 		if (sender->sent[i].life && same_endpoint(&sender->sent[i].dialled, dialled))
@@ -41,44 +42,43 @@ static __always_inline void forget_sent_to(struct bpf_sock *sk, const struct lb_
 			sender->sent[i].life = 0;
 }
 
-static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
-					    const struct lb_endpoint *dialled, struct lb_endpoint *to)
+/* The backend that got this socket's last datagram to the service, as long as that lives. */
+static __always_inline struct lb_backend *backend_as_before(const struct lb_sent *sent,
+							    const struct lb_service *service)
 {
-	struct bpf_sock *sk = ctx->sk;
-	const struct lb_service *service;
-	struct lb_endpoint actual = {};
-	struct lb_backend *backend = 0;
-	struct lb_sender *sender;
-	struct lb_owner *owner;
-	struct lb_sent *sent;
+	struct lb_backend *backend;
+
+	if (!sent || sent->service != service->id)
+		return 0;
+	backend = backend_of_life(sent->backend, sent->life);
+	return backend && backend->state == LB_LIFE_ELIGIBLE ? backend : 0;
+}
+
+static __always_inline void fill_sent(struct lb_sent *sent, const struct lb_service *service,
+				      const struct lb_backend *backend, __u32 index,
+				      const struct lb_endpoint *dialled)
+{
+	sent->life = backend->life;
+	sent->dialled = *dialled;
+	sent->peer = backend->endpoint;
+	sent->service = service->id;
+	sent->backend = index;
+}
+
+static __always_inline int send_to_service(struct bpf_sock *sk, struct lb_owner *owner,
+					   const struct lb_service *service,
+					   const struct lb_endpoint *dialled,
+					   struct lb_endpoint *to)
+{
+	struct lb_sender *sender = find_sender(sk, BPF_SK_STORAGE_GET_F_CREATE);
+	struct lb_sent *sent = sender ? find_sent(sender, dialled) : 0;
+	struct lb_backend *backend = backend_as_before(sent, service);
 	__u32 index = 0;
 
-	/* Port 0: a connected send that carries an IP-level control message; its address is not ours. */
-	if (!sk || !dialled->port_be)
+	if (backend) {
+		count(LB_STAT_STICKY);
+		*to = backend->endpoint;
 		return LB_PROCEED;
-	owner = find_owner(sk);
-	if (owner && owner->flags & LB_OWNER_EXEMPT)
-		return LB_PROCEED;
-	/* A v4-mapped connected socket comes here on every send, with the backend that connect chose: that
-	 * is translated already, even where the backend is a service address too. */
-	if (actual_peer(sk, dialled->protocol, &actual) && same_endpoint(&actual, dialled))
-		return LB_PROCEED;
-	service = find_service(dialled);
-	if (!service) {
-		if (owner && owner->flags & LB_OWNER_SENDER)
-			forget_sent_to(sk, dialled);
-		return LB_PROCEED;
-	}
-
-	sender = find_sender(sk, BPF_SK_STORAGE_GET_F_CREATE);
-	sent = sender ? find_sent(sender, dialled) : 0;
-	if (sent && sent->service == service->id) { /* stays with its backend as long as that lives */
-		backend = backend_of_life(sent->backend, sent->life);
-		if (backend && backend->state == LB_LIFE_ELIGIBLE) {
-			count(LB_STAT_STICKY);
-			*to = backend->endpoint;
-			return LB_PROCEED;
-		}
 	}
 	backend = pick_backend(service, family_of(dialled), &index);
 	if (!backend) {
@@ -91,21 +91,45 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	if (!owner)
 		owner = bpf_sk_storage_get(&lb_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!sender || !owner) {
-		count(LB_STAT_UNOWNED); /* fails open: delivered, but replies carry the backend's address */
+		count(LB_STAT_UNOWNED); /* fails open: delivered, but replies carry the backend's
+					   address */
 		return LB_PROCEED;
 	}
 	owner->flags |= LB_OWNER_SENDER;
-	if (!sent)
-		sent = next_sent(sender);
-	sent->life = backend->life;
-	sent->dialled = *dialled;
-	sent->peer = backend->endpoint;
-	sent->service = service->id;
-	sent->backend = index;
+	fill_sent(sent ? sent : next_sent(sender), service, backend, index, dialled);
 	return LB_PROCEED;
 }
 
-static __always_inline const struct lb_peer *find_peer(__u32 service, const struct lb_endpoint *backend)
+static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
+					    const struct lb_endpoint *dialled,
+					    struct lb_endpoint *to)
+{
+	struct bpf_sock *sk = ctx->sk;
+	const struct lb_service *service;
+	struct lb_endpoint actual = {};
+	struct lb_owner *owner;
+
+	/* Port 0: a connected send that carries an IP-level control message; its address is not
+	 * ours. */
+	if (!sk || !dialled->port_be)
+		return LB_PROCEED;
+	owner = find_owner(sk);
+	if (owner && owner->flags & LB_OWNER_EXEMPT)
+		return LB_PROCEED;
+	/* A v4-mapped connected socket comes here on every send, with the backend that connect
+	 * chose: that is translated already, even where the backend is a service address too. */
+	if (actual_peer(sk, dialled->protocol, &actual) && same_endpoint(&actual, dialled))
+		return LB_PROCEED;
+	service = find_service(dialled);
+	if (service)
+		return send_to_service(sk, owner, service, dialled, to);
+	if (owner && owner->flags & LB_OWNER_SENDER)
+		forget_sent_to(sk, dialled);
+	return LB_PROCEED;
+}
+
+static __always_inline const struct lb_peer *find_peer(__u32 service,
+						       const struct lb_endpoint *backend)
 {
 	struct lb_peer_key key = {.service = service, .backend = *backend};
 
@@ -139,7 +163,8 @@ static __always_inline int dialled_by_sending(struct bpf_sock *sk, const struct 
 }
 
 static __always_inline int dialled_by_record(const struct lb_record *record,
-					     const struct lb_endpoint *peer, struct lb_endpoint *dialled)
+					     const struct lb_endpoint *peer,
+					     struct lb_endpoint *dialled)
 {
 	if (!record->life || !same_endpoint(&record->peer, peer))
 		return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The index behind termination at a cost of the affected sockets: (socket, life) -> tuple, in drawers. */
+/* The index behind termination at a cost of the affected sockets: (socket, life) -> tuple, in
+ * drawers. */
 #ifndef LB_FLOWS_H
 #define LB_FLOWS_H
 

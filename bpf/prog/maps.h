@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The maps; sizes marked "set at load" are replaced by user space. Run-time state lives here only. */
+/* The maps; sizes marked "set at load" are replaced by user space. Run-time state lives here only.
+ */
 #ifndef LB_MAPS_H
 #define LB_MAPS_H
 

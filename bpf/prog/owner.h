@@ -32,15 +32,14 @@ static __always_inline void drop_record(struct lb_record *record, __u64 cookie)
 	__builtin_memset(record, 0, sizeof(*record));
 }
 
-/* Before a connect: the record that tells the truth (the actual peer decides) becomes `current`. A failed
- * connect leaves the older one true; an unconnected socket, and TCP before it connects, none. */
+/* Before a connect: the record that tells the truth (the actual peer decides) becomes `current`. A
+ * failed connect leaves the older one true; an unconnected socket, and TCP before it connects,
+ * none. */
 static __always_inline void settle(struct lb_owner *owner, const struct lb_endpoint *actual,
 				   int connected, __u64 cookie)
 {
 	if (connected && same_endpoint(&owner->current.peer, actual))
 		return;
-	if (owner->current.life == owner->previous.life)
-		owner->current.flags &= ~LB_RECORD_INDEXED; /* one entry, shared */
 	drop_record(&owner->current, cookie);
 	if (connected && same_endpoint(&owner->previous.peer, actual)) {
 		owner->current = owner->previous;
@@ -51,8 +50,6 @@ static __always_inline void settle(struct lb_owner *owner, const struct lb_endpo
 /* Makes room for the record of the connect to come. */
 static __always_inline void push_record(struct lb_owner *owner, __u64 cookie)
 {
-	if (owner->previous.life == owner->current.life)
-		owner->previous.flags &= ~LB_RECORD_INDEXED; /* one entry, shared */
 	drop_record(&owner->previous, cookie);
 	uncount(&owner->current); /* optimistic: it is about to connect elsewhere */
 	owner->previous = owner->current;
@@ -73,10 +70,21 @@ static __always_inline void fill_record(struct lb_record *record, const struct l
 	__sync_fetch_and_add(&backend->connects, 1);
 }
 
-/* Tells user space of a socket that reached a life while it was being condemned: it condemns first and
- * walks the index afterwards, we file first and look at the state afterwards, so one of us sees it. */
-static __always_inline void report_if_condemned(struct lb_backend *backend, struct lb_record *record,
-						__u64 cookie)
+/* After the new record is written: where both name the same peer, the actual peer cannot tell them
+ * apart any more, and what was dialled last counts. The older one would claim a socket that has
+ * left its life. */
+static __always_inline void supersede(struct lb_owner *owner, __u64 cookie)
+{
+	if (!same_endpoint(&owner->previous.peer, &owner->current.peer))
+		return;
+	drop_record(&owner->previous, cookie);
+}
+
+/* Tells user space of a socket that reached a life while it was being condemned: it condemns first
+ * and walks the index afterwards, we file first and look at the state afterwards, so one of us sees
+ * it. */
+static __always_inline void report_if_condemned(struct lb_backend *backend,
+						struct lb_record *record, __u64 cookie)
 {
 	struct lb_event *event;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Service -> table -> backend. Weights, priorities and health are in the table already: choosing is one
- * index, whatever the number of backends. */
+/* Service -> table -> backend. Weights, priorities and health are in the table already: choosing is
+ * one index, whatever the number of backends. */
 #ifndef LB_SELECT_H
 #define LB_SELECT_H
 
@@ -38,9 +38,10 @@ static __always_inline __u32 choose_position(const struct lb_service *service, _
 	return (__u32)(__sync_fetch_and_add(turn, 1) % length);
 }
 
-/* Whom the service's table names next; null: nobody is eligible. `index` is where it is in lb_backends. */
-static __always_inline struct lb_backend *pick_backend(const struct lb_service *service, __u32 family,
-						       __u32 *index)
+/* Whom the service's table names next; null: nobody is eligible. `index` is where it is in
+ * lb_backends. */
+static __always_inline struct lb_backend *pick_backend(const struct lb_service *service,
+						       __u32 family, __u32 *index)
 {
 	__u32 table = LB_TABLE_INDEX(service->id, family);
 	__u64 *word = bpf_map_lookup_elem(&lb_tables, &table);

@@ -15,9 +15,9 @@ struct TupleOutcome {
     int error = 0;  ///< errno, where it failed
 };
 
-/// Ends sockets by exact SOCK_DESTROY (tuple, cookie and bound device). `gone`: no such socket any more. UDP
-/// must have been verified with SockDiag::find_udp just before: a socket that was unconnected meanwhile is
-/// still found under its old tuple. One outcome per flow.
+/// Ends sockets by exact SOCK_DESTROY (tuple, cookie and bound device), each batch looked at immediately
+/// before: a socket that was unconnected meanwhile, or listens, is still found under its old tuple. `gone`:
+/// no socket like that is connected there. One outcome per flow.
 lb::Result<std::vector<TupleOutcome>> terminate_tuples(SockDiag& diag, std::span<const Flow> flows);
 
 }  // namespace reseat::bpf

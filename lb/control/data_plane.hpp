@@ -61,10 +61,10 @@ struct Plan {
 
 /// What became of one ReseatOrder.
 struct TerminationReport {
-    unsigned matched = 0;     ///< sockets of this life that were connected to it
+    unsigned matched = 0;  ///< sockets of this life that were connected to it
     unsigned terminated = 0;
     unsigned repointed = 0;
-    unsigned failed = 0;      ///< still hanging on the life, tried without success
+    unsigned failed = 0;        ///< still hanging on the life, tried without success
     std::string first_failure;  ///< why, of the first one; also why re-pointing gave way to termination
     Duration duration{};        ///< order accepted → last socket done
 };

@@ -7,6 +7,9 @@ namespace reseat::lb {
 namespace {
 
 constexpr Duration kConfirmingDelay = std::chrono::milliseconds(1);
+/// A process that dies closes its connections before its listener, the more of them the longer before: one
+/// pass proves nothing. 1, 1, 2, 4 ... 64 ms apart.
+constexpr unsigned kConfirmingPasses = 8;
 
 HealthEvent verdict(bool healthy, const ProbeResult& evidence, unsigned threshold) {
     return {healthy, evidence.outcome, fmt::format("{} ({}/{})", evidence.detail, threshold, threshold)};
@@ -40,7 +43,7 @@ std::optional<HealthEvent> HealthTracker::on_pass(const ProbeResult& result) {
     failures_ = 0;
     kind_count_ = 0;
     answered_ = {};
-    confirming_ = false;
+    if (confirming_passes_ > 0) --confirming_passes_;
     const bool first = health_ == Health::unchecked;
     if (health_ == Health::up || (!first && passes_ < healthy_threshold_)) return std::nullopt;
     health_ = Health::up;
@@ -64,7 +67,7 @@ std::optional<HealthEvent> HealthTracker::on_failure(const ProbeResult& result) 
     const bool answered_meanwhile = before == Health::up && answered_.outcome != ProbeOutcome::passed;
     const ProbeResult& shown = answered_meanwhile ? answered_ : result;
     health_ = Health::down;
-    confirming_ = false;
+    confirming_passes_ = 0;
     evidence_ = shown.outcome;
     if (before == Health::unchecked) return HealthEvent{false, shown.outcome, shown.detail};
     return verdict(false, shown, unhealthy_threshold_);
@@ -76,13 +79,15 @@ bool HealthTracker::change_pending() const {
 }
 
 Duration HealthTracker::next_delay() const {
-    if (confirming_) return kConfirmingDelay;
+    const unsigned passed = kConfirmingPasses - confirming_passes_;
+    if (confirming())
+        return failures_ > 0 || passed == 0 ? kConfirmingDelay : kConfirmingDelay * (1 << (passed - 1));
     if (change_pending()) return fast_interval_;
     return health_ == Health::down ? unhealthy_interval_ : interval_;
 }
 
 void HealthTracker::on_watch_lost() {
-    confirming_ = health_ == Health::up;
+    confirming_passes_ = health_ == Health::up ? kConfirmingPasses : 0;
 }
 
 }  // namespace reseat::lb

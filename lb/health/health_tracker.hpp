@@ -31,15 +31,16 @@ public:
     std::optional<HealthEvent> on_result(const ProbeResult& result);
 
     /// How long to wait before the next probe, without jitter: `interval`, `fast_interval` while a change
-    /// of state is pending, `unhealthy_interval` while down, 1 ms while confirming.
+    /// of state is pending, `unhealthy_interval` while down, from 1 ms on while confirming.
     Duration next_delay() const;
 
-    /// The watch connection was lost: the next probes follow 1 ms apart until one passes or the verdict
-    /// is reached. Means nothing unless the backend is up.
+    /// The watch connection was lost: the next probes follow 1 ms apart until the verdict is reached. While
+    /// they pass, twice as long each time, 8 of them: a dying process may close its connections well before
+    /// its listener. Means nothing unless the backend is up.
     void on_watch_lost();
 
     Health health() const { return health_; }
-    bool confirming() const { return confirming_; }
+    bool confirming() const { return confirming_passes_ > 0; }
     unsigned passes() const { return passes_; }      ///< in a row
     unsigned failures() const { return failures_; }  ///< in a row
 
@@ -53,7 +54,7 @@ private:
     Health health_ = Health::unchecked;
     unsigned passes_ = 0;
     unsigned failures_ = 0;
-    bool confirming_ = false;
+    unsigned confirming_passes_ = 0;                ///< passes in a row that would end the suspicion
     ProbeOutcome evidence_ = ProbeOutcome::passed;  ///< of the last verdict
     ProbeOutcome kind_ = ProbeOutcome::passed;      ///< of the latest failure
     unsigned kind_count_ = 0;                       ///< how many of that kind in a row

@@ -46,8 +46,9 @@ lb::Task<void> get(std::string socket, std::string target, HttpReply& reply) {
 
 lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target) {
     if (!std::filesystem::exists(socket) || !somebody_listens(socket))
-        return lb::Error{lb::ErrorCode::failed,
-                         fmt::format("no instance answers at {}: is it running, and may you reach it?", socket)};
+        return lb::Error{
+            lb::ErrorCode::failed,
+            fmt::format("no instance answers at {}: is it running, and may you reach it?", socket)};
     asio::io_context loop(1);
     HttpReply reply;
     std::string failure;
@@ -72,12 +73,14 @@ lb::Result<std::string> find_admin_socket(const std::string& admin, const std::s
     }
     if (sockets.size() == 1) return sockets.front();
     if (sockets.empty())
-        return lb::Error{lb::ErrorCode::failed,
-                         "no instance of reseat that you may reach is running; start one with reseat run, or name "
-                         "its socket with --admin"};
+        return lb::Error{
+            lb::ErrorCode::failed,
+            "no instance of reseat that you may reach is running; start one with reseat run, or name "
+            "its socket with --admin"};
     std::ranges::sort(names);
     return lb::Error{lb::ErrorCode::failed,
-                     fmt::format("several instances are running: choose one with --instance ({})", fmt::join(names, ", "))};
+                     fmt::format("several instances are running: choose one with --instance ({})",
+                                 fmt::join(names, ", "))};
 }
 
 }  // namespace reseat::proxy

@@ -8,7 +8,9 @@ namespace {
 
 namespace json = boost::json;
 
-Reply json_reply(unsigned status, const json::object& body) { return {status, json::serialize(body) + "\n", {}}; }
+Reply json_reply(unsigned status, const json::object& body) {
+    return {status, json::serialize(body) + "\n", {}};
+}
 
 Reply ready_reply(bool ready) {
     if (ready) return json_reply(200, {{"ready", true}});
@@ -18,8 +20,8 @@ Reply ready_reply(bool ready) {
 }  // namespace
 
 Reply error_reply(unsigned status, std::string_view code, std::string_view message, std::string_view hint) {
-    return json_reply(
-        status, {{"error", json::object{{"code", code}, {"message", message}, {"hint", hint}}}});
+    return json_reply(status,
+                      {{"error", json::object{{"code", code}, {"message", message}, {"hint", hint}}}});
 }
 
 Reply answer(std::string_view method, std::string_view target, const AdminView& view) {

@@ -39,7 +39,8 @@ Response framed(const Reply& reply, unsigned version) {
 
 }  // namespace
 
-AdminServer::AdminServer(AdminSocket socket, AdminView view) : socket_(std::move(socket)), view_(std::move(view)) {}
+AdminServer::AdminServer(AdminSocket socket, AdminView view)
+    : socket_(std::move(socket)), view_(std::move(view)) {}
 
 lb::Task<void> AdminServer::run() {
     auto& acceptor = socket_.acceptor();
@@ -54,7 +55,8 @@ lb::Task<void> AdminServer::run() {
                 start(std::move(socket));
                 continue;
             }
-            if (failure != asio::error::operation_aborted) spdlog::warn("admin socket: {}", failure.message());
+            if (failure != asio::error::operation_aborted)
+                spdlog::warn("admin socket: {}", failure.message());
         }
         co_await lb::sleep_for(kPause);
     }
@@ -86,7 +88,8 @@ lb::Task<void> AdminServer::serve(std::uint64_t id, Socket socket) {
     if (!peer_is_trusted(stream.socket().native_handle()))
         reply = error_reply(403, "forbidden", "only root and the user of this instance may ask", "use sudo");
     else if (failure == http::error::header_limit || failure == http::error::body_limit)
-        reply = error_reply(413, "too_large", "the request is too large", "at most 8 KiB of header, 64 KiB of body");
+        reply = error_reply(413, "too_large", "the request is too large",
+                            "at most 8 KiB of header, 64 KiB of body");
     else if (failure == http::error::end_of_stream || failure == beast::error::timeout)
         silent = true;
     else if (failure)

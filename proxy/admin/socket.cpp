@@ -43,9 +43,10 @@ lb::Result<void> clear_the_way(const std::string& path) {
     if (::lstat(path.c_str(), &entry) != 0) return {};
     if (!S_ISSOCK(entry.st_mode)) return cannot_listen(path, EEXIST);
     if (somebody_listens(path))
-        return lb::Error{lb::ErrorCode::failed, "the admin socket " + path +
-                                                    " is in use by another instance: stop that one, or give this "
-                                                    "one a name with --instance"};
+        return lb::Error{lb::ErrorCode::failed,
+                         "the admin socket " + path +
+                             " is in use by another instance: stop that one, or give this "
+                             "one a name with --instance"};
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_listen(path, errno);
     return {};
 }
@@ -70,7 +71,10 @@ lb::Result<AdminSocket> AdminSocket::listen(lb::asio::any_io_executor executor, 
 }
 
 AdminSocket::AdminSocket(Protocol::acceptor acceptor, std::string path, std::string made)
-    : acceptor_(std::move(acceptor)), path_(std::move(path)), made_(std::move(made)), inode_(inode_of(path_)) {}
+    : acceptor_(std::move(acceptor)),
+      path_(std::move(path)),
+      made_(std::move(made)),
+      inode_(inode_of(path_)) {}
 
 AdminSocket::AdminSocket(AdminSocket&& other) noexcept
     : acceptor_(std::move(other.acceptor_)),

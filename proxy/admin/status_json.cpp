@@ -49,14 +49,10 @@ json::object backend_json(lb::CheckType type, const lb::BackendStatus& status) {
 json::value failover_json(const std::optional<lb::Failover>& failover) {
     if (!failover) return nullptr;
     const auto& report = failover->report;
-    return json::object{{"at", time_json(failover->at)},
-                        {"backend", failover->backend},
-                        {"reason", failover->reason},
-                        {"matched", report.matched},
-                        {"terminated", report.terminated},
-                        {"repointed", report.repointed},
-                        {"failed", report.failed},
-                        {"duration_us", microseconds(report.duration)}};
+    return json::object{{"at", time_json(failover->at)},   {"backend", failover->backend},
+                        {"reason", failover->reason},      {"matched", report.matched},
+                        {"terminated", report.terminated}, {"repointed", report.repointed},
+                        {"failed", report.failed},         {"duration_us", microseconds(report.duration)}};
 }
 
 json::object service_json(const lb::ServiceStatus& status) {
@@ -81,15 +77,17 @@ json::object service_json(const lb::ServiceStatus& status) {
 }
 
 json::object config_json(const InstanceInfo& info) {
-    return {{"path", info.config_path},
-            {"sha256", info.config_sha256},
-            {"loaded_at", time_json(info.loaded_at)},
-            {"last_reload", json::object{{"ok", true}, {"at", time_json(info.loaded_at)}, {"error", nullptr}}}};
+    return {
+        {"path", info.config_path},
+        {"sha256", info.config_sha256},
+        {"loaded_at", time_json(info.loaded_at)},
+        {"last_reload", json::object{{"ok", true}, {"at", time_json(info.loaded_at)}, {"error", nullptr}}}};
 }
 
 }  // namespace
 
-json::object status_json(const InstanceInfo& info, bool ready, const std::vector<lb::ServiceStatus>& services) {
+json::object status_json(const InstanceInfo& info, bool ready,
+                         const std::vector<lb::ServiceStatus>& services) {
     json::array engines, list;
     for (const auto& engine : info.engines) engines.emplace_back(engine);
     for (const auto& service : services) list.emplace_back(service_json(service));
@@ -109,22 +107,32 @@ json::object status_json(const InstanceInfo& info, bool ready, const std::vector
 
 std::string_view to_string(lb::CheckType type) {
     switch (type) {
-        case lb::CheckType::tcp: return "tcp";
-        case lb::CheckType::http: return "http";
-        case lb::CheckType::grpc: return "grpc";
-        case lb::CheckType::udp: return "udp";
-        case lb::CheckType::exec: return "exec";
-        case lb::CheckType::none: return "none";
+        case lb::CheckType::tcp:
+            return "tcp";
+        case lb::CheckType::http:
+            return "http";
+        case lb::CheckType::grpc:
+            return "grpc";
+        case lb::CheckType::udp:
+            return "udp";
+        case lb::CheckType::exec:
+            return "exec";
+        case lb::CheckType::none:
+            return "none";
     }
     return "";
 }
 
 std::string_view to_string(lb::LbPolicy policy) {
     switch (policy) {
-        case lb::LbPolicy::round_robin: return "round_robin";
-        case lb::LbPolicy::random: return "random";
-        case lb::LbPolicy::least_conn: return "least_conn";
-        case lb::LbPolicy::maglev: return "maglev";
+        case lb::LbPolicy::round_robin:
+            return "round_robin";
+        case lb::LbPolicy::random:
+            return "random";
+        case lb::LbPolicy::least_conn:
+            return "least_conn";
+        case lb::LbPolicy::maglev:
+            return "maglev";
     }
     return "";
 }

@@ -37,20 +37,31 @@ lb::Task<void> work(std::vector<Row>& rows, std::size_t& next) {
     }
 }
 
-bool passed(const Row& row) { return !row.result || row.result->outcome == lb::ProbeOutcome::passed; }
+bool passed(const Row& row) {
+    return !row.result || row.result->outcome == lb::ProbeOutcome::passed;
+}
 
 std::string result_of(const Row& row) {
     return row.result ? std::string(lb::to_string(row.result->outcome)) : "unchecked";
 }
 
-std::string detail_of(const Row& row) { return row.result ? one_line(row.result->detail) : "no health check"; }
+std::string detail_of(const Row& row) {
+    return row.result ? one_line(row.result->detail) : "no health check";
+}
 
 void print_table(const std::vector<Row>& rows) {
-    Table table({{"SERVICE", false, true}, {"BACKEND", false, true}, {"ADDRESS"}, {"RESULT"},
-                 {"DETAIL", false, true}, {"LATENCY", true}});
+    Table table({{"SERVICE", false, true},
+                 {"BACKEND", false, true},
+                 {"ADDRESS"},
+                 {"RESULT"},
+                 {"DETAIL", false, true},
+                 {"LATENCY", true}});
     for (const auto& row : rows)
-        table.add({row.service->name, row.backend->name, lb::to_string(row.backend->endpoint),
-                   {result_of(row), passed(row) ? Colour::good : Colour::bad}, detail_of(row),
+        table.add({row.service->name,
+                   row.backend->name,
+                   lb::to_string(row.backend->endpoint),
+                   {result_of(row), passed(row) ? Colour::good : Colour::bad},
+                   detail_of(row),
                    row.result ? human(row.result->latency) : "-"});
     std::fputs(table.render(terminal_width(), use_colours()).c_str(), stdout);
 }

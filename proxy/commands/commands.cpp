@@ -7,7 +7,8 @@ namespace reseat::proxy {
 namespace {
 
 void report(const std::vector<config::Diagnostic>& diagnostics) {
-    for (const auto& diagnostic : diagnostics) std::fprintf(stderr, "%s\n", config::to_string(diagnostic).c_str());
+    for (const auto& diagnostic : diagnostics)
+        std::fprintf(stderr, "%s\n", config::to_string(diagnostic).c_str());
 }
 
 }  // namespace

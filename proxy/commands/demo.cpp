@@ -44,8 +44,9 @@ int play_demo(const Options& options) {
                                    .admin_socket = {}});
     if (!sidecar) return fail(sidecar.error());
     if (options.output == Output::table) {
-        std::puts("Two hosts, four kinds of clients, with and without reseat. The first host's machine vanishes:\n"
-                  "its link goes down; no FIN, no RST, no ICMP. Looking on for 4 seconds...\n");
+        std::puts(
+            "Two hosts, four kinds of clients, with and without reseat. The first host's machine vanishes:\n"
+            "its link goes down; no FIN, no RST, no ICMP. Looking on for 4 seconds...\n");
         std::fflush(stdout);
     }
     (*sidecar)->add("demo", demo.run(**sidecar));
@@ -62,8 +63,10 @@ int demo_command(const Options& options) {
         return play_demo(options);
     } catch (const std::system_error& error) {
         if (error.code().value() != EPERM) throw;
-        return fail({lb::ErrorCode::unsupported, std::string("the demo makes network namespaces, which needs root "
-                                                             "(CAP_SYS_ADMIN): ") + error.what()});
+        return fail(
+            {lb::ErrorCode::unsupported, std::string("the demo makes network namespaces, which needs root "
+                                                     "(CAP_SYS_ADMIN): ") +
+                                             error.what()});
     }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/kernel_features.hpp"
 #include "proxy/commands/commands.hpp"
+#include "proxy/privileges.hpp"
 #include "proxy/terminal.hpp"
 #include "proxy/text.hpp"
+#include "proxy/workload_cgroup.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -39,14 +41,16 @@ Cell verdict(const bpf::Feature& feature) {
 void print_table(const std::vector<bpf::Feature>& features) {
     const bool colours = use_colours();
     Table table({{"FEATURE"}, {"WORKS"}, {"SEEN", false, true}});
-    for (const auto& feature : features) table.add({feature.name, verdict(feature), one_line(feature.detail)});
+    for (const auto& feature : features)
+        table.add({feature.name, verdict(feature), one_line(feature.detail)});
     std::fputs(table.render(terminal_width(), colours).c_str(), stdout);
     std::puts("");
     for (const auto& feature : features)
         if (!feature.available && !feature.remedy.empty())
             std::printf("%s: %s\n", feature.name.c_str(), one_line(feature.remedy).c_str());
     const auto names = engines(features);
-    std::puts(fmt::format("sockets are ended by: {}", names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", then ")))
+    std::puts(fmt::format("sockets are ended by: {}",
+                          names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", then ")))
                   .c_str());
     std::puts(can_run(features) ? paint("reseat can run here", Colour::good, colours).c_str()
                                 : paint("reseat cannot run here", Colour::bad, colours).c_str());
@@ -65,10 +69,32 @@ void print_json(const std::vector<bpf::Feature>& features) {
     std::printf("%s\n", json::serialize(body).c_str());
 }
 
+/// What has to be there before anything can be tried, then what the kernel does when it is.
+std::vector<bpf::Feature> try_everything() {
+    bpf::Feature capabilities{
+        .name = "capabilities", .available = true, .required = true, .detail = "BPF, NET_ADMIN"};
+    if (auto held = require_capabilities(); !held) {
+        capabilities.available = false;
+        capabilities.detail = held.error().message;
+        capabilities.remedy = "run as root, or give this process CAP_BPF and CAP_NET_ADMIN";
+    }
+    bpf::Feature scratch{.name = "cgroup2", .required = true};
+    auto cgroup = WorkloadCgroup::create("reseat-doctor");
+    scratch.available = cgroup.has_value();
+    scratch.detail = cgroup ? "made " + cgroup->path() : cgroup.error().message;
+    if (!cgroup)
+        scratch.remedy = "mount cgroup2, and run where a cgroup may be made, or attach to an existing one";
+    std::vector<bpf::Feature> features = {capabilities, scratch};
+    if (!capabilities.available || !cgroup) return features;
+    for (auto& feature : bpf::probe_kernel_features(cgroup->path(), cgroup->procs()))
+        features.push_back(std::move(feature));
+    return features;
+}
+
 }  // namespace
 
 int doctor_command(const Options& options) {
-    const auto features = bpf::probe_kernel_features();
+    const auto features = try_everything();
     options.output == Output::json ? print_json(features) : print_table(features);
     return can_run(features) ? 0 : lb::exit_status(lb::ErrorCode::unsupported);
 }

@@ -43,7 +43,8 @@ int run_command(const Options& options) {
     const auto cgroup = workload(options, config->model.cgroup);
     if (!cgroup) return fail(cgroup.error());
     if (const auto may = require_capabilities(); !may) return fail(may.error());
-    if (is_root_cgroup(*cgroup)) spdlog::warn("{} is the root cgroup: all of this machine is balanced", *cgroup);
+    if (is_root_cgroup(*cgroup))
+        spdlog::warn("{} is the root cgroup: all of this machine is balanced", *cgroup);
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the balancing
 
     const std::string instance = options.instance.empty() ? "default" : options.instance;

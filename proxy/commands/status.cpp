@@ -22,7 +22,8 @@ int status_command(const Options& options) {
         return 0;
     }
     const auto status = boost::json::parse(reply->body).as_object();
-    std::fputs(status_text(status, std::chrono::system_clock::now(), terminal_width(), use_colours()).c_str(), stdout);
+    std::fputs(status_text(status, std::chrono::system_clock::now(), terminal_width(), use_colours()).c_str(),
+               stdout);
     return 0;
 }
 

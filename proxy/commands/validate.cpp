@@ -19,8 +19,9 @@ int validate_command(const Options& options) {
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     std::size_t backends = 0;
     for (const auto& service : config->model.services) backends += service.backends.size();
-    std::string line = fmt::format("{}: {}, {}", options.config, counted(config->model.services.size(), "service"),
-                                   counted(backends, "backend"));
+    std::string line =
+        fmt::format("{}: {}, {}", options.config, counted(config->model.services.size(), "service"),
+                    counted(backends, "backend"));
     if (!config->warnings.empty()) line += "; " + counted(config->warnings.size(), "warning");
     std::printf("%s\n", line.c_str());
     return 0;

@@ -22,8 +22,8 @@ int version_command(const Options& options) {
                                        {"config_version", kConfigVersion}};
         std::printf("%s\n", boost::json::serialize(body).c_str());
     } else {
-        std::printf("reseat %s (%s build, libbpf %s, configuration version %d)\n", RESEAT_VERSION, RESEAT_BUILD_TYPE,
-                    libbpf.c_str(), kConfigVersion);
+        std::printf("reseat %s (%s build, libbpf %s, configuration version %d)\n", RESEAT_VERSION,
+                    RESEAT_BUILD_TYPE, libbpf.c_str(), kConfigVersion);
     }
     return 0;
 }

@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t kKinds = std::size(kClientKinds);
 constexpr std::uint16_t kPort = 7000;  ///< of the first kind; each kind has a server of its own
 constexpr auto kStartDeadline = 3s;
-constexpr auto kWarmUp = 200ms;   ///< the clients work undisturbed
-constexpr auto kLookOn = 4s;      ///< after the machine vanished
+constexpr auto kWarmUp = 200ms;  ///< the clients work undisturbed
+constexpr auto kLookOn = 4s;     ///< after the machine vanished
 constexpr auto kPoll = 1ms;
 
 std::uint32_t number_of(ClientKind kind, bool balanced) {
@@ -88,7 +88,8 @@ lb::Model Demo::model() {
         service.health_check.unhealthy_threshold = 2;
         unsigned priority = 0;
         for (const Host& host : lab_.hosts())
-            service.backends.push_back({.name = host.name(), .endpoint = server_of(kind, host), .priority = priority++});
+            service.backends.push_back(
+                {.name = host.name(), .endpoint = server_of(kind, host), .priority = priority++});
         model.services.push_back(std::move(service));
     }
     return model;

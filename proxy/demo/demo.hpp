@@ -57,7 +57,7 @@ private:
     Fd go_, heard_;  ///< a byte written to go_ starts a client; heard_ gives ClientEvents
     std::map<std::uint32_t, Seen> seen_;  ///< by client number
     std::deque<ClientProcess> clients_;
-    std::deque<EchoServer> servers_;      ///< all of the first host, then all of the second
+    std::deque<EchoServer> servers_;               ///< all of the first host, then all of the second
     std::optional<lb::TimePoint> first_datagram_;  ///< of the connected UDP client, at the second host
     DemoReport report_;
 };

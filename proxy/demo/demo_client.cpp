@@ -28,8 +28,9 @@ sockaddr_in address_of(const lb::Endpoint& endpoint) {
 }
 
 void tell(const ClientRole& role, ClientEvent::What what, int error, char server) {
-    const ClientEvent event{role.number, what, error, server,
-                            std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)};
+    const ClientEvent event{
+        role.number, what, error, server,
+        std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)};
     [[maybe_unused]] const auto written = ::write(role.events, &event, sizeof event);
 }
 
@@ -108,10 +109,14 @@ int keep_asking(int fd) {
 
 std::string_view to_string(ClientKind kind) {
     switch (kind) {
-        case ClientKind::idle_tcp: return "idle TCP";
-        case ClientKind::busy_tcp: return "busy TCP";
-        case ClientKind::connected_udp: return "connected UDP, sends only";
-        case ClientKind::unconnected_udp: return "unconnected UDP";
+        case ClientKind::idle_tcp:
+            return "idle TCP";
+        case ClientKind::busy_tcp:
+            return "busy TCP";
+        case ClientKind::connected_udp:
+            return "connected UDP";
+        case ClientKind::unconnected_udp:
+            return "unconnected UDP";
     }
     return "";
 }
@@ -121,9 +126,12 @@ void play(const ClientRole& role) {
     if (::read(role.go, &byte, 1) != 1) ::_exit(0);
     switch (role.kind) {
         case ClientKind::idle_tcp:
-        case ClientKind::busy_tcp: play_tcp(role);
-        case ClientKind::connected_udp: play_connected_udp(role);
-        case ClientKind::unconnected_udp: play_unconnected_udp(role);
+        case ClientKind::busy_tcp:
+            play_tcp(role);
+        case ClientKind::connected_udp:
+            play_connected_udp(role);
+        case ClientKind::unconnected_udp:
+            play_unconnected_udp(role);
     }
     ::_exit(1);
 }

@@ -9,13 +9,15 @@
 namespace reseat::proxy {
 
 enum class ClientKind { idle_tcp, busy_tcp, connected_udp, unconnected_udp };
-inline constexpr ClientKind kClientKinds[] = {ClientKind::idle_tcp, ClientKind::busy_tcp, ClientKind::connected_udp,
-                                              ClientKind::unconnected_udp};
+inline constexpr ClientKind kClientKinds[] = {ClientKind::idle_tcp, ClientKind::busy_tcp,
+                                              ClientKind::connected_udp, ClientKind::unconnected_udp};
 
-/// "idle TCP", "connected UDP, sends only", ...
+/// "idle TCP", "connected UDP", ...
 std::string_view to_string(ClientKind kind);
 
-constexpr bool is_tcp(ClientKind kind) { return kind == ClientKind::idle_tcp || kind == ClientKind::busy_tcp; }
+constexpr bool is_tcp(ClientKind kind) {
+    return kind == ClientKind::idle_tcp || kind == ClientKind::busy_tcp;
+}
 
 /// What a client of the demo tells; written whole into the pipe of events.
 struct ClientEvent {

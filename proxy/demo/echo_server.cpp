@@ -238,6 +238,8 @@ void EchoServer::answer_stream(int fd) {
 }
 
 void EchoServer::close_connection(int fd) {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd,
+                nullptr);  // close() alone is not enough when a child has a copy
     connections_.erase(fd);
     ::close(fd);
     --open_;

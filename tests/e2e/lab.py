@@ -132,8 +132,10 @@ class Lab:
         return cgroup
 
     def write(self, name, text):
-        path = self.tmp / name
-        path.write_text(text)
+        """By rename: whoever is just reading the file must not find it empty."""
+        path, fresh = self.tmp / name, self.tmp / (name + ".new")
+        fresh.write_text(text)
+        fresh.rename(path)
         return path
 
     # ---- clients

@@ -57,22 +57,6 @@ def test_reseats_probes_are_never_translated_although_it_lives_in_the_balanced_c
     assert sidecar.backend("second", "b")["state"] == "up"
 
 
-def test_reseats_probes_are_never_refused_by_a_policy_although_it_lives_in_the_balanced_cgroup_E23(lab, echo):
-    cgroup = lab.cgroup()
-    policy = f"""policies:
-  - name: not-host-a
-    action: deny
-    to: [{{cidr: {lab.a.v4}/32}}]
-"""
-    sidecar = lab.start_sidecar(config(service("echo", SERVICE, backends(lab, ECHO_PORT)), more=policy), cgroup,
-                                inside=cgroup)
-    sidecar.wait_ready()
-    assert who_answers(lab, cgroup, lab.a.v4, ECHO_PORT) == "EPERM"
-    assert {who_answers(lab, cgroup, "10.96.0.7", 7) for _ in range(4)} == {"b"}, "never picks what would be refused"
-    passes = sidecar.backend("echo", "a")["check"]["passes"]
-    assert sidecar.backend("echo", "a")["state"] == "up" and passes >= 1
-
-
 def test_the_cgroup_in_which_a_socket_was_made_decides_E53(lab, echo):
     cgroup = lab.cgroup()
     sidecar = lab.sidecar(config(service("echo", SERVICE, backends(lab, ECHO_PORT))), cgroup)

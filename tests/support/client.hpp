@@ -27,6 +27,7 @@ public:
     explicit Client(proxy::Fd fd);
 
     int fd() const { return fd_.get(); }
+    lb::Family family() const { return family_ == AF_INET6 ? lb::Family::v6 : lb::Family::v4; }
     void close() { fd_.reset(); }
 
     int bind(const Where& local);

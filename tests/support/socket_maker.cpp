@@ -35,8 +35,9 @@ struct Envelope {
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
 };
 
+/// Two messages: the socket, and the word that our copy of it is closed, so that who got it has the last one.
 void answer(int channel, const Request& request) {
-    const proxy::Fd made(::socket(request.domain, request.type | SOCK_CLOEXEC, request.protocol));
+    proxy::Fd made(::socket(request.domain, request.type | SOCK_CLOEXEC, request.protocol));
     int error = made ? 0 : errno;
     Envelope envelope(&error, sizeof error);
     if (made) {
@@ -50,6 +51,8 @@ void answer(int channel, const Request& request) {
         envelope.message.msg_controllen = 0;
     }
     ::sendmsg(channel, &envelope.message, MSG_NOSIGNAL);
+    made.reset();
+    ::send(channel, &error, sizeof error, MSG_NOSIGNAL);
 }
 
 /// The test's death shows as end of file without a good-bye: then nobody else removes the cgroup.
@@ -106,6 +109,8 @@ SocketMaker::Made SocketMaker::make(int domain, int type, int protocol) {
         std::memcpy(&number, CMSG_DATA(part), sizeof number);
         made.fd.reset(number);
     }
+    if (::recv(ours_.get(), &error, sizeof error, 0) != sizeof error)
+        throw std::system_error(ECHILD, std::generic_category(), "the socket maker is gone");
     return made;
 }
 

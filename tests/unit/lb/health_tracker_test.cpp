@@ -172,14 +172,29 @@ TEST_CASE("a lost watch is confirmed 1 ms apart until the verdict, and each prob
     CHECK(tracker.next_delay() == check.unhealthy_interval);
 }
 
-TEST_CASE("a lost watch whose first probe passes was only an idle connection", "[health]") {
+TEST_CASE("a lost watch whose probes go on passing was only an idle connection", "[health]") {
     auto tracker = after({pass});
     tracker.on_watch_lost();
     CHECK_FALSE(tracker.on_result(our_fault));
-    CHECK(tracker.confirming());
+    for (const auto delay : {1ms, 2ms, 4ms, 8ms, 16ms, 32ms, 64ms}) {
+        CHECK_FALSE(tracker.on_result(pass));
+        CHECK(tracker.confirming());
+        CHECK(tracker.next_delay() == delay);
+    }
     CHECK_FALSE(tracker.on_result(pass));
     CHECK_FALSE(tracker.confirming());
     CHECK(tracker.next_delay() == check.interval);
+}
+
+TEST_CASE("a process that dies closes its connections before its listener: one pass proves nothing",
+          "[health]") {
+    auto tracker = after({pass});
+    tracker.on_watch_lost();
+    CHECK_FALSE(tracker.on_result(pass));
+    CHECK_FALSE(tracker.on_result(refusal));
+    CHECK(tracker.next_delay() == 1ms);
+    CHECK_FALSE(tracker.on_result(refusal));
+    check_event(tracker.on_result(refusal), false, ProbeOutcome::refused, "connection refused (3/3)");
 }
 
 TEST_CASE("a lost watch adds to failures that were pending", "[health]") {

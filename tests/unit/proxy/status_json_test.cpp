@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/admin/routes.hpp"
 #include "proxy/admin/status_json.hpp"
+
+#include "proxy/admin/routes.hpp"
 #include "proxy/status_text.hpp"
 #include "proxy/text.hpp"
 
@@ -41,8 +42,8 @@ struct Example {
         backend.connects_total = 120;
         backend.check = {{lb::ProbeOutcome::no_answer, "no answer within 1s", 1s}, kNow, 0, 3};
         status.backends = {backend};
-        status.last_failover = {kNow, "pg-1", "no answer within 1s (3/3)",
-                                {.matched = 12, .terminated = 12, .duration = 900us}};
+        status.last_failover = {
+            kNow, "pg-1", "no answer within 1s (3/3)", {.matched = 12, .terminated = 12, .duration = 900us}};
     }
 
     json::object body() const {
@@ -63,22 +64,23 @@ struct Example {
 
 TEST_CASE("status has every key that is promised", "[status]") {
     const json::value body = Example().body();
-    CHECK(keys(body) == std::set<std::string>{"api_version", "version", "instance", "ready", "started_at", "workload",
-                                              "config", "kernel", "services", "policies"});
+    CHECK(keys(body) == std::set<std::string>{"api_version", "version", "instance", "ready", "started_at",
+                                              "workload", "config", "kernel", "services", "policies"});
     CHECK(keys(body.at("workload")) == std::set<std::string>{"cgroup", "pinned"});
     CHECK(keys(body.at("config")) == std::set<std::string>{"path", "sha256", "loaded_at", "last_reload"});
     CHECK(keys(body.at("config").at("last_reload")) == std::set<std::string>{"ok", "at", "error"});
     CHECK(keys(body.at("kernel")) == std::set<std::string>{"release", "terminate", "repoint"});
     const auto& service = body.at("services").at(0);
-    CHECK(keys(service) == std::set<std::string>{"name", "protocol", "addresses", "lb_policy", "eligible", "total",
-                                                 "panic", "open_sockets", "waiting", "stuck", "untracked",
-                                                 "last_failover", "backends"});
-    CHECK(keys(service.at("last_failover")) == std::set<std::string>{"at", "backend", "reason", "matched", "terminated",
-                                                                     "repointed", "failed", "duration_us"});
+    CHECK(keys(service) == std::set<std::string>{"name", "protocol", "addresses", "lb_policy", "eligible",
+                                                 "total", "panic", "open_sockets", "waiting", "stuck",
+                                                 "untracked", "last_failover", "backends"});
+    CHECK(keys(service.at("last_failover")) == std::set<std::string>{"at", "backend", "reason", "matched",
+                                                                     "terminated", "repointed", "failed",
+                                                                     "duration_us"});
     const auto& backend = service.at("backends").at(0);
     CHECK(keys(backend) == std::set<std::string>{"name", "address", "state", "reason", "since", "weight",
-                                                 "effective_weight", "priority", "open_sockets", "connects_total",
-                                                 "connect_failures_total", "check"});
+                                                 "effective_weight", "priority", "open_sockets",
+                                                 "connects_total", "connect_failures_total", "check"});
     CHECK(keys(backend.at("check")) ==
           std::set<std::string>{"type", "result", "detail", "latency_us", "at", "passes", "failures"});
 }
@@ -106,13 +108,18 @@ TEST_CASE("what has not happened yet is null", "[status]") {
 
 TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[status]") {
     const auto text = proxy::status_text(Example().body(), kNow + 3min, 80, false);
-    CHECK_THAT(text, Catch::Contains("postgres/pg-1") && Catch::Contains("10.0.1.11:5432") && Catch::Contains("down"));
+    CHECK_THAT(text, Catch::Contains("postgres/pg-1") && Catch::Contains("10.0.1.11:5432") &&
+                         Catch::Contains("down"));
     CHECK_THAT(text, Catch::Contains("last failover 3 min ago: postgres/pg-1: no answer within 1s (3/3)"));
     for (const auto line : proxy::split(text, '\n')) CHECK(proxy::width(line) <= 80);
 }
 
 TEST_CASE("paths and methods are answered as promised", "[admin]") {
-    const proxy::AdminView view{.status = [] { return json::object{{"api_version", 1}}; }, .ready = [] { return false; }};
+    const proxy::AdminView view{.status =
+                                    [] {
+                                        return json::object{{"api_version", 1}};
+                                    },
+                                .ready = [] { return false; }};
     CHECK(proxy::answer("GET", "/status?x=1", view).body == "{\"api_version\":1}\n");
     CHECK(proxy::answer("GET", "/ready", view).status == 503);
     const auto missing = proxy::answer("GET", "/nothing", view);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/text.hpp"
+
 #include "proxy/privileges.hpp"
 #include "proxy/terminal.hpp"
-#include "proxy/text.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -11,15 +11,17 @@ TEST_CASE("the cgroup2 mount is found beside cgroup v1 mounts", "[workload]") {
     const auto mount = parse_mountinfo(
         "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
         "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
-        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 master:1 - cgroup2 cgroup2 rw,nsdelegate\n");
+        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 master:1 - cgroup2 cgroup2 "
+        "rw,nsdelegate\n");
     REQUIRE(mount);
     CHECK(mount->path == "/sys/fs/cgroup/unified");
     CHECK(mount->root == "/");
 }
 
 TEST_CASE("of several cgroup2 mounts, one that shows the whole hierarchy wins", "[workload]") {
-    const auto mount = parse_mountinfo("50 1 0:38 /kubepods/pod1 /mnt/part rw - cgroup2 none rw\n"
-                                       "51 1 0:38 / /mnt/all rw - cgroup2 none rw\n");
+    const auto mount = parse_mountinfo(
+        "50 1 0:38 /kubepods/pod1 /mnt/part rw - cgroup2 none rw\n"
+        "51 1 0:38 / /mnt/all rw - cgroup2 none rw\n");
     REQUIRE(mount);
     CHECK(mount->path == "/mnt/all");
     const auto only = parse_mountinfo("50 1 0:38 /kubepods/pod1 /mnt/part rw - cgroup2 none rw\n");

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/handles.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include <dirent.h>
+
+namespace reseat::bpf {
+
+/// The sockets among a process's descriptors, as /proc/PID/fd tells them. What was read is remembered: for
+/// one sweep. A process that is gone or hidden has none.
+class DescriptorTable {
+public:
+    explicit DescriptorTable(std::uint32_t pid);
+
+    /// The descriptor of the socket with this inode; looks at `hint` first (-1: none), then reads on until
+    /// it is found. Costs some 2 us per descriptor read.
+    std::optional<int> find(std::uint32_t inode, int hint);
+
+    /// errno of what could not be read: EACCES where the process may not be traced. 0: all was.
+    int error() const { return error_; }
+
+private:
+    struct Close {
+        void operator()(DIR* directory) const { closedir(directory); }
+    };
+    /// The inode behind a descriptor's link "socket:[inode]"; 0 where it is no socket.
+    std::uint32_t inode_of(const char* name);
+
+    std::unique_ptr<DIR, Close> directory_;
+    int error_ = 0;
+    std::unordered_map<std::uint32_t, int> seen_;  ///< inode → descriptor
+};
+
+}  // namespace reseat::bpf
