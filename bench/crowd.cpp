@@ -40,7 +40,7 @@ int stand_by(const lb::Endpoint& to, unsigned size, int end) {
     auto sockets = connect_all(to, size);
     tell(end, size);
     while (true) {
-        hear<char>(end);
+        await_order<char>(end);
         const int told = ::poll(sockets.data(), sockets.size(), 0);
         tell(end, size - static_cast<unsigned>(std::max(told, 0)));
     }

@@ -22,7 +22,7 @@ void IdleClients::connect(char home) {
 
 int IdleClients::live(const lb::Endpoint& service) {
     const test::SocketAddress address(service, AF_INET);
-    while (true) play_round(address, hear<char>(channel_.theirs()));
+    while (true) play_round(address, await_order<char>(channel_.theirs()));
     return 0;
 }
 

@@ -76,7 +76,7 @@ int be_client(const lb::Endpoint& service, Seen& seen, int end) {
     ::prctl(PR_SET_TIMERSLACK, 1000);
     Client client(service, seen);
     while (true) {
-        hear<char>(end);
+        await_order<char>(end);
         client.play_round(end);
     }
     return 0;
@@ -90,15 +90,6 @@ lb::Service checked(const lb::Endpoint& address, const std::vector<lb::Endpoint>
     made.health_check.unhealthy_interval = 100ms;
     made.health_check.fast_interval = 100ms;
     return made;
-}
-
-void idle_for(lb::Duration duration, Figure& late) {
-    const auto end = std::chrono::steady_clock::now() + duration;
-    while (std::chrono::steady_clock::now() < end) {
-        const auto start = now_ns();
-        pause_for(1ms);
-        late.samples.push_back(milliseconds_between(start, now_ns()) - 1);
-    }
 }
 
 }  // namespace
@@ -126,7 +117,7 @@ std::vector<Figure> process_death(bool quick) {
     for (int i = 0; i < (quick ? 10 : 100); ++i) {
         tell(channel.ours(), 'g');
         hear<char>(channel.ours());
-        idle_for(20ms + std::uniform_int_distribution(0, 50'000)(random) * 1us, late);
+        sleep_for(20ms + std::uniform_int_distribution(0, 50'000)(random) * 1us, late);
         const auto killed = now_ns();
         first.kill();
         hear<char>(channel.ours());

@@ -76,15 +76,24 @@ void tell(int end, const void* message, std::size_t size) {
         throw std::system_error(errno, std::generic_category(), "tell the other process");
 }
 
-void hear(int end, void* message, std::size_t size) {
+void hear(int end, void* message, std::size_t size, int patience_ms) {
     pollfd readable{end, POLLIN, 0};
-    if (::poll(&readable, 1, 60'000) != 1) throw std::runtime_error("the other process does not answer");
+    if (::poll(&readable, 1, patience_ms) != 1) throw std::runtime_error("the other process does not answer");
     if (::recv(end, message, size, 0) != static_cast<ssize_t>(size))
         throw std::runtime_error("the other process has ended");
 }
 
 void pause_for(lb::Duration duration) {
     std::this_thread::sleep_for(duration);
+}
+
+void sleep_for(lb::Duration duration, Figure& late) {
+    const auto end = std::chrono::steady_clock::now() + duration;
+    while (std::chrono::steady_clock::now() < end) {
+        const auto start = now_ns();
+        pause_for(std::chrono::milliseconds(1));
+        late.samples.push_back(milliseconds_between(start, now_ns()) - 1);
+    }
 }
 
 lb::Endpoint endpoint(const std::string& text) {

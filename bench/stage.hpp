@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bench/figure.hpp"
 #include "lb/model.hpp"
 #include "proxy/demo/lab.hpp"
 #include "proxy/workload_cgroup.hpp"
@@ -82,17 +83,25 @@ private:
 };
 
 void tell(int end, const void* message, std::size_t size);
-/// Throws std::runtime_error when nothing comes for a minute.
-void hear(int end, void* message, std::size_t size);
+/// Throws std::runtime_error when the other process has ended, or nothing comes within `patience_ms`.
+void hear(int end, void* message, std::size_t size, int patience_ms);
 
 template <class T>
 void tell(int end, const T& message) {
     tell(end, &message, sizeof message);
 }
+/// An answer; a minute's patience.
 template <class T>
 T hear(int end) {
     T message;
-    hear(end, &message, sizeof message);
+    hear(end, &message, sizeof message, 60'000);
+    return message;
+}
+/// An order; waits for ever.
+template <class T>
+T await_order(int end) {
+    T message;
+    hear(end, &message, sizeof message, -1);
     return message;
 }
 
@@ -104,6 +113,8 @@ inline double milliseconds_between(std::int64_t from, std::int64_t to) {
     return static_cast<double>(to - from) / 1e6;
 }
 void pause_for(lb::Duration duration);
+/// The same in steps of 1 ms, noting by how many milliseconds each ended late: how noisy the machine is.
+void sleep_for(lb::Duration duration, Figure& late);
 
 lb::Endpoint endpoint(const std::string& text);
 void write_file(const std::string& path, const std::string& text);

@@ -32,7 +32,7 @@ Answer run_block(const Talker::Order& order) {
 }
 
 int obey(int end) {
-    while (true) tell(end, run_block(hear<Talker::Order>(end)));
+    while (true) tell(end, run_block(await_order<Talker::Order>(end)));
     return 0;
 }
 
