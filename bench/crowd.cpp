@@ -62,7 +62,7 @@ void Crowd::listen(Stage& stage, const std::string& host) {
         const auto port = static_cast<std::uint16_t>(kFirstPort + i);
         const lb::Endpoint backend{stage.lab().host(host).address(), port};
         const test::SocketAddress address(backend, AF_INET);
-        proxy::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        bpf::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         if (::bind(fd.get(), address.get(), address.length) != 0 || ::listen(fd.get(), 65535) != 0)
             throw std::system_error(errno, std::generic_category(), "listen for bystanders");
         listeners_.push_back(std::move(fd));

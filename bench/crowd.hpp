@@ -26,7 +26,7 @@ private:
 
     std::vector<unsigned> sizes_;  ///< by service
     std::vector<lb::Service> services_;
-    std::vector<proxy::Fd> listeners_;  ///< nobody accepts: the connections wait in the backlog
+    std::vector<bpf::UniqueFd> listeners_;  ///< nobody accepts: the connections wait in the backlog
     std::vector<Channel> channels_;
     std::vector<Process> processes_;
 };

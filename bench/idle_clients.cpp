@@ -29,10 +29,10 @@ int IdleClients::live(const lb::Endpoint& service) {
 /// Ends when all were told, or when the next round is asked for.
 void IdleClients::play_round(const test::SocketAddress& address, char home) {
     while (talk_once(address, SOCK_STREAM) != home) pause_for(std::chrono::milliseconds(1));
-    const proxy::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-    std::vector<proxy::Fd> sockets;
+    const bpf::UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    std::vector<bpf::UniqueFd> sockets;
     for (unsigned i = 0; i < count_; ++i) {
-        proxy::Fd& fd = sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        bpf::UniqueFd& fd = sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         if (::connect(fd.get(), address.get(), address.length) != 0) throw std::runtime_error("connect");
         epoll_event event{.events = EPOLLIN | EPOLLRDHUP, .data = {.fd = fd.get()}};
         ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event);

@@ -69,7 +69,7 @@ private:
 
     test::SocketAddress address_;
     Seen& seen_;
-    proxy::Fd udp_;
+    bpf::UniqueFd udp_;
 };
 
 int be_client(const lb::Endpoint& service, Seen& seen, int end) {

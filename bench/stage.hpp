@@ -79,7 +79,7 @@ public:
     int theirs() const { return theirs_.get(); }
 
 private:
-    proxy::Fd ours_, theirs_;
+    bpf::UniqueFd ours_, theirs_;
 };
 
 void tell(int end, const void* message, std::size_t size);

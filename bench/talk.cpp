@@ -39,7 +39,7 @@ int obey(int end) {
 }  // namespace
 
 char talk_once(const test::SocketAddress& to, int type, std::int64_t* connected_at) {
-    const proxy::Fd fd(::socket(to.storage.ss_family, type | SOCK_CLOEXEC, 0));
+    const bpf::UniqueFd fd(::socket(to.storage.ss_family, type | SOCK_CLOEXEC, 0));
     if (!fd) return 0;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
     if (::connect(fd.get(), to.get(), to.length) != 0) return 0;

@@ -33,11 +33,11 @@ lb::Endpoint service_of(ClientKind kind) {
     return {lb::Address::v4({10, 96, 0, 1}), static_cast<std::uint16_t>(kPort + static_cast<unsigned>(kind))};
 }
 
-std::array<Fd, 2> make_pipe(int flags) {
+std::array<bpf::UniqueFd, 2> make_pipe(int flags) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC | flags) != 0)
         throw std::system_error(errno, std::generic_category(), "pipe");
-    return {Fd(ends[0]), Fd(ends[1])};
+    return {bpf::UniqueFd(ends[0]), bpf::UniqueFd(ends[1])};
 }
 
 std::optional<Milliseconds> since(lb::TimePoint start, const std::optional<lb::TimePoint>& at) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/handles.hpp"
 #include "proxy/demo/client_process.hpp"
 #include "proxy/demo/demo_report.hpp"
 #include "proxy/demo/echo_server.hpp"
-#include "proxy/demo/fd.hpp"
 #include "proxy/demo/lab.hpp"
 #include "proxy/sidecar.hpp"
 #include "proxy/workload_cgroup.hpp"
@@ -54,7 +54,7 @@ private:
 
     Lab lab_;
     NetNamespace::Guard inside_;
-    Fd go_, heard_;  ///< a byte written to go_ starts a client; heard_ gives ClientEvents
+    bpf::UniqueFd go_, heard_;  ///< a byte written to go_ starts a client; heard_ gives ClientEvents
     std::map<std::uint32_t, Seen> seen_;  ///< by client number
     std::deque<ClientProcess> clients_;
     std::deque<EchoServer> servers_;               ///< all of the first host, then all of the second

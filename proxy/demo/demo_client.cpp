@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/demo/demo_client.hpp"
 
-#include "proxy/demo/fd.hpp"
+#include "bpf/handles.hpp"
 
 #include <array>
 #include <cerrno>
@@ -34,8 +34,8 @@ void tell(const ClientRole& role, ClientEvent::What what, int error, char server
     [[maybe_unused]] const auto written = ::write(role.events, &event, sizeof event);
 }
 
-Fd connected(const ClientRole& role, int type) {
-    Fd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+bpf::UniqueFd connected(const ClientRole& role, int type) {
+    bpf::UniqueFd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
     const sockaddr_in address = address_of(role.dial);
     while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         ::usleep(kPauseMicroseconds);
@@ -66,7 +66,7 @@ int keep_asking(int fd) {
 [[noreturn]] void play_tcp(const ClientRole& role) {
     ClientEvent::What answered = ClientEvent::working;
     while (true) {
-        const Fd fd = connected(role, SOCK_STREAM);
+        const bpf::UniqueFd fd = connected(role, SOCK_STREAM);
         const char server = ask(fd.get());
         if (server == 0) continue;
         tell(role, answered, 0, server);
@@ -78,7 +78,7 @@ int keep_asking(int fd) {
 
 /// As a metrics library: connects once, sends, never reads.
 [[noreturn]] void play_connected_udp(const ClientRole& role) {
-    const Fd fd = connected(role, SOCK_DGRAM);
+    const bpf::UniqueFd fd = connected(role, SOCK_DGRAM);
     bool first = true;
     while (true) {
         const auto sent = ::send(fd.get(), "requests:1|c", 12, MSG_NOSIGNAL);
@@ -89,7 +89,7 @@ int keep_asking(int fd) {
 }
 
 [[noreturn]] void play_unconnected_udp(const ClientRole& role) {
-    const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const bpf::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_in address = address_of(role.dial);
     char first = 0;
     bool moved = false;

@@ -55,10 +55,10 @@ private:
 
     std::string name_;
     std::uint16_t port_ = 0;
-    Fd epoll_;
-    Fd wake_;
-    std::vector<Fd> listeners_;
-    std::vector<Fd> datagram_sockets_;
+    bpf::UniqueFd epoll_;
+    bpf::UniqueFd wake_;
+    std::vector<bpf::UniqueFd> listeners_;
+    std::vector<bpf::UniqueFd> datagram_sockets_;
     std::unordered_map<int, std::string> connections_;  ///< descriptor → answer not taken yet
     bool paused_ = false;                               ///< out of descriptors: accept after the next close
     std::array<char, 65536> buffer_;

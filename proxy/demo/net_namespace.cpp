@@ -11,8 +11,8 @@
 namespace reseat::proxy {
 namespace {
 
-Fd namespace_of_this_thread() {
-    Fd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+bpf::UniqueFd namespace_of_this_thread() {
+    bpf::UniqueFd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!fd) throw std::system_error(errno, std::generic_category(), "open /proc/thread-self/ns/net");
     return fd;
 }

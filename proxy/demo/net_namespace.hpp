@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/demo/fd.hpp"
+#include "bpf/handles.hpp"
 
 #include <future>
 
@@ -25,7 +25,7 @@ public:
         ~Guard();
 
     private:
-        Fd before_;
+        bpf::UniqueFd before_;
     };
 
     /// Throws std::system_error.
@@ -45,7 +45,7 @@ public:
     }
 
 private:
-    Fd fd_;
+    bpf::UniqueFd fd_;
 };
 
 }  // namespace reseat::proxy

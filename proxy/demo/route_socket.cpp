@@ -138,7 +138,7 @@ void RouteSocket::add_neighbour(const std::string& name, const lb::Address& addr
 }
 
 bool is_running(const std::string& device) {
-    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const bpf::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request{};
     device.copy(request.ifr_name, IFNAMSIZ - 1);
     return ::ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) != 0;

@@ -36,7 +36,7 @@ const std::map<std::string_view, std::array<bool, kKinds.size()>> kTable{
 class AttachedPrograms {
 public:
     explicit AttachedPrograms(const std::string& cgroup) : counting_(bpf_enable_stats(BPF_STATS_RUN_TIME)) {
-        const proxy::Fd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const bpf::UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         for (int type = 0; type < __MAX_BPF_ATTACH_TYPE; ++type) {
             std::array<__u32, 64> ids{};
             __u32 count = ids.size();
@@ -61,14 +61,14 @@ private:
         return info;
     }
     void add(__u32 id) {
-        proxy::Fd fd(bpf_prog_get_fd_by_id(id));
+        bpf::UniqueFd fd(bpf_prog_get_fd_by_id(id));
         REQUIRE(fd);
         const std::string name = info_of(fd.get()).name;
         programs_[name] = std::move(fd);
     }
 
-    proxy::Fd counting_;
-    std::map<std::string, proxy::Fd> programs_;
+    bpf::UniqueFd counting_;
+    std::map<std::string, bpf::UniqueFd> programs_;
 };
 
 /// All that a client of this kind can do, and that it comes out right.

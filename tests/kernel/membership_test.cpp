@@ -41,7 +41,7 @@ TEST_CASE("a socket made in the cgroup is balanced also for a process that has l
     for (const Kind& kind : kKinds) {
         INFO(kind);
         auto process = net.box.spawn([&] {
-            Client client(proxy::Fd(::socket(domain_of(kind.socket), type_of(kind.protocol), 0)));
+            Client client(bpf::UniqueFd(::socket(domain_of(kind.socket), type_of(kind.protocol), 0)));
             join_cgroup(cgroup2_mount());
             if (client.connect(vip_of(kind.address)) != 0) return 1;
             return client.echo("hello") == "a" && client.peer() == vip_of(kind.address) ? 42 : 2;

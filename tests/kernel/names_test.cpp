@@ -201,7 +201,7 @@ TEST_CASE("a server in the cgroup is told its real clients [E48]", "[kernel][nam
         Client client = net.client(kind);
         REQUIRE(client.connect(Where(listener.local().value())) == 0);
         SocketAddress from;
-        const Client accepted(proxy::Fd(::accept(listener.fd(), from.get(), &from.length)));
+        const Client accepted(bpf::UniqueFd(::accept(listener.fd(), from.get(), &from.length)));
         CHECK(from.endpoint() == client.local());
         CHECK(accepted.peer() == client.local());
     }
@@ -223,10 +223,10 @@ TEST_CASE(
         const auto& machine = net.box.host("a").machine();
         machine.net().run([&] {
             Client client(
-                proxy::Fd(::socket(kind.address == Family::v4 ? AF_INET : AF_INET6, SOCK_STREAM, 0)));
+                bpf::UniqueFd(::socket(kind.address == Family::v4 ? AF_INET : AF_INET6, SOCK_STREAM, 0)));
             if (client.connect(Where(listener.local().value())) != 0) return;
             SocketAddress from;
-            const Client accepted(proxy::Fd(::accept(listener.fd(), from.get(), &from.length)));
+            const Client accepted(bpf::UniqueFd(::accept(listener.fd(), from.get(), &from.length)));
             CHECK(from.endpoint() == client.local());
             CHECK(from.endpoint().address == machine.address(kind.address));
             CHECK(accepted.peer() == client.local());

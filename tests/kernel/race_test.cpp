@@ -47,7 +47,7 @@ private:
 };
 
 Client new_socket(Protocol protocol) {
-    return Client(proxy::Fd(::socket(AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0)));
+    return Client(bpf::UniqueFd(::socket(AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0)));
 }
 
 void close_at_once(Client& client) {

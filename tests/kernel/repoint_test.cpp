@@ -145,10 +145,10 @@ TEST_CASE("descriptors shared by dup and fork are one socket: moved once, for al
         if (::read(go[0], &byte, 1) != 1) return 1;
         return client.echo("from the child") == "b" ? 0 : 2;
     });
-    const proxy::Fd copy(::dup(client.fd()));
+    const bpf::UniqueFd copy(::dup(client.fd()));
     a.vanish();
     CHECK(plane.condemn(a).repointed == 1);
-    const Client twin{proxy::Fd(::dup(copy.get()))};
+    const Client twin{bpf::UniqueFd(::dup(copy.get()))};
     CHECK(twin.actual_peer() == box.host("b").endpoint());
     REQUIRE(::write(go[1], "", 1) == 1);
     CHECK(heir.wait() == 0);

@@ -149,7 +149,7 @@ TEST_CASE("a process that may not be traced: terminated instead, and it says why
     auto victim = box.spawn([&] {
         char byte;
         if (::read(ready[0], &byte, 1) != 1) return 1;
-        Client client(proxy::Fd(::socket(AF_INET, SOCK_DGRAM, 0)));
+        Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_DGRAM, 0)));
         while (client.actual_peer() != a.endpoint())
             if (client.connect(kVip) != 0) return 2;
         return client.recv_error(5s);

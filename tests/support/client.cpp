@@ -25,7 +25,7 @@ int errno_if(bool failed) {
 
 }  // namespace
 
-Client::Client(proxy::Fd fd) : fd_(std::move(fd)) {
+Client::Client(bpf::UniqueFd fd) : fd_(std::move(fd)) {
     family_ = option(SO_DOMAIN);
     stream_ = option(SO_TYPE) == SOCK_STREAM;
 }

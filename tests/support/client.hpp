@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/demo/fd.hpp"
+#include "bpf/handles.hpp"
 #include "tests/support/socket_address.hpp"
 
 #include <chrono>
@@ -24,7 +24,7 @@ struct Received {
 /// longer than they are told. An AF_INET6 socket reaches IPv4 endpoints by v4-mapped addresses.
 class Client {
 public:
-    explicit Client(proxy::Fd fd);
+    explicit Client(bpf::UniqueFd fd);
 
     int fd() const { return fd_.get(); }
     lb::Family family() const { return family_ == AF_INET6 ? lb::Family::v6 : lb::Family::v4; }
@@ -63,7 +63,7 @@ private:
     int option(int name) const;
     bool poll_for(short events, milliseconds within) const;
 
-    proxy::Fd fd_;
+    bpf::UniqueFd fd_;
     int family_ = 0;
     bool stream_ = false;
 };

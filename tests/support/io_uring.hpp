@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/demo/fd.hpp"
+#include "bpf/handles.hpp"
 #include "tests/support/socket_address.hpp"
 
 #include <linux/io_uring.h>
@@ -28,7 +28,7 @@ private:
     }
 
     io_uring_params params_{};
-    proxy::Fd fd_;
+    bpf::UniqueFd fd_;
     char* rings_ = nullptr;
     std::size_t rings_size_ = 0;
     io_uring_sqe* entries_ = nullptr;

@@ -53,7 +53,7 @@ Client Sandbox::client(Protocol protocol, Family family) {
 }
 
 Client Sandbox::outsider(Protocol protocol, Family family) {
-    proxy::Fd fd(::socket(domain_of(family), type_of(protocol) | SOCK_CLOEXEC, 0));
+    bpf::UniqueFd fd(::socket(domain_of(family), type_of(protocol) | SOCK_CLOEXEC, 0));
     if (!fd) throw std::system_error(errno, std::generic_category(), "socket");
     return Client(std::move(fd));
 }

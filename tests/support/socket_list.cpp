@@ -107,7 +107,7 @@ std::vector<SocketInfo> list_sockets() {
 std::optional<SocketInfo> inspect_socket(int fd) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) fail("fstat");
-    const proxy::Fd net(::ioctl(fd, SIOCGSKNS));
+    const bpf::UniqueFd net(::ioctl(fd, SIOCGSKNS));
     if (!net) fail("SIOCGSKNS");
     const auto protocol = option(fd, SO_TYPE) == SOCK_STREAM ? lb::Protocol::tcp : lb::Protocol::udp;
     const auto family = option(fd, SO_DOMAIN) == AF_INET ? lb::Family::v4 : lb::Family::v6;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/demo/fd.hpp"
+#include "bpf/handles.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/test_cgroup.hpp"
 
@@ -17,15 +17,15 @@ public:
     ~SocketMaker();
 
     struct Made {
-        proxy::Fd fd;
+        bpf::UniqueFd fd;
         int error = 0;  ///< errno of socket()
     };
     /// socket(domain, type | SOCK_CLOEXEC, protocol) in there. Throws std::system_error if the child is gone.
     Made make(int domain, int type, int protocol = 0);
 
 private:
-    proxy::Fd ours_;
-    proxy::Fd theirs_;
+    bpf::UniqueFd ours_;
+    bpf::UniqueFd theirs_;
     Process child_;
 };
 

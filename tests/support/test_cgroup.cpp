@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/test_cgroup.hpp"
 
-#include "proxy/demo/fd.hpp"
+#include "bpf/handles.hpp"
 #include "tests/support/wait.hpp"
 
 #include <cerrno>
@@ -88,7 +88,7 @@ TestCgroup::~TestCgroup() {
 
 void join_cgroup(const std::string& path) {
     const std::string file = path + "/cgroup.procs";
-    const proxy::Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+    const bpf::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
     if (!fd || ::write(fd.get(), "0", 1) != 1)
         throw std::system_error(errno, std::generic_category(), "join the cgroup " + path);
 }
