@@ -83,10 +83,26 @@ lb::Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     element.endpoint = endpoint;
     element.service = life.service;
     element.state = LB_LIFE_ELIGIBLE;
-    element.drawer = lives_begun_++ * kDrawerStride % static_cast<std::uint32_t>(programs_.drawers.size());
+    element.drawer = choose_drawer();
     __atomic_store_n(&element.life, life.life, __ATOMIC_RELEASE);
     lives_[life.life] = index;
     return {};
+}
+
+/// One that no other life has noted, if there is any: whoever looks for the sockets of a life reads all of
+/// each drawer that it noted, others' entries too (10 ms for a run of full ones).
+std::uint32_t LifeTable::choose_drawer() {
+    std::array<std::uint64_t, LB_DRAWER_WORDS> noted{};
+    for (const auto& [life, index] : lives_)
+        for (std::size_t word = 0; word < noted.size(); ++word)
+            noted[word] |= __atomic_load_n(&programs_.backends[index].drawers[word], __ATOMIC_RELAXED);
+    const auto drawers = static_cast<std::uint32_t>(programs_.drawers.size());
+    const std::uint32_t first = lives_begun_++ * kDrawerStride % drawers;
+    for (std::uint32_t i = 0; i < drawers; ++i) {
+        const std::uint32_t drawer = (first + i * kDrawerStride) % drawers;
+        if (!(noted[drawer / 64] & 1ull << drawer % 64)) return drawer;
+    }
+    return first;
 }
 
 /// Late answers carry the service address as long as the service has the backend, whatever its state.

@@ -36,6 +36,7 @@ private:
     lb::Result<void> note_peer(const lb::LifeSpec& life, const lb_endpoint& backend);
     lb::Result<void> publish_table(const lb::Table& table);
     lb::Result<void> add_addresses(const lb::ServiceSpec& service);
+    std::uint32_t choose_drawer();
     void set_state(lb::LifeId life, std::uint32_t state);
     void retire(lb::LifeId life);
 
