@@ -148,6 +148,10 @@ std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
     return index ? __atomic_load_n(&impl_->programs->backends[*index].open, __ATOMIC_RELAXED) : 0;
 }
 
+bool KernelDataPlane::is_idle(lb::LifeId life) const {
+    return open_sockets(life) == 0 && indexed_sockets(life) == 0;
+}
+
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
     const auto index = impl_->lives->index_of(life);
     return index ? __atomic_load_n(&impl_->programs->backends[*index].connects, __ATOMIC_RELAXED) : 0;

@@ -190,13 +190,14 @@ void Controller::Impl::announce(bool carried_out) {
     }
 }
 
+/// Two looks: a connect that chose the life just before it was condemned is counted only at the second.
 void Controller::Impl::find_vacated() {
     for (TrackedService& service : tracked)
         for (BackendRecord& record : service.state.backends)
             for (Life& life : record.ended) {
-                if (runner.is_busy(life.id) || plane.open_sockets(life.id) > 0) continue;
-                life.vacated = true;
-                service.dirty = true;
+                const bool idle = !runner.is_busy(life.id) && plane.is_idle(life.id);
+                life.vacated = std::exchange(life.idle, idle) && idle;
+                service.dirty |= life.vacated;
             }
 }
 

@@ -29,7 +29,8 @@ struct Life {
 
     bool waiting = false;  ///< condemned, and its order is withheld: there is no alternative
     bool ordered = false;  ///< condemned, and its order was given
-    bool vacated = false;  ///< condemned, and its last socket is gone: to be retired
+    bool idle = false;     ///< condemned, and no socket was seen at the last look
+    bool vacated = false;  ///< idle at two looks in a row: to be retired
 };
 
 /// What the decisions remember of one backend in one service.
