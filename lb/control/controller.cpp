@@ -124,7 +124,7 @@ Result<void> Controller::Impl::decide(TimePoint now) {
     for (LifeId life : plan.retire) retired_connects.push_back(plane.connects_total(life));
     if (!plan.empty()) {
         if (auto done = plane.publish(plan); !done) {
-            for (const auto& [i, decision] : decisions) keep_ids(tracked[i].state, decision.after);
+            for (const auto& [i, decision] : decisions) on_refused(tracked[i].state, decision.after);
             announce(false);
             return done;
         }
