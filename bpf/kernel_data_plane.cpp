@@ -23,6 +23,7 @@
 #include <cerrno>
 #include <unordered_map>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace reseat::bpf {
@@ -189,7 +190,8 @@ lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
         ring_buffer__new(programs->events_fd(), on_event, &on_raced, nullptr), ring_buffer__free);
     if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
-    asio::posix::stream_descriptor readable(executor, dup(ring_buffer__epoll_fd(ring.get())));
+    asio::posix::stream_descriptor readable(executor,
+                                            fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
     while (true) {
         co_await readable.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
         ring_buffer__consume(ring.get());
