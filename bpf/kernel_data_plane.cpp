@@ -10,6 +10,7 @@
 #include "bpf/reseater.hpp"
 #include "bpf/udp_resolver.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -48,6 +49,14 @@ std::uint64_t own_netns_cookie() {
     socklen_t length = sizeof(cookie);
     getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
     return cookie;
+}
+
+/// Runs `task` on `pool` and waits until it has ended, cancelled or not. A cancellation stays here: Asio
+/// would post a pointer to its signal to the pool, and the signal may be gone by then (Boost 1.81).
+template <class T>
+lb::Task<T> run_on(asio::thread_pool& pool, lb::Task<T> task) {
+    co_return co_await asio::co_spawn(
+        pool, std::move(task), asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 
 lb::Result<void> exempt(int owner_map, int descriptor) {
@@ -134,7 +143,7 @@ lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
         if (i > 0) co_await lb::sleep_for(kSweeps[i]);  // here, not there: the next order need not wait
         sweep->last = i + 1 == kSweeps.size();
         lb::Task<void> task = work(impl, sweep);
-        co_await asio::co_spawn(impl.workers, std::move(task), asio::use_awaitable);
+        co_await run_on(impl.workers, std::move(task));
         if (!sweep->again) break;
     }
     lb::TerminationReport report = sweep->report;
@@ -224,7 +233,7 @@ lb::Task<void> KernelDataPlane::Impl::resolve_ports() {
         co_await lb::sleep_for(pause);
         const auto start = std::chrono::steady_clock::now();
         lb::Task<bool> task = resolve(*this);
-        const bool progress = co_await asio::co_spawn(maintenance, std::move(task), asio::use_awaitable);
+        const bool progress = co_await run_on(maintenance, std::move(task));
         const lb::Duration took = std::chrono::steady_clock::now() - start;
         // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
         pause = progress ? std::max(kResolvePause, kResolveRest * took)
