@@ -114,7 +114,11 @@ static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct 
 
 	if (dial->repoint) {
 		index = dial->repoint->backend;
-		backend = backend_at(index);
+		backend = backend_of_life(index, dial->repoint->life);
+		if (!backend) {
+			count(LB_STAT_REPOINT_LOST);
+			return refuse_for_now(); /* the target is retired: choose anew */
+		}
 	} else {
 		backend = pick_backend(service, family_of(dial->dialled), &index);
 	}
