@@ -182,8 +182,7 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 		return;
 	backend = backend_of_life(owner->current.backend, owner->current.life);
 	if (!backend)
-		return; /* the life ended and was forgotten meanwhile: the next engine finds the
-			   socket */
+		return; /* cannot be: a life is not retired while this socket is counted */
 	cookie = bpf_get_socket_cookie(ops);
 	flow.netns = bpf_get_netns_cookie(ops);
 	flow.remote = owner->current.peer;
