@@ -158,12 +158,13 @@ LB_ASSERT_SIZE(struct lb_flow, 64);
  * (port 0: not connected at all). */
 struct lb_repoint {
 	__u64 cookie;
+	__u64 life; /* of `backend`, which may be over by the time of the connect */
 	struct lb_endpoint expected;
 	__u32 backend;
 	__u32 tgid;    /* reseat's, in the initial pid namespace */
 	__u32 settled; /* and only while the application is not connecting it elsewhere */
 };
-LB_ASSERT_SIZE(struct lb_repoint, 40);
+LB_ASSERT_SIZE(struct lb_repoint, 48);
 
 /* lb_events: what user space must hear of. Nothing on the success path. */
 #define LB_EVENT_RACED 1 /* a connect reached `life` while it was being condemned */

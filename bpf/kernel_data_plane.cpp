@@ -10,6 +10,7 @@
 #include "bpf/reseater.hpp"
 #include "bpf/udp_resolver.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -23,6 +24,7 @@
 #include <cerrno>
 #include <unordered_map>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace reseat::bpf {
@@ -47,6 +49,14 @@ std::uint64_t own_netns_cookie() {
     socklen_t length = sizeof(cookie);
     getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
     return cookie;
+}
+
+/// Runs `task` on `pool` and waits until it has ended, cancelled or not. A cancellation stays here: Asio
+/// would post a pointer to its signal to the pool, and the signal may be gone by then (Boost 1.81).
+template <class T>
+lb::Task<T> run_on(asio::thread_pool& pool, lb::Task<T> task) {
+    co_return co_await asio::co_spawn(
+        pool, std::move(task), asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 
 lb::Result<void> exempt(int owner_map, int descriptor) {
@@ -133,7 +143,7 @@ lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
         if (i > 0) co_await lb::sleep_for(kSweeps[i]);  // here, not there: the next order need not wait
         sweep->last = i + 1 == kSweeps.size();
         lb::Task<void> task = work(impl, sweep);
-        co_await asio::co_spawn(impl.workers, std::move(task), asio::use_awaitable);
+        co_await run_on(impl.workers, std::move(task));
         if (!sweep->again) break;
     }
     lb::TerminationReport report = sweep->report;
@@ -146,6 +156,10 @@ lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
 std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
     const auto index = impl_->lives->index_of(life);
     return index ? __atomic_load_n(&impl_->programs->backends[*index].open, __ATOMIC_RELAXED) : 0;
+}
+
+bool KernelDataPlane::is_idle(lb::LifeId life) const {
+    return open_sockets(life) == 0 && indexed_sockets(life) == 0;
 }
 
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
@@ -185,7 +199,8 @@ lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
         ring_buffer__new(programs->events_fd(), on_event, &on_raced, nullptr), ring_buffer__free);
     if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
-    asio::posix::stream_descriptor readable(executor, dup(ring_buffer__epoll_fd(ring.get())));
+    asio::posix::stream_descriptor readable(executor,
+                                            fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
     while (true) {
         co_await readable.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
         ring_buffer__consume(ring.get());
@@ -218,7 +233,7 @@ lb::Task<void> KernelDataPlane::Impl::resolve_ports() {
         co_await lb::sleep_for(pause);
         const auto start = std::chrono::steady_clock::now();
         lb::Task<bool> task = resolve(*this);
-        const bool progress = co_await asio::co_spawn(maintenance, std::move(task), asio::use_awaitable);
+        const bool progress = co_await run_on(maintenance, std::move(task));
         const lb::Duration took = std::chrono::steady_clock::now() - start;
         // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
         pause = progress ? std::max(kResolvePause, kResolveRest * took)

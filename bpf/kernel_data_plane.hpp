@@ -35,6 +35,7 @@ public:
     lb::Result<void> publish(const lb::Plan& plan) override;
     lb::Task<lb::TerminationReport> reseat(lb::ReseatOrder order) override;
     std::uint64_t open_sockets(lb::LifeId life) const override;
+    bool is_idle(lb::LifeId life) const override;
     std::uint64_t connects_total(lb::LifeId life) const override;
     /// Sockets that the index has for this life, those that it had no room for left out. Costs by its
     /// drawers.

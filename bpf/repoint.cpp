@@ -141,6 +141,7 @@ bool Repointer::choose_target(const lb_record& record, Target& target) const {
         // A table that was replaced may be written over: no grace period waits for us, only for programs.
         if (__atomic_load_n(&table, __ATOMIC_ACQUIRE) != word) continue;
         target.index = static_cast<std::uint32_t>(slot);
+        target.life = programs_.backends[target.index].life;
         target.endpoint = programs_.backends[target.index].endpoint;
         return programs_.backends[target.index].service == record.service;
     }
@@ -166,6 +167,7 @@ int Repointer::connect_as_us(int fd, const Flow& flow, const lb_endpoint& expect
                              const Target& target, bool settled) const {
     const std::uint32_t zero = 0;
     lb_repoint now{.cookie = flow.key.cookie,
+                   .life = target.life,
                    .expected = expected,
                    .backend = target.index,
                    .tgid = own_tgid_,
@@ -238,7 +240,8 @@ Repointer::Result Repointer::confirm(SockDiag& diag, int fd, const Flow& flow, c
         .local = local, .remote = target.endpoint, .cookie = flow.key.cookie, .ifindex = flow.value.ifindex};
     const auto there = diag.find({&ours, 1});
     if (there && there->front()) {
-        const Target wish{.index = owner.current.backend, .endpoint = owner.current.peer};
+        const Target wish{
+            .index = owner.current.backend, .life = owner.current.life, .endpoint = owner.current.peer};
         if (owner.current.life)
             connect_as_us(fd, flow, target.endpoint, owner.current, wish, false);
         else

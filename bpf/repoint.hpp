@@ -46,6 +46,7 @@ private:
     };
     struct Target {
         std::uint32_t index = 0;
+        lb::LifeId life = 0;
         lb_endpoint endpoint{};
     };
 

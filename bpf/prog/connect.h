@@ -114,7 +114,11 @@ static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct 
 
 	if (dial->repoint) {
 		index = dial->repoint->backend;
-		backend = backend_at(index);
+		backend = backend_of_life(index, dial->repoint->life);
+		if (!backend) {
+			count(LB_STAT_REPOINT_LOST);
+			return refuse_for_now(); /* the target is retired: choose anew */
+		}
 	} else {
 		backend = pick_backend(service, family_of(dial->dialled), &index);
 	}
@@ -178,8 +182,7 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 		return;
 	backend = backend_of_life(owner->current.backend, owner->current.life);
 	if (!backend)
-		return; /* the life ended and was forgotten meanwhile: the next engine finds the
-			   socket */
+		return; /* cannot be: a life is not retired while this socket is counted */
 	cookie = bpf_get_socket_cookie(ops);
 	flow.netns = bpf_get_netns_cookie(ops);
 	flow.remote = owner->current.peer;

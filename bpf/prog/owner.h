@@ -93,7 +93,7 @@ static __always_inline void report_if_condemned(struct lb_backend *backend,
 	count(LB_STAT_RACED);
 	event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
 	if (!event)
-		return; /* the sweep of the life repeats until none is left */
+		return; /* found only if a sweep is still to come: it takes thousands at once */
 	event->kind = LB_EVENT_RACED;
 	event->service = record->service;
 	event->life = record->life;

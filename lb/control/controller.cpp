@@ -124,7 +124,7 @@ Result<void> Controller::Impl::decide(TimePoint now) {
     for (LifeId life : plan.retire) retired_connects.push_back(plane.connects_total(life));
     if (!plan.empty()) {
         if (auto done = plane.publish(plan); !done) {
-            for (const auto& [i, decision] : decisions) keep_ids(tracked[i].state, decision.after);
+            for (const auto& [i, decision] : decisions) on_refused(tracked[i].state, decision.after);
             announce(false);
             return done;
         }
@@ -190,13 +190,14 @@ void Controller::Impl::announce(bool carried_out) {
     }
 }
 
+/// Two looks: a connect that chose the life just before it was condemned is counted only at the second.
 void Controller::Impl::find_vacated() {
     for (TrackedService& service : tracked)
         for (BackendRecord& record : service.state.backends)
             for (Life& life : record.ended) {
-                if (runner.is_busy(life.id) || plane.open_sockets(life.id) > 0) continue;
-                life.vacated = true;
-                service.dirty = true;
+                const bool idle = !runner.is_busy(life.id) && plane.is_idle(life.id);
+                life.vacated = std::exchange(life.idle, idle) && idle;
+                service.dirty |= life.vacated;
             }
 }
 

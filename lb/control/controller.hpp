@@ -55,7 +55,7 @@ public:
     Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services);
     ~Controller();
 
-    /// Programs all services: backends `unchecked`. Call once, before the first on_health.
+    /// Programs all services: backends `unchecked`. Call once, before the first on_check.
     Result<void> start();
 
     /// `service` and `backend` are positions in the constructor's list.

@@ -54,7 +54,7 @@ struct Plan {
     std::vector<LifeId> drain;    ///< no new sockets; those that are open live on
     std::vector<LifeId> resume;   ///< a draining life whose backend is well again
     std::vector<LifeId> condemn;  ///< no new sockets; a connect that was under way is reported and ended
-    std::vector<LifeId> retire;   ///< condemned, no socket left: forget it
+    std::vector<LifeId> retire;   ///< condemned and idle: forget it
 
     bool empty() const;
 };
@@ -88,6 +88,10 @@ public:
 
     /// Sockets (open descriptors) that were balanced to this life and are not closed yet.
     virtual std::uint64_t open_sockets(LifeId life) const = 0;
+    /// No socket can hang on this life any more. Not the same as no open sockets: one whose next connect
+    /// failed is counted nowhere and still hangs here [E63]. Once true of a condemned life, it stays true,
+    /// except for a connect that is under way.
+    virtual bool is_idle(LifeId life) const = 0;
     /// Connects that were ever balanced to this life.
     virtual std::uint64_t connects_total(LifeId life) const = 0;
 };

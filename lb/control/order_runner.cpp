@@ -121,7 +121,7 @@ Task<void> OrderRunner::run(std::shared_ptr<Job> job) {
         boost::system::error_code cut_short;
         co_await job->pause.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));
         if (!job->runner || job->withdrawn) break;
-        if (!job->again && !job->runner->plane_.open_sockets(order.life)) break;
+        if (!job->again && job->runner->plane_.is_idle(order.life)) break;
     }
     if (job->runner) job->runner->jobs_.erase(job->order.life);
 }

@@ -23,8 +23,8 @@ public:
     /// Cancels what is under way; nobody hears of it.
     ~OrderRunner();
 
-    /// Has `order` carried out, and again while sockets hang on the life. While another order of the same
-    /// life is under way: after it.
+    /// Has `order` carried out, and again while it leaves sockets hanging and the life is not idle. While
+    /// another order of the same life is under way: after it.
     void issue(const ReseatOrder& order);
 
     /// An order that failed is not tried again: the backend of this life is well. What is under way goes on.

@@ -149,8 +149,9 @@ private:
         std::vector<LifeId> slots;
         for (std::uint32_t slot : smooth_weighted(weights))
             slots.push_back(state_.backends[members[slot]].life->id);
-        if (seen.published && seen.slots == slots) return;
+        if (seen.published && !seen.uncertain && seen.slots == slots) return;
         seen.published = true;
+        seen.uncertain = false;
         seen.slots = slots;
         decision_.plan.tables.push_back({state_.id, family, std::move(slots)});
     }

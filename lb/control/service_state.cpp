@@ -48,9 +48,12 @@ void on_operator(ServiceState& state, std::size_t backend, OperatorState operato
     state.backends.at(backend).operator_state = operator_state;
 }
 
-void keep_ids(ServiceState& state, const ServiceState& planned) {
+void on_refused(ServiceState& state, const ServiceState& planned) {
+    for (std::size_t i = 0; i < state.families.size(); ++i)
+        if (state.families[i].slots != planned.families[i].slots) state.families[i].uncertain = true;
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         BackendRecord& record = state.backends[i];
+        for (Life& life : record.ended) life.vacated = false;
         const auto& life = planned.backends[i].life;
         if (life && (!record.life || record.life->id != life->id)) record.spare = life->id;
     }

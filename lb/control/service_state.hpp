@@ -29,7 +29,8 @@ struct Life {
 
     bool waiting = false;  ///< condemned, and its order is withheld: there is no alternative
     bool ordered = false;  ///< condemned, and its order was given
-    bool vacated = false;  ///< condemned, and its last socket is gone: to be retired
+    bool idle = false;     ///< condemned, and no socket was seen at the last look
+    bool vacated = false;  ///< idle at two looks in a row: to be retired
 };
 
 /// What the decisions remember of one backend in one service.
@@ -49,6 +50,7 @@ struct FamilyState {
     ChosenFrom from = ChosenFrom::nothing;
     std::vector<LifeId> slots;
     bool published = false;
+    bool uncertain = false;  ///< a plan that was to change `slots` failed: clients may see them or others
 };
 
 /// One service as the decisions see it: a value, copied freely.
@@ -73,9 +75,10 @@ void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& eve
 /// Folds an operator's word in; the next plan acts on it.
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state);
 
-/// After a plan was refused by the data plane: `state` stays as it was, except that the lives that `planned`
-/// began keep their ids for the next attempt, as the data plane may know them already.
-void keep_ids(ServiceState& state, const ServiceState& planned);
+/// After a plan was refused by the data plane, perhaps half carried out: `state` stays as it was, except that
+/// the lives that `planned` began keep their ids for the next attempt, that tables which it changed are to be
+/// published again whatever they are then, and that lives are retired only after another look.
+void on_refused(ServiceState& state, const ServiceState& planned);
 
 Candidate candidate(const ServiceState& state, std::size_t backend);
 bool has_eligible(const ServiceState& state, Family family);

@@ -48,6 +48,16 @@ unsigned open_descriptors() {
     return count;
 }
 
+/// Those that a command that we start would inherit.
+std::vector<std::string> inherited_descriptors() {
+    std::vector<std::string> inherited;
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+        const int flags = ::fcntl(std::stoi(entry.path().filename()), F_GETFD);
+        if (flags >= 0 && !(flags & FD_CLOEXEC)) inherited.push_back(entry.path().filename());
+    }
+    return inherited;
+}
+
 /// "return 1", attached to connect4 of `cgroup` the way it was done before there were links.
 class ForeignProgram {
 public:
@@ -173,6 +183,14 @@ TEST_CASE("nothing is left when the data plane is destroyed: no program, no desc
     CHECK(open_descriptors() == before);
     CHECK(attached(box.cgroup().path()) == 0);
     CHECK(box.client().connect(kVip, 100ms) != 0);
+}
+
+TEST_CASE("a command that is started meanwhile inherits no descriptor of ours", "[kernel][attach]") {
+    const auto before = inherited_descriptors();
+    Sandbox box("inherits", {"a"});
+    TestPlane plane(box, {service(kVip, {box.host("a").endpoint()})});
+    plane.pump_until([] { return false; }, 20ms);  // the background work has begun
+    CHECK(inherited_descriptors() == before);
 }
 
 TEST_CASE("sockets connected through us live on when the data plane is gone, and name their backend",

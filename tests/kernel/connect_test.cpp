@@ -201,6 +201,25 @@ TEST_CASE("a failing connect to a destination without a route leaves a connected
     }
 }
 
+TEST_CASE("a life is not idle while a UDP socket hangs on it whose next connect failed [E63]",
+          "[kernel][connect]") {
+    Sandbox box("not-idle", {"a"});
+    const Where vip = "10.96.0.1:80", lost = "10.96.0.2:80", nowhere = "203.0.113.1:9";
+    const auto to = GENERATE(Where("10.96.0.2:80"), Where("203.0.113.1:9"));
+    const auto a = box.host("a").endpoint();
+    TestPlane plane(box, {service(vip, {a}, Protocol::udp), service(lost, {nowhere}, Protocol::udp)});
+    const auto life = plane.life(to_string(vip) + "/udp", a);
+    CHECK(plane.kernel().is_idle(life));
+    Client client = box.client(Protocol::udp);
+    REQUIRE(client.connect(vip) == 0);
+    CHECK_FALSE(plane.kernel().is_idle(life));
+    REQUIRE(client.connect(to) == ENETUNREACH);
+    CHECK(plane.kernel().open_sockets(life) == 0);
+    CHECK_FALSE(plane.kernel().is_idle(life));
+    client.close();
+    CHECK(plane.kernel().is_idle(life));
+}
+
 TEST_CASE("a failing connect through another service leaves a connected UDP socket ours [E63]",
           "[kernel][connect]") {
     Sandbox box("no-route-service", {"a", "b"});

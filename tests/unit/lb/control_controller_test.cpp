@@ -202,6 +202,32 @@ TEST_CASE("a plan that the data plane refuses is tried again after 1 s, and noth
     CHECK(bench.plane.plans.back().tables.size() == 1);
 }
 
+TEST_CASE("a refused plan may be half carried out: its tables are published again, changed or not",
+          "[control][E43]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    const auto count = bench.plane.plans.size();
+    bench.plane.failures_left = 1;
+    bench.hear(0, refused());
+    REQUIRE(bench.plane.refused.back().tables.size() == 1);
+    bench.hear(0, up());
+    REQUIRE(bench.plane.plans.size() == count + 1);
+    REQUIRE(bench.plane.plans.back().tables.size() == 1);
+    CHECK(bench.plane.plans.back().tables[0].slots == std::vector<LifeId>{7, 8});
+}
+
+TEST_CASE("a life whose retirement was refused is looked at again before it is retired", "[control][E43]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.hear(0, no_answer());
+    bench.plane.failures_left = 1;
+    REQUIRE(run_until(bench.context, [&] { return !bench.plane.refused.empty(); }));
+    REQUIRE(bench.plane.refused.back().retire == std::vector<LifeId>{7});
+    bench.plane.open[7] = 1;
+    CHECK_FALSE(run_until(
+        bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }, 1500ms));
+}
+
 TEST_CASE("a controller may go in the middle of anything", "[control]") {
     Bench bench({service(2)});
     bench.all_up(2);

@@ -60,6 +60,7 @@ public:
         const auto found = open.find(life);
         return found == open.end() ? 0 : found->second;
     }
+    bool is_idle(LifeId life) const override { return open_sockets(life) == 0 && !uncounted.contains(life); }
     std::uint64_t connects_total(LifeId life) const override {
         const auto found = connects.find(life);
         return found == connects.end() ? 0 : found->second;
@@ -80,6 +81,7 @@ public:
     std::set<LifeId> stuck;
     std::map<LifeId, std::shared_ptr<asio::steady_timer>> gates;
     std::map<LifeId, std::uint64_t> open;
+    std::set<LifeId> uncounted;  ///< lives on which a socket hangs that is not counted as open
     std::map<LifeId, std::uint64_t> connects;
 
 private:

@@ -87,6 +87,32 @@ TEST_CASE("a condemned life is retired when its last socket is gone; its connect
     CHECK(bench.status().backends[0].connects_total == 120);
 }
 
+TEST_CASE("a connect that chose a life just before it was condemned keeps it from being retired [E29]",
+          "[control]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.hear(0, no_answer());
+    const auto retired = [&] { return !bench.plane.plans.back().retire.empty(); };
+    CHECK_FALSE(run_until(bench.context, retired, 1300ms));  // one look: nothing is counted yet
+    bench.plane.open[7] = 1;
+    CHECK_FALSE(run_until(bench.context, retired, 1200ms));
+}
+
+TEST_CASE("a condemned life on which an uncounted socket hangs is kept, and its order is tried again [E63]",
+          "[control]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.uncounted = {7};
+    bench.plane.reports = {{.matched = 1, .failed = 1, .first_failure = "no permission"}, done(1)};
+    bench.hear(0, no_answer());
+    REQUIRE(run_until(bench.context, [&] { return bench.plane.orders.size() == 2; }));
+    CHECK_FALSE(run_until(
+        bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }, 1200ms));
+    bench.plane.uncounted.clear();
+    REQUIRE(run_until(bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }));
+    CHECK(bench.plane.plans.back().retire == std::vector<LifeId>{7});
+}
+
 TEST_CASE("sockets that cannot be ended are shown as stuck and told with the reason", "[control][E43]") {
     Bench bench({service(2)});
     bench.all_up(2);

@@ -289,7 +289,7 @@ TEST_CASE("a life that a refused plan began keeps its id for the next attempt", 
     on_verdict(step.state, 0, up(), step.now);
     const Decision failed = make_plan(step.state, step.next_life, step.now);
     REQUIRE(failed.plan.begin.size() == 1);
-    keep_ids(step.state, failed.after);
+    on_refused(step.state, failed.after);
     step.plan();
     REQUIRE(step.last.plan.begin.size() == 1);
     CHECK(step.last.plan.begin[0].life == failed.plan.begin[0].life);
