@@ -85,9 +85,11 @@ AdminSocket::AdminSocket(AdminSocket&& other) noexcept
 AdminSocket::~AdminSocket() {
     if (path_.empty()) return;
     if (inode_of(path_) == inode_) ::unlink(path_.c_str());
-    if (made_.empty()) return;
-    ::rmdir(made_.c_str());
-    ::rmdir(std::filesystem::path(made_).parent_path().c_str());  // only when the last instance leaves
+    // An instance's directory may have been made by an earlier one of its name, that was killed.
+    const auto directory = std::filesystem::path(path_).parent_path();
+    if (made_.empty() && directory.parent_path() != "/run/reseat") return;
+    ::rmdir(directory.c_str());
+    ::rmdir(directory.parent_path().c_str());  // only when the last instance leaves
 }
 
 void remove_sockets_left_behind(const std::string& prefix) {

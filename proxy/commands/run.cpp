@@ -3,11 +3,10 @@
 #include "proxy/logging.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/sidecar.hpp"
+#include "proxy/signal_source.hpp"
 #include "proxy/terminal.hpp"
 #include "proxy/workload.hpp"
 
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -23,11 +22,10 @@ lb::Result<std::string> workload(const Options& options, const std::optional<std
                      "no workload: give --cgroup PATH or --pid PID, or workload.cgroup in the configuration"};
 }
 
-lb::Task<void> until_told_to_stop(Sidecar& sidecar) {
-    lb::asio::signal_set signals(co_await lb::asio::this_coro::executor, SIGINT, SIGTERM, SIGHUP);
+lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals) {
     while (true) {
-        const int number = co_await signals.async_wait(lb::asio::use_awaitable);
-        if (number != SIGHUP) break;
+        const auto received = co_await signals.next(sidecar.executor());
+        if (received.number != SIGHUP) break;
         spdlog::warn("SIGHUP: this version cannot reload its configuration; restart it instead");
     }
     spdlog::info("told to stop: detaching");
@@ -45,15 +43,20 @@ int run_command(const Options& options) {
     if (const auto may = require_capabilities(); !may) return fail(may.error());
     if (is_root_cgroup(*cgroup))
         spdlog::warn("{} is the root cgroup: all of this machine is balanced", *cgroup);
+    SignalSource signals({SIGINT, SIGTERM, SIGHUP});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the balancing
 
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string admin = admin_socket(options, config->model.admin_socket, instance);
     auto sidecar = Sidecar::start({std::move(*config), instance, *cgroup, admin});
     if (!sidecar) return fail(sidecar.error());
-    (*sidecar)->add("signals", until_told_to_stop(**sidecar));
+    (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals));
     spdlog::info("balancing {}, admin socket {}", *cgroup, admin);
-    return (*sidecar)->serve() ? 0 : 1;
+    const bool well = (*sidecar)->serve();
+    (*sidecar).reset();
+    // Told twice: the second time must not cut the cleaning up short, nor change the exit status.
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_IGN);
+    return well ? 0 : 1;
 }
 
 }  // namespace reseat::proxy

@@ -163,6 +163,16 @@ def test_sigterm_ends_the_sidecar_and_nothing_of_it_stays(lab, echo):
     assert lab.run(*dial, cgroup=cgroup, check=False).returncode == COULD_NOT_CONNECT
 
 
+def test_told_to_stop_many_times_it_cleans_up_all_the_same(lab, echo):
+    for _ in range(3):
+        sidecar = lab.sidecar(echoes(lab), lab.cgroup())
+        for _ in range(10):
+            sidecar.send_signal(signal.SIGTERM)
+        assert sidecar.exits() == 0, sidecar.describe()
+        assert not sidecar.admin.exists()
+        assert_nothing_left(sidecar.pid)
+
+
 def test_a_cgroup_with_processes_is_found_by_pid(lab, echo):
     cgroup = lab.cgroup()
     sleeper = lab.spawn(["sleep", "1000"], label="sleeper", cgroup=cgroup)
