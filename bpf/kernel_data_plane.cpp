@@ -68,6 +68,11 @@ lb::Result<void> exempt(int owner_map, int descriptor) {
 
 }  // namespace
 
+std::string_view to_string(Engine engine) {
+    constexpr std::array<std::string_view, 4> names = {"tuple", "diag", "iterator", "descriptor"};
+    return names[static_cast<std::size_t>(engine)];
+}
+
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;
@@ -120,8 +125,19 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     return std::unique_ptr<KernelDataPlane>(new KernelDataPlane(std::move(impl)));
 }
 
+bool KernelDataPlane::pinned() const {
+    return false;
+}
+void KernelDataPlane::unpin() {}
+lb::Result<bool> KernelDataPlane::remove_pinned(const std::string&) {
+    return false;
+}
+
 lb::LifeId KernelDataPlane::first_unused_life() const {
     return impl_->lives->first_unused();
+}
+lb::Inheritance KernelDataPlane::inheritance() const {
+    return {};
 }
 lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
     return impl_->lives->publish(plan);
@@ -165,6 +181,26 @@ bool KernelDataPlane::is_idle(lb::LifeId life) const {
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
     const auto index = impl_->lives->index_of(life);
     return index ? __atomic_load_n(&impl_->programs->backends[*index].connects, __ATOMIC_RELAXED) : 0;
+}
+
+lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId>) {
+    co_return std::vector<lb::SocketInfo>{};
+}
+
+lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder) {
+    co_return lb::TerminationReport{};
+}
+
+lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>&) {
+    return {};
+}
+
+lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
+    co_return std::vector<std::pair<std::string, lb::TerminationReport>>{};
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::policy_denials() const {
+    return {};
 }
 
 std::size_t KernelDataPlane::unresolved_sockets() const {

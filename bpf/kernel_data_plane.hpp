@@ -6,16 +6,25 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace reseat::bpf {
+
+/// How sockets are ended; see bpf/terminate/.
+enum class Engine { tuple, diag, iterator, descriptor };
+std::string_view to_string(Engine engine);
 
 struct KernelOptions {
     std::uint32_t max_services = 1024;  ///< service addresses times protocols
     std::uint32_t max_backends = 8192;  ///< lives at one time
     std::uint32_t flow_drawers = 64;    ///< index memory: drawers × entries sockets, about 180 bytes each
     std::uint32_t drawer_entries = 4096;
+    std::string pin;                    ///< directory in a bpffs; empty: nothing outlives this process
+    bool refuse_mptcp = false;          ///< socket(IPPROTO_MPTCP) fails with EPROTONOSUPPORT
+    std::optional<Engine> only_engine;  ///< for tests and debugging: no other one ends sockets
 };
 
 /// The data path in the kernel: owns programs, maps and links; while it lives, connects from the cgroup are
@@ -29,14 +38,28 @@ public:
     static lb::Result<std::unique_ptr<KernelDataPlane>> attach(lb::asio::any_io_executor executor,
                                                                const std::string& cgroup,
                                                                const KernelOptions& options = {});
+    /// Detaches, unless it is pinned: then all of it goes on, for the next process to adopt.
     ~KernelDataPlane() override;
 
+    bool pinned() const;
+    /// Removes the pins, so that nothing outlives this object.
+    void unpin();
+    /// Removes what a process that is gone left pinned in `directory`; false: nothing was there. Error: a
+    /// process that lives holds it.
+    static lb::Result<bool> remove_pinned(const std::string& directory);
+
     lb::LifeId first_unused_life() const override;
+    lb::Inheritance inheritance() const override;
     lb::Result<void> publish(const lb::Plan& plan) override;
     lb::Task<lb::TerminationReport> reseat(lb::ReseatOrder order) override;
     std::uint64_t open_sockets(lb::LifeId life) const override;
     bool is_idle(lb::LifeId life) const override;
     std::uint64_t connects_total(lb::LifeId life) const override;
+    lb::Task<std::vector<lb::SocketInfo>> sockets(std::vector<lb::LifeId> lives) override;
+    lb::Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order) override;
+    lb::Result<void> set_policies(const std::vector<lb::Policy>& policies) override;
+    lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce_policies() override;
+    std::vector<std::pair<std::string, std::uint64_t>> policy_denials() const override;
     /// Sockets that the index has for this life, those that it had no room for left out. Costs by its
     /// drawers.
     std::size_t indexed_sockets(lb::LifeId life) const;

@@ -48,11 +48,17 @@ lb::Connections compile_connections(const ConnectionsBlock& block) {
     take(connections.on_unreachable, block.on_unreachable);
     take(connections.on_refused, block.on_refused);
     take(connections.on_check_failed, block.on_check_failed);
+    take(connections.on_ejected, block.on_ejected);
+    take(connections.on_remove, block.on_remove);
     take(connections.on_drain, block.on_drain);
+    take(connections.on_recover, block.on_recover);
     take(connections.udp, block.udp);
     take(connections.grace, block.grace);
     take(connections.drain_timeout, block.drain_timeout);
+    take(connections.drain_quiet, block.drain_quiet);
+    take(connections.close_spread, block.close_spread);
     take(connections.only_if_alternative, block.only_if_alternative);
+    take(connections.untracked, block.untracked);
     return connections;
 }
 
@@ -96,6 +102,10 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
 lb::Model compile(const ConfigFile& file) {
     lb::Model model;
     take(model.cgroup, file.cgroup);
+    take(model.exit_when_idle, file.exit_when_idle);
+    take(model.pin, file.pin);
+    take(model.on_exit, file.on_exit);
+    take(model.mptcp, file.mptcp);
     take(model.admin_socket, file.admin_socket);
     take(model.log_level, file.log_level);
     take(model.log_format, file.log_format);

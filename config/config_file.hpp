@@ -26,10 +26,6 @@ template <class T>
 using Written = std::optional<Located<T>>;
 
 enum class ServiceProtocol { tcp, udp, any };
-enum class OnExit { automatic, detach, keep };
-enum class Mptcp { allow, refuse };
-enum class Untracked { keep, terminate };
-enum class PolicyAction { deny, allow };
 
 struct StatusRange {
     unsigned first = 0, last = 0;
@@ -63,7 +59,7 @@ struct ConnectionsBlock {
     Written<lb::Duration> grace, drain_timeout, drain_quiet;
     Written<std::optional<lb::Duration>> close_spread;  ///< nothing inside: auto
     Written<bool> only_if_alternative;
-    Written<Untracked> untracked;
+    Written<lb::Untracked> untracked;
 };
 
 /// Exactly one of endpoint, dns and srv, unless that one is faulty.
@@ -96,8 +92,8 @@ struct ConfigFile {
     Written<lb::Duration> exit_when_idle;
     Written<lb::LogLevel> log_level;
     Written<lb::LogFormat> log_format;
-    Written<OnExit> on_exit;
-    Written<Mptcp> mptcp;
+    Written<lb::OnExit> on_exit;
+    Written<lb::Mptcp> mptcp;
     ServiceBlock defaults;
     std::vector<ServiceBlock> services;
     Written<std::size_t> policies;  ///< how many; read and checked, but nothing acts on them yet

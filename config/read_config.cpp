@@ -15,9 +15,9 @@ constexpr Word<lb::LogLevel> log_levels[] = {{"trace", lb::LogLevel::trace},
                                              {"warn", lb::LogLevel::warn},
                                              {"error", lb::LogLevel::error}};
 constexpr Word<lb::LogFormat> log_formats[] = {{"text", lb::LogFormat::text}, {"json", lb::LogFormat::json}};
-constexpr Word<OnExit> on_exits[] = {
-    {"auto", OnExit::automatic}, {"detach", OnExit::detach}, {"keep", OnExit::keep}};
-constexpr Word<Mptcp> mptcps[] = {{"allow", Mptcp::allow}, {"refuse", Mptcp::refuse}};
+constexpr Word<lb::OnExit> on_exits[] = {
+    {"auto", lb::OnExit::automatic}, {"detach", lb::OnExit::detach}, {"keep", lb::OnExit::keep}};
+constexpr Word<lb::Mptcp> mptcps[] = {{"allow", lb::Mptcp::allow}, {"refuse", lb::Mptcp::refuse}};
 
 std::optional<std::string> socket_path(const Value& value) {
     constexpr std::size_t longest = 107;  // sun_path of unix(7), less its terminator

@@ -13,10 +13,12 @@
 namespace reseat::config {
 namespace {
 
-constexpr Word<PolicyAction> actions[] = {{"deny", PolicyAction::deny}, {"allow", PolicyAction::allow}};
+constexpr Word<lb::PolicyAction> actions[] = {{"deny", lb::PolicyAction::deny},
+                                              {"allow", lb::PolicyAction::allow}};
 constexpr Word<ServiceProtocol> protocols[] = {
     {"tcp", ServiceProtocol::tcp}, {"udp", ServiceProtocol::udp}, {"any", ServiceProtocol::any}};
-constexpr Word<Untracked> existings[] = {{"terminate", Untracked::terminate}, {"keep", Untracked::keep}};
+constexpr Word<lb::ExistingSockets> existings[] = {{"terminate", lb::ExistingSockets::terminate},
+                                                   {"keep", lb::ExistingSockets::keep}};
 
 /// A range of addresses; `bits` counts from the start of the 16 bytes, 96 more than written for IPv4.
 struct Cidr {
@@ -95,8 +97,8 @@ void read_destination(const Node& node, Diagnostics& out) {
 
 void read_policy(const Node& node, std::unordered_map<std::string, unsigned>& names, Diagnostics& out) {
     Written<std::string> policy_name;
-    Written<PolicyAction> action;
-    Written<Untracked> existing;
+    Written<lb::PolicyAction> action;
+    Written<lb::ExistingSockets> existing;
     MapReader map(node, "a policy", out);
     map.field("name", policy_name, name);
     map.field("action", action, one_of(actions));

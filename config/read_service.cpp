@@ -29,7 +29,8 @@ constexpr Word<lb::UdpFate> udp_fates[] = {
     {"repoint", lb::UdpFate::repoint}, {"terminate", lb::UdpFate::terminate}, {"keep", lb::UdpFate::keep}};
 constexpr Word<lb::OnRecover> on_recovers[] = {
     {"keep", lb::OnRecover::keep}, {"terminate_lower_priority", lb::OnRecover::terminate_lower_priority}};
-constexpr Word<Untracked> untrackeds[] = {{"keep", Untracked::keep}, {"terminate", Untracked::terminate}};
+constexpr Word<lb::Untracked> untrackeds[] = {{"keep", lb::Untracked::keep},
+                                              {"terminate", lb::Untracked::terminate}};
 constexpr Word<lb::OperatorState> states[] = {{"ready", lb::OperatorState::ready},
                                               {"drain", lb::OperatorState::drain},
                                               {"maint", lb::OperatorState::maint}};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lb/endpoint.hpp"
+#include "lb/policy.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -27,6 +28,8 @@ enum class SocketFate { keep, drain, terminate };
 enum class UdpFate { repoint, terminate, keep };
 enum class OnRecover { keep, terminate_lower_priority };
 enum class OperatorState { ready, drain, maint };
+/// Sockets of the workload that are older than reseat and connected to a service address or a backend.
+enum class Untracked { keep, terminate };
 
 enum class CheckType { tcp, http, grpc, udp, exec, none };
 enum class Watch { automatic, off };
@@ -70,11 +73,17 @@ struct Connections {
     SocketFate on_unreachable = SocketFate::terminate;
     SocketFate on_refused = SocketFate::drain;
     SocketFate on_check_failed = SocketFate::drain;
+    SocketFate on_ejected = SocketFate::keep;
+    SocketFate on_remove = SocketFate::drain;
     SocketFate on_drain = SocketFate::drain;
+    OnRecover on_recover = OnRecover::keep;
     UdpFate udp = UdpFate::repoint;
     Duration grace = Duration::zero();
     Duration drain_timeout = std::chrono::seconds(300);
+    Duration drain_quiet = Duration::zero();  ///< 0: off
+    std::optional<Duration> close_spread;     ///< nothing: 100 sockets at once, more over 1 s
     bool only_if_alternative = true;
+    Untracked untracked = Untracked::keep;
 };
 
 struct Backend {
@@ -99,12 +108,20 @@ struct Service {
 enum class LogLevel { trace, debug, info, warn, error };
 enum class LogFormat { text, json };
 
+enum class OnExit { automatic, detach, keep };
+enum class Mptcp { allow, refuse };
+
 struct Model {
     std::optional<std::string> cgroup;
+    Duration exit_when_idle = Duration::zero();  ///< 0: never
+    std::string pin = "auto";                    ///< auto, off, or a directory
+    OnExit on_exit = OnExit::automatic;
+    Mptcp mptcp = Mptcp::allow;
     std::string admin_socket;  ///< empty: /run/reseat/INSTANCE/admin.sock
     LogLevel log_level = LogLevel::info;
     LogFormat log_format = LogFormat::text;
     std::vector<Service> services;
+    std::vector<Policy> policies;  ///< the first that matches decides
 };
 
 }  // namespace reseat::lb

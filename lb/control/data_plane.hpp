@@ -5,12 +5,15 @@
 #include "lb/task.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace reseat::lb {
 
-/// Names a service in the data path: one (service, protocol) pair. Never reused within a process.
+/// Names a service in the data path: one (service, protocol) pair. Never used again while anything in the
+/// kernel may remember it, nor by later processes on the same pinned maps.
 using ServiceId = std::uint32_t;
 
 /// One period of one backend in one service. Never used again while anything may remember it; 0 is none.
@@ -43,20 +46,61 @@ struct ReseatOrder {
     LifeId life = 0;
     bool terminate_tcp = true;
     UdpFate udp = UdpFate::repoint;
+    /// > 0: of the TCP sockets only those that have been idle for so long with nothing unacknowledged.
+    Duration quiet_for = Duration::zero();
+    /// How long to take over ending TCP sockets, evenly; nothing: 100 at once, more over 1 s. Moving UDP
+    /// sockets is never spread.
+    std::optional<Duration> spread;
+};
+
+/// Ends sockets that nothing is recorded of because they are older than the data path: those that are
+/// connected straight to one of `destinations`. Sockets opened to them since are never touched.
+struct UntrackedOrder {
+    Protocol protocol = Protocol::tcp;
+    std::vector<Endpoint> destinations;
+    std::optional<Duration> spread;
 };
 
 /// What is to change in the data path, carried out in the order of the members: new tables are visible
 /// before any life ends, and a life ends before its sockets are touched.
 struct Plan {
     std::vector<ServiceSpec> add_services;
+    std::vector<ServiceSpec> change_services;  ///< known ones, with other addresses or another lb_policy
     std::vector<LifeSpec> begin;
     std::vector<Table> tables;
     std::vector<LifeId> drain;    ///< no new sockets; those that are open live on
     std::vector<LifeId> resume;   ///< a draining life whose backend is well again
     std::vector<LifeId> condemn;  ///< no new sockets; a connect that was under way is reported and ended
     std::vector<LifeId> retire;   ///< condemned and idle: forget it
+    /// Their addresses are nobody's from now on, unless another service of this plan has them. What is still
+    /// known of their lives stays until those are retired.
+    std::vector<ServiceId> remove_services;
 
     bool empty() const;
+};
+
+/// One open socket that was balanced, for people to look at.
+struct SocketInfo {
+    LifeId life = 0;
+    Protocol protocol = Protocol::tcp;
+    Endpoint local;    ///< port 0: not known yet
+    Endpoint dialled;  ///< the service address
+    Endpoint backend;
+    std::uint32_t pid = 0;  ///< process that connected it, as reseat sees processes; 0: not visible
+    std::string command;    ///< its name; empty: not visible
+    Duration age{};         ///< since it was connected to this backend
+};
+
+/// What an earlier process left behind in pinned maps.
+struct Inheritance {
+    enum class State { serving, draining, condemned };
+    struct Life {
+        LifeSpec spec;
+        State state = State::serving;
+    };
+    std::vector<ServiceSpec> services;
+    std::vector<Life> lives;
+    ServiceId first_unused_service = 1;
 };
 
 /// What became of one ReseatOrder.
@@ -77,6 +121,9 @@ public:
     /// The lowest life id never used before, also by earlier processes on the same pinned maps.
     virtual LifeId first_unused_life() const = 0;
 
+    /// What was adopted; empty where there was nothing. The same at each call: what was there at the start.
+    virtual Inheritance inheritance() const = 0;
+
     /// Carries out `plan`; microseconds, does not block. On error nothing that clients see has changed
     /// for the tables not yet published; the message says which step failed.
     /// The controller then tries again with a plan made anew, in which lives of the failed one may begin
@@ -94,6 +141,22 @@ public:
     virtual bool is_idle(LifeId life) const = 0;
     /// Connects that were ever balanced to this life.
     virtual std::uint64_t connects_total(LifeId life) const = 0;
+
+    /// The open sockets of these lives. Runs on a thread that may block; costs by what their drawers hold.
+    virtual Task<std::vector<SocketInfo>> sockets(std::vector<LifeId> lives) = 0;
+
+    /// As reseat(), for sockets that no life knows of; matched 0 where there are none or they cannot be told
+    /// from younger ones.
+    virtual Task<TerminationReport> end_untracked(UntrackedOrder order) = 0;
+
+    /// Replaces all policies; connects and sends that come after it obey the new ones. Counters of a policy
+    /// whose name stays go on. On error the old ones hold.
+    virtual Result<void> set_policies(const std::vector<Policy>& policies) = 0;
+    /// Ends the workload's sockets, balanced or not, whose destination a policy with `existing: terminate`
+    /// denies: the report of each such policy, in the order of set_policies().
+    virtual Task<std::vector<std::pair<std::string, TerminationReport>>> enforce_policies() = 0;
+    /// Connects and sends refused, in the order of set_policies().
+    virtual std::vector<std::pair<std::string, std::uint64_t>> policy_denials() const = 0;
 };
 
 }  // namespace reseat::lb

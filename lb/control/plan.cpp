@@ -219,6 +219,8 @@ Decision make_plan(const ServiceState& state, LifeId& next_life, TimePoint now) 
 
 void append(Plan& plan, Plan more) {
     append(plan.add_services, more.add_services);
+    append(plan.change_services, more.change_services);
+    append(plan.remove_services, more.remove_services);
     append(plan.begin, more.begin);
     append(plan.tables, more.tables);
     append(plan.drain, more.drain);

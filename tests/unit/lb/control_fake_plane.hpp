@@ -10,6 +10,7 @@
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -27,6 +28,7 @@ public:
     explicit FakePlane(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
     LifeId first_unused_life() const override { return 7; }
+    Inheritance inheritance() const override { return inherited; }
 
     Result<void> publish(const Plan& plan) override {
         if (failures_left > 0) {
@@ -66,12 +68,44 @@ public:
         return found == connects.end() ? 0 : found->second;
     }
 
+    Task<std::vector<SocketInfo>> sockets(std::vector<LifeId> lives) override {
+        std::vector<SocketInfo> listed;
+        for (const SocketInfo& one : all_sockets)
+            if (std::ranges::find(lives, one.life) != lives.end()) listed.push_back(one);
+        co_return listed;
+    }
+    Task<TerminationReport> end_untracked(UntrackedOrder order) override {
+        untracked_orders.push_back(std::move(order));
+        co_return untracked_report;
+    }
+    Result<void> set_policies(const std::vector<Policy>& list) override {
+        if (failures_left > 0) {
+            --failures_left;
+            return Error{ErrorCode::failed, "lb_policies is full"};
+        }
+        policies = list;
+        return {};
+    }
+    Task<std::vector<std::pair<std::string, TerminationReport>>> enforce_policies() override {
+        ++enforcements;
+        co_return policy_reports;
+    }
+    std::vector<std::pair<std::string, std::uint64_t>> policy_denials() const override { return denials; }
+
     /// Lets the order go on that waits in `reseat`.
     void release(LifeId life) {
         stuck.erase(life);
         gates.at(life)->cancel();
     }
 
+    Inheritance inherited;
+    std::vector<SocketInfo> all_sockets;
+    std::vector<UntrackedOrder> untracked_orders;
+    TerminationReport untracked_report;
+    std::vector<Policy> policies;
+    int enforcements = 0;
+    std::vector<std::pair<std::string, TerminationReport>> policy_reports;
+    std::vector<std::pair<std::string, std::uint64_t>> denials;
     int failures_left = 0;
     bool throws = false;
     std::vector<Plan> plans;

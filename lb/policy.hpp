@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/endpoint.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+/// What the workload may connect to and send to. The data path decides by these rules for each connect;
+/// here they are for everything that is decided in user space.
+namespace reseat::lb {
+
+/// A range of addresses of one family; `bits` counts from the start of the 16 bytes, 96 more than written
+/// for IPv4. ::/0 has bits 0 and does not contain IPv4.
+struct Cidr {
+    Address address;
+    unsigned bits = 0;
+
+    bool contains(const Address& address) const;
+    bool operator==(const Cidr&) const = default;
+};
+
+struct PortRange {
+    std::uint16_t first = 0, last = 0;  ///< inclusive
+    bool operator==(const PortRange&) const = default;
+};
+
+struct Destination {
+    Cidr cidr;
+    std::vector<Cidr> except;          ///< within `cidr`
+    std::optional<Protocol> protocol;  ///< nothing: both
+    std::vector<PortRange> ports;      ///< empty: all
+    bool operator==(const Destination&) const = default;
+};
+
+enum class PolicyAction { deny, allow };
+enum class ExistingSockets { terminate, keep };
+
+struct Policy {
+    std::string name;  ///< unique
+    PolicyAction action = PolicyAction::deny;
+    std::vector<Destination> to;  ///< matches if one of them does
+    ExistingSockets existing = ExistingSockets::terminate;
+    bool operator==(const Policy&) const = default;
+};
+
+/// The policy that denies connecting to this endpoint; null: none does. The first that matches decides.
+const Policy* denied_by(std::span<const Policy> policies, const Endpoint& to, Protocol protocol);
+
+}  // namespace reseat::lb
