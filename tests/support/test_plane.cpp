@@ -34,24 +34,43 @@ TestPlane::TestPlane(const Sandbox& box, const std::vector<lb::Service>& service
     if (!attached) throw std::runtime_error(attached.error().message);
     kernel_ = std::move(*attached);
     next_life_ = kernel_->first_unused_life();
+    const lb::Inheritance inherited = kernel_->inheritance();
+    next_service_ = inherited.first_unused_service;
     lb::Plan plan;
-    for (const auto& from : services) {
-        Entry entry;
-        entry.spec = {static_cast<lb::ServiceId>(entries_.size() + 1), from.name, from.protocol,
-                      from.addresses, from.lb_policy};
-        entry.connections = from.connections;
-        plan.add_services.push_back(entry.spec);
-        for (const auto& backend : from.backends) {
-            entry.lives.push_back({next_life_++, backend.endpoint});
-            plan.begin.push_back({entry.lives.back().id, entry.spec.id, backend.endpoint});
-        }
-        add_tables(plan, entry);
-        entries_.push_back(std::move(entry));
-    }
+    for (const auto& from : services) add_service(plan, from, inherited);
     publish(plan);
     watch_ = lb::spawn(
         io_.get_executor(), "watch", kernel_->watch([this](lb::LifeId life) { raced_.push_back(life); }),
         [](const std::string& what) { std::fprintf(stderr, "test plane: %s\n", what.c_str()); });
+}
+
+void TestPlane::add_service(lb::Plan& plan, const lb::Service& from, const lb::Inheritance& inherited) {
+    Entry entry;
+    entry.connections = from.connections;
+    entry.spec = {0, from.name, from.protocol, from.addresses, from.lb_policy};
+    for (const auto& known : inherited.services)
+        if (known.name == from.name && known.protocol == from.protocol) entry.spec.id = known.id;
+    const bool is_new = entry.spec.id == 0;
+    if (is_new) entry.spec.id = next_service_++;
+    (is_new ? plan.add_services : plan.change_services).push_back(entry.spec);
+    for (const auto& life : inherited.lives)
+        if (life.spec.service == entry.spec.id)
+            entry.lives.push_back(
+                {life.spec.life, life.spec.backend, life.state == lb::Inheritance::State::serving});
+    for (const auto& backend : from.backends) {
+        const auto runs = [&](const Life& life) { return life.running && life.backend == backend.endpoint; };
+        if (std::ranges::any_of(entry.lives, runs)) continue;
+        entry.lives.push_back({next_life_++, backend.endpoint});
+        plan.begin.push_back({entry.lives.back().id, entry.spec.id, backend.endpoint});
+    }
+    add_tables(plan, entry);
+    entries_.push_back(std::move(entry));
+}
+
+lb::ServiceId TestPlane::service_id(const std::string& service) const {
+    for (const auto& entry : entries_)
+        if (entry.spec.name == service) return entry.spec.id;
+    throw std::runtime_error("the test plane has no service " + service);
 }
 
 TestPlane::~TestPlane() {

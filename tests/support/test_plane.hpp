@@ -24,7 +24,8 @@ lb::Service service(const Where& address, const std::vector<lb::Endpoint>& backe
                     Protocol protocol = Protocol::tcp);
 
 /// The data plane on a sandbox's cgroup, with as much of a controller as a test needs: each backend of each
-/// service starts with a life and a place in its family's table, in the order given. Everything runs on the
+/// service starts with a life and a place in its family's table, in the order given; those that were
+/// inherited are known by service name, protocol and address. Everything runs on the
 /// calling thread and only while one of these calls runs.
 class TestPlane {
 public:
@@ -50,6 +51,10 @@ public:
     lb::TerminationReport reseat(lb::LifeId life);
     /// A new life, and its place in the tables, for a backend that was condemned.
     void bring_back(const lb::Endpoint& backend);
+
+    lb::ServiceId service_id(const std::string& service) const;  ///< throws std::runtime_error
+    lb::LifeId next_life() { return next_life_++; }
+    lb::ServiceId next_service() { return next_service_++; }
 
     /// Any other plan. Throws std::runtime_error with the data plane's message.
     void publish(const lb::Plan& plan);
@@ -92,6 +97,7 @@ private:
     };
 
     void add_tables(lb::Plan& plan, const Entry& entry) const;
+    void add_service(lb::Plan& plan, const lb::Service& from, const lb::Inheritance& inherited);
 
     asio::io_context io_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_;
@@ -100,6 +106,7 @@ private:
     std::vector<Entry> entries_;
     std::vector<lb::LifeId> raced_;
     lb::LifeId next_life_ = 0;
+    lb::ServiceId next_service_ = 0;
 };
 
 }  // namespace reseat::test
