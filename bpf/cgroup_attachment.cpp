@@ -5,8 +5,12 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <string_view>
+#include <thread>
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -76,6 +80,37 @@ lb::Result<void> check_foreign_programs(int directory, bool ancestor,
     return {};
 }
 
+/// Does the cgroup carry a program of this name? Without CAP_SYS_ADMIN: not that we know.
+bool carries(int directory, bpf_program* program) {
+    std::array<__u32, 64> ids;
+    __u32 flags = 0, count = ids.size();
+    if (bpf_prog_query(directory, bpf_program__expected_attach_type(program), 0, &flags, ids.data(), &count))
+        return false;
+    for (__u32 i = 0; i < count; ++i) {
+        const UniqueFd other(bpf_prog_get_fd_by_id(ids[i]));
+        bpf_prog_info info{};
+        __u32 size = sizeof(info);
+        if (other && bpf_obj_get_info_by_fd(other.get(), &info, &size) == 0 &&
+            info.name == std::string_view(bpf_program__name(program)))
+            return true;
+    }
+    return false;
+}
+
+/// Programs like ours whose process is gone: the lock is ours. Those that are not pinned are about to go.
+lb::Result<void> check_own_programs(int directory, std::span<bpf_program* const> programs) {
+    for (bpf_program* program : programs)
+        for (int waited = 0; carries(directory, program); ++waited) {
+            if (waited == 100)
+                return lb::Error{
+                    lb::ErrorCode::failed,
+                    "programs of a reseat that was killed are still attached; start with the same "
+                    "`pin` to take them over, or remove them with `reseat detach`"};
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    return {};
+}
+
 /// The cgroup that the link is attached to; 0: it was removed.
 std::uint64_t cgroup_of(int link) {
     bpf_link_info info{};
@@ -111,6 +146,9 @@ bool CgroupAttachment::adopt(OpenMaps& links) {
 lb::Result<void> CgroupAttachment::attach(std::span<bpf_program* const> programs, const PinDirectory* pins) {
     for (std::size_t i = 0; i < locks_.size(); ++i)
         if (auto clear = check_foreign_programs(locks_[i].get(), i > 0, programs); !clear)
+            return clear.error().in("cgroup " + cgroup_);
+    if (links_.empty())
+        if (auto clear = check_own_programs(locks_.front().get(), programs); !clear)
             return clear.error().in("cgroup " + cgroup_);
     for (bpf_program* program : programs)
         if (auto attached = attach_one(program, pins); !attached)

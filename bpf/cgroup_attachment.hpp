@@ -30,7 +30,8 @@ public:
     /// From now on `programs` run, in this order, in place of those of the same names that are attached; the
     /// others are attached anew, after a look whether an ancestor carries a program that would refuse ours or
     /// be replaced by them. `pins`, if any, gets each new link, and loses those that are not wanted any more.
-    /// Errors: `failed` a program is in the way, or the cgroup is gone; `unsupported` a hook that this kernel
+    /// Errors: `failed` a program is in the way (also one of a killed process that was not adopted: waits a
+    /// second for it to go), or the cgroup is gone; `unsupported` a hook that this kernel
     /// lacks.
     lb::Result<void> attach(std::span<bpf_program* const> programs, const PinDirectory* pins);
 

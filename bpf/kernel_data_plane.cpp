@@ -135,6 +135,7 @@ lb::Result<bool> KernelDataPlane::remove_pinned(const std::string& directory) {
     if (std::error_code unknown; !std::filesystem::exists(directory, unknown)) return false;
     const auto pins = PinDirectory::open(directory);
     if (!pins) return pins.error();
+    pins->clear();
     pins->remove();
     return true;
 }

@@ -132,19 +132,26 @@ void PinDirectory::remove_link(const std::string& program) const {
 }
 
 void PinDirectory::clear() const {
-    auto links = names_in(fs::path(path_) / kLinks);
-    std::ranges::partition(links, [](const std::string& name) {
-        return name.find("connect") != std::string::npos || name.find("sendmsg") != std::string::npos;
-    });
-    for (const std::string& name : links) remove_link(name);
-    remove_directory(fs::path(path_) / kLinks);
-    for (const std::uint32_t number : sets()) remove_set(number);
-    remove_directory(fs::path(path_) / kUnfinished);
+    const auto links = open_links();
+    auto chooses = [](const std::string& program) {
+        return program.find("connect") != std::string::npos || program.find("sendmsg") != std::string::npos;
+    };
+    for (const bool first : {true, false})
+        for (const auto& [program, link] : links)
+            if (chooses(program) == first)
+                bpf_link_detach(link.get());  // at once; without its pin, some time later
+    remove_pins();
 }
 
 void PinDirectory::remove() const {
-    clear();
+    remove_pins();
     ::rmdir(path_.c_str());
+}
+
+void PinDirectory::remove_pins() const {
+    remove_directory(fs::path(path_) / kLinks);
+    for (const std::uint32_t number : sets()) remove_set(number);
+    remove_directory(fs::path(path_) / kUnfinished);
 }
 
 }  // namespace reseat::bpf

@@ -36,14 +36,16 @@ public:
     /// What is attached by that pin alone is detached.
     void remove_link(const std::string& program) const;
 
-    /// Links first, those that send sockets here before those that see them end; then the maps.
+    /// Of a process that is gone: what is attached is detached, those that choose backends before those that
+    /// see sockets end; then all pins are removed.
     void clear() const;
-    /// clear(), and the directory itself.
+    /// The pins and the directory; who has descriptors goes on.
     void remove() const;
 
 private:
     explicit PinDirectory(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
     std::string set_path(std::uint32_t number) const;
+    void remove_pins() const;
 
     std::string path_;
     UniqueFd lock_;

@@ -75,7 +75,8 @@ Sidecar::~Sidecar() {
 }
 
 lb::Result<void> Sidecar::attach() {
-    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup);
+    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup,
+                                              bpf::sized_for({}, settings_.config.model.services));
     if (!plane) return plane.error();
     plane_ = std::move(*plane);
     info_.engines = plane_->engines();

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <random>
 
+#include <sys/mount.h>
+
 using namespace reseat;
 using namespace reseat::test;
 using namespace std::chrono_literals;
@@ -24,8 +26,9 @@ std::vector<lb::Service> both(Sandbox& box) {
 }
 
 lb::Endpoint nobody(unsigned number) {
-    return Where(("10.98." + std::to_string(number / 200 % 200) + "." + std::to_string(number % 200 + 1) + ":80")
-                     .c_str());
+    return Where(
+        ("10.98." + std::to_string(number / 200 % 200) + "." + std::to_string(number % 200 + 1) + ":80")
+            .c_str());
 }
 
 /// A service of `backends` backends that nobody dials.
@@ -56,7 +59,8 @@ void remove_again(TestPlane& plane, lb::ServiceId service, unsigned backends) {
 
 std::uint64_t sum_open(TestPlane& plane) {
     std::uint64_t sum = 0;
-    for (const auto& life : plane.kernel().inheritance().lives) sum += plane.kernel().open_sockets(life.spec.life);
+    for (const auto& life : plane.kernel().inheritance().lives)
+        sum += plane.kernel().open_sockets(life.spec.life);
     return sum;
 }
 
@@ -121,6 +125,22 @@ TEST_CASE("maps that are outgrown are replaced under load: no connect fails, eve
     CHECK(links_on(box.cgroup().path()) == kPrograms);
 }
 
+TEST_CASE("room that cannot be made is refused, and nothing has changed [E43]", "[kernel][pin]") {
+    Sandbox box("no-room", {"a", "b"});
+    const BpfFs bpffs("no-room");
+    auto options = pinned_in(bpffs);
+    options.max_services = 2;
+    TestPlane plane(box, both(box), options);
+    REQUIRE(::mount(nullptr, bpffs.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+    CHECK_THROWS_WITH(add_unused(plane, 1), Catch::Contains("make room for this configuration"));
+    CHECK(landing_on(box, "a", kVip).peer() == kVip);
+    CHECK(landing_on(box, "b", kVip, Protocol::udp).peer() == kVip);
+    CHECK(links_on(box.cgroup().path()) == kPrograms);
+    REQUIRE(::mount(nullptr, bpffs.path().c_str(), nullptr, MS_REMOUNT, nullptr) == 0);
+    add_unused(plane, 1);
+    CHECK(plane.condemn(box.host("a")).failed == 0);
+}
+
 TEST_CASE("another version with another map layout takes over under load: nothing is lost [E72]",
           "[kernel][pin]") {
     Sandbox box("upgrade", {"a", "b"});
@@ -155,8 +175,9 @@ TEST_CASE("another version with another map layout takes over under load: nothin
     for (auto& client : udp) CHECK(client.echo("moved") == "b");
 }
 
-TEST_CASE("killed at any moment, again and again: connects never fail, nothing is attached twice or left [E40]",
-          "[kernel][pin]") {
+TEST_CASE(
+    "killed at any moment, again and again: connects never fail, nothing is attached twice or left [E40]",
+    "[kernel][pin]") {
     Sandbox box("killed-often", {"a", "b"});
     const BpfFs bpffs("killed-often");
     ConnectLoad load(box, kVip);
@@ -174,7 +195,8 @@ TEST_CASE("killed at any moment, again and again: connects never fail, nothing i
     CAPTURE(seed);
     std::mt19937 random(seed);
     for (unsigned round = 0; round < 40; ++round) {
-        clients.push_back(landing_on(box, round % 2 ? "a" : "b", kVip, round % 3 ? Protocol::tcp : Protocol::udp));
+        clients.push_back(
+            landing_on(box, round % 2 ? "a" : "b", kVip, round % 3 ? Protocol::tcp : Protocol::udp));
         KillablePlane victim(KillablePlane::AtOnce{}, box, both(box), random() % 2 ? options : other,
                              [](TestPlane& plane) {
                                  const auto service = add_unused(plane, 7);

@@ -112,9 +112,9 @@ TEST_CASE("what was known is inherited: services, lives and their states, ids go
     CHECK((*plane)->first_unused_life() == 4);
     REQUIRE(found.lives.size() == 3);
     using State = lb::Inheritance::State;
-    for (const auto& [life, host, state] : {std::tuple{0U, "a", State::condemned},
-                                            std::tuple{1U, "b", State::draining},
-                                            std::tuple{2U, "c", State::serving}}) {
+    for (const auto& [life, host, state] :
+         {std::tuple{0U, "a", State::condemned}, std::tuple{1U, "b", State::draining},
+          std::tuple{2U, "c", State::serving}}) {
         CHECK(found.lives[life].spec.life == life + 1);
         CHECK(found.lives[life].spec.service == found.services[0].id);
         CHECK(found.lives[life].spec.backend == box.host(host).endpoint());
@@ -196,8 +196,9 @@ TEST_CASE("a running process keeps its pins; of one that is gone all is removed"
     CHECK_FALSE(bpf::KernelDataPlane::remove_pinned(options.pin).value());
 }
 
-TEST_CASE("pins of another cgroup, or of one that was removed, are no use: removed, and it starts afresh [E59]",
-          "[kernel][pin]") {
+TEST_CASE(
+    "pins of another cgroup, or of one that was removed, are no use: removed, and it starts afresh [E59]",
+    "[kernel][pin]") {
     Sandbox box("elsewhere", {"a"});
     const BpfFs bpffs("elsewhere");
     const auto options = pinned_in(bpffs);
@@ -211,7 +212,7 @@ TEST_CASE("pins of another cgroup, or of one that was removed, are no use: remov
         CHECK_FALSE((*plane)->cgroup_is_gone());
         if (GENERATE(true, false)) {
             REQUIRE(remove_cgroup(path));
-            CHECK((*plane)->cgroup_is_gone());
+            CHECK(wait_until([&] { return (*plane)->cgroup_is_gone(); }));
             REQUIRE(::mkdir(path.c_str(), 0755) == 0);  // the same name, another cgroup
         }
     }
@@ -233,8 +234,12 @@ TEST_CASE("a pinned set that is not whole, or of other records, is removed and i
     const std::vector services{service(kVip, {box.host("a").endpoint()})};
     { TestPlane plane(box, services, options); }
     const fs::path pins = options.pin;
-    SECTION("no links") { fs::remove_all(pins / "links"); }
-    SECTION("a map is missing") { fs::remove(pins / "maps-1" / "lb_names"); }
+    SECTION("no links") {
+        fs::remove_all(pins / "links");
+    }
+    SECTION("a map is missing") {
+        fs::remove(pins / "maps-1" / "lb_names");
+    }
     SECTION("sockets are recorded in another way") {
         const bpf::UniqueFd meta_map(bpf_obj_get((pins / "maps-1" / "lb_meta").c_str()));
         const __u32 zero = 0;
@@ -248,6 +253,20 @@ TEST_CASE("a pinned set that is not whole, or of other records, is removed and i
     CHECK(links_on(box.cgroup().path()) == kPrograms);
     CHECK(box.client().connect(kVip) == 0);
     CHECK(pinned_names(options) == std::vector<std::string>{"links", "maps-1"});
+}
+
+TEST_CASE(
+    "programs of a killed process that we do not take over are in the way: never two of ours at once [E24]",
+    "[kernel][pin]") {
+    Sandbox box("in-the-way", {"a", "b"});
+    const BpfFs bpffs("in-the-way");
+    KillablePlane first(box, both(box), pinned_in(bpffs));
+    first.kill();
+    CHECK_THAT(refusal(box.cgroup().path(), {}),
+               Catch::Contains("still attached") && Catch::Contains("detach"));
+    CHECK(links_on(box.cgroup().path()) == kPrograms);
+    CHECK(box.client().connect(kVip) == 0);
+    CHECK(refusal(box.cgroup().path(), pinned_in(bpffs)) == "");
 }
 
 TEST_CASE("pinning asks for a bpffs, and says so", "[kernel][pin]") {

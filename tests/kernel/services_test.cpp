@@ -31,7 +31,8 @@ unsigned entries(const std::string& pin) {
 }
 
 /// A plan that adds a service with one backend.
-lb::Plan added(TestPlane& plane, const std::string& name, const lb::Endpoint& address, const lb::Endpoint& backend) {
+lb::Plan added(TestPlane& plane, const std::string& name, const lb::Endpoint& address,
+               const lb::Endpoint& backend) {
     lb::Plan plan;
     const auto id = plane.next_service();
     const auto life = plane.next_life();
@@ -50,8 +51,9 @@ lb::Plan removed(const lb::Plan& addition) {
 
 }  // namespace
 
-TEST_CASE("a service goes and its address is another's at once: old sockets are told from new ones [E15][E33]",
-          "[kernel][services]") {
+TEST_CASE(
+    "a service goes and its address is another's at once: old sockets are told from new ones [E15][E33]",
+    "[kernel][services]") {
     Sandbox box("removed", {"a", "b"});
     TestPlane plane(box, {service(kVip, {box.host("a").endpoint()})});
     const auto old_service = plane.service_id(to_string(kVip) + "/tcp");
@@ -83,7 +85,8 @@ TEST_CASE("a service goes and its address is another's at once: old sockets are 
     CHECK(box.client().connect(kVip) == 0);
 }
 
-TEST_CASE("a service that is removed is dialled no more; what it had open lives on [E15]", "[kernel][services]") {
+TEST_CASE("a service that is removed is dialled no more; what it had open lives on [E15]",
+          "[kernel][services]") {
     Sandbox box("gone", {"a"});
     TestPlane plane(box, {service(kVip, {box.host("a").endpoint()})});
     Client client = landing_on(box, "a", kVip);
@@ -130,7 +133,8 @@ TEST_CASE("services come and go without end in maps of the same size [E37]", "[k
     options.max_slots = 8;
     TestPlane plane(box, {service(kVip, {box.host("a").endpoint()})}, options);
     auto all_is_forgotten = [&] {
-        return entries(options.pin + "/maps-1/lb_names") == 1 && entries(options.pin + "/maps-1/lb_services") == 1 &&
+        return entries(options.pin + "/maps-1/lb_names") == 1 &&
+               entries(options.pin + "/maps-1/lb_services") == 1 &&
                entries(options.pin + "/maps-1/lb_peers") == 2;
     };
     for (int round = 0; round < 30; ++round) {
@@ -147,7 +151,8 @@ TEST_CASE("services come and go without end in maps of the same size [E37]", "[k
     plane.kernel().unpin();
 }
 
-TEST_CASE("an element, a table and its slots are used again only after a grace period", "[kernel][services]") {
+TEST_CASE("an element, a table and its slots are used again only after a grace period",
+          "[kernel][services]") {
     Sandbox box("in-grace", {"a"});
     const BpfFs bpffs("in-grace");
     bpf::KernelOptions options;
@@ -160,14 +165,14 @@ TEST_CASE("an element, a table and its slots are used again only after a grace p
     plane.publish(second);  // at once: no event was handled meanwhile
     const bpf::UniqueFd elements(bpf_obj_get((options.pin + "/maps-1/lb_backends").c_str()));
     lb_backend element{};
-    for (const auto& [index, life] : {std::pair{0U, first.begin[0].life}, std::pair{1U, second.begin[0].life}}) {
+    for (const auto& [index, life] :
+         {std::pair{0U, first.begin[0].life}, std::pair{1U, second.begin[0].life}}) {
         REQUIRE(bpf_map_lookup_elem(elements.get(), &index, &element) == 0);
         CHECK(element.life == life);
     }
     const __u32 index = 0;
-    CHECK(plane.pump_until([&] {
-        return bpf_map_lookup_elem(elements.get(), &index, &element) == 0 && element.life == 0;
-    }));
+    CHECK(plane.pump_until(
+        [&] { return bpf_map_lookup_elem(elements.get(), &index, &element) == 0 && element.life == 0; }));
     const auto third = added(plane, "third", kVip, box.host("a").endpoint());
     plane.publish(third);
     REQUIRE(bpf_map_lookup_elem(elements.get(), &index, &element) == 0);
@@ -179,10 +184,18 @@ TEST_CASE("a plan that makes no sense changes nothing [E43]", "[kernel][services
     Sandbox box("nonsense", {"a", "b"});
     TestPlane plane(box, {service(kVip, {box.host("a").endpoint()})});
     auto plan = added(plane, "other", kVip, box.host("b").endpoint());
-    SECTION("a table names an unknown life") { plan.tables.push_back({1, Family::v4, {4711}}); }
-    SECTION("a life is of an unknown service") { plan.begin.push_back({4711, 99, box.host("b").endpoint()}); }
-    SECTION("a table is of an unknown service") { plan.tables.push_back({99, Family::v4, {}}); }
-    SECTION("a name is too long") { plan.add_services[0].name = std::string(300, 'x'); }
+    SECTION("a table names an unknown life") {
+        plan.tables.push_back({1, Family::v4, {4711}});
+    }
+    SECTION("a life is of an unknown service") {
+        plan.begin.push_back({4711, 99, box.host("b").endpoint()});
+    }
+    SECTION("a table is of an unknown service") {
+        plan.tables.push_back({99, Family::v4, {}});
+    }
+    SECTION("a name is too long") {
+        plan.add_services[0].name = std::string(300, 'x');
+    }
     CHECK_THROWS_AS(plane.publish(plan), std::runtime_error);
     for (int i = 0; i < 3; ++i) {
         Client client = box.client();

@@ -62,8 +62,8 @@ unsigned links_on(const std::string& cgroup) {
         const bpf::UniqueFd link(bpf_link_get_fd_by_id(id));
         bpf_link_info info{};
         __u32 size = sizeof info;
-        if (link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.type == BPF_LINK_TYPE_CGROUP &&
-            info.cgroup.cgroup_id == about.st_ino)
+        if (link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 &&
+            info.type == BPF_LINK_TYPE_CGROUP && info.cgroup.cgroup_id == about.st_ino)
             ++count;
     }
     return count;
