@@ -228,3 +228,37 @@ TEST_CASE(
     CHECK(wait_until([] { return maps_like("lb_flows", 37) == 0; }));
     CHECK_FALSE(fs::exists(options.pin));
 }
+
+TEST_CASE("killed while it ends and moves sockets: the next process finishes, and spares who is well [E40]",
+          "[kernel][pin]") {
+    Sandbox box("killed-ending", {"a", "b"});
+    const BpfFs bpffs("killed-ending");
+    const auto options = pinned_in(bpffs);
+    std::mt19937 random(40);
+    for (unsigned round = 0; round < 4; ++round) {
+        std::vector<Client> on_a, on_b;
+        {
+            TestPlane plane(box, both(box), options);
+            for (int i = 0; i < 20; ++i) {
+                const auto protocol = i % 2 ? Protocol::tcp : Protocol::udp;
+                on_a.push_back(landing_on(box, "a", kVip, protocol));
+                on_b.push_back(landing_on(box, "b", kVip, protocol));
+            }
+        }
+        KillablePlane victim(KillablePlane::AtOnce{}, box, both(box), options, [&](TestPlane& plane) {
+            plane.condemn(box.host("a"));
+            plane.bring_back(box.host("a").endpoint());
+        });
+        wait_until([] { return false; }, std::chrono::milliseconds(100 + random() % 200));
+        victim.kill();
+        TestPlane plane(box, both(box), options);
+        for (const auto& life : plane.kernel().inheritance().lives)
+            if (life.state == lb::Inheritance::State::condemned) plane.reseat(life.spec.life);
+        CHECK(plane.condemn(box.host("a")).failed == 0);
+        CHECK(sockets_to(box.host("a").endpoint(), Protocol::tcp) == 0);
+        CHECK(sockets_to(box.host("a").endpoint(), Protocol::udp) == 0);
+        for (std::size_t i = 0; i < on_a.size(); i += 2) CHECK(on_a[i].echo("moved") == "b");
+        for (auto& client : on_b) CHECK(client.echo("still here") == "b");
+        plane.bring_back(box.host("a").endpoint());
+    }
+}
