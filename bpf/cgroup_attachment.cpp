@@ -104,8 +104,8 @@ lb::Result<void> check_own_programs(int directory, std::span<bpf_program* const>
             if (waited == 100)
                 return lb::Error{
                     lb::ErrorCode::failed,
-                    "programs of a reseat that was killed are still attached; start with the same "
-                    "`pin` to take them over, or remove them with `reseat detach`"};
+                    "programs of a reseat that was killed are still attached there, or above; start "
+                    "with the same `pin` to take them over, or remove them with `reseat detach`"};
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
     return {};
@@ -147,8 +147,8 @@ lb::Result<void> CgroupAttachment::attach(std::span<bpf_program* const> programs
     for (std::size_t i = 0; i < locks_.size(); ++i)
         if (auto clear = check_foreign_programs(locks_[i].get(), i > 0, programs); !clear)
             return clear.error().in("cgroup " + cgroup_);
-    if (links_.empty())
-        if (auto clear = check_own_programs(locks_.front().get(), programs); !clear)
+    for (std::size_t i = links_.empty() ? 0 : 1; i < locks_.size(); ++i)
+        if (auto clear = check_own_programs(locks_[i].get(), programs); !clear)
             return clear.error().in("cgroup " + cgroup_);
     for (bpf_program* program : programs)
         if (auto attached = attach_one(program, pins); !attached)

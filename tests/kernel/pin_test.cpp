@@ -264,6 +264,10 @@ TEST_CASE(
     first.kill();
     CHECK_THAT(refusal(box.cgroup().path(), {}),
                Catch::Contains("still attached") && Catch::Contains("detach"));
+    const std::string below = box.cgroup().path() + "/below";
+    REQUIRE(::mkdir(below.c_str(), 0755) == 0);
+    CHECK_THAT(refusal(below, {}), Catch::Contains("still attached there, or above"));
+    CHECK(remove_cgroup(below));
     CHECK(links_on(box.cgroup().path()) == kPrograms);
     CHECK(box.client().connect(kVip) == 0);
     CHECK(refusal(box.cgroup().path(), pinned_in(bpffs)) == "");

@@ -5,7 +5,7 @@
 
 namespace reseat::test {
 
-/// A workload process that connects to a service about 1,000 times a second, TCP and UDP by turns, and looks
+/// A workload process that connects to a service some 1,000 times a second, TCP and UDP by turns, and looks
 /// each time whether it is told the service's address. Make it before the data plane: it inherits no lock.
 class ConnectLoad {
 public:
