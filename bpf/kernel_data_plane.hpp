@@ -27,7 +27,8 @@ struct KernelOptions {
     std::string pin;                    ///< directory in a bpffs; empty: nothing outlives this process
     bool refuse_mptcp = false;          ///< socket(IPPROTO_MPTCP) fails with EPROTONOSUPPORT
     std::optional<Engine> only_engine;  ///< for tests and debugging: no other one ends sockets
-    /// For tests: writes maps as a later version might, with so many bytes more in each lb_backend.
+    /// For tests: writes maps as a later version might, with so many bytes more in each lb_backend, and a
+    /// counter more.
     std::uint32_t pretend_later_version = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <string_view>
 
 #include <fcntl.h>
@@ -17,12 +18,16 @@
 namespace reseat::bpf {
 namespace {
 
-/// Copied into each new set. All others are shared where their shape is the same.
+/// Copied into each new set.
 constexpr std::array<std::string_view, 8> kOwn = {"lb_meta",  "lb_services", "lb_names",    "lb_tables",
                                                   "lb_turns", "lb_slots",    "lb_backends", "lb_peers"};
 
-bool is_own(const bpf_map* map) {
-    return std::ranges::find(kOwn, std::string_view(bpf_map__name(map))) != kOwn.end();
+/// What sockets are known by: shared by all sets of one LB_OWNER_VERSION. The rest is shared where all of it
+/// has the same shape, as some of it makes sense only together.
+constexpr std::array<std::string_view, 3> kRecords = {"lb_owner", "lb_senders", "lb_flows"};
+
+bool is_in(std::span<const std::string_view> names, const bpf_map* map) {
+    return std::ranges::find(names, std::string_view(bpf_map__name(map))) != names.end();
 }
 
 bool same_shape(const bpf_map* map, int fd) {
@@ -87,18 +92,35 @@ void MapSet::set_sizes(const Fixed& fixed) {
     bpf_map__set_max_entries(maps.lb_backends, sizes_.backends);
     bpf_map__set_max_entries(maps.lb_peers, 2 * sizes_.backends);
     bpf_map__set_max_entries(maps.lb_flows, static_cast<std::uint32_t>(fixed.drawers.size()));
-    if (fixed.pretend_later)
-        bpf_map__set_value_size(maps.lb_backends, sizeof(lb_backend) + fixed.pretend_later);
+    if (!fixed.pretend_later) return;
+    bpf_map__set_value_size(maps.lb_backends, sizeof(lb_backend) + fixed.pretend_later);
+    bpf_map__set_max_entries(maps.lb_stats, LB_STAT_COUNT + 1);
 }
 
 lb::Result<void> MapSet::reuse(const OpenMaps& shared) {
+    if (shared.empty()) return {};
+    std::vector<bpf_map*> records, others;
+    bool others_fit = true;
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, skeleton_->obj) {
+        if (bpf_map__is_internal(map) || is_in(kOwn, map)) continue;
         const auto known = shared.find(bpf_map__name(map));
-        if (known == shared.end() || is_own(map) || !same_shape(map, known->second.get())) continue;
-        if (const int failure = bpf_map__reuse_fd(map, known->second.get()))
-            return lb::system_error("use the map " + known->first + " again", -failure);
+        const bool fits = known != shared.end() && same_shape(map, known->second.get());
+        if (!is_in(kRecords, map)) {
+            others.push_back(map);
+            others_fit = others_fit && fits;
+        } else if (fits) {
+            records.push_back(map);
+        } else {
+            return lb::Error{lb::ErrorCode::failed,
+                             std::string("the pinned map ") + bpf_map__name(map) +
+                                 " is of another kind; remove it with `reseat detach`"};
+        }
     }
+    if (others_fit) records.insert(records.end(), others.begin(), others.end());
+    for (bpf_map* wanted : records)
+        if (const int failure = bpf_map__reuse_fd(wanted, shared.at(bpf_map__name(wanted)).get()))
+            return lb::system_error(std::string("use the map again: ") + bpf_map__name(wanted), -failure);
     return {};
 }
 
@@ -143,7 +165,7 @@ OpenMaps MapSet::duplicates(bool all) const {
     OpenMaps maps;
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, skeleton_->obj) {
-        if (bpf_map__is_internal(map) || (!all && is_own(map))) continue;
+        if (bpf_map__is_internal(map) || (!all && is_in(kOwn, map))) continue;
         maps.emplace(bpf_map__name(map), UniqueFd(fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0)));
     }
     return maps;

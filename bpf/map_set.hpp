@@ -43,8 +43,8 @@ public:
         std::vector<UniqueFd> drawers;    ///< the hashes behind lb_flows
         std::uint32_t pretend_later = 0;  ///< KernelOptions::pretend_later_version
     };
-    /// Maps of `shared` that fit are used, the others made. Error `unsupported`: says what the kernel or the
-    /// capabilities lack.
+    /// Maps of `shared` are used, the others made. Errors: `unsupported` says what the kernel or the
+    /// capabilities lack; `failed` sockets' records in `shared` are of another kind.
     static lb::Result<std::unique_ptr<MapSet>> load(const MapSizes& sizes, const Fixed& fixed,
                                                     const OpenMaps& shared);
     ~MapSet();

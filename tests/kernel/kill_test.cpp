@@ -90,6 +90,7 @@ TEST_CASE("maps that are outgrown are replaced under load: no connect fails, eve
     options.max_backends = 4;
     options.max_slots = 16;
     TestPlane plane(box, both(box), options);
+    const auto links = link_ids_on(box.cgroup().path());
     load.begin();
     std::vector<Client> tcp, udp;
     for (unsigned round = 0; round < 5; ++round) {
@@ -122,7 +123,8 @@ TEST_CASE("maps that are outgrown are replaced under load: no connect fails, eve
         CHECK(sets == 1);
         CHECK_FALSE(fs::exists(options.pin + "/maps-1"));
     }
-    CHECK(links_on(box.cgroup().path()) == kPrograms);
+    CHECK(links.size() == kPrograms);
+    CHECK(link_ids_on(box.cgroup().path()) == links);  // never detached
 }
 
 TEST_CASE("room that cannot be made is refused, and nothing has changed [E43]", "[kernel][pin]") {
@@ -149,6 +151,7 @@ TEST_CASE("another version with another map layout takes over under load: nothin
     auto before = pinned_in(bpffs), after = before;
     (GENERATE(true, false) ? before : after).pretend_later_version = 40;
     KillablePlane first(box, both(box), before);
+    const auto links = link_ids_on(box.cgroup().path());
     load.begin();
     std::vector<Client> tcp, udp;
     auto open = [&] {
@@ -160,6 +163,7 @@ TEST_CASE("another version with another map layout takes over under load: nothin
     open();
     TestPlane second(box, both(box), after);
     open();
+    CHECK(link_ids_on(box.cgroup().path()) == links);  // never detached
     REQUIRE(second.kernel().inheritance().lives.size() == 4);
     for (const auto& life : second.kernel().inheritance().lives)
         CHECK(second.kernel().connects_total(life.spec.life) > 0);

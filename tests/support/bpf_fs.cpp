@@ -53,20 +53,20 @@ BpfFs::~BpfFs() {
     unmount(path_);
 }
 
-unsigned links_on(const std::string& cgroup) {
+std::vector<unsigned> link_ids_on(const std::string& cgroup) {
     struct stat about {};
     if (::stat(cgroup.c_str(), &about) != 0)
         throw std::system_error(errno, std::generic_category(), "cgroup " + cgroup);
-    unsigned count = 0;
+    std::vector<unsigned> ids;
     for (__u32 id = 0; bpf_link_get_next_id(id, &id) == 0;) {
         const bpf::UniqueFd link(bpf_link_get_fd_by_id(id));
         bpf_link_info info{};
         __u32 size = sizeof info;
         if (link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 &&
             info.type == BPF_LINK_TYPE_CGROUP && info.cgroup.cgroup_id == about.st_ino)
-            ++count;
+            ids.push_back(info.id);
     }
-    return count;
+    return ids;
 }
 
 unsigned maps_like(const std::string& name, unsigned entries) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace reseat::test {
 
@@ -21,8 +22,11 @@ private:
     std::string path_;
 };
 
-/// Links to this cgroup, pinned or held by anybody.
-unsigned links_on(const std::string& cgroup);
+/// Ids of the links to this cgroup, pinned or held by anybody, ascending.
+std::vector<unsigned> link_ids_on(const std::string& cgroup);
+inline std::size_t links_on(const std::string& cgroup) {
+    return link_ids_on(cgroup).size();
+}
 /// Maps in the whole kernel that have this name and so many entries.
 unsigned maps_like(const std::string& name, unsigned entries);
 
