@@ -9,4 +9,7 @@ namespace reseat::test {
 /// counts as skipped, in ctest and in tests/matrix; where CI is set, as failed.
 void skip(const std::string& why);
 
+/// Whether instructions are interpreted, as in tests/matrix: ten times slower, and not evenly.
+bool is_emulated();
+
 }  // namespace reseat::test
