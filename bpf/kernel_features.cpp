@@ -139,8 +139,10 @@ Feature try_repoint(const std::string& cgroup, int procs) {
     return feature;
 }
 
-/// What the programs cannot be loaded without and older kernels lack, each tried; empty: nothing.
+/// What the programs cannot be loaded without and older kernels lack, each tried; empty: nothing, or we may
+/// load no program at all.
 std::string missing_basics() {
+    if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, nullptr) != 1) return "";
     std::vector<std::string> missing;
     if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_SYSCALL, nullptr) == 0)
         missing.emplace_back("BPF programs of type syscall (Linux 5.14)");
