@@ -56,6 +56,7 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
     auto set = MapSet::load(sizes, programs->fixed_, adopted);
     if (!set) return set.error();
     programs->shared_ = (*set)->shareable();
+    if (auto mapped = programs->map_policies(); !mapped) return mapped.error();
     programs->use(std::move(*set));
     programs->owned_ = owned_bpf__open_and_load();
     if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
@@ -96,6 +97,21 @@ lb::Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
     if (fixed_.drawers.empty())
         return lb::Error{lb::ErrorCode::failed, "the pinned socket index is not whole"};
     return {};
+}
+
+lb::Result<void> Programs::map_policies() {
+    auto map = [this](const char* name, auto& array) -> lb::Result<void> {
+        bpf_map_info info{};
+        __u32 size = sizeof(info);
+        if (bpf_obj_get_info_by_fd(fixed_fd(name), &info, &size)) return lb::system_error(name, errno);
+        auto mapped = std::decay_t<decltype(array)>::map(fixed_fd(name), info.max_entries);
+        if (!mapped) return mapped.error();
+        array = std::move(*mapped);
+        return {};
+    };
+    if (auto done = map("lb_rules", rules); !done) return done;
+    if (auto done = map("lb_rule_sets", rule_sets); !done) return done;
+    return map("lb_denials", denials);
 }
 
 OpenMaps Programs::to_be_pinned(const MapSet& set) const {

@@ -49,16 +49,21 @@ public:
     int repoint_fd() const { return fixed_fd("lb_repoint"); }
     int events_fd() const { return fixed_fd("lb_events"); }
     int stats_fd() const { return fixed_fd("lb_stats"); }
+    int policies_fd() const { return fixed_fd("lb_policies"); }
     const std::vector<UniqueFd>& drawers() const { return fixed_.drawers; }  ///< the hashes behind lb_flows
 
     LiveArray<std::uint64_t> tables;
     LiveArray<std::uint64_t> slots;
     LiveArray<lb_backend> backends;
+    MappedArray<std::uint64_t> rules;
+    MappedArray<lb_rule_set> rule_sets;
+    MappedArray<lb_denial> denials;
 
 private:
     Programs() = default;
     lb::Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
     lb::Result<void> adopt_drawers(OpenMaps& adopted);
+    lb::Result<void> map_policies();
     int fixed_fd(const char* map) const { return shared_.at(map).get(); }
 
     MapSet::Fixed fixed_;
