@@ -23,7 +23,8 @@ struct CheckTarget {
     std::string backend;
     HealthCheck check;
     Endpoint endpoint;
-    KnownHealth health;  ///< where a new Checker starts
+    KnownHealth health;                 ///< where a new Checker starts
+    Protocol protocol = Protocol::tcp;  ///< of the service
 };
 
 /// `down` and `up` are health's; the others win over it: removing, then drain/maint, then ejected.
@@ -49,7 +50,8 @@ struct Failover {
 };
 
 struct ServiceStatus {
-    const Service* service = nullptr;  ///< as it runs: backends that are being removed last; until the loop turns
+    const Service* service =
+        nullptr;  ///< as it runs: backends that are being removed last; until the loop turns
     unsigned eligible = 0;
     bool panic = false;
     std::uint64_t open_sockets = 0;
