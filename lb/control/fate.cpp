@@ -62,13 +62,6 @@ std::optional<Sentence> sentence(const ServiceState& state, std::size_t backend,
     return ordered->fate > evident->fate || ordered->must_end ? ordered : evident;
 }
 
-/// When nothing takes the place of a service that was removed, its UDP sockets stay while they can.
-bool moves_udp(const ServiceState& state) {
-    if (state.service->protocol != Protocol::udp) return false;
-    const UdpFate udp = state.service->connections.udp;
-    return udp == UdpFate::terminate || (udp == UdpFate::repoint && !state.removed);
-}
-
 void start_clocks(const ServiceState& state, Life& life, const Sentence& sentence, TimePoint now) {
     const Connections& connections = state.service->connections;
     if (sentence.fate == SocketFate::terminate) {
@@ -77,7 +70,8 @@ void start_clocks(const ServiceState& state, Life& life, const Sentence& sentenc
     } else if (sentence.fate == SocketFate::drain) {
         life.end_at = now + connections.drain_timeout;
         life.end_cause = EndCause::drain_timeout;
-        if (moves_udp(state)) life.move_udp_at = now + sentence.wait;
+        if (state.service->protocol == Protocol::udp && connections.udp != UdpFate::keep)
+            life.move_udp_at = now + sentence.wait;
         if (state.service->protocol == Protocol::tcp && connections.drain_quiet > Duration::zero())
             life.end_quiet_at = now + sentence.wait;
     }

@@ -6,12 +6,15 @@
 namespace reseat::lb {
 namespace {
 
+bool nowhere_to_repoint(const ServiceState& state) {
+    return state.removed && state.service->connections.udp == UdpFate::repoint;
+}
+
 ReseatOrder termination(const ServiceState& state, LifeId life) {
     const Connections& connections = state.service->connections;
-    const bool nowhere = state.removed && connections.udp == UdpFate::repoint;
     return {.life = life,
             .terminate_tcp = true,
-            .udp = nowhere ? UdpFate::terminate : connections.udp,
+            .udp = nowhere_to_repoint(state) ? UdpFate::terminate : connections.udp,
             .spread = connections.close_spread};
 }
 
@@ -68,6 +71,10 @@ private:
 
     void drain(Life& life, std::size_t backend, bool released) {
         const bool draining = life.state == Life::State::draining;
+        if (nowhere_to_repoint(state_)) {  // they stay while they can
+            life.move_udp_at.reset();
+            life.udp_moved = false;
+        }
         if (draining && life.move_udp_at && *life.move_udp_at <= now_ && released) {
             life.move_udp_at.reset();
             life.udp_moved = true;

@@ -25,7 +25,8 @@ public:
             for (Family family : kFamilies) tabulate(family);
         DueOrders due = give_orders(state_, now_);
         decision_.orders = std::move(due.orders);
-        decision_.plan.retire = std::move(due.retire);
+        auto& retire = decision_.plan.retire;
+        retire.insert(retire.end(), due.retire.begin(), due.retire.end());
         decision_.next = due.next;
         return std::move(decision_);
     }
@@ -70,6 +71,10 @@ private:
     /// Brings the lives of one backend to where they belong.
     void settle(std::size_t backend, bool used) {
         BackendRecord& record = state_.backends[backend];
+        if (record.removing && record.spare) {
+            decision_.plan.condemn.push_back(record.spare);
+            decision_.plan.retire.push_back(std::exchange(record.spare, 0));
+        }
         for (Life& life : record.ended)
             if (life.state != Life::State::condemned) condemn(life);  // inherited beside a newer one
         if (record.life) {

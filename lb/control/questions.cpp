@@ -65,8 +65,8 @@ Result<void> Controller::set_operator_state(std::string_view service, std::strin
         BackendRecord& record = place.record();
         if (record.operator_state == state) continue;
         on_operator(place.service->state, place.backend, state);
-        place.news().reason =
-            state == OperatorState::ready ? "set by the operator, not checked since" : "set by the operator";
+        const bool is_known = state == OperatorState::ready && place.news().checked;
+        place.news().reason = is_known ? place.news().check.result.detail : "set by the operator";
         place.news().since = std::chrono::system_clock::now();
         const auto kind =
             state == OperatorState::ready ? Transition::Kind::ready : Transition::Kind::taken_out;
@@ -91,11 +91,12 @@ Task<Result<TerminationReport>> Controller::terminate(std::string service,
             waiting->lives.insert(life);
         impl.agenda.wake(place.service->state.id);
     }
+    impl.awaited.push_back(waiting);  // first: a report may come at once
     if (auto done = impl.decide(now); !done) {
+        impl.awaited.remove(waiting);
         impl.loop.wake();
         co_return done.error();
     }
-    impl.awaited.push_back(waiting);
     if (!waiting->lives.empty()) {
         waiting->done.expires_after(kPatience);
         boost::system::error_code cut_short;  // by the last report

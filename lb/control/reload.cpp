@@ -121,8 +121,8 @@ Result<void> Controller::Impl::carry_out(Draft& draft, TimePoint now) {
     registry.reorder(draft.order);
     const bool other_policies = std::exchange(policies, draft.policies) != draft.policies;
     note_configuration();
-    enforcement_due |= other_policies;
     commit(decisions, plan, now);
+    enforcement_due |= other_policies;
     if (enforcement_due && before_enforcement.empty()) enforce_policies();
     targets_changed = true;
     loop.wake();

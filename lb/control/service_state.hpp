@@ -69,7 +69,7 @@ struct BackendRecord {
     LifeId spare = 0;                     ///< begun by a plan that failed: the next life of this backend
 
     /// Nothing is known of it any more that the data plane has to be told.
-    bool is_gone() const { return removing && !life && ended.empty(); }
+    bool is_gone() const { return removing && !life && ended.empty() && spare == 0; }
 };
 
 /// What clients of one family see.

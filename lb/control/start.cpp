@@ -69,8 +69,8 @@ Result<void> Controller::Impl::start() {
     }
     for (ServiceState& state : estate.rest()) begin_service(std::move(state), nullptr);
     note_configuration();
-    enforcement_due = !policies.empty();
     if (auto done = decide(now); !done) return done;
+    enforcement_due = !policies.empty();
     if (enforcement_due && before_enforcement.empty()) enforce_policies();
     housekeeping_at = now + kHousekeeping;
     loop.start();

@@ -21,7 +21,7 @@ constexpr unsigned kAttempts = 4;
 /// Shared with its coroutine, which may outlive the sweeper. `owner` is null from then on.
 struct Sweeper::Job {
     Sweeper* owner;
-    std::function<Task<unsigned>()> attempt;
+    Attempt attempt;
     asio::steady_timer pause;
     Spawned task;
 };
@@ -35,7 +35,7 @@ Sweeper::~Sweeper() {
     }
 }
 
-std::shared_ptr<Sweeper::Job> Sweeper::start(std::string name, std::function<Task<unsigned>()> attempt) {
+std::shared_ptr<Sweeper::Job> Sweeper::start(std::string name, Attempt attempt) {
     auto job = std::make_shared<Job>(Job{this, std::move(attempt), asio::steady_timer(executor_), {}});
     jobs_.push_back(job);
     job->task = spawn(executor_, std::move(name), run(job), [job](const std::string& failure) {
@@ -47,7 +47,7 @@ std::shared_ptr<Sweeper::Job> Sweeper::start(std::string name, std::function<Tas
 
 Task<void> Sweeper::run(std::shared_ptr<Job> job) {
     for (unsigned attempt = 1; job->owner; ++attempt) {
-        const unsigned failed = co_await job->attempt();
+        const unsigned failed = co_await job->attempt(*job);
         if (failed == 0 || attempt == kAttempts || !job->owner) break;
         job->pause.expires_after(retry_delay(attempt));
         boost::system::error_code cut_short;
@@ -57,14 +57,12 @@ Task<void> Sweeper::run(std::shared_ptr<Job> job) {
 }
 
 void Sweeper::end_untracked(UntrackedOrder order, std::function<void(const TerminationReport&)> on_report) {
-    auto self = std::make_shared<std::weak_ptr<Job>>();
-    *self = start("untracked sockets",
-                  [&plane = plane_, order = std::move(order), on_report, self]() -> Task<unsigned> {
-                      const TerminationReport report = co_await plane.end_untracked(order);
-                      const auto job = self->lock();
-                      if (job && job->owner) on_report(report);
-                      co_return report.failed;
-                  });
+    start("untracked sockets",
+          [&plane = plane_, order = std::move(order), on_report](const Job& job) -> Task<unsigned> {
+              const TerminationReport report = co_await plane.end_untracked(order);
+              if (job.owner) on_report(report);
+              co_return report.failed;
+          });
 }
 
 void Sweeper::enforce_policies(std::function<void(const PolicyReports&)> on_report) {
@@ -73,16 +71,13 @@ void Sweeper::enforce_policies(std::function<void(const PolicyReports&)> on_repo
         enforcement_->pause.cancel();
         jobs_.remove(enforcement_);
     }
-    auto self = std::make_shared<std::weak_ptr<Job>>();
-    enforcement_ = start("policies", [&plane = plane_, on_report, self]() -> Task<unsigned> {
+    enforcement_ = start("policies", [&plane = plane_, on_report](const Job& job) -> Task<unsigned> {
         const PolicyReports reports = co_await plane.enforce_policies();
-        const auto job = self->lock();
-        if (job && job->owner) on_report(reports);
+        if (job.owner) on_report(reports);
         unsigned failed = 0;
         for (const auto& [policy, report] : reports) failed += report.failed;
         co_return failed;
     });
-    *self = enforcement_;
 }
 
 }  // namespace reseat::lb

@@ -30,8 +30,9 @@ public:
 private:
     struct Job;
     using Jobs = std::list<std::shared_ptr<Job>>;
-    /// `attempt` says how many sockets it left behind.
-    std::shared_ptr<Job> start(std::string name, std::function<Task<unsigned>()> attempt);
+    /// Says how many sockets it left behind.
+    using Attempt = std::function<Task<unsigned>(const Job&)>;
+    std::shared_ptr<Job> start(std::string name, Attempt attempt);
     static Task<void> run(std::shared_ptr<Job> job);
 
     asio::any_io_executor executor_;

@@ -70,7 +70,10 @@ void Controller::Impl::keep_house(TimePoint now) {
         const auto place = registry.find_life(life);
         if (!place) continue;
         BackendRecord& record = place->record();
-        if (record.life && record.life->id == life) record.life->vacated = true;
+        if (record.life && record.life->id == life) {
+            record.life->vacated = record.removing;
+            if (!record.removing) vacancies.forget(life);  // its backend came back
+        }
         for (Life& ended : record.ended)
             if (ended.id == life) ended.vacated = true;
         agenda.wake(place->service->state.id);
