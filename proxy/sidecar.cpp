@@ -81,7 +81,8 @@ lb::Result<void> Sidecar::attach() {
     plane_ = std::move(*plane);
     info_.engines = plane_->engines();
     info_.repoint = plane_->can_repoint();
-    controller_ = std::make_unique<lb::Controller>(executor(), *plane_, settings_.config.model.services);
+    controller_ = std::make_unique<lb::Controller>(executor(), *plane_, settings_.config.model.services,
+                                                   settings_.config.model.policies);
     return {};
 }
 
@@ -97,30 +98,25 @@ lb::Result<void> Sidecar::open_admin() {
 }
 
 void Sidecar::start_checks() {
-    const auto& services = settings_.config.model.services;
-    for (std::size_t service = 0; service < services.size(); ++service)
-        if (services[service].health_check.type != lb::CheckType::none)
-            for (std::size_t backend = 0; backend < services[service].backends.size(); ++backend)
-                start_check(service, backend);
+    for (lb::CheckTarget& target : controller_->targets()) start_check(std::move(target));
 }
 
-void Sidecar::start_check(std::size_t service, std::size_t backend) {
-    const auto& model = settings_.config.model.services[service];
+void Sidecar::start_check(lb::CheckTarget target) {
     auto& checker = checkers_.emplace_back();
-    restart_for_ever("check " + model.name + "/" + model.backends[backend].name,
-                     [this, service, backend, &checker] {
-                         checker = make_checker(service, backend);  // one run each
-                         return checker->run();
-                     });
+    std::string name = "check " + target.service + "/" + target.backend;
+    restart_for_ever(std::move(name), [this, target = std::move(target), &checker] {
+        checker = make_checker(target);  // one run each
+        return checker->run();
+    });
 }
 
-std::unique_ptr<lb::Checker> Sidecar::make_checker(std::size_t service, std::size_t backend) {
-    const auto& model = settings_.config.model.services[service];
+std::unique_ptr<lb::Checker> Sidecar::make_checker(const lb::CheckTarget& target) {
     return std::make_unique<lb::Checker>(
-        model.health_check, model.backends[backend].endpoint, plane_->exempter(),
-        [this, service, backend](const lb::CheckStatus& status, const std::optional<lb::HealthEvent>& event) {
-            on_check(service, backend, status, event);
-        });
+        target.check, target.endpoint, plane_->exempter(),
+        [this, id = target.id](const lb::CheckStatus& status, const std::optional<lb::HealthEvent>& event) {
+            on_check(id, status, event);
+        },
+        target.health);
 }
 
 void Sidecar::start_watching() {
@@ -154,9 +150,9 @@ void Sidecar::on_failure(const std::string& what) {
     stop();
 }
 
-void Sidecar::on_check(std::size_t service, std::size_t backend, const lb::CheckStatus& status,
+void Sidecar::on_check(lb::BackendId backend, const lb::CheckStatus& status,
                        const std::optional<lb::HealthEvent>& event) {
-    controller_->on_check(service, backend, status, event);
+    controller_->on_check(backend, status, event);
     if (first_round_over_ || !ready()) return;
     first_round_over_ = true;
     first_round_.cancel();

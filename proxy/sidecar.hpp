@@ -57,12 +57,12 @@ private:
     lb::Result<void> attach();
     lb::Result<void> open_admin();
     void start_checks();
-    void start_check(std::size_t service, std::size_t backend);
-    std::unique_ptr<lb::Checker> make_checker(std::size_t service, std::size_t backend);
+    void start_check(lb::CheckTarget target);
+    std::unique_ptr<lb::Checker> make_checker(const lb::CheckTarget& target);
     void start_watching();
     lb::Task<void> stop_when_cgroup_is_removed();
     void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
-    void on_check(std::size_t service, std::size_t backend, const lb::CheckStatus& status,
+    void on_check(lb::BackendId backend, const lb::CheckStatus& status,
                   const std::optional<lb::HealthEvent>& event);
     void on_failure(const std::string& what);
     void end();

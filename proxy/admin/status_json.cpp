@@ -71,7 +71,7 @@ json::object service_json(const lb::ServiceStatus& status) {
             {"open_sockets", status.open_sockets},
             {"waiting", status.waiting},
             {"stuck", status.stuck},
-            {"untracked", 0},
+            {"untracked", status.untracked},
             {"last_failover", failover_json(status.last_failover)},
             {"backends", std::move(backends)}};
 }
