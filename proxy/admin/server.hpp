@@ -11,7 +11,7 @@
 namespace reseat::proxy {
 
 /// HTTP/1.1 on the admin socket, one request a connection. Limits: 64 connections at a time (more wait in the
-/// backlog), 5 s for each, 8 KiB of header, 64 KiB of body; peers other than root and our own user get 403.
+/// backlog), 5 s for a request and 5 s for its answer, 8 KiB of header, 64 KiB of body; peers other than root and our own user get 403.
 class AdminServer {
 public:
     AdminServer(AdminSocket socket, AdminView view);
