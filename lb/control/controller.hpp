@@ -1,72 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/data_plane.hpp"
-#include "lb/health/checker.hpp"
+#include "lb/control/status.hpp"
 
-#include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace reseat::lb {
 
-/// `down` and `up` are health's; the others win over it, in the order drain/maint by the operator.
-enum class BackendState { up, down, unchecked, ejected, drain, maint, removing };
-std::string_view to_string(BackendState state);
-
-struct BackendStatus {
-    Backend backend;
-    BackendState state = BackendState::unchecked;
-    std::string reason;
-    std::chrono::system_clock::time_point since{};
-    unsigned effective_weight = 0;
-    std::uint64_t open_sockets = 0;  ///< over all lives of this backend
-    std::uint64_t connects_total = 0;
-    CheckStatus check;
-};
-
-struct Failover {
-    std::chrono::system_clock::time_point at{};
-    std::string backend;
-    std::string reason;
-    TerminationReport report;
-};
-
-struct ServiceStatus {
-    const Service* service = nullptr;
-    unsigned eligible = 0;
-    bool panic = false;
-    std::uint64_t open_sockets = 0;
-    std::uint64_t waiting = 0;  ///< sockets spared because there was no alternative, to be judged again
-    std::uint64_t stuck = 0;    ///< sockets that could not be ended
-    std::optional<Failover> last_failover;
-    std::vector<BackendStatus> backends;
-};
-
-/// The only writer of the data plane: hears of health, decides with the pure parts (plan.hpp), publishes,
-/// then has sockets ended. Events that arrive in one turn of the loop become one plan. Publishing never
-/// waits for sockets being ended.
+/// The only writer of the data plane: hears of health, of the operator and of new configurations, decides with
+/// the pure parts (plan.hpp), publishes, then has sockets ended. Events that arrive in one turn of the loop
+/// become one plan. Publishing never waits for sockets being ended.
 class Controller {
 public:
-    Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services);
+    Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
+               std::vector<Policy> policies = {});
     ~Controller();
 
-    /// Programs all services: backends `unchecked`. Call once, before the first on_check.
+    /// Programs all services, on top of what the data plane inherited. Call once, before anything else.
     Result<void> start();
 
-    /// `service` and `backend` are positions in the constructor's list.
-    void on_check(std::size_t service, std::size_t backend, const CheckStatus& status,
-                  const std::optional<HealthEvent>& event);
+    /// All or nothing: on error what ran before goes on. State is kept by (service name, protocol) and the
+    /// backend's address. Returns a line for each change, for people: "postgres: backend pg-3 added"; none:
+    /// nothing changed. Does not wait for sockets being ended.
+    Result<std::vector<std::string>> reload(std::vector<Service> services, std::vector<Policy> policies);
 
-    /// True once each backend that has a health check was checked once.
+    /// Who is to be checked now: also backends that are being removed and still have sockets.
+    std::vector<CheckTarget> targets() const;
+    /// Called when targets() has changed, from a turn of the loop, never from within a call to the controller.
+    void on_targets_changed(std::function<void()> changed);
+    /// An id that is not known any more is ignored.
+    void on_check(BackendId backend, const CheckStatus& status, const std::optional<HealthEvent>& event);
+
+    /// For each protocol of this service. Error `usage`: no such service or backend, and which may be meant.
+    Result<void> set_operator_state(std::string_view service, std::string_view backend, OperatorState state);
+    /// Ends the sockets now; the backend stays in use. Ends when they are gone, or after 10 s. Errors: as
+    /// above, or `failed` when the data path cannot be changed.
+    Task<Result<TerminationReport>> terminate(std::string service, std::optional<std::string> backend);
+    /// Open sockets, of all services or one, of all its backends or one. Error `usage`: as above.
+    Task<Result<std::vector<ListedSocket>>> sockets(std::optional<std::string> service,
+                                                    std::optional<std::string> backend);
+
+    /// True once each backend that was there at the start and has a health check was checked once.
     bool first_round_over() const;
     std::vector<ServiceStatus> status() const;
+    std::vector<PolicyStatus> policies() const;
 
-    /// Asynchronous: sockets that connected to `life` while it was being condemned.
+    /// Asynchronous: sockets that connected to `life` while it was being condemned or drained.
     void on_raced_connect(LifeId life);
 
 private:

@@ -36,12 +36,12 @@ bool our_loop_stalled(Duration elapsed, Duration timeout) {
 }
 
 Checker::Checker(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare,
-                 OnResult on_result)
+                 OnResult on_result, KnownHealth known)
     : check_(check),
       endpoint_(probed_endpoint(check, backend)),
       prepare_(std::move(prepare)),
       on_result_(std::move(on_result)),
-      tracker_(check),
+      tracker_(check, known),
       probe_(make_probe(check, backend, prepare_)) {}
 
 Checker::~Checker() = default;

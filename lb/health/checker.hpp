@@ -31,7 +31,9 @@ public:
     using OnResult = std::function<void(const CheckStatus&, const std::optional<HealthEvent>&)>;
 
     /// `check.type` is not `none`. Throws std::invalid_argument for types that are not built in.
-    Checker(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare, OnResult on_result);
+    /// `known`: the first verdict is needed only where nothing is.
+    Checker(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare, OnResult on_result,
+            KnownHealth known = {});
     ~Checker();
 
     /// Probes at once, then for ever; ends by cancellation. Pauses are up to `check.jitter_percent` shorter

@@ -17,12 +17,14 @@ HealthEvent verdict(bool healthy, const ProbeResult& evidence, unsigned threshol
 
 }  // namespace
 
-HealthTracker::HealthTracker(const HealthCheck& check)
+HealthTracker::HealthTracker(const HealthCheck& check, KnownHealth known)
     : interval_(check.interval),
       fast_interval_(check.fast_interval),
       unhealthy_interval_(check.unhealthy_interval),
       unhealthy_threshold_(check.unhealthy_threshold),
-      healthy_threshold_(check.healthy_threshold) {}
+      healthy_threshold_(check.healthy_threshold),
+      health_(known.health),
+      evidence_(known.evidence) {}
 
 std::optional<HealthEvent> HealthTracker::on_result(const ProbeResult& result) {
     switch (result.outcome) {

@@ -19,10 +19,16 @@ struct HealthEvent {
 
 enum class Health { unchecked, up, down };
 
+/// What earlier checks of a backend found, for whoever goes on checking it.
+struct KnownHealth {
+    Health health = Health::unchecked;
+    ProbeOutcome evidence = ProbeOutcome::passed;  ///< of the last verdict
+};
+
 /// Turns probe results into verdicts. No clock, no timer, no socket: step it by hand.
 class HealthTracker {
 public:
-    explicit HealthTracker(const HealthCheck& check);
+    explicit HealthTracker(const HealthCheck& check, KnownHealth known = {});
 
     /// What this result changes, if anything. The first result decides at once; after that
     /// `unhealthy_threshold` failures in a row bring it down and `healthy_threshold` passes up.

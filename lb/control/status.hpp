@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/control/data_plane.hpp"
+#include "lb/health/checker.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What the controller tells people and those who check backends.
+namespace reseat::lb {
+
+/// One backend (an address) of one service (name and protocol), while it is configured or has open sockets.
+using BackendId = std::uint64_t;
+
+/// Whom to check, and what is known of its health.
+struct CheckTarget {
+    BackendId id = 0;
+    std::string service;
+    std::string backend;
+    HealthCheck check;
+    Endpoint endpoint;
+    KnownHealth health;  ///< where a new Checker starts
+};
+
+/// `down` and `up` are health's; the others win over it: removing, then drain/maint, then ejected.
+enum class BackendState { up, down, unchecked, ejected, drain, maint, removing };
+std::string_view to_string(BackendState state);
+
+struct BackendStatus {
+    Backend backend;
+    BackendState state = BackendState::unchecked;
+    std::string reason;
+    std::chrono::system_clock::time_point since{};
+    unsigned effective_weight = 0;
+    std::uint64_t open_sockets = 0;  ///< over all lives of this backend
+    std::uint64_t connects_total = 0;
+    CheckStatus check;
+};
+
+struct Failover {
+    std::chrono::system_clock::time_point at{};
+    std::string backend;
+    std::string reason;
+    TerminationReport report;
+};
+
+struct ServiceStatus {
+    const Service* service = nullptr;  ///< as it runs: backends that are being removed last; until the loop turns
+    unsigned eligible = 0;
+    bool panic = false;
+    std::uint64_t open_sockets = 0;
+    std::uint64_t waiting = 0;    ///< sockets spared because there was no alternative, to be judged again
+    std::uint64_t stuck = 0;      ///< sockets that could not be ended
+    std::uint64_t untracked = 0;  ///< sockets older than reseat that were to be ended and could not be
+    std::optional<Failover> last_failover;
+    std::vector<BackendStatus> backends;
+};
+
+struct PolicyStatus {
+    std::string name;
+    PolicyAction action = PolicyAction::deny;
+    std::uint64_t denied_total = 0;      ///< connects and sends refused
+    std::uint64_t terminated_total = 0;  ///< open sockets that it ended
+};
+
+struct ListedSocket {
+    std::string service;
+    std::string backend;
+    SocketInfo info;
+};
+
+}  // namespace reseat::lb
