@@ -37,6 +37,8 @@ enum class Watch { automatic, off };
 struct TcpCheck {
     std::string send;
     std::string expect;
+
+    bool operator==(const TcpCheck&) const = default;
 };
 
 struct HttpCheck {
@@ -46,11 +48,15 @@ struct HttpCheck {
     std::map<std::string, std::string> headers;
     std::vector<std::pair<unsigned, unsigned>> expected_statuses = {{200, 399}};  ///< inclusive ranges
     std::string expect_body;                                                      ///< substring; empty: any
+
+    bool operator==(const HttpCheck&) const = default;
 };
 
 struct UdpCheck {
     std::string send;
     std::string expect;  ///< empty: passes unless ICMP says unreachable
+
+    bool operator==(const UdpCheck&) const = default;
 };
 
 struct HealthCheck {
@@ -67,6 +73,8 @@ struct HealthCheck {
     TcpCheck tcp;
     HttpCheck http;
     UdpCheck udp;
+
+    bool operator==(const HealthCheck&) const = default;
 };
 
 struct Connections {

@@ -8,7 +8,9 @@ namespace {
 
 bool matches(const Destination& destination, const Endpoint& to, Protocol protocol) {
     if (destination.protocol && *destination.protocol != protocol) return false;
-    const auto holds = [&](const PortRange& range) { return range.first <= to.port && to.port <= range.last; };
+    const auto holds = [&](const PortRange& range) {
+        return range.first <= to.port && to.port <= range.last;
+    };
     if (!destination.ports.empty() && std::ranges::none_of(destination.ports, holds)) return false;
     const auto contains = [&](const Cidr& cidr) { return cidr.contains(to.address); };
     return contains(destination.cidr) && std::ranges::none_of(destination.except, contains);

@@ -37,6 +37,26 @@ std::string check_format(const std::string& text) {
     return formats().contains(text) ? std::string() : "'" + text + "' is neither table nor json";
 }
 
+const std::map<std::string, lb::LogLevel>& log_levels() {
+    static const std::map<std::string, lb::LogLevel> all = {{"trace", lb::LogLevel::trace},
+                                                            {"debug", lb::LogLevel::debug},
+                                                            {"info", lb::LogLevel::info},
+                                                            {"warn", lb::LogLevel::warn},
+                                                            {"error", lb::LogLevel::error}};
+    return all;
+}
+
+std::string check_log_level(const std::string& text) {
+    return log_levels().contains(text) ? std::string()
+                                       : "'" + text + "' is none of trace, debug, info, warn, error";
+}
+
+std::string check_target(const std::string& text) {
+    const auto slash = text.find('/');
+    const bool whole = slash != 0 && slash + 1 != text.size() && !text.empty();
+    return whole ? std::string() : "'" + text + "' is not SERVICE or SERVICE/BACKEND";
+}
+
 /// Adds what several subcommands share, always with the same name, variable and meaning.
 class Flags {
 public:
@@ -60,12 +80,43 @@ public:
         auto* pid = command.add_option("--pid", options_.pid, "Workload's cgroup: that of this process");
         from_environment(command, pid->type_name("PID"), "RESEAT_PID")->check(check_pid)->excludes(cgroup);
     }
-    void instance(CLI::App& command, const std::string& meaning) {
+    void instance_name(CLI::App& command, const std::string& meaning) {
         auto* name = command.add_option("--instance", options_.instance, meaning)->type_name("NAME");
         from_environment(command, name, "RESEAT_INSTANCE")->check(check_instance);
+    }
+    void instance(CLI::App& command, const std::string& meaning) {
+        instance_name(command, meaning);
         auto* admin = command.add_option("--admin", options_.admin,
                                          "Admin socket (default: /run/reseat/INSTANCE/admin.sock)");
         from_environment(command, admin->type_name("SOCKET"), "RESEAT_ADMIN");
+    }
+    void log_level(CLI::App& command) {
+        auto* level = command.add_option_function<std::string>(
+            "--log-level", [this](const std::string& text) { options_.log_level = log_levels().at(text); },
+            "trace, debug, info, warn or error; wins over the configuration");
+        from_environment(command, level->type_name("LEVEL"), "RESEAT_LOG_LEVEL")->check(check_log_level);
+    }
+    /// SERVICE[/BACKEND].
+    CLI::Option* target(CLI::App& command, const std::string& meaning) {
+        auto* target = command.add_option_function<std::string>(
+            "target",
+            [this](const std::string& text) {
+                const auto slash = text.find('/');
+                options_.service = text.substr(0, slash);
+                if (slash != std::string::npos) options_.backend = text.substr(slash + 1);
+            },
+            meaning);
+        return target->type_name("SERVICE[/BACKEND]")->check(check_target);
+    }
+    void confirmation(CLI::App& command) {
+        auto* dry = command.add_flag("--dry-run", options_.dry_run, "Only list what would be ended");
+        from_environment(command, dry, "RESEAT_DRY_RUN");
+        from_environment(command, command.add_flag("--yes", options_.yes, "Do not ask"), "RESEAT_YES");
+    }
+    void pin(CLI::App& command) {
+        auto* pin =
+            command.add_option("--pin", options_.pin, "Directory (default: /sys/fs/bpf/reseat/INSTANCE)");
+        from_environment(command, pin->type_name("DIR"), "RESEAT_PIN");
     }
     void output(CLI::App& command) {
         auto* output = command.add_option_function<std::string>(
@@ -88,11 +139,16 @@ void add_serving_commands(CLI::App& app, Flags& flags) {
     flags.config(*run);
     flags.workload(*run);
     flags.instance(*run, "Name of this instance (default: default)");
-    run->footer("Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service");
+    flags.log_level(*run);
+    run->footer(
+        "SIGHUP reloads the configuration, as does a change of its file. SIGTERM ends: what is pinned goes\n"
+        "on balancing unless on_exit says otherwise. SIGINT (Ctrl-C) ends and detaches.\n\n"
+        "Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service");
 
     auto* exec = app.add_subcommand("exec", "Run a command behind the load balancer");
     flags.config(*exec);
     flags.instance(*exec, "Name of this instance (default: exec-PID)");
+    flags.log_level(*exec);
     exec->prefix_command();
     exec->footer(
         "CMD starts in a cgroup of its own once the backends were checked for the first time. Signals are\n"
@@ -142,6 +198,39 @@ void add_inspecting_commands(CLI::App& app, Flags& flags) {
     version->footer("Example:\n  reseat version -o json");
 }
 
+void add_changing_commands(CLI::App& app, Flags& flags) {
+    auto* reload = app.add_subcommand("reload", "Read the configuration again and say what changed");
+    flags.instance(*reload, "Instance to ask (default: the only one running)");
+    flags.output(*reload);
+    reload->footer(
+        "All or nothing: an invalid file changes nothing. Exit status: 0 reloaded, 3 the file is invalid.\n\n"
+        "Example:\n  reseat reload");
+
+    auto* sockets = app.add_subcommand("sockets", "List the open sockets that are balanced");
+    flags.target(*sockets, "Only those of this service or backend");
+    flags.instance(*sockets, "Instance to ask (default: the only one running)");
+    flags.output(*sockets);
+    sockets->footer("Example:\n  reseat sockets postgres/pg-1");
+
+    auto* terminate = app.add_subcommand("terminate", "End the open sockets of a service or backend now");
+    flags.target(*terminate, "Whose sockets")->required();
+    flags.confirmation(*terminate);
+    flags.instance(*terminate, "Instance to ask (default: the only one running)");
+    flags.output(*terminate);
+    terminate->footer(
+        "The backend stays in use: clients may connect to it again. Asks first; needs --yes where standard\n"
+        "input is no terminal.\n\n"
+        "Example:\n  reseat terminate postgres/pg-1 --dry-run");
+
+    auto* detach = app.add_subcommand("detach", "Remove what a killed instance left pinned");
+    flags.instance_name(*detach, "Instance that was killed (default: default)");
+    flags.pin(*detach);
+    detach->footer(
+        "Connections that are open stay as they are; new ones are not balanced any more. Refused while the\n"
+        "instance lives.\n\n"
+        "Example:\n  sudo reseat detach --instance default");
+}
+
 /// Everything after the first "--" belongs to exec's command, whatever it looks like.
 std::vector<std::string> cut_child(std::vector<std::string>& arguments) {
     if (arguments.empty() || arguments.front() != "exec") return {};
@@ -154,9 +243,11 @@ std::vector<std::string> cut_child(std::vector<std::string>& arguments) {
 
 const std::map<std::string, Command>& commands() {
     static const std::map<std::string, Command> all = {
-        {"run", Command::run},           {"exec", Command::exec},     {"demo", Command::demo},
-        {"validate", Command::validate}, {"check", Command::check},   {"doctor", Command::doctor},
-        {"version", Command::version},   {"status", Command::status}, {"health", Command::health}};
+        {"run", Command::run},           {"exec", Command::exec},       {"demo", Command::demo},
+        {"validate", Command::validate}, {"check", Command::check},     {"doctor", Command::doctor},
+        {"version", Command::version},   {"status", Command::status},   {"health", Command::health},
+        {"reload", Command::reload},     {"sockets", Command::sockets}, {"terminate", Command::terminate},
+        {"detach", Command::detach}};
     return all;
 }
 
@@ -186,6 +277,7 @@ std::variant<Options, Ended> parse_options(std::vector<std::string> arguments) {
     Flags flags(options, chosen);
     add_serving_commands(app, flags);
     add_inspecting_commands(app, flags);
+    add_changing_commands(app, flags);
 
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {

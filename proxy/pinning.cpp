@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 /// `directory`, or the innermost one above it that exists.
 fs::path existing_part(fs::path directory) {
     std::error_code ignored;
-    while (directory.has_relative_path() && !fs::exists(directory, ignored)) directory = directory.parent_path();
+    while (directory.has_relative_path() && !fs::exists(directory, ignored))
+        directory = directory.parent_path();
     return directory;
 }
 
@@ -54,10 +55,10 @@ lb::Result<PinChoice> choose_pin(const lb::Model& model, const std::string& inst
                          "pinned in " + directory + ": connections go on being balanced if reseat dies"};
     if (wanted || model.pin != "auto")
         return lb::Error{lb::ErrorCode::unsupported, "pin: " + possible.error().message};
-    return PinChoice{{},
-                     "not pinned, balancing ends with this process: " + possible.error().message +
-                         ", or write pin: off",
-                     true};
+    return PinChoice{
+        {},
+        "not pinned, balancing ends with this process: " + possible.error().message + ", or write pin: off",
+        true};
 }
 
 }  // namespace reseat::proxy

@@ -10,13 +10,13 @@ namespace reseat::proxy {
 
 /// Where to pin, and why there or nowhere.
 struct PinChoice {
-    std::string directory;  ///< empty: nothing is pinned
-    std::string reason;     ///< one sentence, for people
+    std::string directory;    ///< empty: nothing is pinned
+    std::string reason;       ///< one sentence, for people
     bool surprising = false;  ///< `auto` found no place: to be said as a warning
 };
 
-/// Follows `pin` and `on_exit` of the configuration. `unsupported`: a directory is asked for, or is needed for
-/// `on_exit: keep`, and there is no bpffs that we may write to.
+/// Follows `pin` and `on_exit` of the configuration. `unsupported`: a directory is asked for, or is needed
+/// for `on_exit: keep`, and there is no bpffs that we may write to.
 lb::Result<PinChoice> choose_pin(const lb::Model& model, const std::string& instance);
 
 /// Where `pin: auto` pins: /sys/fs/bpf/reseat/INSTANCE.

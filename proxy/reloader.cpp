@@ -28,6 +28,12 @@ void log_lines(spdlog::level::level_enum level, const std::vector<std::string>& 
 
 }  // namespace
 
+std::string ReloadReport::summary() const {
+    if (ok || lines.empty()) return "";
+    if (lines.size() == 1) return lines.front();
+    return fmt::format("{} (and {} more)", lines.front(), lines.size() - 1);
+}
+
 std::vector<std::string> needing_restart(const lb::Model& running, const lb::Model& wanted) {
     std::vector<std::string> names;
     if (running.cgroup != wanted.cgroup) names.emplace_back("workload.cgroup");
@@ -45,7 +51,7 @@ Reloader::Reloader(config::Loaded running, Apply apply)
       apply_(std::move(apply)),
       known_(running_.sha256),
       loaded_at_(std::chrono::system_clock::now()),
-      last_{.ok = true, .lines = {}, .warnings = {}, .at = loaded_at_} {}
+      last_{.ok = true, .valid = true, .lines = {}, .warnings = {}, .at = loaded_at_} {}
 
 /// As KernelDataPlane's run_on(): a cancellation must not be handed to another thread (Boost 1.81).
 lb::Task<config::LoadOutcome> Reloader::load() {
@@ -62,7 +68,7 @@ std::string Reloader::identity(const config::LoadOutcome& outcome) {
 }
 
 ReloadReport Reloader::apply(config::Loaded loaded) {
-    ReloadReport report;
+    ReloadReport report{.valid = true};
     auto done = apply_(loaded.model);
     if (!done) {
         report.lines = {done.error().message};

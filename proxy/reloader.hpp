@@ -18,9 +18,13 @@ namespace reseat::proxy {
 /// What one attempt to reload came to. All or nothing: not ok means that nothing has changed.
 struct ReloadReport {
     bool ok = false;
+    bool valid = false;                 ///< the file was; if it is still not ok, the kernel refused
     std::vector<std::string> lines;     ///< what changed; not ok: why not, one fault each
     std::vector<std::string> warnings;  ///< of the file, and settings that only a restart changes
     std::chrono::system_clock::time_point at{};
+
+    /// The first fault and how many more there are; empty when it is ok.
+    std::string summary() const;
 };
 
 /// Names of the settings that differ and that a running process cannot change: "pin", "mptcp", ...

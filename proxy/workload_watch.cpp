@@ -29,9 +29,10 @@ std::unique_ptr<PathWatch> watch_events_of(lb::asio::any_io_executor executor, c
     try {
         return std::make_unique<PathWatch>(std::move(executor), cgroup + "/cgroup.events");
     } catch (const std::system_error& failure) {
-        spdlog::warn("{}: the workload's cgroup is looked at every second instead; raise "
-                     "fs.inotify.max_user_instances",
-                     failure.what());
+        spdlog::warn(
+            "{}: the workload's cgroup is looked at every second instead; raise "
+            "fs.inotify.max_user_instances",
+            failure.what());
         return nullptr;
     }
 }

@@ -12,9 +12,9 @@
 
 namespace reseat::lb {
 
-/// The only writer of the data plane: hears of health, of the operator and of new configurations, decides with
-/// the pure parts (plan.hpp), publishes, then has sockets ended. Events that arrive in one turn of the loop
-/// become one plan. Publishing never waits for sockets being ended.
+/// The only writer of the data plane: hears of health, of the operator and of new configurations, decides
+/// with the pure parts (plan.hpp), publishes, then has sockets ended. Events that arrive in one turn of the
+/// loop become one plan. Publishing never waits for sockets being ended.
 class Controller {
 public:
     Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
@@ -31,7 +31,8 @@ public:
 
     /// Who is to be checked now: also backends that are being removed and still have sockets.
     std::vector<CheckTarget> targets() const;
-    /// Called when targets() has changed, from a turn of the loop, never from within a call to the controller.
+    /// Called when targets() has changed, from a turn of the loop, never from within a call to the
+    /// controller.
     void on_targets_changed(std::function<void()> changed);
     /// An id that is not known any more is ignored.
     void on_check(BackendId backend, const CheckStatus& status, const std::optional<HealthEvent>& event);

@@ -49,7 +49,8 @@ struct Failover {
 };
 
 struct ServiceStatus {
-    const Service* service = nullptr;  ///< as it runs: backends that are being removed last; until the loop turns
+    const Service* service =
+        nullptr;  ///< as it runs: backends that are being removed last; until the loop turns
     unsigned eligible = 0;
     bool panic = false;
     std::uint64_t open_sockets = 0;

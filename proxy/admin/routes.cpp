@@ -39,6 +39,7 @@ json::array texts(const std::vector<std::string>& lines) {
 lb::Task<Reply> reload(const AdminView& view) {
     const ReloadReport report = co_await view.reload();
     co_return json_reply(200, {{"ok", report.ok},
+                               {"valid", report.valid},
                                {"at", iso8601(report.at)},
                                {report.ok ? "changes" : "faults", texts(report.lines)},
                                {"warnings", texts(report.warnings)}});
@@ -85,8 +86,8 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
         co_return error_reply(404, "not_found", "no such path",
                               "GET /status, /ready or /sockets; POST /reload or /services/NAME/terminate");
     if (method != allowed) {
-        auto reply = error_reply(405, "method_not_allowed", "this path only answers " + allowed,
-                                 "use " + allowed);
+        auto reply =
+            error_reply(405, "method_not_allowed", "this path only answers " + allowed, "use " + allowed);
         reply.allow = allowed;
         co_return reply;
     }

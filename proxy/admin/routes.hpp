@@ -24,7 +24,7 @@ struct AdminView {
     std::function<boost::json::object()> status;
     std::function<bool()> ready;
     std::function<lb::Task<ReloadReport>()> reload;
-    std::function<lb::Task<lb::Result<std::vector<lb::SocketRow>>>(Target)> sockets;
+    std::function<lb::Task<lb::Result<std::vector<lb::ListedSocket>>>(Target)> sockets;
     std::function<lb::Task<lb::Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
 };
 
