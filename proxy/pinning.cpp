@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/pinning.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -24,7 +25,9 @@ fs::path existing_part(fs::path directory) {
 }  // namespace
 
 std::string default_pin(const std::string& instance) {
-    return "/sys/fs/bpf/reseat/" + instance;
+    std::string name = instance;
+    std::ranges::replace(name, '.', ':');  // a bpffs has no dots in names, nor an instance's name colons
+    return "/sys/fs/bpf/reseat/" + name;
 }
 
 lb::Result<void> can_pin_in(const std::string& directory) {
@@ -34,6 +37,9 @@ lb::Result<void> can_pin_in(const std::string& directory) {
     if (static_cast<unsigned long>(about.f_type) != BPF_FS_MAGIC)
         return lb::Error{lb::ErrorCode::unsupported,
                          directory + " is not in a bpffs: mount -t bpf bpf /sys/fs/bpf"};
+    if (fs::path(directory).lexically_relative(place).string().find('.', 1) != std::string::npos)
+        return lb::Error{lb::ErrorCode::unsupported,
+                         directory + " has a dot in a name, which a bpffs does not allow"};
     if (::access(place.c_str(), W_OK | X_OK) != 0)
         return lb::Error{lb::ErrorCode::unsupported,
                          place.string() + " may not be written to: give this user the right to"};

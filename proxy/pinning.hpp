@@ -19,7 +19,7 @@ struct PinChoice {
 /// for `on_exit: keep`, and there is no bpffs that we may write to.
 lb::Result<PinChoice> choose_pin(const lb::Model& model, const std::string& instance);
 
-/// Where `pin: auto` pins: /sys/fs/bpf/reseat/INSTANCE.
+/// Where `pin: auto` pins: /sys/fs/bpf/reseat/INSTANCE, each dot of the name replaced by a colon.
 std::string default_pin(const std::string& instance);
 
 /// Error, with what to do about it: `directory` is not, or cannot be made, in a bpffs that we may write to.
