@@ -34,7 +34,12 @@ void Balanced::verdict(std::size_t service, std::size_t backend, bool healthy) {
     const lb::HealthEvent event{healthy, outcome, healthy ? "connected" : "no answer"};
     const lb::CheckStatus status{.result = {outcome, event.reason, {}},
                                  .at = std::chrono::system_clock::now()};
-    controller_->on_check(service, backend, status, event);
+    const std::vector<lb::ServiceStatus> all = controller_->status();
+    const lb::Service& of = *all.at(service).service;
+    for (const lb::CheckTarget& target : controller_->targets())
+        if (target.service == of.name && target.protocol == of.protocol &&
+            target.endpoint == of.backends.at(backend).endpoint)
+            controller_->on_check(target.id, status, event);
 }
 
 }  // namespace reseat::bench

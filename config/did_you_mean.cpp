@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/did_you_mean.hpp"
 
+#include "lb/nearest_word.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -87,37 +89,6 @@ std::string in_our_spelling(std::string_view word) {
     return spelled;
 }
 
-/// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> before, previous(b.size() + 1), row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-            row[j] = std::min({previous[j] + 1, row[j - 1] + 1, previous[j - 1] + change});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = std::min(row[j], before[j - 2] + 1);
-        }
-        before = previous;
-        previous = row;
-    }
-    return previous[b.size()];
-}
-
-std::string_view nearest(std::string_view word, std::span<const std::string_view> valid) {
-    std::string_view best;
-    std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
-    for (const auto candidate : valid) {
-        const std::size_t d = distance(word, candidate);
-        if (d < best_distance && d < candidate.size()) {
-            best = candidate;
-            best_distance = d;
-        }
-    }
-    return best;
-}
-
 }  // namespace
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> valid) {
@@ -129,7 +100,7 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
     for (const auto& foreign : foreign_words)
         if (foreign.word == spelled && is_valid(foreign.ours))
             return fmt::format("; did you mean '{}'?", foreign.ours);
-    if (const auto near = nearest(spelled, valid); !near.empty())
+    if (const auto near = lb::nearest_word(spelled, valid); !near.empty())
         return fmt::format("; did you mean '{}'?", near);
     for (const auto& foreign : foreign_words)
         if (foreign.word == spelled && is_valid(foreign.place))

@@ -59,9 +59,6 @@ void check_outlier_detection(const OutlierDetectionBlock& block, Check& check) {
 }
 
 void check_connections(const ConnectionsBlock& block, Check& check) {
-    check.only(block.on_ejected, "on_ejected", lb::SocketFate::keep, "keep");
-    check.only(block.on_remove, "on_remove", lb::SocketFate::drain, "drain");
-    check.only(block.on_recover, "on_recover", lb::OnRecover::keep, "keep");
     check.only(block.drain_quiet, "drain_quiet", 0s, "0s");
     check.only(block.close_spread, "close_spread", std::nullopt, "auto");
 }

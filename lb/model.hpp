@@ -37,7 +37,6 @@ enum class Watch { automatic, off };
 struct TcpCheck {
     std::string send;
     std::string expect;
-
     bool operator==(const TcpCheck&) const = default;
 };
 
@@ -48,14 +47,12 @@ struct HttpCheck {
     std::map<std::string, std::string> headers;
     std::vector<std::pair<unsigned, unsigned>> expected_statuses = {{200, 399}};  ///< inclusive ranges
     std::string expect_body;                                                      ///< substring; empty: any
-
     bool operator==(const HttpCheck&) const = default;
 };
 
 struct UdpCheck {
     std::string send;
     std::string expect;  ///< empty: passes unless ICMP says unreachable
-
     bool operator==(const UdpCheck&) const = default;
 };
 
@@ -73,7 +70,6 @@ struct HealthCheck {
     TcpCheck tcp;
     HttpCheck http;
     UdpCheck udp;
-
     bool operator==(const HealthCheck&) const = default;
 };
 
@@ -92,6 +88,7 @@ struct Connections {
     std::optional<Duration> close_spread;     ///< nothing: 100 sockets at once, more over 1 s
     bool only_if_alternative = true;
     Untracked untracked = Untracked::keep;
+    bool operator==(const Connections&) const = default;
 };
 
 struct Backend {
@@ -100,6 +97,7 @@ struct Backend {
     unsigned weight = 1;  ///< 0: no new connections
     unsigned priority = 0;
     OperatorState state = OperatorState::ready;
+    bool operator==(const Backend&) const = default;
 };
 
 struct Service {
@@ -111,6 +109,7 @@ struct Service {
     HealthCheck health_check;
     Connections connections;
     std::vector<Backend> backends;
+    bool operator==(const Service&) const = default;
 };
 
 enum class LogLevel { trace, debug, info, warn, error };

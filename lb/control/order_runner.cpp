@@ -110,13 +110,14 @@ Task<void> OrderRunner::run(std::shared_ptr<Job> job) {
         job->again = false;
         const TerminationReport report = co_await attempt(job->runner->plane_, order);
         if (!job->runner) co_return;
-        job->stuck = report.failed;
-        job->failures = report.failed ? job->failures + 1 : 0;
+        const bool is_final = order.quiet_for == Duration::zero();  // else the next look comes by itself
+        job->stuck = is_final ? report.failed : 0;
+        job->failures = job->stuck ? job->failures + 1 : 0;
         const OnReport on_report = job->runner->on_report_;
         on_report(order, report);
         if (!job->runner) co_return;
         if (job->again) continue;
-        if (!report.failed || job->withdrawn) break;
+        if (!job->stuck || job->withdrawn) break;
         job->pause.expires_after(retry_delay(job->failures));
         boost::system::error_code cut_short;
         co_await job->pause.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));

@@ -24,7 +24,8 @@ public:
     ~OrderRunner();
 
     /// Has `order` carried out, and again while it leaves sockets hanging and the life is not idle. While
-    /// another order of the same life is under way: after it.
+    /// another order of the same life is under way: after it. One with `quiet_for` is not tried again: what
+    /// it leaves is not stuck.
     void issue(const ReseatOrder& order);
 
     /// An order that failed is not tried again: the backend of this life is well. What is under way goes on.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/plan.hpp"
 
+#include "lb/control/fate.hpp"
 #include "lb/select/selection_table.hpp"
 
 #include <algorithm>
@@ -17,27 +18,33 @@ public:
         : next_life_(next_life), now_(now), decision_{.after = state}, state_(decision_.after) {}
 
     Decision decide() {
-        add_service();
+        place_service();
         const std::vector<bool> used = choose_members();
         for (std::size_t i = 0; i < state_.backends.size(); ++i) settle(i, used[i]);
-        for (Family family : kFamilies) tabulate(family);
-        for (std::size_t i = 0; i < state_.backends.size(); ++i) order(i);
+        if (!state_.removed)
+            for (Family family : kFamilies) tabulate(family);
+        DueOrders due = give_orders(state_, now_);
+        decision_.orders = std::move(due.orders);
+        decision_.plan.retire = std::move(due.retire);
+        decision_.next = due.next;
         return std::move(decision_);
     }
 
 private:
-    struct Sentence {
-        SocketFate fate;
-        Duration grace;
-        EndCause cause;  ///< of a termination
-    };
-
-    void add_service() {
-        if (state_.added) return;
-        state_.added = true;
+    /// Whether and how the data path knows the service.
+    void place_service() {
         const Service& service = *state_.service;
-        decision_.plan.add_services.push_back(
-            {state_.id, service.name, service.protocol, service.addresses, service.lb_policy});
+        const ServiceSpec spec{state_.id, service.name, service.protocol, service.addresses,
+                               service.lb_policy};
+        if (state_.removed) {
+            if (std::exchange(state_.added, false)) decision_.plan.remove_services.push_back(state_.id);
+            state_.families = {};
+        } else if (!std::exchange(state_.added, true)) {
+            decision_.plan.add_services.push_back(spec);
+        } else if (state_.changed) {
+            decision_.plan.change_services.push_back(spec);
+        }
+        state_.changed = false;
     }
 
     /// Which backends serve new connections, by their position.
@@ -60,55 +67,33 @@ private:
             if (candidates[i].family == family) state_.backends[i].last_healthy = is_eligible(candidates[i]);
     }
 
-    /// Brings the current life of one backend to where it belongs.
+    /// Brings the lives of one backend to where they belong.
     void settle(std::size_t backend, bool used) {
         BackendRecord& record = state_.backends[backend];
-        const Candidate self = candidate(state_, backend);
+        for (Life& life : record.ended)
+            if (life.state != Life::State::condemned) condemn(life);  // inherited beside a newer one
         if (record.life) {
-            judge(*record.life, sentence(record, self, used));
-            if (record.life->end_at && *record.life->end_at <= now_)
-                condemn(record);
-            else
+            judge(state_, backend, used, now_);
+            if (!used && is_superseded(backend)) supersede(*record.life, now_);
+            const bool gone = record.removing && record.life->vacated;
+            if (gone || (record.life->end_at && *record.life->end_at <= now_)) {
+                condemn(*record.life);
+                record.ended.push_back(*std::exchange(record.life, std::nullopt));
+            } else {
                 move(*record.life, used);
+            }
         }
-        if (!record.life && (used || is_eligible(self))) begin(backend);
+        if (!record.life && (used || is_eligible(candidate(state_, backend)))) begin(backend);
     }
 
-    /// What becomes of the open sockets of the current life; none: they are well where they are.
-    std::optional<Sentence> sentence(const BackendRecord& record, const Candidate& self, bool used) const {
-        const Connections& connections = state_.service->connections;
-        const bool down = record.health == Health::down;
-        const SocketFate by_health = down ? fate_of(connections, record.evidence) : SocketFate::keep;
-        const SocketFate by_operator = may_be_used(self) ? SocketFate::keep : connections.on_drain;
-        if (!down && may_be_used(self)) return std::nullopt;
-        if (by_operator > by_health) return Sentence{by_operator, Duration::zero(), EndCause::by_operator};
-        // A life that began after the verdict was meant to be used in spite of it.
-        const bool judged_before = record.life->begun_after == record.down_verdicts;
-        if (used && (by_health != SocketFate::terminate || judged_before)) return std::nullopt;
-        const EndCause cause = connections.grace > Duration::zero() ? EndCause::grace_over
-                               : judged_before                      ? EndCause::alternative
-                                                                    : EndCause::verdict;
-        return Sentence{by_health, connections.grace, cause};
-    }
-
-    /// Starts the clocks of a new fate; the same fate again leaves them running.
-    void judge(Life& life, const std::optional<Sentence>& sentence) {
-        if (life.end_at && *life.end_at <= now_) return;  // fallen already; a recovery comes too late
-        const auto fate = sentence ? std::optional(sentence->fate) : std::nullopt;
-        if (life.fate == fate) return;
-        life.fate = fate;
-        life.end_at.reset();
-        life.move_udp_at.reset();
-        if (fate == SocketFate::terminate) {
-            life.end_at = now_ + sentence->grace;
-            life.end_cause = sentence->cause;
-        } else if (fate == SocketFate::drain) {
-            const Connections& connections = state_.service->connections;
-            life.end_at = now_ + connections.drain_timeout;
-            life.end_cause = EndCause::drain_timeout;
-            if (state_.service->protocol == Protocol::udp && connections.udp != UdpFate::keep)
-                life.move_udp_at = now_ + sentence->grace;
-        }
+    bool is_superseded(std::size_t backend) const {
+        if (state_.service->connections.on_recover != OnRecover::terminate_lower_priority) return false;
+        const Backend& config = state_.service->backends[backend];
+        const Family family = config.endpoint.address.family();
+        if (state_.family(family).from != ChosenFrom::eligible) return false;
+        const std::size_t carrier = members_[static_cast<std::size_t>(family)].front();
+        return state_.backends[backend].life->has_served &&
+               config.priority > state_.service->backends[carrier].priority;
     }
 
     /// Serving and draining as the data plane has them. A life that fail_open uses serves while its
@@ -124,25 +109,25 @@ private:
         }
     }
 
-    void condemn(BackendRecord& record) {
-        Life life = *std::exchange(record.life, std::nullopt);
+    void condemn(Life& life) {
         life.state = Life::State::condemned;
         life.end_at.reset();
         life.move_udp_at.reset();
+        life.end_quiet_at.reset();
         decision_.plan.condemn.push_back(life.id);
-        record.ended.push_back(std::move(life));
     }
 
     void begin(std::size_t backend) {
         BackendRecord& record = state_.backends[backend];
         const LifeId id = record.spare ? std::exchange(record.spare, 0) : next_life_++;
-        record.life = Life{.id = id, .begun_after = record.down_verdicts};
+        record.life = Life{.id = id, .begun_after = record.verdicts_against};
         decision_.plan.begin.push_back({id, state_.id, state_.service->backends[backend].endpoint});
     }
 
     void tabulate(Family family) {
         FamilyState& seen = state_.family(family);
         const auto& members = members_[static_cast<std::size_t>(family)];
+        for (std::size_t member : members) state_.backends[member].life->has_served = true;
         if (members.empty() && !seen.published && !is_spoken(family)) return;
         std::vector<unsigned> weights;
         for (std::size_t member : members) weights.push_back(state_.service->backends[member].weight);
@@ -164,40 +149,6 @@ private:
                std::ranges::any_of(service.backends,
                                    [&](const Backend& b) { return b.endpoint.address.family() == family; });
     }
-
-    /// Gives the orders of one backend's lives that are due, and notes when the next may be.
-    void order(std::size_t backend) {
-        BackendRecord& record = state_.backends[backend];
-        const Connections& connections = state_.service->connections;
-        const Family family = state_.service->backends[backend].endpoint.address.family();
-        const bool released = !connections.only_if_alternative || has_eligible(state_, family);
-        for (Life& life : record.ended) end(life, backend, released);
-        std::erase_if(record.ended, [](const Life& life) { return life.vacated; });
-        if (!record.life) return;
-        Life& life = *record.life;
-        if (life.state == Life::State::draining && life.move_udp_at && *life.move_udp_at <= now_ &&
-            released) {
-            life.move_udp_at.reset();
-            decision_.orders.push_back({backend, EndCause::verdict, {life.id, false, connections.udp}});
-        }
-        if (life.end_at) note(*life.end_at);
-        if (life.move_udp_at && *life.move_udp_at > now_) note(*life.move_udp_at);
-    }
-
-    void end(Life& life, std::size_t backend, bool released) {
-        if (life.vacated) {
-            decision_.plan.retire.push_back(life.id);
-        } else if (!life.ordered && !released) {
-            life.waiting = true;
-        } else if (!life.ordered) {
-            const EndCause cause = life.waiting ? EndCause::alternative : life.end_cause;
-            life.waiting = false;
-            life.ordered = true;
-            decision_.orders.push_back({backend, cause, {life.id, true, state_.service->connections.udp}});
-        }
-    }
-
-    void note(TimePoint when) { decision_.next = std::min(decision_.next.value_or(when), when); }
 
     LifeId& next_life_;
     TimePoint now_;

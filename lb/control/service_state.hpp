@@ -7,13 +7,29 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace reseat::lb {
 
 /// Why the sockets of a life are ended or moved.
-enum class EndCause { verdict, grace_over, drain_timeout, by_operator, alternative };
+enum class EndCause {
+    verdict,         ///< its backend's health, at once
+    grace_over,      ///< the same, after `grace`
+    suspicion_over,  ///< the same, after our own network was suspected
+    drain_timeout,
+    quiet,      ///< idle during a drain
+    taken_out,  ///< by the operator, or its weight became 0
+    commanded,  ///< by the operator: these sockets, now
+    removed,    ///< left the configuration
+    ejected,
+    recovered,  ///< a level that comes before its own carries again
+    denied,     ///< by a policy
+    alternative,
+    inherited,  ///< left over by the process before us
+};
 
 /// One period of one backend in one service, as the data plane knows it.
 struct Life {
@@ -21,16 +37,19 @@ struct Life {
 
     LifeId id = 0;
     State state = State::serving;
-    unsigned begun_after = 0;         ///< down verdicts of this backend when it began
+    unsigned begun_after = 0;         ///< verdicts against this backend when it began
+    bool has_served = false;          ///< it was in a table
     std::optional<SocketFate> fate;   ///< while its backend may not have it: what becomes of its sockets
     std::optional<TimePoint> end_at;  ///< it is condemned then
     EndCause end_cause = EndCause::verdict;
-    std::optional<TimePoint> move_udp_at;  ///< draining: connected UDP sockets are moved then
+    std::optional<TimePoint> move_udp_at;   ///< draining: connected UDP sockets are moved then
+    std::optional<TimePoint> end_quiet_at;  ///< draining: idle TCP sockets are ended then, and again
+    bool udp_moved = false;                 ///< draining, and the order to move UDP sockets was given
 
-    bool waiting = false;  ///< condemned, and its order is withheld: there is no alternative
-    bool ordered = false;  ///< condemned, and its order was given
-    bool idle = false;     ///< condemned, and no socket was seen at the last look
-    bool vacated = false;  ///< idle at two looks in a row: to be retired
+    bool must_end = false;  ///< also where there is no alternative
+    bool waiting = false;   ///< condemned, and its order is withheld: there is no alternative
+    bool ordered = false;   ///< condemned, and its order was given
+    bool vacated = false;   ///< no socket at two looks in a row: condemned or removed, it is to be retired
 };
 
 /// What the decisions remember of one backend in one service.
@@ -38,11 +57,19 @@ struct BackendRecord {
     Health health = Health::unchecked;
     OperatorState operator_state = OperatorState::ready;
     ProbeOutcome evidence = ProbeOutcome::passed;  ///< of the last verdict
-    unsigned down_verdicts = 0;
-    bool last_healthy = false;  ///< eligible when its family last had an eligible backend
-    std::optional<Life> life;   ///< serving or draining
-    std::vector<Life> ended;    ///< condemned, not retired
-    LifeId spare = 0;           ///< begun by a plan that failed: the next life of this backend
+    unsigned verdicts_against = 0;                 ///< down verdicts and ejections
+    bool last_healthy = false;                     ///< eligible when its family last had an eligible backend
+    bool ejected = false;
+    bool removing = false;                ///< left the configuration
+    std::string denied_by;                ///< the policy that denies it; empty: none does
+    bool denied_sockets_end = false;      ///< what that policy says of open sockets
+    std::optional<TimePoint> held_until;  ///< our own network is suspected: sockets are not ended before
+    std::optional<Life> life;             ///< serving or draining
+    std::vector<Life> ended;              ///< condemned, not retired
+    LifeId spare = 0;                     ///< begun by a plan that failed: the next life of this backend
+
+    /// Nothing is known of it any more that the data plane has to be told.
+    bool is_gone() const { return removing && !life && ended.empty(); }
 };
 
 /// What clients of one family see.
@@ -55,9 +82,11 @@ struct FamilyState {
 
 /// One service as the decisions see it: a value, copied freely.
 struct ServiceState {
-    const Service* service = nullptr;  ///< outlives the state
+    std::shared_ptr<const Service> service;  ///< as it runs: backends that left the configuration come last
     ServiceId id = 0;
-    bool added = false;  ///< the data plane knows it
+    bool added = false;    ///< the data plane knows it
+    bool changed = false;  ///< the data plane knows it with other addresses or another lb_policy
+    bool removed = false;  ///< left the configuration
     std::vector<BackendRecord> backends;
     std::array<FamilyState, 2> families;  ///< by Family
 
@@ -66,24 +95,11 @@ struct ServiceState {
 };
 
 /// Before the first plan: all backends unchecked, or up where nothing is to be checked.
-ServiceState initial_state(const Service& service, ServiceId id);
-
-/// Folds a verdict in; the next plan acts on it. A verdict that ends sockets without grace stands even
-/// if the recovery is folded into the same plan.
-void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& event, TimePoint now);
-
-/// Folds an operator's word in; the next plan acts on it.
-void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state);
-
-/// After a plan was refused by the data plane, perhaps half carried out: `state` stays as it was, except that
-/// the lives that `planned` began keep their ids for the next attempt, that tables which it changed are to be
-/// published again whatever they are then, and that lives are retired only after another look.
-void on_refused(ServiceState& state, const ServiceState& planned);
+ServiceState initial_state(std::shared_ptr<const Service> service, ServiceId id);
+BackendRecord initial_record(const Service& service, const Backend& backend);
 
 Candidate candidate(const ServiceState& state, std::size_t backend);
 bool has_eligible(const ServiceState& state, Family family);
 unsigned eligible_count(const ServiceState& state);
-/// `connections.on_*` for this kind of failure.
-SocketFate fate_of(const Connections& connections, ProbeOutcome evidence);
 
 }  // namespace reseat::lb

@@ -23,7 +23,8 @@ struct CheckTarget {
     std::string backend;
     HealthCheck check;
     Endpoint endpoint;
-    KnownHealth health;  ///< where a new Checker starts
+    KnownHealth health;                 ///< where a new Checker starts
+    Protocol protocol = Protocol::tcp;  ///< of the service
 };
 
 /// `down` and `up` are health's; the others win over it: removing, then drain/maint, then ejected.

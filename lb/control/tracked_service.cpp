@@ -6,62 +6,41 @@
 namespace reseat::lb {
 namespace {
 
-BackendState state_of(const BackendRecord& record) {
-    if (record.operator_state == OperatorState::drain) return BackendState::drain;
-    if (record.operator_state == OperatorState::maint) return BackendState::maint;
-    switch (record.health) {
-        case Health::up:
-            return BackendState::up;
-        case Health::down:
-            return BackendState::down;
-        case Health::unchecked:
-            break;
-    }
-    return BackendState::unchecked;
-}
-
-std::string first_reason(const Service& service, const Backend& backend) {
+std::string first_reason(const Service& service, const Backend& backend, const BackendRecord& record) {
     if (backend.state != OperatorState::ready) return "set in the configuration";
-    return service.health_check.type == CheckType::none ? "no health check" : "not checked yet";
+    if (service.health_check.type == CheckType::none) return "no health check";
+    if (record.health == Health::up) return "served before this process started, not checked yet";
+    if (record.health == Health::down) return "did not serve before this process started, not checked yet";
+    return "not checked yet";
 }
 
-bool carries(const ServiceState& state, const Backend& backend, const BackendRecord& record) {
-    if (!record.life) return false;
-    const auto& slots = state.family(backend.endpoint.address.family()).slots;
-    return std::ranges::find(slots, record.life->id) != slots.end();
+BackendNews first_news(const ServiceState& state, std::size_t backend, BackendId& next_id) {
+    return {.id = next_id++,
+            .reason = first_reason(*state.service, state.service->backends[backend], state.backends[backend]),
+            .since = std::chrono::system_clock::now()};
 }
 
 }  // namespace
 
-std::string_view to_string(BackendState state) {
-    switch (state) {
-        case BackendState::up:
-            return "up";
-        case BackendState::down:
-            return "down";
-        case BackendState::unchecked:
-            return "unchecked";
-        case BackendState::ejected:
-            return "ejected";
-        case BackendState::drain:
-            return "drain";
-        case BackendState::maint:
-            return "maint";
-        case BackendState::removing:
-            return "removing";
-    }
-    return "unknown";
-}
-
-TrackedService track(const Service& service, ServiceId id) {
-    TrackedService tracked{.state = initial_state(service, id)};
-    for (const Backend& backend : service.backends)
-        tracked.news.push_back(
-            {.reason = first_reason(service, backend), .since = std::chrono::system_clock::now()});
+TrackedService track(ServiceState state, std::shared_ptr<const Service> configured, BackendId& next_id) {
+    TrackedService tracked{.state = std::move(state), .configured = std::move(configured)};
+    for (std::size_t i = 0; i < tracked.state.backends.size(); ++i)
+        tracked.news.push_back(first_news(tracked.state, i, next_id));
     return tracked;
 }
 
-void note_failover(TrackedService& service, std::size_t backend, LifeId life,
+void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id) {
+    std::vector<BackendNews> news;
+    for (std::size_t i = 0; i < reconfigured.origins.size(); ++i) {
+        const auto origin = reconfigured.origins[i];
+        news.push_back(origin ? std::move(service.news[*origin])
+                              : first_news(reconfigured.state, i, next_id));
+    }
+    service.state = std::move(reconfigured.state);
+    service.news = std::move(news);
+}
+
+void note_failover(TrackedService& service, std::size_t backend, LifeId life, const std::string& reason,
                    const TerminationReport& report) {
     auto& last = service.last_failover;
     if (last && service.last_failover_life == life) {
@@ -72,42 +51,11 @@ void note_failover(TrackedService& service, std::size_t backend, LifeId life,
         last->report.first_failure = report.first_failure;
         return;
     }
-    const BackendNews& news = service.news[backend];
     last = Failover{.at = std::chrono::system_clock::now(),
                     .backend = service.state.service->backends[backend].name,
-                    .reason = news.down_reason.empty() ? news.reason : news.down_reason,
+                    .reason = reason,
                     .report = report};
     service.last_failover_life = life;
-}
-
-ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner) {
-    const ServiceState& state = service.state;
-    ServiceStatus status{.service = state.service, .eligible = eligible_count(state)};
-    status.last_failover = service.last_failover;
-    status.panic = std::ranges::any_of(
-        state.families, [](const FamilyState& family) { return family.from == ChosenFrom::fail_open; });
-    for (std::size_t i = 0; i < state.backends.size(); ++i) {
-        const BackendRecord& record = state.backends[i];
-        const BackendNews& news = service.news[i];
-        BackendStatus one{.backend = state.service->backends[i], .state = state_of(record)};
-        one.reason = news.reason;
-        one.since = news.since;
-        one.check = news.check;
-        one.effective_weight = carries(state, one.backend, record) ? one.backend.weight : 0;
-        one.connects_total = news.retired_connects;
-        const auto add = [&](const Life& life) {
-            const std::uint64_t open = plane.open_sockets(life.id);
-            one.open_sockets += open;
-            one.connects_total += plane.connects_total(life.id);
-            if (life.waiting) status.waiting += open;
-            status.stuck += runner.stuck(life.id);
-        };
-        if (record.life) add(*record.life);
-        std::ranges::for_each(record.ended, add);
-        status.open_sockets += one.open_sockets;
-        status.backends.push_back(std::move(one));
-    }
-    return status;
 }
 
 }  // namespace reseat::lb

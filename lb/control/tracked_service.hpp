@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/controller.hpp"
 #include "lb/control/order_runner.hpp"
-#include "lb/control/service_state.hpp"
+#include "lb/control/reconfigure.hpp"
+#include "lb/control/status.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ namespace reseat::lb {
 
 /// What people want to know of a backend and the decisions do not.
 struct BackendNews {
+    BackendId id = 0;
     CheckStatus check;
     bool checked = false;
     std::string reason;
@@ -24,17 +26,21 @@ struct BackendNews {
 /// A service as the controller keeps it.
 struct TrackedService {
     ServiceState state;
-    std::vector<BackendNews> news;
-    bool dirty = true;              ///< something happened: decide
-    std::optional<TimePoint> next;  ///< decide then, though nothing happened
+    std::shared_ptr<const Service> configured;  ///< null: it left the configuration
+    std::vector<BackendNews> news;              ///< by position, as the state's backends
     std::optional<Failover> last_failover;
     LifeId last_failover_life = 0;
+    std::uint64_t untracked = 0;  ///< left by the last order that named it
 };
 
-TrackedService track(const Service& service, ServiceId id);
+/// News of the state's backends; each gets its id from `next_id`.
+TrackedService track(ServiceState state, std::shared_ptr<const Service> configured, BackendId& next_id);
+
+/// Takes the other backends; news go with them. New ones get their ids from `next_id`.
+void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id);
 
 /// Notes what became of the sockets of `life`; a retry adds to the failover that it belongs to.
-void note_failover(TrackedService& service, std::size_t backend, LifeId life,
+void note_failover(TrackedService& service, std::size_t backend, LifeId life, const std::string& reason,
                    const TerminationReport& report);
 
 ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace reseat::lb {
 namespace {
 
@@ -14,16 +16,40 @@ double milliseconds(Duration duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
 }
 
+/// Who carries the family of this backend: "dns/local carries".
+std::string carriers(const ServiceState& state, std::size_t backend) {
+    const Family family = state.service->backends[backend].endpoint.address.family();
+    const auto& slots = state.family(family).slots;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const auto& life = state.backends[i].life;
+        if (life && std::ranges::find(slots, life->id) != slots.end()) names.push_back(subject(state, i));
+    }
+    if (names.size() > 2) return fmt::format("{} and {} more carry", names[0], names.size() - 1);
+    return fmt::format("{} {}", fmt::join(names, " and "), names.size() == 1 ? "carries" : "carry");
+}
+
 }  // namespace
 
 std::string subject(const ServiceState& state, std::size_t backend) {
     return state.service->name + "/" + state.service->backends[backend].name;
 }
 
-std::string headline(const ServiceState& state, std::size_t backend, bool healthy,
-                     const std::string& reason) {
-    return fmt::format("{} is {}: {}, {} of {} backends {}", subject(state, backend), healthy ? "UP" : "DOWN",
-                       reason, eligible_count(state), state.backends.size(), healthy ? "up" : "left");
+bool is_good(const Transition& transition) {
+    return transition.kind == Transition::Kind::up || transition.kind == Transition::Kind::ready;
+}
+
+std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition) {
+    const auto removing = std::ranges::count_if(state.backends, &BackendRecord::removing);
+    const std::size_t total = state.backends.size() - static_cast<std::size_t>(removing);
+    const bool by_operator =
+        transition.kind == Transition::Kind::ready || transition.kind == Transition::Kind::taken_out;
+    const bool is_up = is_good(transition);
+    const std::string rest =
+        fmt::format("{} of {} backends {}", eligible_count(state), total, is_up ? "up" : "left");
+    const std::string about = subject(state, backend);
+    if (by_operator) return fmt::format("{} is set to {}: {}", about, transition.reason, rest);
+    return fmt::format("{} is {}: {}, {}", about, is_up ? "UP" : "DOWN", transition.reason, rest);
 }
 
 std::string describe(const TerminationReport& report) {
@@ -45,27 +71,45 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
     if (life.state == Life::State::serving) return open ? sockets(open) + " spared: no alternative" : "";
     if (life.fate == SocketFate::drain) return "draining, " + sockets(open) + " open";
     if (!open) return "";
-    return sockets(open) + (life.fate == SocketFate::terminate ? " in grace" : " kept");
+    if (life.fate != SocketFate::terminate) return sockets(open) + " kept";
+    return sockets(open) + (life.end_cause == EndCause::suspicion_over ? " held" : " in grace");
 }
 
-std::string_view because(EndCause cause) {
-    switch (cause) {
+std::string because(const ServiceState& state, const DueOrder& due) {
+    switch (due.cause) {
         case EndCause::verdict:
             return "";
         case EndCause::grace_over:
             return "grace is over";
+        case EndCause::suspicion_over:
+            return "held while our own network was suspected";
         case EndCause::drain_timeout:
             return "drain timed out";
-        case EndCause::by_operator:
+        case EndCause::quiet:
+            return "idle while draining";
+        case EndCause::taken_out:
             return "taken out by the operator";
+        case EndCause::commanded:
+            return "ended by the operator";
+        case EndCause::removed:
+            return "removed from the configuration";
+        case EndCause::ejected:
+            return "ejected";
+        case EndCause::recovered:
+            return carriers(state, due.backend) + " again";
+        case EndCause::denied:
+            return "denied by policy " + state.backends[due.backend].denied_by;
         case EndCause::alternative:
             return "an alternative is there";
+        case EndCause::inherited:
+            return "left by an earlier process";
     }
     return "";
 }
 
 std::vector<std::string> losses(const ServiceState& before, const ServiceState& after) {
     std::vector<std::string> lines;
+    if (after.removed) return lines;
     for (Family family : {Family::v4, Family::v6}) {
         const ChosenFrom now = after.family(family).from;
         if (!before.family(family).published || before.family(family).from == now) continue;
@@ -78,6 +122,14 @@ std::vector<std::string> losses(const ServiceState& before, const ServiceState& 
                                         after.service->name, to_string(family)));
     }
     return lines;
+}
+
+std::string suspect_network(const NetworkSuspicion& suspicion, std::size_t services) {
+    return fmt::format(
+        "no answer from backends of {} of {} services on {} hosts within 1s: our own network is the "
+        "likelier culprit; no sockets are ended for it in the next {:.1f}s",
+        suspicion.services(), services, suspicion.hosts(),
+        std::chrono::duration<double>(suspicion.round()).count());
 }
 
 }  // namespace reseat::lb

@@ -1,21 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/service_state.hpp"
+#include "lb/control/network_suspicion.hpp"
+#include "lb/control/orders.hpp"
+#include "lb/control/status.hpp"
 
-#include <optional>
 #include <string>
 #include <vector>
 
 /// What operators read in the log, word by word.
 namespace reseat::lb {
 
+/// Something that happened to a backend and was not yet told.
+struct Transition {
+    enum class Kind { up, down, ready, taken_out };  ///< the latter by the operator
+
+    BackendId backend = 0;
+    Kind kind = Kind::up;
+    std::string reason;
+    LifeId met = 0;  ///< the life that it met; 0: none
+};
+
+/// Good news needs nobody's attention.
+bool is_good(const Transition& transition);
+
 /// "postgres/pg-1"
 std::string subject(const ServiceState& state, std::size_t backend);
 
-/// "postgres/pg-1 is DOWN: no answer within 1s (3/3), 2 of 3 backends left" or
-/// "postgres/pg-1 is UP: connected (2/2), 3 of 3 backends up".
-std::string headline(const ServiceState& state, std::size_t backend, bool healthy, const std::string& reason);
+/// "postgres/pg-1 is DOWN: no answer within 1s (3/3), 2 of 3 backends left",
+/// "postgres/pg-1 is UP: connected (2/2), 3 of 3 backends up" or
+/// "postgres/pg-1 is set to DRAIN: 2 of 3 backends left".
+std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition);
 
 /// "12 sockets terminated, 0 re-pointed in 0.9 ms", and what went wrong.
 std::string describe(const TerminationReport& report);
@@ -24,10 +39,14 @@ std::string describe(const TerminationReport& report);
 /// open". Empty when there is nothing to say. `open` counts those of the life that the verdict met.
 std::string aftermath(const ServiceState& state, std::size_t backend, std::uint64_t open);
 
-/// Said of an order that no verdict of the same moment explains: "drain timed out"; empty for a verdict.
-std::string_view because(EndCause cause);
+/// Said of an order that no transition of the same moment explains: "drain timed out", "dns/local carries
+/// again"; empty for a verdict.
+std::string because(const ServiceState& state, const DueOrder& due);
 
 /// A line for each family that has just lost its last eligible backend: who serves it now.
 std::vector<std::string> losses(const ServiceState& before, const ServiceState& after);
+
+/// "no answer from backends of 5 of 8 services on 3 hosts within 1s: ..."
+std::string suspect_network(const NetworkSuspicion& suspicion, std::size_t services);
 
 }  // namespace reseat::lb

@@ -25,18 +25,18 @@ std::vector<std::size_t> lowest_priority(std::span<const Candidate> candidates, 
 }  // namespace
 
 bool may_be_used(const Candidate& candidate) {
-    return candidate.operator_state == OperatorState::ready && candidate.weight > 0;
+    return candidate.operator_state == OperatorState::ready && candidate.weight > 0 && !candidate.barred;
 }
 
 bool is_eligible(const Candidate& candidate) {
-    return candidate.health == Health::up && may_be_used(candidate);
+    return candidate.health == Health::up && !candidate.ejected && may_be_used(candidate);
 }
 
 Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy) {
     auto members = lowest_priority(candidates, family, is_eligible);
     if (!members.empty()) return {ChosenFrom::eligible, std::move(members)};
-    members =
-        lowest_priority(candidates, family, [](const Candidate& c) { return c.health == Health::unchecked; });
+    members = lowest_priority(candidates, family,
+                              [](const Candidate& c) { return c.health == Health::unchecked && !c.ejected; });
     if (!members.empty()) return {ChosenFrom::unchecked, std::move(members)};
     if (on_no_healthy == OnNoHealthy::reject) return {};
     members = lowest_priority(candidates, family, [](const Candidate& c) { return c.last_healthy; });

@@ -18,12 +18,14 @@ struct Candidate {
     unsigned weight = 1;
     unsigned priority = 0;
     bool last_healthy = false;  ///< it was eligible when its family last had an eligible backend
+    bool barred = false;        ///< it is being removed, or a policy denies it
+    bool ejected = false;       ///< by outlier detection
 };
 
-/// Health is up, the operator says ready, and its weight is not 0.
+/// May be used, health is up, and it is not ejected.
 bool is_eligible(const Candidate& candidate);
 
-/// What the operator and the weight allow, whatever its health.
+/// The operator says ready, its weight is not 0 and it is not barred, whatever its health.
 bool may_be_used(const Candidate& candidate);
 
 /// Why the members of a Choice were chosen.
@@ -40,8 +42,8 @@ struct Choice {
 };
 
 /// Who carries the new connections of `family`: the first of eligible, unchecked, fail_open that has a
-/// member; of that set those with the lowest priority number. Never one that is in drain or maint or has
-/// weight 0. With OnNoHealthy::reject nobody when none is eligible or unchecked.
+/// member; of that set those with the lowest priority number. Never one that is in drain or maint, has
+/// weight 0 or is barred. With OnNoHealthy::reject nobody when none is eligible or unchecked.
 Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy);
 
 }  // namespace reseat::lb

@@ -11,16 +11,32 @@ namespace reseat::lb::test {
 
 /// A controller above a fake data plane; its log is captured.
 struct Bench {
-    explicit Bench(std::vector<Service> services)
-        : controller(std::make_unique<Controller>(context.get_executor(), plane, std::move(services))) {}
+    explicit Bench(std::vector<Service> services, std::vector<Policy> policies = {})
+        : controller(std::make_unique<Controller>(context.get_executor(), plane, std::move(services),
+                                                  std::move(policies))) {}
 
     void poll() {
         context.restart();
         context.poll();
     }
     void hear(std::size_t backend, const HealthEvent& event, std::size_t service = 0) {
-        controller->on_check(service, backend, {.result = {event.outcome, event.reason}}, event);
+        tell(backend, event, service);
         poll();
+    }
+    /// As hear(), and nothing happens yet.
+    void tell(std::size_t backend, const std::optional<HealthEvent>& event, std::size_t service = 0) {
+        CheckStatus checked;
+        if (event) checked.result = {event->outcome, event->reason};
+        controller->on_check(id(backend, service), checked, event);
+    }
+    /// By position in the status; those without a check have none.
+    BackendId id(std::size_t backend, std::size_t service = 0) const {
+        const ServiceStatus of = status(service);
+        for (const CheckTarget& target : controller->targets())
+            if (target.service == of.service->name && target.protocol == of.service->protocol &&
+                target.endpoint == of.backends.at(backend).backend.endpoint)
+                return target.id;
+        return 0;
     }
     void all_up(std::size_t backends) {
         REQUIRE(controller->start().has_value());

@@ -29,10 +29,10 @@ TEST_CASE("a start that the data plane refuses is an error", "[control]") {
 }
 
 TEST_CASE("events of one turn of the loop are one plan [E45]", "[control]") {
-    Bench bench({service(3), service(2)});
+    Bench bench({service(3), service(2, Protocol::udp)});
     REQUIRE(bench.controller->start().has_value());
-    for (std::size_t i = 0; i < 3; ++i) bench.controller->on_check(0, i, {}, no_answer());
-    bench.controller->on_check(1, 0, {}, up());
+    for (std::size_t i = 0; i < 3; ++i) bench.tell(i, no_answer());
+    bench.tell(0, up(), 1);
     CHECK(bench.plane.plans.size() == 1);
     bench.poll();
     CHECK(bench.plane.plans.size() == 2);
@@ -60,8 +60,8 @@ TEST_CASE("a vanished backend: published, then ended, then told in one line", "[
 TEST_CASE("the first verdict of each backend is told once", "[control]") {
     Bench bench({service(2)});
     REQUIRE(bench.controller->start().has_value());
-    bench.controller->on_check(0, 0, {}, up());
-    bench.controller->on_check(0, 0, {}, std::nullopt);
+    bench.tell(0, up());
+    bench.tell(0, std::nullopt);
     bench.poll();
     CHECK(bench.log.text() == "info: postgres/a is UP: connected (2/2), 1 of 2 backends up\n");
     bench.hear(1, refused());
@@ -233,7 +233,7 @@ TEST_CASE("a controller may go in the middle of anything", "[control]") {
     bench.all_up(2);
     bench.plane.stuck = {7};
     bench.hear(0, no_answer());
-    bench.controller->on_check(0, 1, {}, no_answer());
+    bench.tell(1, no_answer());
     bench.controller.reset();
     bench.plane.release(7);
     bench.poll();

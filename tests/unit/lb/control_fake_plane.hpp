@@ -31,8 +31,8 @@ public:
     Inheritance inheritance() const override { return inherited; }
 
     Result<void> publish(const Plan& plan) override {
-        if (failures_left > 0) {
-            --failures_left;
+        if (failures_left > 0 || publish_failures_left > 0) {
+            --(failures_left > 0 ? failures_left : publish_failures_left);
             refused.push_back(plan);
             return Error{ErrorCode::failed, "lb_tables is full"};
         }
@@ -106,7 +106,8 @@ public:
     int enforcements = 0;
     std::vector<std::pair<std::string, TerminationReport>> policy_reports;
     std::vector<std::pair<std::string, std::uint64_t>> denials;
-    int failures_left = 0;
+    int failures_left = 0;          ///< of anything
+    int publish_failures_left = 0;  ///< of publish() only
     bool throws = false;
     std::vector<Plan> plans;
     std::vector<Plan> refused;

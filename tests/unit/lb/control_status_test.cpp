@@ -21,13 +21,14 @@ TEST_CASE("TCP and UDP of one address are two services, each by itself [E11]", "
 
 TEST_CASE("the first round is over when each backend with a check was checked once", "[control]") {
     Service unchecked = service(1);
+    unchecked.name = "mysql";
     unchecked.health_check.type = CheckType::none;
     Bench bench({service(2), unchecked});
     REQUIRE(bench.controller->start().has_value());
     CHECK_FALSE(bench.controller->first_round_over());
-    bench.controller->on_check(0, 0, {}, up());
+    bench.tell(0, up());
     CHECK_FALSE(bench.controller->first_round_over());
-    bench.controller->on_check(0, 1, {.result = {ProbeOutcome::not_probed, "no descriptor"}}, std::nullopt);
+    bench.tell(1, std::nullopt);
     CHECK(bench.controller->first_round_over());
 }
 

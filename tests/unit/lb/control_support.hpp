@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "lb/control/news.hpp"
 #include "lb/control/plan.hpp"
+#include "lb/control/reconfigure.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -50,7 +52,8 @@ bool contains(const List& list, const Value& value) {
 /// Steps the decisions of one service by hand: verdicts in, what was decided last out.
 class Stepper {
 public:
-    explicit Stepper(Service config) : service(std::move(config)), state(initial_state(service, 1)) {
+    explicit Stepper(Service config)
+        : service(std::move(config)), state(initial_state(std::make_shared<const Service>(service), 1)) {
         plan();
     }
     Stepper(const Stepper&) = delete;
@@ -67,6 +70,10 @@ public:
     }
     const Decision& hear_operator(std::size_t backend, OperatorState said) {
         on_operator(state, backend, said);
+        return plan();
+    }
+    const Decision& reload(const Service& configured) {
+        state = reconfigure(state, configured).state;
         return plan();
     }
     const Decision& later(Duration wait) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/control/fate.hpp"
 #include "tests/unit/lb/control_support.hpp"
 
 #include <catch2/catch.hpp>
@@ -194,7 +195,7 @@ TEST_CASE("on_drain: terminate ends the sockets without grace", "[plan]") {
     step.hear_operator(0, OperatorState::maint);
     CHECK(step.last.plan.condemn == Lives{life});
     REQUIRE(step.last.orders.size() == 1);
-    CHECK(step.last.orders[0].cause == EndCause::by_operator);
+    CHECK(step.last.orders[0].cause == EndCause::taken_out);
 }
 
 TEST_CASE("recovery after condemnation is a new life; the old one is still ended [E33][E65]", "[plan]") {

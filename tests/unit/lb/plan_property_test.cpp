@@ -18,12 +18,23 @@ struct Ledger {
     std::map<LifeId, State> lives;
     std::map<Family, std::vector<LifeId>> tables;
     std::set<LifeId> ever;
+    bool there = false;  ///< the service
 
     bool in_a_table(LifeId life) const {
         return std::ranges::any_of(tables, [&](const auto& t) { return contains(t.second, life); });
     }
 
     void apply(const Plan& plan) {
+        if (!plan.remove_services.empty()) {
+            REQUIRE(there);
+            there = false;
+            tables.clear();
+        }
+        if (!plan.add_services.empty()) {
+            REQUIRE_FALSE(there);
+            there = true;
+        }
+        if (!plan.change_services.empty() || !plan.tables.empty()) REQUIRE(there);
         for (const LifeSpec& spec : plan.begin) {
             REQUIRE(ever.insert(spec.life).second);  // ids are never used again
             lives[spec.life] = State::serving;
@@ -88,12 +99,44 @@ Service random_service(Dice& dice) {
     c.grace = dice.any_of<Duration>({0s, 0s, 2s});
     c.drain_timeout = dice.any_of<Duration>({0s, 5s, 300s});
     c.only_if_alternative = dice.coin();
+    c.on_remove = dice.any_of({terminate, drain, keep});
+    c.on_ejected = dice.any_of({terminate, drain, keep});
+    c.on_recover = dice.any_of({OnRecover::keep, OnRecover::terminate_lower_priority});
+    c.drain_quiet = dice.any_of<Duration>({0s, 0s, 4s});
     return made;
 }
 
+/// Some backends leave, others come or come back, and what is said of them changes.
+Service random_reload(Dice& dice, const Service& full) {
+    Service made = random_service(dice);
+    made.protocol = full.protocol;
+    made.addresses = full.addresses;
+    if (dice.coin()) made.addresses.push_back(parse_endpoint("10.96.0.11:5432").value());
+    std::erase_if(made.backends, [&](const Backend&) { return dice.below(3) == 0; });
+    return made;
+}
+
+void reload_somehow(Stepper& step, Dice& dice) {
+    if (auto rest = forget_gone(step.state)) step.state = std::move(rest->state);
+    step.state = dice.below(4) == 0 ? remove(step.state).state
+                                    : reconfigure(step.state, random_reload(dice, step.service)).state;
+}
+
+std::vector<Policy> random_policies(Dice& dice) {
+    if (dice.coin()) return {};
+    Policy deny{.name = "deny", .to = {{.cidr = {parse_address("10.0.1.1").value(), 128}}}};
+    deny.existing = dice.any_of({ExistingSockets::terminate, ExistingSockets::keep});
+    return {deny};
+}
+
 void something_happens(Stepper& step, Dice& dice) {
-    const std::size_t backend = dice.below(static_cast<unsigned>(step.service.backends.size()));
-    switch (dice.below(8)) {
+    const std::size_t count = step.state.backends.size();
+    if (count == 0 || dice.below(8) == 0) {
+        reload_somehow(step, dice);
+        return;
+    }
+    const std::size_t backend = dice.below(static_cast<unsigned>(count));
+    switch (dice.below(10)) {
         case 0:
             on_operator(step.state, backend,
                         dice.any_of({OperatorState::ready, OperatorState::ready, OperatorState::drain,
@@ -101,6 +144,17 @@ void something_happens(Stepper& step, Dice& dice) {
             break;
         case 1:
             for (Life& life : step.state.backends[backend].ended) life.vacated = dice.coin();
+            if (step.state.backends[backend].removing && step.state.backends[backend].life)
+                step.state.backends[backend].life->vacated = dice.coin();
+            break;
+        case 3:
+            on_ejection(step.state, backend, dice.coin());
+            break;
+        case 4:
+            on_termination(step.state, backend, step.now);
+            break;
+        case 5:
+            on_policies(step.state, random_policies(dice));
             break;
         case 2:
             step.now += dice.any_of<Duration>({1s, 2s, 10s, 300s});
@@ -112,13 +166,21 @@ void something_happens(Stepper& step, Dice& dice) {
 }
 
 void check_orders(const Stepper& step, const Ledger& ledger, std::set<LifeId>& ended) {
+    const Service& service = *step.state.service;
     for (const auto& [backend, cause, order] : step.last.orders) {
-        const Family family = step.service.backends[backend].endpoint.address.family();
-        if (step.service.connections.only_if_alternative) REQUIRE(has_eligible(step.state, family));
-        REQUIRE(order.udp == step.service.connections.udp);
+        const Family family = service.backends[backend].endpoint.address.family();
+        const auto& lives = step.state.backends[backend].ended;
+        const auto life = std::ranges::find(lives, order.life, &Life::id);
+        const bool must_end = step.state.removed || (life != lives.end() && life->must_end);
+        if (service.connections.only_if_alternative && !must_end) REQUIRE(has_eligible(step.state, family));
+        const bool quiet = order.quiet_for > Duration::zero();
+        const bool nowhere = step.state.removed && service.connections.udp == UdpFate::repoint;
+        REQUIRE(order.udp == (quiet     ? UdpFate::keep
+                              : nowhere ? UdpFate::terminate
+                                        : service.connections.udp));
         REQUIRE(ledger.lives.at(order.life) ==
-                (order.terminate_tcp ? Ledger::State::condemned : Ledger::State::draining));
-        if (order.terminate_tcp) REQUIRE(ended.insert(order.life).second);  // once
+                (order.terminate_tcp && !quiet ? Ledger::State::condemned : Ledger::State::draining));
+        if (order.terminate_tcp && !quiet) REQUIRE(ended.insert(order.life).second);  // once
     }
 }
 
@@ -129,15 +191,20 @@ void check_state(const Stepper& step, const Ledger& ledger, const std::set<LifeI
         known += record.ended.size() + record.life.has_value();
         const Candidate self = candidate(step.state, i);
         if (is_eligible(self)) REQUIRE(record.life);
-        if (record.life && ledger.in_a_table(record.life->id)) REQUIRE(may_be_used(self));
+        if (record.life && ledger.in_a_table(record.life->id)) {
+            REQUIRE(may_be_used(self));
+            REQUIRE_FALSE(record.removing);
+        }
+        if (record.removing && record.life) REQUIRE(record.life->state == Life::State::draining);
         for (const Life& life : record.ended) {
             REQUIRE(life.waiting != ended.contains(life.id));
             const bool spared =
-                step.service.connections.only_if_alternative && !has_eligible(step.state, self.family);
+                step.state.service->connections.only_if_alternative && !has_eligible(step.state, self.family);
             if (life.waiting) REQUIRE(spared);
         }
     }
     REQUIRE(known == ledger.lives.size());
+    if (step.state.removed) return;
     for (Family family : {Family::v4, Family::v6})
         if (has_eligible(step.state, family)) REQUIRE_FALSE(step.table(family).empty());
     if (step.last.next) REQUIRE(*step.last.next > step.now);
@@ -147,7 +214,7 @@ void check_state(const Stepper& step, const Ledger& ledger, const std::set<LifeI
 
 TEST_CASE(
     "whatever happens: no condemned life in a table, none condemned before the table has changed, "
-    "orders once and only with an alternative [E14][E60][E65]",
+    "orders once and only with an alternative, no life lost by a reload [E14][E15][E33][E60][E65]",
     "[plan]") {
     for (unsigned seed = 0; seed < 400; ++seed) {
         CAPTURE(seed);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/control/data_plane.hpp"
+
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace reseat::lb {
+
+/// Which services are to be decided about, and when. Costs by those that are due.
+class Agenda {
+public:
+    /// Something happened to it: as soon as possible.
+    void wake(ServiceId service) { woken_.insert(service); }
+    /// It was decided about; the next time, though nothing may happen, is `next`.
+    void done(ServiceId service, std::optional<TimePoint> next);
+    void forget(ServiceId service) { done(service, std::nullopt); }
+
+    /// Whoever is due, in order of their ids. They stay due until done().
+    std::vector<ServiceId> due(TimePoint now);
+    /// The first clock that runs out.
+    std::optional<TimePoint> next() const;
+
+private:
+    std::set<ServiceId> woken_;
+    std::set<std::pair<TimePoint, ServiceId>> clocks_;
+    std::unordered_map<ServiceId, TimePoint> clock_of_;
+};
+
+}  // namespace reseat::lb

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/controller_impl.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace reseat::lb {
+void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Plan& plan, TimePoint now) {
+    for (auto& [id, decision] : decisions) {
+        TrackedService& service = *registry.find(id);
+        for (const std::string& line : losses(service.state, decision.after)) spdlog::warn("{}", line);
+        service.state = std::move(decision.after);
+        agenda.done(id, decision.next);
+        note_lives(service, now);
+    }
+    for (const LifeId life : plan.resume) {
+        runner.withdraw(life);
+        vacancies.forget(life);
+    }
+    for (const auto& [id, decision] : decisions)
+        for (const DueOrder& due : decision.orders) order(*registry.find(id), due, now);
+    end_untracked();
+    announce(true);
+    for (const LifeId life : plan.retire) {
+        registry.forget_life(life);
+        announcer.forget(life);
+        vacancies.forget(life);
+        reasons.erase(life);
+        denied.erase(life);
+    }
+    for (const auto& [id, decision] : decisions) forget_gone(*registry.find(id));
+}
+
+/// Lives that are to go away are looked at until they are vacated.
+void Controller::Impl::note_lives(const TrackedService& service, TimePoint now) {
+    for (std::size_t i = 0; i < service.state.backends.size(); ++i) {
+        const BackendRecord& record = service.state.backends[i];
+        const bool keeps_udp = service.state.service->protocol == Protocol::udp &&
+                               service.state.service->connections.udp == UdpFate::keep;
+        if (record.life) {
+            registry.note_life(record.life->id, service.news[i].id);
+            if (record.removing) vacancies.watch(record.life->id, false, now);
+        }
+        for (const Life& life : record.ended) {
+            registry.note_life(life.id, service.news[i].id);
+            vacancies.watch(life.id, life.ordered && !keeps_udp, now);
+        }
+    }
+}
+
+void Controller::Impl::forget_gone(TrackedService& service) {
+    const ServiceId id = service.state.id;
+    if (auto rest = lb::forget_gone(service.state)) {
+        take(service, std::move(*rest), next_backend);
+        registry.index(service);
+        targets_changed = true;
+        loop.wake();
+    }
+    if (!service.state.removed || service.state.added || !service.state.backends.empty()) return;
+    agenda.forget(id);
+    registry.forget(id);
+}
+
+void Controller::Impl::announce(bool carried_out) {
+    for (const Transition& transition : std::exchange(transitions, {})) {
+        const auto place = registry.find_backend(transition.backend);
+        if (!place) continue;
+        const ServiceState& state = place->service->state;
+        std::string line = headline(state, place->backend, transition);
+        if (is_good(transition)) {
+            spdlog::info("{}", line);
+            continue;
+        }
+        const std::uint64_t open = transition.met ? plane.open_sockets(transition.met) : 0;
+        const std::string rest = carried_out ? aftermath(state, place->backend, open) : "";
+        spdlog::warn("{}{}{}", line, rest.empty() ? "" : "; ", rest);
+    }
+}
+
+}  // namespace reseat::lb

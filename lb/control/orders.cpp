@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/orders.hpp"
+
+#include <algorithm>
+
+namespace reseat::lb {
+namespace {
+
+ReseatOrder termination(const ServiceState& state, LifeId life) {
+    const Connections& connections = state.service->connections;
+    const bool nowhere = state.removed && connections.udp == UdpFate::repoint;
+    return {.life = life,
+            .terminate_tcp = true,
+            .udp = nowhere ? UdpFate::terminate : connections.udp,
+            .spread = connections.close_spread};
+}
+
+ReseatOrder udp_move(const ServiceState& state, LifeId life) {
+    const Connections& connections = state.service->connections;
+    return {.life = life, .terminate_tcp = false, .udp = connections.udp, .spread = connections.close_spread};
+}
+
+ReseatOrder quiet_end(const ServiceState& state, LifeId life) {
+    ReseatOrder order = termination(state, life);
+    order.udp = UdpFate::keep;
+    order.quiet_for = state.service->connections.drain_quiet;
+    return order;
+}
+
+Duration quiet_period(const Connections& connections) {
+    return std::max<Duration>(std::chrono::seconds(1), connections.drain_quiet / 4);
+}
+
+class Giver {
+public:
+    Giver(ServiceState& state, TimePoint now) : state_(state), now_(now) {}
+
+    DueOrders give() {
+        for (std::size_t i = 0; i < state_.backends.size(); ++i) {
+            BackendRecord& record = state_.backends[i];
+            if (record.ended.empty() && !record.life) continue;
+            const bool released = is_released(i);
+            for (Life& life : record.ended) end(life, i, released);
+            std::erase_if(record.ended, [](const Life& life) { return life.vacated; });
+            if (record.life) drain(*record.life, i, released);
+        }
+        return std::move(due_);
+    }
+
+private:
+    bool is_released(std::size_t backend) const {
+        if (state_.removed || !state_.service->connections.only_if_alternative) return true;
+        return has_eligible(state_, state_.service->backends[backend].endpoint.address.family());
+    }
+
+    void end(Life& life, std::size_t backend, bool released) {
+        if (life.vacated) {
+            due_.retire.push_back(life.id);
+        } else if (!life.ordered && !released && !life.must_end) {
+            life.waiting = true;
+        } else if (!life.ordered) {
+            const EndCause cause = life.waiting && !life.must_end ? EndCause::alternative : life.end_cause;
+            life.waiting = false;
+            life.ordered = true;
+            due_.orders.push_back({backend, cause, termination(state_, life.id)});
+        }
+    }
+
+    void drain(Life& life, std::size_t backend, bool released) {
+        const bool draining = life.state == Life::State::draining;
+        if (draining && life.move_udp_at && *life.move_udp_at <= now_ && released) {
+            life.move_udp_at.reset();
+            life.udp_moved = true;
+            due_.orders.push_back({backend, EndCause::verdict, udp_move(state_, life.id)});
+        }
+        if (draining && life.end_quiet_at && *life.end_quiet_at <= now_) {
+            life.end_quiet_at = now_ + quiet_period(state_.service->connections);
+            if (released) due_.orders.push_back({backend, EndCause::quiet, quiet_end(state_, life.id)});
+        }
+        for (const auto& clock : {life.end_at, life.move_udp_at, life.end_quiet_at})
+            if (clock && *clock > now_) due_.next = std::min(due_.next.value_or(*clock), *clock);
+    }
+
+    ServiceState& state_;
+    TimePoint now_;
+    DueOrders due_;
+};
+
+}  // namespace
+
+DueOrders give_orders(ServiceState& state, TimePoint now) {
+    return Giver(state, now).give();
+}
+
+std::optional<ReseatOrder> order_again(const ServiceState& state, std::size_t backend, LifeId life) {
+    const BackendRecord& record = state.backends[backend];
+    if (record.life && record.life->id == life && record.life->udp_moved) return udp_move(state, life);
+    const auto ended = std::ranges::find(record.ended, life, &Life::id);
+    if (ended == record.ended.end() || !ended->ordered) return std::nullopt;
+    return termination(state, life);
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/controller_impl.hpp"
+#include "lb/control/news.hpp"
+#include "lb/nearest_word.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace reseat::lb {
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(10);
+
+std::string_view word(OperatorState state) {
+    switch (state) {
+        case OperatorState::ready:
+            return "READY";
+        case OperatorState::drain:
+            return "DRAIN";
+        case OperatorState::maint:
+            return "MAINT";
+    }
+    return "";
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string_view>& valid) {
+    const std::string_view nearest = nearest_word(word, valid);
+    return nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
+}
+
+}  // namespace
+
+/// Backends of this name, for all protocols; empty: there is no such service or backend.
+std::vector<Place> Controller::Impl::places(std::string_view service,
+                                            std::optional<std::string_view> backend) {
+    std::vector<Place> found;
+    for (TrackedService* tracked : registry.named(service))
+        for (std::size_t i = 0; i < tracked->state.backends.size(); ++i)
+            if (!backend || *backend == tracked->state.service->backends[i].name)
+                found.push_back({tracked, i});
+    return found;
+}
+
+Error Controller::Impl::unknown(std::string_view service, std::optional<std::string_view> backend) {
+    std::vector<std::string_view> valid;
+    const auto of_this_name = registry.named(service);
+    if (of_this_name.empty() || !backend) {
+        for (const TrackedService* tracked : registry.all()) valid.push_back(tracked->state.service->name);
+        return {ErrorCode::usage, fmt::format("no service '{}'{}", service, suggestion(service, valid))};
+    }
+    for (const TrackedService* tracked : of_this_name)
+        for (const Backend& one : tracked->state.service->backends) valid.push_back(one.name);
+    return {ErrorCode::usage,
+            fmt::format("no backend '{}' in service '{}'{}", *backend, service, suggestion(*backend, valid))};
+}
+
+Result<void> Controller::set_operator_state(std::string_view service, std::string_view backend,
+                                            OperatorState state) {
+    const auto found = impl_->places(service, backend);
+    if (found.empty()) return impl_->unknown(service, backend);
+    for (const Place& place : found) {
+        BackendRecord& record = place.record();
+        if (record.operator_state == state) continue;
+        on_operator(place.service->state, place.backend, state);
+        place.news().reason =
+            state == OperatorState::ready ? "set by the operator, not checked since" : "set by the operator";
+        place.news().since = std::chrono::system_clock::now();
+        const auto kind =
+            state == OperatorState::ready ? Transition::Kind::ready : Transition::Kind::taken_out;
+        impl_->transitions.push_back(
+            {place.news().id, kind, std::string(word(state)), record.life ? record.life->id : 0});
+        impl_->agenda.wake(place.service->state.id);
+    }
+    impl_->loop.wake();
+    return {};
+}
+
+Task<Result<TerminationReport>> Controller::terminate(std::string service,
+                                                      std::optional<std::string> backend) {
+    Impl& impl = *impl_;
+    const TimePoint now = std::chrono::steady_clock::now();
+    const auto found = impl.places(service, backend);
+    if (found.empty()) co_return impl.unknown(service, backend);
+    auto waiting =
+        std::make_shared<AwaitedReports>(AwaitedReports{{}, {}, asio::steady_timer(impl.executor)});
+    for (const Place& place : found) {
+        for (const LifeId life : on_termination(place.service->state, place.backend, now))
+            waiting->lives.insert(life);
+        impl.agenda.wake(place.service->state.id);
+    }
+    if (auto done = impl.decide(now); !done) {
+        impl.loop.wake();
+        co_return done.error();
+    }
+    impl.awaited.push_back(waiting);
+    if (!waiting->lives.empty()) {
+        waiting->done.expires_after(kPatience);
+        boost::system::error_code cut_short;  // by the last report
+        co_await waiting->done.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));
+    }
+    if (waiting->over) co_return Error{ErrorCode::failed, "reseat is stopping"};
+    impl.awaited.remove(waiting);
+    if (!waiting->lives.empty() && waiting->sum.first_failure.empty())
+        waiting->sum.first_failure = "sockets are still being ended";
+    co_return waiting->sum;
+}
+
+Task<Result<std::vector<ListedSocket>>> Controller::sockets(std::optional<std::string> service,
+                                                            std::optional<std::string> backend) {
+    Impl& impl = *impl_;
+    std::vector<LifeId> lives;
+    std::unordered_map<LifeId, std::pair<std::string, std::string>> names;
+    bool found = !service;
+    for (const TrackedService* tracked : impl.registry.named(service)) {
+        const Service& config = *tracked->state.service;
+        for (std::size_t i = 0; i < config.backends.size(); ++i) {
+            if (backend && *backend != config.backends[i].name) continue;
+            found = true;
+            const BackendRecord& record = tracked->state.backends[i];
+            const auto add = [&](const Life& life) {
+                lives.push_back(life.id);
+                names[life.id] = {config.name, config.backends[i].name};
+            };
+            if (record.life) add(*record.life);
+            std::ranges::for_each(record.ended, add);
+        }
+    }
+    if (!found) co_return impl.unknown(*service, backend);
+    std::vector<ListedSocket> listed;
+    for (SocketInfo& info : co_await impl.plane.sockets(std::move(lives)))
+        if (const auto name = names.find(info.life); name != names.end())
+            listed.push_back({name->second.first, name->second.second, std::move(info)});
+    co_return listed;
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/tracked_service.hpp"
+
+#include <algorithm>
+
+namespace reseat::lb {
+namespace {
+
+BackendState state_of(const BackendRecord& record) {
+    if (record.removing) return BackendState::removing;
+    if (record.operator_state == OperatorState::drain) return BackendState::drain;
+    if (record.operator_state == OperatorState::maint) return BackendState::maint;
+    if (record.health == Health::down) return BackendState::down;
+    if (record.ejected) return BackendState::ejected;
+    return record.health == Health::up ? BackendState::up : BackendState::unchecked;
+}
+
+std::string reason_of(const BackendRecord& record, const BackendNews& news) {
+    if (record.removing) return "left the configuration";
+    return record.denied_by.empty() ? news.reason : "denied by policy " + record.denied_by;
+}
+
+bool carries(const ServiceState& state, const Backend& backend, const BackendRecord& record) {
+    if (!record.life) return false;
+    const auto& slots = state.family(backend.endpoint.address.family()).slots;
+    return std::ranges::find(slots, record.life->id) != slots.end();
+}
+
+}  // namespace
+
+std::string_view to_string(BackendState state) {
+    switch (state) {
+        case BackendState::up:
+            return "up";
+        case BackendState::down:
+            return "down";
+        case BackendState::unchecked:
+            return "unchecked";
+        case BackendState::ejected:
+            return "ejected";
+        case BackendState::drain:
+            return "drain";
+        case BackendState::maint:
+            return "maint";
+        case BackendState::removing:
+            return "removing";
+    }
+    return "unknown";
+}
+
+ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner) {
+    const ServiceState& state = service.state;
+    ServiceStatus status{.service = state.service.get(), .eligible = eligible_count(state)};
+    status.untracked = service.untracked;
+    status.last_failover = service.last_failover;
+    status.panic = std::ranges::any_of(
+        state.families, [](const FamilyState& family) { return family.from == ChosenFrom::fail_open; });
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const BackendRecord& record = state.backends[i];
+        const BackendNews& news = service.news[i];
+        BackendStatus one{.backend = state.service->backends[i], .state = state_of(record)};
+        one.reason = reason_of(record, news);
+        one.since = news.since;
+        one.check = news.check;
+        one.effective_weight = carries(state, one.backend, record) ? one.backend.weight : 0;
+        one.connects_total = news.retired_connects;
+        const auto add = [&](const Life& life) {
+            const std::uint64_t open = plane.open_sockets(life.id);
+            one.open_sockets += open;
+            one.connects_total += plane.connects_total(life.id);
+            if (life.waiting) status.waiting += open;
+            status.stuck += runner.stuck(life.id);
+        };
+        if (record.life) add(*record.life);
+        std::ranges::for_each(record.ended, add);
+        status.open_sockets += one.open_sockets;
+        status.backends.push_back(std::move(one));
+    }
+    return status;
+}
+
+}  // namespace reseat::lb

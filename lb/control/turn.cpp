@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/controller_impl.hpp"
+#include "lb/control/news.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace reseat::lb {
+namespace {
+
+constexpr Duration kPublishRetry = std::chrono::seconds(1);
+
+}  // namespace
+
+TimePoint Controller::Impl::next_due() const {
+    if (publish_again_at) return std::min(housekeeping_at, *publish_again_at);
+    return std::min(housekeeping_at, agenda.next().value_or(housekeeping_at));
+}
+
+/// All that happened since the last turn becomes one plan.
+void Controller::Impl::turn(TimePoint now) {
+    fold(now);
+    if (now >= housekeeping_at) keep_house(now);
+    publish_again_at.reset();
+    if (auto done = decide(now); !done) {
+        spdlog::error("cannot change the data path, trying again in 1s: {}", done.error().message);
+        publish_again_at = now + kPublishRetry;
+    }
+    if (std::exchange(targets_changed, false) && on_targets_changed) on_targets_changed();
+}
+
+void Controller::Impl::fold(TimePoint now) {
+    const std::vector<HeardVerdict> verdicts = std::exchange(heard, {});
+    for (const auto& [backend, event] : verdicts) {
+        const auto place = registry.find_backend(backend);
+        if (!place || event.outcome != ProbeOutcome::no_answer) continue;
+        const HealthCheck& check = place->service->state.service->health_check;
+        suspicion.on_silence(place->service->state.id, place->config().endpoint.address,
+                             check.fast_interval + check.timeout, now);
+    }
+    if (suspicion.begins(checked_services, now))
+        spdlog::error("{}", suspect_network(suspicion, checked_services));
+    for (const HeardVerdict& one : verdicts) fold(one, now);
+}
+
+void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
+    const auto& [backend, event] = heard_verdict;
+    const auto place = registry.find_backend(backend);
+    if (!place) return;
+    BackendRecord& record = place->record();
+    if (event.healthy && record.health == Health::up) return;
+    BackendNews& news = place->news();
+    if (record.health == Health::unchecked || event.healthy != (record.health == Health::up))
+        news.since = std::chrono::system_clock::now();
+    news.reason = event.reason;
+    if (!event.healthy) news.down_reason = event.reason;
+    const LifeId met = record.life ? record.life->id : 0;
+    const bool silent = event.outcome == ProbeOutcome::no_answer;
+    on_verdict(place->service->state, place->backend, event, now,
+               silent ? suspicion.hold_until(now) : std::nullopt);
+    transitions.push_back(
+        {backend, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met});
+    agenda.wake(place->service->state.id);
+}
+
+void Controller::Impl::keep_house(TimePoint now) {
+    const Vacancies::Found found = vacancies.look(now);
+    for (const LifeId life : found.vacated) {
+        const auto place = registry.find_life(life);
+        if (!place) continue;
+        BackendRecord& record = place->record();
+        if (record.life && record.life->id == life) record.life->vacated = true;
+        for (Life& ended : record.ended)
+            if (ended.id == life) ended.vacated = true;
+        agenda.wake(place->service->state.id);
+    }
+    for (const LifeId life : found.hanging) on_raced_connect(life);
+    announcer.hurry(now);
+    if (enforcement_due) enforce_policies();
+    housekeeping_at = now + kHousekeeping;
+}
+
+Result<void> Controller::Impl::decide(TimePoint now) {
+    if (auto done = publish(undoing); !done) return done;
+    undoing = {};
+    std::vector<ServiceDecision> decisions;
+    Plan plan;
+    for (const ServiceId id : agenda.due(now)) {
+        TrackedService* service = registry.find(id);
+        if (!service) {
+            agenda.forget(id);
+            continue;
+        }
+        decisions.push_back({id, make_plan(service->state, next_life, now)});
+        append(plan, decisions.back().decision.plan);
+    }
+    if (auto done = publish(plan); !done) {
+        for (const auto& [id, decision] : decisions) {
+            for (const LifeId life : decision.plan.retire) vacancies.doubt(life);
+            on_refused(registry.find(id)->state, decision.after);
+            agenda.wake(id);
+        }
+        announce(false);
+        return done;
+    }
+    commit(decisions, plan, now);
+    return {};
+}
+
+/// What is retired is still counted.
+Result<void> Controller::Impl::publish(const Plan& plan) {
+    if (plan.empty()) return {};
+    std::vector<std::uint64_t> connects;
+    for (const LifeId life : plan.retire) connects.push_back(plane.connects_total(life));
+    if (auto done = plane.publish(plan); !done) return done;
+    for (std::size_t i = 0; i < plan.retire.size(); ++i)
+        if (const auto place = registry.find_life(plan.retire[i]))
+            place->news().retired_connects += connects[i];
+    return {};
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/lb/control_bench.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace reseat::lb;
+using namespace reseat::lb::test;
+
+namespace {
+
+using Lives = std::vector<LifeId>;
+
+/// What `task` came to, if it has ended.
+template <class T>
+std::shared_ptr<std::optional<Result<T>>> start(Bench& bench, Task<Result<T>> task) {
+    auto outcome = std::make_shared<std::optional<Result<T>>>();
+    asio::co_spawn(bench.context, std::move(task), [outcome](std::exception_ptr failure, Result<T> result) {
+        if (!failure) *outcome = std::move(result);
+    });
+    bench.poll();
+    return outcome;
+}
+
+Service named(std::string name) {
+    Service made = service(1);
+    made.name = std::move(name);
+    made.backends[0].endpoint = parse_endpoint("10.0.2.1:80").value();
+    return made;
+}
+
+}  // namespace
+
+TEST_CASE("the operator drains a backend, and takes it back [E18]", "[control][operator]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.open[7] = 5;
+    REQUIRE(bench.controller->set_operator_state("postgres", "a", OperatorState::drain).has_value());
+    bench.poll();
+    CHECK(bench.plane.plans.back().drain == Lives{7});
+    CHECK(bench.status().backends[0].state == BackendState::drain);
+    CHECK(bench.status().backends[0].reason == "set by the operator");
+    CHECK(
+        bench.log.has("warning: postgres/a is set to DRAIN: 1 of 2 backends left; draining, 5 sockets open"));
+    REQUIRE(bench.controller->set_operator_state("postgres", "a", OperatorState::ready).has_value());
+    bench.poll();
+    CHECK(bench.plane.plans.back().resume == Lives{7});
+    CHECK(bench.log.has("info: postgres/a is set to READY: 2 of 2 backends up"));
+}
+
+TEST_CASE("who is not known is told who may be meant", "[control][operator]") {
+    Bench bench({service(2), named("redis")});
+    bench.all_up(2);
+    const auto error = [&](const char* service, const char* backend) {
+        const auto done = bench.controller->set_operator_state(service, backend, OperatorState::drain);
+        REQUIRE_FALSE(done.has_value());
+        CHECK(done.error().code == ErrorCode::usage);
+        return done.error().message;
+    };
+    CHECK(error("postgers", "a") == "no service 'postgers'; did you mean 'postgres'?");
+    CHECK(error("nonsense", "a") == "no service 'nonsense'");
+    CHECK(error("redis", "10.0.2.2:80") == "no backend '10.0.2.2:80' in service 'redis'");
+    const auto listed = start(bench, bench.controller->sockets("postgers", std::nullopt));
+    REQUIRE(*listed);
+    CHECK((*listed)->error().message == "no service 'postgers'; did you mean 'postgres'?");
+}
+
+TEST_CASE("the operator ends the sockets of a service: the report comes when they are gone",
+          "[control][operator]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.reports = {done(2), done(3)};
+    bench.plane.stuck = {8};
+    const auto outcome = start(bench, bench.controller->terminate("postgres", std::nullopt));
+    CHECK(bench.plane.plans.back().condemn == Lives{7, 8});
+    CHECK(bench.plane.plans.back().tables.at(0).slots == Lives{9, 10});
+    CHECK_FALSE(*outcome);
+    bench.plane.release(8);
+    bench.poll();
+    REQUIRE(*outcome);
+    CHECK((*outcome)->value().terminated == 5);
+    CHECK(bench.log.has(
+        "info: postgres/a: ended by the operator: 2 sockets terminated, 0 re-pointed in 0.9 ms"));
+}
+
+TEST_CASE("the operator ends the sockets of one backend, also those that wait for an alternative [E60]",
+          "[control][operator]") {
+    Bench bench({service(1)});
+    bench.all_up(1);
+    bench.plane.open[7] = 3;
+    bench.hear(0, no_answer());
+    CHECK(bench.status().waiting == 3);
+    const auto outcome = start(bench, bench.controller->terminate("postgres", "a"));
+    REQUIRE(*outcome);
+    CHECK(outcome->value().has_value());
+    CHECK(bench.status().waiting == 0);
+    CHECK(bench.plane.orders.at(0).life == 7);
+}
+
+TEST_CASE("whoever waits for a termination hears that the controller goes", "[control][operator]") {
+    Bench bench({service(1)});
+    bench.all_up(1);
+    bench.plane.stuck = {7};
+    const auto outcome = start(bench, bench.controller->terminate("postgres", "a"));
+    bench.controller.reset();
+    bench.plane.release(7);
+    bench.poll();
+    REQUIRE(*outcome);
+    CHECK((*outcome)->error().message == "reseat is stopping");
+}
+
+TEST_CASE("open sockets are listed with their service and backend", "[control][operator]") {
+    Bench bench({service(2), named("redis")});
+    bench.all_up(2);
+    bench.plane.all_sockets = {{.life = 7, .pid = 11}, {.life = 8, .pid = 12}, {.life = 9, .pid = 13}};
+    const auto of_one = start(bench, bench.controller->sockets("postgres", "b"));
+    REQUIRE(*of_one);
+    REQUIRE((*of_one)->value().size() == 1);
+    CHECK((*of_one)->value()[0].service == "postgres");
+    CHECK((*of_one)->value()[0].backend == "b");
+    CHECK((*of_one)->value()[0].info.pid == 12);
+    const auto of_all = start(bench, bench.controller->sockets(std::nullopt, std::nullopt));
+    REQUIRE(*of_all);
+    CHECK((*of_all)->value().size() == 3);
+}
+
+TEST_CASE("a life that was ordered away and still has sockets is ordered again [E43]", "[control]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    bench.plane.open[7] = 1;  // it raced, and nobody was told
+    bench.hear(0, no_answer());
+    CHECK(bench.plane.orders.size() == 1);
+    REQUIRE(run_until(bench.context, [&] { return bench.plane.orders.size() == 2; }));
+    CHECK(bench.plane.orders[1].life == 7);
+    CHECK(bench.plane.orders[1].terminate_tcp);
+}
+
+TEST_CASE("redirection is told: who carries again, and what became of the sockets [E21]", "[control]") {
+    Service config = service(2, Protocol::udp);
+    config.name = "dns";
+    config.backends[0].name = "local";
+    config.backends[1].name = "remote";
+    config.backends[1].priority = 1;
+    config.connections.on_recover = OnRecover::terminate_lower_priority;
+    Bench bench({config});
+    bench.all_up(2);
+    bench.hear(0, no_answer());
+    bench.plane.reports = {{.matched = 3, .repointed = 3, .duration = 900us}};
+    bench.hear(0, up());
+    CHECK(bench.log.has(
+        "info: dns/remote: dns/local carries again: 0 sockets terminated, 3 re-pointed in 0.9 ms"));
+    CHECK(bench.status().last_failover->reason == "dns/local carries again");
+}
+
+TEST_CASE("our own network is suspected: said once, sockets are held, and a single service is not [E67]",
+          "[control][suspicion]") {
+    Service first = service(2);
+    first.health_check.fast_interval = 50ms;
+    first.health_check.timeout = 50ms;
+    Service second = named("redis");
+    second.health_check = first.health_check;
+    Bench bench({first, second});
+    bench.all_up(2);
+    bench.hear(0, up(), 1);
+    bench.plane.open = {{7, 4}, {9, 1}};
+    bench.tell(0, no_answer(), 0);
+    bench.tell(0, no_answer(), 1);
+    bench.poll();
+    CHECK(bench.plane.orders.empty());
+    CHECK(bench.log.has(
+        "error: no answer from backends of 2 of 2 services on 2 hosts within 1s: our own network is "
+        "the likelier culprit; no sockets are ended for it in the next 0.1s"));
+    CHECK(
+        bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 1 of 2 backends left; "
+                      "4 sockets held"));
+    CHECK(contains(bench.plane.plans.back().drain, 7u));
+    bench.hear(0, up(), 1);
+    REQUIRE(run_until(bench.context, [&] { return !bench.plane.orders.empty(); }));
+    CHECK(bench.plane.orders[0].life == 7);
+    CHECK(bench.plane.orders.size() == 1);  // redis recovered
+    bench.plane.reports = {};
+}
+
+TEST_CASE("a single service fails over without delay, and so do two on one host [E67]",
+          "[control][suspicion]") {
+    Service second = named("redis");
+    second.backends[0].endpoint = parse_endpoint("10.0.1.1:6379").value();
+    Bench bench({service(2), second});
+    bench.all_up(2);
+    bench.hear(0, up(), 1);
+    bench.tell(0, no_answer(), 0);
+    bench.tell(0, no_answer(), 1);
+    bench.poll();
+    CHECK(contains(bench.plane.plans.back().condemn, 7u));
+    CHECK_FALSE(bench.plane.orders.empty());
+}
