@@ -96,8 +96,9 @@ const ReloadReport& Reloader::take(config::LoadOutcome outcome) {
     last_.at = std::chrono::system_clock::now();
     if (last_.ok) {
         loaded_at_ = last_.at;
-        spdlog::info("reloaded {}: {}", file(), last_.lines.empty() ? "nothing changed" : "in force now");
-        log_lines(spdlog::level::info, last_.lines);
+        // Each change is told by whoever carries it out.
+        spdlog::info("reloaded {}: {}", file(),
+                     last_.lines.empty() ? "nothing changed" : fmt::format("{} changes", last_.lines.size()));
     } else {
         spdlog::error("{} was not reloaded, the running configuration stays:", file());
         log_lines(spdlog::level::err, last_.lines);
