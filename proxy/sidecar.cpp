@@ -70,7 +70,7 @@ Sidecar::~Sidecar() {
 
 lb::Result<void> Sidecar::attach() {
     const lb::Model& model = reloader_.running().model;
-    bpf::KernelOptions options;
+    auto options = bpf::sized_for({}, model.services);
     options.pin = settings_.pin;
     options.refuse_mptcp = model.mptcp == lb::Mptcp::refuse;
     auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup, options);
