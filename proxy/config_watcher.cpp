@@ -3,6 +3,7 @@
 
 #include "lb/health/race.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace reseat::proxy {
@@ -41,9 +42,26 @@ FileJudge::Verdict FileJudge::on_look(const std::string& content, bool valid, co
     return Verdict::look_again;
 }
 
+/// What happens to other files of the directory is no news.
 lb::Task<void> ConfigWatcher::until_quiet(PathWatch& watch) {
-    while (co_await lb::unless(lb::sleep_for(judge_.quiet()), something_happens(watch)))
-        judge_.on_news(watch.take());
+    using Clock = std::chrono::steady_clock;
+    auto end = Clock::now() + judge_.quiet();
+    while (Clock::now() < end) {
+        co_await lb::unless(lb::sleep_for(end - Clock::now()), something_happens(watch));
+        const auto news = watch.take();
+        if (!news.any) continue;
+        judge_.on_news(news);
+        end = Clock::now() + judge_.quiet();
+    }
+}
+
+lb::Task<void> ConfigWatcher::until_news(PathWatch& watch) {
+    PathWatch::News news;
+    while (!news.any) {
+        co_await watch.wait();
+        news = watch.take();
+    }
+    judge_.on_news(news);
 }
 
 lb::Task<void> ConfigWatcher::run() {
@@ -59,8 +77,7 @@ lb::Task<void> ConfigWatcher::run() {
             judge_.on_look(Reloader::identity(outcome), outcome.loaded.has_value(), reloader_.known());
         if (verdict == FileJudge::Verdict::look_again) continue;
         if (verdict == FileJudge::Verdict::take) reloader_.take(std::move(outcome));
-        co_await watch.wait();
-        judge_.on_news(watch.take());
+        co_await until_news(watch);
     }
 }
 

@@ -42,6 +42,7 @@ public:
 
 private:
     lb::Task<void> until_quiet(PathWatch& watch);
+    lb::Task<void> until_news(PathWatch& watch);
 
     Reloader& reloader_;
     FileJudge judge_;
