@@ -173,12 +173,15 @@ struct lb_flow {
 	__u64 netns; /* cookie of the network namespace */
 	struct lb_endpoint local; /* port 0: connected UDP, not resolved yet */
 	struct lb_endpoint remote;
+	struct lb_endpoint dialled;
 	__u32 ifindex; /* bound device, 0: none */
 	__u32 pid;     /* as in lb_owner */
 	__u32 inode;   /* of the socket; 0: not resolved yet */
 	__u32 fd;      /* where user space saw it in process pid, plus 1: a hint */
+	__u32 pad;
+	__u64 since_ns; /* CLOCK_BOOTTIME at which it was filed */
 };
-LB_ASSERT_SIZE(struct lb_flow, 64);
+LB_ASSERT_SIZE(struct lb_flow, 96);
 
 /* lb_repoint, element 0: the one re-point under way. A connect made by reseat (thread group `tgid`) on
  * the socket `cookie` goes to `backend`, and only while the socket is still connected to `expected`

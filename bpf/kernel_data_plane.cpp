@@ -5,6 +5,7 @@
 #include "bpf/descriptor_table.hpp"
 #include "bpf/generations.hpp"
 #include "bpf/grace_period.hpp"
+#include "bpf/listed_sockets.hpp"
 #include "bpf/pin_directory.hpp"
 #include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
@@ -194,8 +195,16 @@ std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
     return index ? impl_->generations->connects(*index) : 0;
 }
 
-lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId>) {
-    co_return std::vector<lb::SocketInfo>{};
+lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId> lives) {
+    std::vector<FiledLife> filed;
+    for (const lb::LifeId life : lives)
+        if (const auto index = impl_->generations->lives().index_of(life)) filed.push_back({*index, life});
+    auto list = [](const Programs& programs,
+                   std::vector<FiledLife> which) -> lb::Task<std::vector<lb::SocketInfo>> {
+        co_return list_sockets(programs, which);
+    };
+    auto task = list(*impl_->programs, std::move(filed));
+    co_return co_await run_on(impl_->maintenance, std::move(task));
 }
 
 lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder) {

@@ -35,13 +35,7 @@ private:
 };
 
 void check_process(const ConfigFile& file, Check& check) {
-    check.only(file.exit_when_idle, "exit_when_idle", 0s, "0s");
     check.only(file.admin_address, "address", "", "\"\"");
-    // Nothing is pinned yet, which is what `off` asks for and what `auto` may come to.
-    if (file.pin && file.pin->value != "auto" && file.pin->value != "off")
-        check.refuse(file.pin->at, "pin: a directory", "write auto or off");
-    if (file.on_exit && file.on_exit->value == lb::OnExit::keep)
-        check.refuse(file.on_exit->at, "on_exit: keep", "write auto or detach");
     check.only(file.mptcp, "mptcp", lb::Mptcp::allow, "allow");
 }
 

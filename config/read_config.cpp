@@ -108,6 +108,8 @@ ConfigFile read_config(const Node& root, Diagnostics& out) {
     map.block("log", [&](const Node& node) { read_log(node, file, out); });
     map.field("pin", file.pin, pin);
     map.field("on_exit", file.on_exit, one_of(on_exits));
+    if (file.on_exit && file.on_exit->value == lb::OnExit::keep && file.pin && file.pin->value == "off")
+        out.error(file.on_exit->at, "on_exit: keep needs something pinned; write 'pin: auto' or a directory");
     map.field("mptcp", file.mptcp, one_of(mptcps));
     map.block("defaults", [&](const Node& node) { read_service(node, "defaults", file.defaults, out); });
     file.defaults.health_check.settings_for.clear();

@@ -30,6 +30,14 @@ int dispatch(const Options& options) {
             return status_command(options);
         case Command::health:
             return health_command(options);
+        case Command::reload:
+            return reload_command(options);
+        case Command::sockets:
+            return sockets_command(options);
+        case Command::terminate:
+            return terminate_command(options);
+        case Command::detach:
+            return detach_command(options);
     }
     return 2;
 }

@@ -1,98 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/options.hpp"
 
+#include "proxy/flags.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <sstream>
 
 namespace reseat::proxy {
 namespace {
 
 constexpr int kUsage = 2;
-constexpr std::size_t kMaxInstanceName = 64;
-
-std::string check_instance(const std::string& name) {
-    const bool plain = std::ranges::all_of(
-        name, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; });
-    if (plain && !name.empty() && name.size() <= kMaxInstanceName && name.front() != '.') return {};
-    return "an instance name is 1 to 64 letters, digits, '-', '_' or '.', and does not start with '.'";
-}
-
-std::string check_pid(const std::string& text) {
-    pid_t pid = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (fault == std::errc{} && end == text.data() + text.size() && pid > 0) return {};
-    return "'" + text + "' is not a process id";
-}
-
-const std::map<std::string, Output>& formats() {
-    static const std::map<std::string, Output> all = {{"table", Output::table}, {"json", Output::json}};
-    return all;
-}
-
-std::string check_format(const std::string& text) {
-    return formats().contains(text) ? std::string() : "'" + text + "' is neither table nor json";
-}
-
-/// Adds what several subcommands share, always with the same name, variable and meaning.
-class Flags {
-public:
-    /// Only the subcommand `chosen` reads the environment: CLI11 would let the variables of all the others
-    /// overwrite what this one was given.
-    Flags(Options& options, std::string chosen) : options_(options), chosen_(std::move(chosen)) {}
-
-    void config(CLI::App& command) {
-        auto* flag =
-            command.add_option("-c,--config", options_.config, "Configuration file")->type_name("FILE");
-        from_environment(command, flag, "RESEAT_CONFIG")->required();
-    }
-    void config_argument(CLI::App& command) {
-        auto* flag = command.add_option("config", options_.config, "Configuration file")->type_name("FILE");
-        from_environment(command, flag, "RESEAT_CONFIG")->required();
-    }
-    void workload(CLI::App& command) {
-        auto* cgroup = command.add_option("--cgroup", options_.cgroup,
-                                          "Workload's cgroup: a path, absolute or below the cgroup2 mount");
-        from_environment(command, cgroup->type_name("PATH"), "RESEAT_CGROUP");
-        auto* pid = command.add_option("--pid", options_.pid, "Workload's cgroup: that of this process");
-        from_environment(command, pid->type_name("PID"), "RESEAT_PID")->check(check_pid)->excludes(cgroup);
-    }
-    void instance(CLI::App& command, const std::string& meaning) {
-        auto* name = command.add_option("--instance", options_.instance, meaning)->type_name("NAME");
-        from_environment(command, name, "RESEAT_INSTANCE")->check(check_instance);
-        auto* admin = command.add_option("--admin", options_.admin,
-                                         "Admin socket (default: /run/reseat/INSTANCE/admin.sock)");
-        from_environment(command, admin->type_name("SOCKET"), "RESEAT_ADMIN");
-    }
-    void output(CLI::App& command) {
-        auto* output = command.add_option_function<std::string>(
-            "-o,--output", [this](const std::string& text) { options_.output = formats().at(text); },
-            "table (the default) or json");
-        from_environment(command, output->type_name("FORMAT"), "RESEAT_OUTPUT")->check(check_format);
-    }
-
-private:
-    CLI::Option* from_environment(const CLI::App& command, CLI::Option* option, const std::string& variable) {
-        return command.get_name() == chosen_ ? option->envname(variable) : option;
-    }
-
-    Options& options_;
-    std::string chosen_;
-};
 
 void add_serving_commands(CLI::App& app, Flags& flags) {
     auto* run = app.add_subcommand("run", "Balance a workload's connections until SIGTERM");
     flags.config(*run);
     flags.workload(*run);
     flags.instance(*run, "Name of this instance (default: default)");
-    run->footer("Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service");
+    flags.log_level(*run);
+    run->footer(
+        "SIGHUP reloads the configuration, as does a change of its file. SIGTERM ends: what is pinned goes\n"
+        "on balancing unless on_exit says otherwise. SIGINT (Ctrl-C) ends and detaches.\n\n"
+        "Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service");
 
     auto* exec = app.add_subcommand("exec", "Run a command behind the load balancer");
     flags.config(*exec);
     flags.instance(*exec, "Name of this instance (default: exec-PID)");
+    flags.log_level(*exec);
     exec->prefix_command();
     exec->footer(
         "CMD starts in a cgroup of its own once the backends were checked for the first time. Signals are\n"
@@ -142,6 +77,39 @@ void add_inspecting_commands(CLI::App& app, Flags& flags) {
     version->footer("Example:\n  reseat version -o json");
 }
 
+void add_changing_commands(CLI::App& app, Flags& flags) {
+    auto* reload = app.add_subcommand("reload", "Read the configuration again and say what changed");
+    flags.instance(*reload, "Instance to ask (default: the only one running)");
+    flags.output(*reload);
+    reload->footer(
+        "All or nothing: an invalid file changes nothing. Exit status: 0 reloaded, 3 the file is invalid.\n\n"
+        "Example:\n  reseat reload");
+
+    auto* sockets = app.add_subcommand("sockets", "List the open sockets that are balanced");
+    flags.target(*sockets, "Only those of this service or backend");
+    flags.instance(*sockets, "Instance to ask (default: the only one running)");
+    flags.output(*sockets);
+    sockets->footer("Example:\n  reseat sockets postgres/pg-1");
+
+    auto* terminate = app.add_subcommand("terminate", "End the open sockets of a service or backend now");
+    flags.target(*terminate, "Whose sockets")->required();
+    flags.confirmation(*terminate);
+    flags.instance(*terminate, "Instance to ask (default: the only one running)");
+    flags.output(*terminate);
+    terminate->footer(
+        "The backend stays in use: clients may connect to it again. Asks first; needs --yes where standard\n"
+        "input is no terminal.\n\n"
+        "Example:\n  reseat terminate postgres/pg-1 --dry-run");
+
+    auto* detach = app.add_subcommand("detach", "Remove what a killed instance left pinned");
+    flags.instance_name(*detach, "Instance that was killed (default: default)");
+    flags.pin(*detach);
+    detach->footer(
+        "Connections that are open stay as they are; new ones are not balanced any more. Refused while the\n"
+        "instance lives.\n\n"
+        "Example:\n  sudo reseat detach --instance default");
+}
+
 /// Everything after the first "--" belongs to exec's command, whatever it looks like.
 std::vector<std::string> cut_child(std::vector<std::string>& arguments) {
     if (arguments.empty() || arguments.front() != "exec") return {};
@@ -154,9 +122,11 @@ std::vector<std::string> cut_child(std::vector<std::string>& arguments) {
 
 const std::map<std::string, Command>& commands() {
     static const std::map<std::string, Command> all = {
-        {"run", Command::run},           {"exec", Command::exec},     {"demo", Command::demo},
-        {"validate", Command::validate}, {"check", Command::check},   {"doctor", Command::doctor},
-        {"version", Command::version},   {"status", Command::status}, {"health", Command::health}};
+        {"run", Command::run},           {"exec", Command::exec},       {"demo", Command::demo},
+        {"validate", Command::validate}, {"check", Command::check},     {"doctor", Command::doctor},
+        {"version", Command::version},   {"status", Command::status},   {"health", Command::health},
+        {"reload", Command::reload},     {"sockets", Command::sockets}, {"terminate", Command::terminate},
+        {"detach", Command::detach}};
     return all;
 }
 
@@ -186,6 +156,7 @@ std::variant<Options, Ended> parse_options(std::vector<std::string> arguments) {
     Flags flags(options, chosen);
     add_serving_commands(app, flags);
     add_inspecting_commands(app, flags);
+    add_changing_commands(app, flags);
 
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {

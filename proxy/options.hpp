@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "lb/model.hpp"
+
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -9,7 +12,21 @@
 
 namespace reseat::proxy {
 
-enum class Command { run, exec, demo, validate, check, doctor, version, status, health };
+enum class Command {
+    run,
+    exec,
+    demo,
+    validate,
+    check,
+    doctor,
+    version,
+    status,
+    health,
+    reload,
+    sockets,
+    terminate,
+    detach
+};
 enum class Output { table, json };
 
 /// The command line, checked. What a subcommand does not take stays at its default.
@@ -20,6 +37,12 @@ struct Options {
     pid_t pid = 0;         ///< 0: not given
     std::string instance;  ///< empty: not given
     std::string admin;     ///< path of the admin socket; empty: not given
+    std::string pin;       ///< detach: directory; empty: not given
+    std::string service;   ///< sockets, terminate; empty: not given
+    std::string backend;   ///< of `service`; empty: not given
+    bool dry_run = false;
+    bool yes = false;                       ///< do not ask
+    std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
     Output output = Output::table;
     std::vector<std::string> child;  ///< exec: CMD ARG...
 };

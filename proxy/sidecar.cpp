@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/sidecar.hpp"
 
+#include "proxy/config_watcher.hpp"
+#include "proxy/keep_running.hpp"
+#include "proxy/lock_holder.hpp"
+#include "proxy/logging.hpp"
+#include "proxy/text.hpp"
+#include "proxy/workload_watch.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
-#include <sys/stat.h>
+#include <filesystem>
+#include <system_error>
+
 #include <sys/utsname.h>
 
 namespace reseat::proxy {
@@ -13,8 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kRestartPause = 1s;
-constexpr auto kCgroupPoll = 1s;
 constexpr auto kShutdownDeadline = 3s;  ///< a termination that is under way may be stuck in the kernel
 
 std::string kernel_release() {
@@ -22,29 +29,18 @@ std::string kernel_release() {
     return ::uname(&names) == 0 ? names.release : "";
 }
 
-/// Keeps `make()` going: what fails is logged and started again. Ends by cancellation.
-lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> make) {
-    while (true) {
-        std::string failure = "ended";
-        try {
-            co_await make();
-        } catch (const std::exception& error) {
-            failure = error.what();
-        }
-        const auto state = co_await lb::asio::this_coro::cancellation_state;
-        if (state.cancelled() != lb::asio::cancellation_type::none) co_return;
-        spdlog::error("{}: {}; starting it again", name, failure);
-        co_await lb::sleep_for(kRestartPause);
+lb::Task<void> watch_config(Reloader& reloader) {
+    std::optional<std::system_error> failure;
+    try {
+        ConfigWatcher watcher(reloader);
+        co_await watcher.run();
+    } catch (const std::system_error& caught) {
+        failure = caught;
     }
-}
-
-/// Returns once `directory` is gone or is another one of the same name.
-lb::Task<void> until_removed(std::string directory) {
-    struct stat first {
-    }, now{};
-    if (::stat(directory.c_str(), &first) != 0) co_return;
-    while (::stat(directory.c_str(), &now) == 0 && now.st_ino == first.st_ino)
-        co_await lb::sleep_for(kCgroupPoll);
+    const auto state = co_await lb::asio::this_coro::cancellation_state;
+    if (failure && state.cancelled() == lb::asio::cancellation_type::none)
+        spdlog::warn("{} is not watched: {}; use reseat reload after a change", reloader.file(),
+                     failure->what());
 }
 
 }  // namespace
@@ -59,15 +55,13 @@ lb::Result<std::unique_ptr<Sidecar>> Sidecar::start(SidecarSettings settings) {
     return sidecar;
 }
 
-Sidecar::Sidecar(SidecarSettings settings) : settings_(std::move(settings)) {
-    const auto now = std::chrono::system_clock::now();
-    info_ = {.instance = settings_.instance,
-             .cgroup = settings_.cgroup,
-             .config_path = settings_.config.file,
-             .config_sha256 = settings_.config.sha256,
-             .started_at = now,
-             .loaded_at = now,
-             .kernel_release = kernel_release()};
+Sidecar::Sidecar(SidecarSettings settings)
+    : settings_(std::move(settings)),
+      info_{.instance = settings_.instance,
+            .cgroup = settings_.cgroup,
+            .started_at = std::chrono::system_clock::now(),
+            .kernel_release = kernel_release()},
+      reloader_(std::move(settings_.config), [this](const lb::Model& model) { return put_in_force(model); }) {
 }
 
 Sidecar::~Sidecar() {
@@ -75,48 +69,27 @@ Sidecar::~Sidecar() {
 }
 
 lb::Result<void> Sidecar::attach() {
-    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup,
-                                              bpf::sized_for({}, settings_.config.model.services));
-    if (!plane) return plane.error();
+    const lb::Model& model = reloader_.running().model;
+    auto options = bpf::sized_for({}, model.services);
+    options.pin = settings_.pin;
+    options.refuse_mptcp = model.mptcp == lb::Mptcp::refuse;
+    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup, options);
+    if (!plane) return with_holder(plane.error(), settings_.cgroup);
     plane_ = std::move(*plane);
-    info_.engines = plane_->engines();
-    info_.repoint = plane_->can_repoint();
-    controller_ = std::make_unique<lb::Controller>(executor(), *plane_, settings_.config.model.services,
-                                                   settings_.config.model.policies);
-    return {};
-}
-
-lb::Result<void> Sidecar::open_admin() {
-    if (settings_.admin_socket.empty()) return {};
-    auto socket = AdminSocket::listen(executor(), settings_.admin_socket);
-    if (!socket) return socket.error();
-    AdminView view{.status = [this] { return status_json(info_, ready(), controller_->status()); },
-                   .ready = [this] { return ready(); }};
-    admin_ = std::make_unique<AdminServer>(std::move(*socket), std::move(view));
-    restart_for_ever("admin interface", [this] { return admin_->run(); });
+    // Until we serve, a fault of ours must not take away what an earlier process left balancing.
+    if (!plane_->inheritance().services.empty()) afterwards_ = Afterwards::as_pinned;
+    controller_ = std::make_unique<lb::Controller>(executor(), *plane_, model.services, model.policies);
     return {};
 }
 
 void Sidecar::start_checks() {
-    for (lb::CheckTarget& target : controller_->targets()) start_check(std::move(target));
-}
-
-void Sidecar::start_check(lb::CheckTarget target) {
-    auto& checker = checkers_.emplace_back();
-    std::string name = "check " + target.service + "/" + target.backend;
-    restart_for_ever(std::move(name), [this, target = std::move(target), &checker] {
-        checker = make_checker(target);  // one run each
-        return checker->run();
+    checks_ = std::make_unique<Checks>(
+        executor(), plane_->exempter(),
+        [this](auto backend, const auto& status, const auto& event) { on_check(backend, status, event); });
+    checks_->follow(controller_->targets());
+    controller_->on_targets_changed([this] {
+        if (checks_) checks_->follow(controller_->targets());
     });
-}
-
-std::unique_ptr<lb::Checker> Sidecar::make_checker(const lb::CheckTarget& target) {
-    return std::make_unique<lb::Checker>(
-        target.check, target.endpoint, plane_->exempter(),
-        [this, id = target.id](const lb::CheckStatus& status, const std::optional<lb::HealthEvent>& event) {
-            on_check(id, status, event);
-        },
-        target.health);
 }
 
 void Sidecar::start_watching() {
@@ -125,13 +98,40 @@ void Sidecar::start_watching() {
             if (controller_) controller_->on_raced_connect(life);
         });
     });
-    add("cgroup", stop_when_cgroup_is_removed());
+    add("workload", stop_with_the_workload());
+    add("reload", reload_when_told());
+    std::error_code ignored;
+    if (settings_.watch_config && std::filesystem::is_regular_file(reloader_.file(), ignored))
+        add("configuration", watch_config(reloader_));
 }
 
-lb::Task<void> Sidecar::stop_when_cgroup_is_removed() {
-    co_await until_removed(settings_.cgroup);
-    spdlog::warn("the workload's cgroup {} was removed: stopping", settings_.cgroup);
-    stop();
+lb::Task<void> Sidecar::stop_with_the_workload() {
+    const lb::Model& model = reloader_.running().model;
+    const bool keep = model.on_exit == lb::OnExit::keep;
+    const auto idle = model.exit_when_idle;
+    const auto end = co_await workload_end(settings_.cgroup, idle);
+    if (end == WorkloadEnd::removed) {
+        spdlog::warn("the workload's cgroup {} was removed: stopping", settings_.cgroup);
+        stop();
+    } else {
+        spdlog::info("the workload's cgroup {} has been empty for {}: stopping", settings_.cgroup,
+                     human(idle));
+        stop(keep ? Afterwards::as_pinned : Afterwards::detached);
+    }
+}
+
+lb::Task<void> Sidecar::reload_when_told() {
+    while (true) {
+        co_await reload_now_.wait();
+        co_await reloader_.reload();
+    }
+}
+
+lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {
+    if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+    auto changes = controller_->reload(model.services, model.policies);
+    if (changes) set_up_logging(settings_.log_level.value_or(model.log_level), model.log_format);
+    return changes;
 }
 
 void Sidecar::restart_for_ever(std::string name, std::function<lb::Task<void>()> make) {
@@ -147,7 +147,7 @@ void Sidecar::add(std::string name, lb::Task<void> task) {
 void Sidecar::on_failure(const std::string& what) {
     spdlog::error("{}", what);
     failed_ = true;
-    stop();
+    stop(Afterwards::as_pinned);
 }
 
 void Sidecar::on_check(lb::BackendId backend, const lb::CheckStatus& status,
@@ -168,6 +168,11 @@ lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
     if (state.cancelled() != lb::asio::cancellation_type::none) throw boost::system::system_error(cut_short);
 }
 
+void Sidecar::stop(Afterwards afterwards) {
+    stopping_ = true;
+    afterwards_ = afterwards;
+}
+
 bool Sidecar::serve() {
     while (!stopping_) loop_.run_one();
     end();
@@ -177,13 +182,14 @@ bool Sidecar::serve() {
 /// What still runs in the loop refers to the objects: it ends first, then they do.
 void Sidecar::end() {
     tasks_.clear();
+    checks_.reset();
     loop_.restart();
     loop_.poll();
     controller_.reset();
     loop_.restart();
     loop_.run_for(kShutdownDeadline);
     admin_.reset();
-    checkers_.clear();
+    if (plane_ && afterwards_ == Afterwards::detached) plane_->unpin();
     plane_.reset();
 }
 

@@ -4,14 +4,18 @@
 #include "bpf/kernel_data_plane.hpp"
 #include "config/config.hpp"
 #include "lb/control/controller.hpp"
+#include "lb/health/wake_up.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/status_json.hpp"
+#include "proxy/checks.hpp"
+#include "proxy/reloader.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace reseat::proxy {
@@ -19,8 +23,11 @@ namespace reseat::proxy {
 struct SidecarSettings {
     config::Loaded config;
     std::string instance;
-    std::string cgroup;        ///< directory
-    std::string admin_socket;  ///< empty: no admin interface
+    std::string cgroup;                     ///< directory
+    std::string admin_socket;               ///< empty: no admin interface
+    std::string pin;                        ///< directory; empty: nothing outlives this process
+    std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
+    bool watch_config = true;               ///< reload when the file changes
 };
 
 /// One running instance: owns every long-lived object, in the order in which they are made; they end in the
@@ -41,13 +48,22 @@ public:
 
     /// Serves until stop(), then ends everything by cancellation. False when a task of ours failed for good.
     bool serve();
-    void stop() { stopping_ = true; }
+
+    enum class Afterwards {
+        detached,   ///< nothing stays
+        as_pinned,  ///< what is pinned goes on balancing
+    };
+    void stop(Afterwards afterwards = Afterwards::detached);
+
+    /// Reads the configuration again, soon.
+    void reload() { reload_now_.notify(); }
 
     /// Programs are attached and each backend was checked once.
     bool ready() const { return controller_->first_round_over(); }
     /// Waits until ready(), but no longer than `at_most`.
     lb::Task<void> first_round(lb::Duration at_most);
 
+    bool pinned() const { return plane_->pinned(); }
     const lb::Controller& controller() const { return *controller_; }
     bpf::KernelDataPlane& plane() { return *plane_; }
 
@@ -56,11 +72,13 @@ private:
 
     lb::Result<void> attach();
     lb::Result<void> open_admin();
+    AdminView admin_view();
+    boost::json::object status();
     void start_checks();
-    void start_check(lb::CheckTarget target);
-    std::unique_ptr<lb::Checker> make_checker(const lb::CheckTarget& target);
     void start_watching();
-    lb::Task<void> stop_when_cgroup_is_removed();
+    lb::Task<void> stop_with_the_workload();
+    lb::Task<void> reload_when_told();
+    lb::Result<std::vector<std::string>> put_in_force(const lb::Model& model);
     void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
     void on_check(lb::BackendId backend, const lb::CheckStatus& status,
                   const std::optional<lb::HealthEvent>& event);
@@ -70,15 +88,18 @@ private:
     SidecarSettings settings_;
     InstanceInfo info_;
     lb::asio::io_context loop_{1};
+    lb::WakeUp reload_now_{executor()};
+    Reloader reloader_;
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<lb::Controller> controller_;
-    std::deque<std::unique_ptr<lb::Checker>> checkers_;
+    std::unique_ptr<Checks> checks_;
     std::unique_ptr<AdminServer> admin_;
     lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
     std::deque<lb::Spawned> tasks_;
     bool first_round_over_ = false;
     bool stopping_ = false;
     bool failed_ = false;
+    Afterwards afterwards_ = Afterwards::detached;
 };
 
 }  // namespace reseat::proxy

@@ -51,9 +51,27 @@ std::string addresses(const json::object& service) {
 
 std::string heading(const json::object& status, SystemTime now, bool colours) {
     const bool ready = status.at("ready").as_bool();
-    return fmt::format("{}: {}, running for {}, workload {}\n", text(status.at("instance")),
+    return fmt::format("{}: {}, running for {}, workload {}{}\n", text(status.at("instance")),
                        paint(ready ? "ready" : "starting", ready ? Colour::good : Colour::warning, colours),
-                       age(status.at("started_at"), now), text(status.at("workload").at("cgroup")));
+                       age(status.at("started_at"), now), text(status.at("workload").at("cgroup")),
+                       status.at("workload").at("pinned").as_bool() ? ", pinned" : "");
+}
+
+std::string failed_reload(const json::object& status, SystemTime now, bool colours) {
+    const auto& reload = status.at("config").at("last_reload");
+    if (reload.at("ok").as_bool()) return "";
+    return fmt::format("{} {} ago, the configuration before it runs: {}\n",
+                       paint("reload FAILED", Colour::bad, colours), age(reload.at("at"), now),
+                       text(reload.at("error")));
+}
+
+std::string policies_text(const json::array& policies, std::size_t max_width, bool colours) {
+    if (policies.empty()) return "";
+    Table table({{"POLICY", false, true}, {"ACTION"}, {"DENIED", true}, {"TERMINATED", true}});
+    for (const auto& policy : policies)
+        table.add({text(policy.at("name")), text(policy.at("action")), number(policy.at("denied_total")),
+                   number(policy.at("terminated_total"))});
+    return "\n" + table.render(max_width, colours);
 }
 
 Table services_table(const json::array& services) {
@@ -125,8 +143,10 @@ std::string failovers(const json::array& services, SystemTime now) {
 
 std::string status_text(const json::object& status, SystemTime now, std::size_t max_width, bool colours) {
     const auto& services = status.at("services").as_array();
-    return heading(status, now, colours) + "\n" + services_table(services).render(max_width, colours) + "\n" +
-           backends_table(services, now).render(max_width, colours) + failovers(services, now);
+    return heading(status, now, colours) + failed_reload(status, now, colours) + "\n" +
+           services_table(services).render(max_width, colours) + "\n" +
+           backends_table(services, now).render(max_width, colours) +
+           policies_text(status.at("policies").as_array(), max_width, colours) + failovers(services, now);
 }
 
 }  // namespace reseat::proxy

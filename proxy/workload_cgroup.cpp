@@ -2,8 +2,8 @@
 #include "proxy/workload_cgroup.hpp"
 
 #include "proxy/left_behind.hpp"
-#include "proxy/text.hpp"
 #include "proxy/workload.hpp"
+#include "proxy/workload_watch.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -39,11 +39,6 @@ std::vector<pid_t> processes_in(const std::string& cgroup) {
     std::ifstream file(cgroup + "/cgroup.procs");
     for (pid_t pid; file >> pid;) pids.push_back(pid);
     return pids;
-}
-
-bool populated(const std::string& cgroup) {
-    const auto events = read_file(cgroup + "/cgroup.events");
-    return events && events->find("populated 1") != std::string::npos;
 }
 
 void signal_all(const std::string& cgroup, int number) {
@@ -94,7 +89,7 @@ lb::Task<void> WorkloadCgroup::empty(lb::Duration patience) {
     signal_all(path_, SIGTERM);
     const auto deadline = std::chrono::steady_clock::now() + patience;
     const auto give_up = deadline + kKillDeadline;
-    while (populated(path_) && std::chrono::steady_clock::now() < give_up) {
+    while (is_populated(path_) && std::chrono::steady_clock::now() < give_up) {
         if (std::chrono::steady_clock::now() >= deadline) kill_all(path_);
         co_await lb::sleep_for(kPoll);
     }

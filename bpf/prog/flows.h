@@ -27,11 +27,13 @@ static __always_inline int file_in_drawer(struct lb_backend *backend, __u32 draw
 
 /* Files the socket under its life. Fails open: without room the slower engine finds the socket. */
 static __always_inline void index_flow(struct lb_backend *backend, struct lb_record *record,
-				       __u64 cookie, const struct lb_flow *flow)
+				       __u64 cookie, struct lb_flow *flow)
 {
 	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
 	__u32 drawer = backend->drawer;
 
+	flow->dialled = record->dialled;
+	flow->since_ns = bpf_ktime_get_boot_ns();
 	for (int i = 0; i < LB_DRAWER_TRIES; i++) {
 		if (!file_in_drawer(backend, drawer, &key, flow)) {
 			record->drawer = drawer;

@@ -69,7 +69,8 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
     if (!record.life) return "";
     const Life& life = *record.life;
     if (life.state == Life::State::serving) return open ? sockets(open) + " spared: no alternative" : "";
-    if (life.fate == SocketFate::drain) return "draining, " + sockets(open) + " open";
+    if (life.fate == SocketFate::drain)
+        return open ? "draining, " + sockets(open) + " open" : "no socket is open";
     if (!open) return "";
     if (life.fate != SocketFate::terminate) return sockets(open) + " kept";
     return sockets(open) + (life.end_cause == EndCause::suspicion_over ? " held" : " in grace");

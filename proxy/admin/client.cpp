@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -19,20 +20,28 @@ namespace {
 
 namespace asio = lb::asio;
 namespace beast = boost::beast;
+namespace fs = std::filesystem;
 namespace http = beast::http;
 using namespace std::chrono_literals;
 
-constexpr auto kDeadline = 5s;
+constexpr auto kPatience = 5s;
 constexpr std::uint64_t kBodyLimit = 256 * 1024 * 1024;  ///< the status of 100,000 backends has some 50 MB
 
-lb::Task<void> get(std::string socket, std::string target, HttpReply& reply) {
+struct Question {
+    http::verb verb;
+    std::string target;
+    lb::Duration patience;
+};
+
+lb::Task<void> ask(std::string socket, Question question, HttpReply& reply) {
     beast::basic_stream<AdminSocket::Protocol> stream(co_await asio::this_coro::executor);
-    stream.expires_after(kDeadline);
+    stream.expires_after(question.patience);
     const AdminSocket::Protocol::endpoint endpoint(socket);
     co_await stream.async_connect(endpoint, asio::use_awaitable);
-    http::request<http::empty_body> request{http::verb::get, target, 11};
+    http::request<http::empty_body> request{question.verb, question.target, 11};
     request.set(http::field::host, "reseat");
     request.keep_alive(false);
+    request.prepare_payload();
     co_await http::async_write(stream, request, asio::use_awaitable);
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
@@ -42,45 +51,93 @@ lb::Task<void> get(std::string socket, std::string target, HttpReply& reply) {
     reply.body = std::move(parser.get().body());
 }
 
-}  // namespace
+std::string names_of(const std::vector<Instance>& instances) {
+    std::vector<std::string> names;
+    for (const auto& instance : instances) names.push_back(instance.name);
+    return fmt::format("{}", fmt::join(names, ", "));
+}
 
-lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target) {
-    if (!std::filesystem::exists(socket) || !somebody_listens(socket))
-        return lb::Error{
-            lb::ErrorCode::failed,
-            fmt::format("no instance answers at {}: is it running, and may you reach it?", socket)};
+/// Why nobody can be asked at `socket`, and who can.
+lb::Error unreachable(const std::string& socket, int why) {
+    std::string message;
+    if (why == EACCES || why == EPERM)
+        message = "may not connect to " + socket + ": only root and the instance's user may; use sudo";
+    else if (why == ECONNREFUSED)
+        message = "nobody listens at " + socket + ": the instance was killed; start it again with reseat run";
+    else
+        message = "there is no instance at " + socket;
+    const auto others = running_instances();
+    if (!others.empty()) message += "; running: " + names_of(others);
+    return {lb::ErrorCode::failed, message};
+}
+
+lb::Result<HttpReply> call(const std::string& socket, Question question) {
+    if (const int why = cannot_connect(socket)) return unreachable(socket, why);
     asio::io_context loop(1);
     HttpReply reply;
     std::string failure;
-    const auto request = lb::spawn(loop.get_executor(), "GET " + target, get(socket, target, reply),
+    const auto request = lb::spawn(loop.get_executor(), question.target, ask(socket, question, reply),
                                    [&](const std::string& what) { failure = what; });
     loop.run();
     if (!failure.empty()) return lb::Error{lb::ErrorCode::failed, failure + " (" + socket + ")"};
     return reply;
 }
 
+}  // namespace
+
+lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target) {
+    return call(socket, {http::verb::get, target, kPatience});
+}
+
+lb::Result<HttpReply> admin_post(const std::string& socket, const std::string& target,
+                                 lb::Duration patience) {
+    return call(socket, {http::verb::post, target, patience});
+}
+
+lb::Error error_of(const HttpReply& reply, const std::string& socket) {
+    boost::system::error_code fault;
+    const auto body = boost::json::parse(reply.body, fault);
+    const auto* error = !fault && body.is_object() ? body.as_object().if_contains("error") : nullptr;
+    if (error == nullptr)
+        return {lb::ErrorCode::failed, "the instance at " + socket + " answers: " + reply.body};
+    const auto text = [&](const char* key) { return std::string(error->at(key).as_string()); };
+    return {lb::ErrorCode::failed, text("message") + "; " + text("hint")};
+}
+
+std::vector<Instance> running_instances(const std::string& directory) {
+    std::vector<Instance> found;
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+        const std::string socket = entry.path() / "admin.sock";
+        if (somebody_listens(socket)) found.push_back({entry.path().filename(), socket});
+    }
+    std::ranges::sort(found, {}, &Instance::name);
+    return found;
+}
+
 lb::Result<std::string> find_admin_socket(const std::string& admin, const std::string& instance,
                                           const std::string& directory) {
     if (!admin.empty()) return admin;
     if (!instance.empty()) return default_admin_socket(instance);
-    std::vector<std::string> sockets, names;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-        const auto socket = entry.path() / "admin.sock";
-        if (!somebody_listens(socket)) continue;
-        sockets.push_back(socket);
-        names.push_back(entry.path().filename());
-    }
-    if (sockets.size() == 1) return sockets.front();
-    if (sockets.empty())
+    const auto instances = running_instances(directory);
+    if (instances.size() == 1) return instances.front().socket;
+    if (instances.empty())
         return lb::Error{
             lb::ErrorCode::failed,
             "no instance of reseat that you may reach is running; start one with reseat run, or name "
             "its socket with --admin"};
-    std::ranges::sort(names);
-    return lb::Error{lb::ErrorCode::failed,
-                     fmt::format("several instances are running: choose one with --instance ({})",
-                                 fmt::join(names, ", "))};
+    return lb::Error{
+        lb::ErrorCode::failed,
+        fmt::format("several instances are running: choose one with --instance ({})", names_of(instances))};
+}
+
+std::optional<pid_t> listener_of(const std::string& socket) {
+    asio::io_context loop(1);
+    AdminSocket::Protocol::socket client(loop);
+    boost::system::error_code failure;
+    client.connect(AdminSocket::Protocol::endpoint(socket), failure);
+    if (failure) return std::nullopt;
+    return peer_process(client.native_handle());
 }
 
 }  // namespace reseat::proxy

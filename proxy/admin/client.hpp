@@ -2,9 +2,13 @@
 #pragma once
 
 #include "lb/error.hpp"
+#include "lb/model.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace reseat::proxy {
 
@@ -13,13 +17,28 @@ struct HttpReply {
     std::string body;
 };
 
-/// `GET target` from the instance that listens at `socket`; blocks for at most 5 s. `failed`: nobody
-/// listens, it may not be reached, or it does not answer.
+/// Asks the instance that listens at `socket`; blocks for at most `patience`. `failed`: there is no such
+/// instance, it may not be reached, nobody listens, or it does not answer; the message says which.
 lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target);
+lb::Result<HttpReply> admin_post(const std::string& socket, const std::string& target,
+                                 lb::Duration patience = std::chrono::seconds(60));
+
+/// What an error reply says, for people.
+lb::Error error_of(const HttpReply& reply, const std::string& socket);
+
+struct Instance {
+    std::string name;
+    std::string socket;
+};
+/// Those that listen in `directory`, as far as it may be read, by name.
+std::vector<Instance> running_instances(const std::string& directory = "/run/reseat");
 
 /// The socket of the instance that is meant: `admin` if given, else that of `instance`, else that of the only
 /// one running. `failed`: none runs, or several do (the message names them).
 lb::Result<std::string> find_admin_socket(const std::string& admin, const std::string& instance,
                                           const std::string& directory = "/run/reseat");
+
+/// The process that listens at `socket`.
+std::optional<pid_t> listener_of(const std::string& socket);
 
 }  // namespace reseat::proxy

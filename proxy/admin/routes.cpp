@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/routes.hpp"
 
+#include "proxy/admin/socket_json.hpp"
+#include "proxy/admin/url.hpp"
+#include "proxy/text.hpp"
+
 #include <boost/json.hpp>
 
 namespace reseat::proxy {
 namespace {
 
 namespace json = boost::json;
+
+using Words = std::vector<std::string>;
 
 Reply json_reply(unsigned status, const json::object& body) {
     return {status, json::serialize(body) + "\n", {}};
@@ -17,6 +23,55 @@ Reply ready_reply(bool ready) {
     return json_reply(503, {{"ready", false}, {"reason", "the first round of health checks is not over"}});
 }
 
+/// Only names that do not exist are refused this way; everything else is a report.
+Reply refused(const lb::Error& error) {
+    if (error.code == lb::ErrorCode::usage)
+        return error_reply(404, "not_found", error.message, "reseat status lists services and backends");
+    return error_reply(500, "failed", error.message, "see the log of this instance");
+}
+
+json::array texts(const std::vector<std::string>& lines) {
+    json::array list;
+    for (const auto& line : lines) list.emplace_back(line);
+    return list;
+}
+
+lb::Task<Reply> reload(const AdminView& view) {
+    const ReloadReport report = co_await view.reload();
+    co_return json_reply(200, {{"ok", report.ok},
+                               {"valid", report.valid},
+                               {"at", iso8601(report.at)},
+                               {report.ok ? "changes" : "faults", texts(report.lines)},
+                               {"warnings", texts(report.warnings)}});
+}
+
+lb::Task<Reply> sockets(Target which, const AdminView& view) {
+    const auto rows = co_await view.sockets(std::move(which));
+    if (!rows) co_return refused(rows.error());
+    co_return json_reply(200, {{"sockets", sockets_json(*rows)}});
+}
+
+lb::Task<Reply> terminate(Target which, const AdminView& view) {
+    const auto report = co_await view.terminate(std::move(which));
+    if (!report) co_return refused(report.error());
+    co_return json_reply(200, report_json(*report));
+}
+
+/// /services/NAME/terminate and /services/NAME/backends/NAME/terminate.
+std::optional<Target> to_terminate(const Words& path) {
+    if (path.size() < 3 || path.front() != "services" || path.back() != "terminate") return std::nullopt;
+    if (path.size() == 3) return Target{path[1], std::nullopt};
+    if (path.size() == 5 && path[2] == "backends") return Target{path[1], path[3]};
+    return std::nullopt;
+}
+
+/// The only method that `path` answers; empty: there is no such path.
+std::string_view method_of(const Words& path) {
+    if (path == Words{"status"} || path == Words{"ready"} || path == Words{"sockets"}) return "GET";
+    if (path == Words{"reload"} || to_terminate(path)) return "POST";
+    return "";
+}
+
 }  // namespace
 
 Reply error_reply(unsigned status, std::string_view code, std::string_view message, std::string_view hint) {
@@ -24,16 +79,24 @@ Reply error_reply(unsigned status, std::string_view code, std::string_view messa
                       {{"error", json::object{{"code", code}, {"message", message}, {"hint", hint}}}});
 }
 
-Reply answer(std::string_view method, std::string_view target, const AdminView& view) {
-    const auto path = target.substr(0, target.find('?'));
-    if (path != "/status" && path != "/ready")
-        return error_reply(404, "not_found", "no such path", "try /status or /ready");
-    if (method != "GET") {
-        auto reply = error_reply(405, "method_not_allowed", "this path only answers GET", "use GET");
-        reply.allow = "GET";
-        return reply;
+lb::Task<Reply> answer(std::string method, std::string target, const AdminView& view) {
+    const Words path = path_of(target).value_or(Words{});
+    const std::string allowed(method_of(path));
+    if (allowed.empty())
+        co_return error_reply(404, "not_found", "no such path",
+                              "GET /status, /ready or /sockets; POST /reload or /services/NAME/terminate");
+    if (method != allowed) {
+        auto reply =
+            error_reply(405, "method_not_allowed", "this path only answers " + allowed, "use " + allowed);
+        reply.allow = allowed;
+        co_return reply;
     }
-    return path == "/ready" ? ready_reply(view.ready()) : json_reply(200, view.status());
+    if (path.front() == "ready") co_return ready_reply(view.ready());
+    if (path.front() == "status") co_return json_reply(200, view.status());
+    if (path.front() == "reload") co_return co_await reload(view);
+    if (path.front() == "sockets")
+        co_return co_await sockets({query_of(target, "service"), query_of(target, "backend")}, view);
+    co_return co_await terminate(*to_terminate(path), view);
 }
 
 }  // namespace reseat::proxy

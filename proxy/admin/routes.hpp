@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "lb/control/controller.hpp"
+#include "proxy/reloader.hpp"
+
 #include <boost/json/object.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace reseat::proxy {
 
+/// Which sockets are meant: all, those of a service, or those of one of its backends.
+struct Target {
+    std::optional<std::string> service;
+    std::optional<std::string> backend;  ///< only with a service
+};
+
 /// What the admin interface may ask of the process.
 struct AdminView {
     std::function<boost::json::object()> status;
     std::function<bool()> ready;
+    std::function<lb::Task<ReloadReport>()> reload;
+    std::function<lb::Task<lb::Result<std::vector<lb::ListedSocket>>>(Target)> sockets;
+    std::function<lb::Task<lb::Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
 };
 
 /// An answer, without HTTP's framing.
@@ -22,8 +35,9 @@ struct Reply {
     std::string allow;  ///< the Allow header of a 405; empty otherwise
 };
 
-/// Answers one request; `target` with or without a query. 404 and 405 as the error body.
-Reply answer(std::string_view method, std::string_view target, const AdminView& view);
+/// Answers one request; `target` with or without a query. 404 and 405 as the error body. Takes as long as
+/// what is asked for.
+lb::Task<Reply> answer(std::string method, std::string target, const AdminView& view);
 
 /// {"error": {"code": ..., "message": ..., "hint": ...}}.
 Reply error_reply(unsigned status, std::string_view code, std::string_view message, std::string_view hint);

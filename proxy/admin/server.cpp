@@ -70,11 +70,14 @@ void AdminServer::start(Socket socket) {
 }
 
 void AdminServer::forget_finished() {
-    for (const auto id : finished_) connections_.erase(id);
-    finished_.clear();
+    for (const auto id : *finished_) connections_.erase(id);
+    finished_->clear();
 }
 
 lb::Task<void> AdminServer::serve(std::uint64_t id, Socket socket) {
+    const auto finish = [id](std::vector<std::uint64_t>* finished) { finished->push_back(id); };
+    const auto finished = finished_;  // may outlive this object, in the loop
+    const std::unique_ptr<std::vector<std::uint64_t>, decltype(finish)> at_end(finished.get(), finish);
     Stream stream(std::move(socket));
     stream.expires_after(kDeadline);
     beast::flat_buffer buffer(kHeaderLimit + kBodyLimit);
@@ -95,13 +98,14 @@ lb::Task<void> AdminServer::serve(std::uint64_t id, Socket socket) {
     else if (failure)
         reply = error_reply(400, "bad_request", failure.message(), "send one HTTP/1.1 request");
     else
-        reply = answer(parser.get().method_string(), parser.get().target(), view_);
+        reply = co_await answer(std::string(parser.get().method_string()), std::string(parser.get().target()),
+                                view_);
     if (!silent) {
+        stream.expires_after(kDeadline);
         const Response response = framed(reply, 11);
         co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, failure));
         stream.socket().shutdown(AdminSocket::Protocol::socket::shutdown_send, failure);
     }
-    finished_.push_back(id);
 }
 
 }  // namespace reseat::proxy

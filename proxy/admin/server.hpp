@@ -6,12 +6,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <vector>
 
 namespace reseat::proxy {
 
 /// HTTP/1.1 on the admin socket, one request a connection. Limits: 64 connections at a time (more wait in the
-/// backlog), 5 s for each, 8 KiB of header, 64 KiB of body; peers other than root and our own user get 403.
+/// backlog), 5 s to send a request and 5 s to take its answer, 8 KiB of header, 64 KiB of body; peers other
+/// than root and our own user get 403.
 class AdminServer {
 public:
     AdminServer(AdminSocket socket, AdminView view);
@@ -30,7 +32,7 @@ private:
     AdminSocket socket_;
     AdminView view_;
     std::map<std::uint64_t, lb::Spawned> connections_;
-    std::vector<std::uint64_t> finished_;
+    std::shared_ptr<std::vector<std::uint64_t>> finished_ = std::make_shared<std::vector<std::uint64_t>>();
     std::uint64_t next_id_ = 0;
 };
 

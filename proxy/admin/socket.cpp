@@ -101,17 +101,29 @@ void remove_sockets_left_behind(const std::string& prefix) {
     }
 }
 
-bool somebody_listens(const std::string& path) {
+int cannot_connect(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return false;
+    if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
     std::memcpy(address.sun_path, path.data(), path.size());
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (descriptor < 0) return false;
+    if (descriptor < 0) return errno;
     const bool connected = ::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    const bool busy = !connected && errno == EAGAIN;  // its backlog is full
+    const int why = connected || errno == EAGAIN ? 0 : errno;  // EAGAIN: its backlog is full
     ::close(descriptor);
-    return connected || busy;
+    return why;
+}
+
+bool somebody_listens(const std::string& path) {
+    return cannot_connect(path) == 0;
+}
+
+std::optional<pid_t> peer_process(int descriptor) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0)
+        return std::nullopt;
+    return peer.pid;
 }
 
 bool peer_is_trusted(int descriptor) {

@@ -41,8 +41,12 @@ private:
 /// Removes the admin sockets under /run/reseat of instances named PREFIX + PID whose process is gone.
 void remove_sockets_left_behind(const std::string& prefix);
 
-/// True when somebody accepts connections at `path`.
+/// 0 when somebody accepts connections at `path`, else the errno: ENOENT, EACCES, ECONNREFUSED...
+int cannot_connect(const std::string& path);
 bool somebody_listens(const std::string& path);
+
+/// The process at the other end of the connected `descriptor`, as our PID namespace shows it.
+std::optional<pid_t> peer_process(int descriptor);
 
 /// True when the peer of the connected `descriptor` is root or our own user.
 bool peer_is_trusted(int descriptor);

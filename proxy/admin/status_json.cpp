@@ -77,32 +77,42 @@ json::object service_json(const lb::ServiceStatus& status) {
 }
 
 json::object config_json(const InstanceInfo& info) {
-    return {
-        {"path", info.config_path},
-        {"sha256", info.config_sha256},
-        {"loaded_at", time_json(info.loaded_at)},
-        {"last_reload", json::object{{"ok", true}, {"at", time_json(info.loaded_at)}, {"error", nullptr}}}};
+    const auto& [ok, at, error] = info.last_reload;
+    return {{"path", info.config_path},
+            {"sha256", info.config_sha256},
+            {"loaded_at", time_json(info.loaded_at)},
+            {"last_reload", json::object{{"ok", ok},
+                                         {"at", time_json(at)},
+                                         {"error", ok ? json::value(nullptr) : json::value(error)}}}};
+}
+
+json::object policy_json(const lb::PolicyStatus& policy) {
+    return {{"name", policy.name},
+            {"action", policy.action == lb::PolicyAction::deny ? "deny" : "allow"},
+            {"denied_total", policy.denied_total},
+            {"terminated_total", policy.terminated_total}};
 }
 
 }  // namespace
 
-json::object status_json(const InstanceInfo& info, bool ready,
-                         const std::vector<lb::ServiceStatus>& services) {
-    json::array engines, list;
+json::object status_json(const InstanceInfo& info, bool ready, const std::vector<lb::ServiceStatus>& services,
+                         const std::vector<lb::PolicyStatus>& policies) {
+    json::array engines, list, rules;
     for (const auto& engine : info.engines) engines.emplace_back(engine);
     for (const auto& service : services) list.emplace_back(service_json(service));
+    for (const auto& policy : policies) rules.emplace_back(policy_json(policy));
     return {{"api_version", 1},
             {"version", RESEAT_VERSION},
             {"instance", info.instance},
             {"ready", ready},
             {"started_at", time_json(info.started_at)},
-            {"workload", json::object{{"cgroup", info.cgroup}, {"pinned", false}}},
+            {"workload", json::object{{"cgroup", info.cgroup}, {"pinned", info.pinned}}},
             {"config", config_json(info)},
             {"kernel", json::object{{"release", info.kernel_release},
                                     {"terminate", std::move(engines)},
                                     {"repoint", info.repoint}}},
             {"services", std::move(list)},
-            {"policies", json::array{}}};
+            {"policies", std::move(rules)}};
 }
 
 std::string_view to_string(lb::CheckType type) {

@@ -4,6 +4,8 @@
 #include "config/config.hpp"
 #include "proxy/options.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <optional>
 
 /// One function and one file for each subcommand; each returns the exit status.
@@ -18,9 +20,17 @@ int doctor_command(const Options& options);
 int version_command(const Options& options);
 int status_command(const Options& options);
 int health_command(const Options& options);
+int reload_command(const Options& options);
+int sockets_command(const Options& options);
+int terminate_command(const Options& options);
+int detach_command(const Options& options);
 
 /// Loads the configuration; its faults or warnings go to stderr, one a line. Nothing: it has faults.
 std::optional<config::Loaded> load_and_report(const std::string& path);
+
+/// What the instance at `socket` lists for the service and backend of `options`: {"sockets": [...]}.
+lb::Result<boost::json::object> list_sockets(const std::string& socket, const Options& options);
+void print_sockets(const boost::json::object& list, Output output);
 
 /// --admin, else that of --instance, else the configuration's, else that of `instance`.
 std::string admin_socket(const Options& options, const std::string& configured, const std::string& instance);

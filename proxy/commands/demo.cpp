@@ -41,7 +41,10 @@ int play_demo(const Options& options) {
     auto sidecar = Sidecar::start({.config = {.model = demo.model(), .file = "(demo)"},
                                    .instance = "demo",
                                    .cgroup = cgroup->path(),
-                                   .admin_socket = {}});
+                                   .admin_socket = {},
+                                   .pin = {},
+                                   .log_level = lb::LogLevel::error,
+                                   .watch_config = false});
     if (!sidecar) return fail(sidecar.error());
     if (options.output == Output::table) {
         std::puts(

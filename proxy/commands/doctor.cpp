@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/kernel_features.hpp"
 #include "proxy/commands/commands.hpp"
+#include "proxy/pinning.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/terminal.hpp"
 #include "proxy/text.hpp"
@@ -12,6 +13,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+
+#include <unistd.h>
 
 namespace reseat::proxy {
 namespace {
@@ -69,6 +73,25 @@ void print_json(const std::vector<bpf::Feature>& features) {
     std::printf("%s\n", json::serialize(body).c_str());
 }
 
+/// Whether balancing can survive the death of reseat, by making a directory where it would pin.
+bpf::Feature try_pinning() {
+    bpf::Feature pinning{.name = "pinning", .required = false};
+    const std::string directory = default_pin("doctor-" + std::to_string(::getpid()));
+    std::error_code failure;
+    if (const auto possible = can_pin_in(directory); !possible) {
+        pinning.detail = possible.error().message;
+        pinning.remedy =
+            "without it balancing ends with reseat; mount -t bpf bpf /sys/fs/bpf, or write a "
+            "directory in another bpffs as pin: DIR";
+        return pinning;
+    }
+    pinning.available = std::filesystem::create_directories(directory, failure) && !failure;
+    pinning.detail = pinning.available ? "balancing goes on if reseat dies" : failure.message();
+    std::filesystem::remove(directory, failure);
+    std::filesystem::remove(std::filesystem::path(directory).parent_path(), failure);
+    return pinning;
+}
+
 /// What has to be there before anything can be tried, then what the kernel does when it is.
 std::vector<bpf::Feature> try_everything() {
     bpf::Feature capabilities{
@@ -88,6 +111,7 @@ std::vector<bpf::Feature> try_everything() {
     if (!capabilities.available || !cgroup) return features;
     for (auto& feature : bpf::probe_kernel_features(cgroup->path(), cgroup->procs()))
         features.push_back(std::move(feature));
+    features.push_back(try_pinning());
     return features;
 }
 

@@ -93,7 +93,7 @@ int exec_command(const Options& options) {
     const SignalState inherited = SignalState::current();
     auto config = load_and_report(options.config);
     if (!config) return kReseatFailed;
-    set_up_logging(config->model.log_level, config->model.log_format);
+    set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
     if (const auto may = require_capabilities(); !may) return failed(may.error());
     SignalSource signals({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the command
@@ -105,7 +105,12 @@ int exec_command(const Options& options) {
         options.instance.empty() ? "exec-" + std::to_string(::getpid()) : options.instance;
     const auto patience = longest_check(config->model.services);
     const std::string admin = admin_socket(options, {}, instance);
-    auto sidecar = Sidecar::start({std::move(*config), instance, cgroup->path(), admin});
+    auto sidecar = Sidecar::start({.config = std::move(*config),
+                                   .instance = instance,
+                                   .cgroup = cgroup->path(),
+                                   .admin_socket = admin,
+                                   .pin = {},
+                                   .log_level = options.log_level});
     if (!sidecar) return failed(sidecar.error());
 
     Execution execution(options, inherited, *cgroup, **sidecar);

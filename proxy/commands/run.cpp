@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/commands/commands.hpp"
 #include "proxy/logging.hpp"
+#include "proxy/pinning.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/sidecar.hpp"
 #include "proxy/signal_source.hpp"
@@ -22,14 +23,26 @@ lb::Result<std::string> workload(const Options& options, const std::optional<std
                      "no workload: give --cgroup PATH or --pid PID, or workload.cgroup in the configuration"};
 }
 
-lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals) {
+/// SIGTERM is what a restart or an upgrade sends; whoever types Ctrl-C wants it gone.
+Sidecar::Afterwards afterwards(int number, lb::OnExit on_exit, bool pinned) {
+    const bool keep = on_exit == lb::OnExit::keep || (on_exit == lb::OnExit::automatic && pinned);
+    return number == SIGTERM && keep ? Sidecar::Afterwards::as_pinned : Sidecar::Afterwards::detached;
+}
+
+lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::OnExit on_exit) {
     while (true) {
         const auto received = co_await signals.next(sidecar.executor());
-        if (received.number != SIGHUP) break;
-        spdlog::warn("SIGHUP: this version cannot reload its configuration; restart it instead");
+        if (received.number == SIGHUP) {
+            sidecar.reload();
+            continue;
+        }
+        const auto how = afterwards(received.number, on_exit, sidecar.pinned());
+        spdlog::info("told to stop: {}", how == Sidecar::Afterwards::detached
+                                             ? "detaching"
+                                             : "what is pinned goes on balancing; reseat detach removes it");
+        sidecar.stop(how);
+        co_return;
     }
-    spdlog::info("told to stop: detaching");
-    sidecar.stop();
 }
 
 }  // namespace
@@ -37,7 +50,7 @@ lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals) {
 int run_command(const Options& options) {
     auto config = load_and_report(options.config);
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
-    set_up_logging(config->model.log_level, config->model.log_format);
+    set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
     const auto cgroup = workload(options, config->model.cgroup);
     if (!cgroup) return fail(cgroup.error());
     if (const auto may = require_capabilities(); !may) return fail(may.error());
@@ -48,10 +61,19 @@ int run_command(const Options& options) {
 
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string admin = admin_socket(options, config->model.admin_socket, instance);
-    auto sidecar = Sidecar::start({std::move(*config), instance, *cgroup, admin});
+    const auto pin = choose_pin(config->model, instance);
+    if (!pin) return fail(pin.error());
+    const auto on_exit = config->model.on_exit;
+    auto sidecar = Sidecar::start({.config = std::move(*config),
+                                   .instance = instance,
+                                   .cgroup = *cgroup,
+                                   .admin_socket = admin,
+                                   .pin = pin->directory,
+                                   .log_level = options.log_level});
     if (!sidecar) return fail(sidecar.error());
-    (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals));
+    (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals, on_exit));
     spdlog::info("balancing {}, admin socket {}", *cgroup, admin);
+    spdlog::log(pin->surprising ? spdlog::level::warn : spdlog::level::info, "{}", pin->reason);
     const bool well = (*sidecar)->serve();
     (*sidecar).reset();
     // Told twice: the second time must not cut the cleaning up short, nor change the exit status.

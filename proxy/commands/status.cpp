@@ -15,8 +15,7 @@ int status_command(const Options& options) {
     if (!socket) return fail(socket.error());
     const auto reply = admin_get(*socket, "/status");
     if (!reply) return fail(reply.error());
-    if (reply->status != 200)
-        return fail({lb::ErrorCode::failed, "the instance at " + *socket + " answers: " + reply->body});
+    if (reply->status != 200) return fail(error_of(*reply, *socket));
     if (options.output == Output::json) {
         std::fputs(reply->body.c_str(), stdout);
         return 0;

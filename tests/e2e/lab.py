@@ -107,6 +107,7 @@ class Lab:
     def __exit__(self, *exception):
         for process in reversed(self._processes):
             process.stop()
+        run("umount", "-l", self.tmp / "bpf", check=False)
         for cgroup in self._cgroups:
             cgroup.remove()
         for host in self.hosts:
@@ -136,6 +137,13 @@ class Lab:
         path, fresh = self.tmp / name, self.tmp / (name + ".new")
         fresh.write_text(text)
         fresh.rename(path)
+        return path
+
+    def bpffs(self):
+        """A bpffs of the test's own, to pin in."""
+        path = self.tmp / "bpf"
+        path.mkdir()
+        run("mount", "-t", "bpf", "bpf", path)
         return path
 
     # ---- clients
@@ -170,10 +178,13 @@ class Lab:
         sidecar.wait_ready()
         return sidecar
 
-    def start_sidecar(self, config, cgroup, *flags, label="sidecar", inside=None):
-        """As `sidecar`, without waiting; `inside` is the cgroup that reseat itself runs in."""
+    def start_sidecar(self, config, cgroup, *flags, label="sidecar", inside=None, file=None, write=None):
+        """As `sidecar`, without waiting; `inside` is the cgroup that reseat itself runs in, `file` where its
+        configuration is to be, `write` how it gets there."""
         admin = self.tmp / f"{label}.sock"
-        file = self.write(f"{label}.yaml", f"admin: {{socket: {admin}}}\n{config}")
+        file = file or self.tmp / f"{label}.yaml"
+        text = f"admin: {{socket: {admin}}}\n{config}"
+        (write or Path.write_text)(file, text)
         argv = [reseat_binary(), "run", "--config", file, "--cgroup", cgroup.path, *flags]
         return self.keep(Sidecar(self.in_client(argv, inside), self.tmp, label, file, admin))
 

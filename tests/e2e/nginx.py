@@ -17,7 +17,7 @@ http {{
     uwsgi_temp_path {d}/uwsgi; scgi_temp_path {d}/scgi;
     keepalive_timeout 600s;
     server {{
-        listen {address}:80;
+        listen {address}:80; {extra}
         root {d};
         add_header X-Host {name};
         location = /who {{ return 200 "{name}\\n"; }}
@@ -27,14 +27,16 @@ http {{
 """
 
 
-def start_nginx(lab, host, name=None):
-    """One nginx on `host`, answering as `name` (default: the host's), returned once it answers."""
+def start_nginx(lab, host, name=None, extra=None):
+    """One nginx on `host`, answering as `name` (default: the host's) at a further address `extra`, returned once it
+    answers."""
     name = name or host.name
     directory = host.directory / f"nginx-{name}"
     directory.mkdir()
     (directory / "slow").write_bytes(b"." * SLOW_SIZE)
     file = directory / "nginx.conf"
-    file.write_text(CONFIG.format(d=directory, address=host.v4, name=name, rate=SLOW_RATE))
+    file.write_text(CONFIG.format(d=directory, address=host.v4, name=name, rate=SLOW_RATE,
+                                  extra=f"listen {extra}:80;" if extra else ""))
     server = host.spawn(["nginx", "-c", file, "-e", directory / "error.log"])
     answer = ["curl", "-sf", f"http://{host.v4}/who"]
     wait_until(lambda: lab.run(*answer, check=False).stdout.strip() == name, 10, server.describe)

@@ -86,4 +86,5 @@ def remove_leftovers(prefix=None):
     for path in [p for p in (namespaces.iterdir() if namespaces.exists() else []) if ours(p.name)]:
         run("ip", "netns", "del", path.name, check=False)
     for path in [p for p in Path(tempfile.gettempdir()).iterdir() if ours(p.name)]:
+        run("umount", "-l", path / "bpf", check=False)
         shutil.rmtree(path, ignore_errors=True)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """reseat itself: its configuration, as the tests write it, and a running `reseat run`."""
+import hashlib
 import http.client
 import json
 import os
@@ -29,9 +30,10 @@ def service(name, address, backends, protocol="tcp", check="type: tcp", more="")
             f"    health_check: {{{check}, {CHECK}}}\n{extra}    backends:\n{rows}\n")
 
 
-def config(*services, more=""):
-    """A whole configuration; nothing is pinned, so that a killed test leaves nothing behind."""
-    return "version: 1\npin: off\nservices:\n" + "".join(services) + more
+def config(*services, more="", pin="off"):
+    """A whole configuration; nothing is pinned unless asked for, so that a killed test leaves nothing behind."""
+    head = f"version: 1\npin: {pin}\nservices:"
+    return (head + "\n" + "".join(services) if services else head + " []\n") + more
 
 
 def backends(lab, port, family="v4"):
@@ -65,6 +67,27 @@ class Sidecar(Process):
             connection.request(method, path)
             response = connection.getresponse()
             return response.status, response.read().decode()
+
+    def whole(self, text):
+        """`text` as a configuration of this instance."""
+        return f"admin: {{socket: {self.admin}}}\n{text}"
+
+    def configure(self, text):
+        """Another configuration in place of the one that runs, by rename."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(self.whole(text))
+        fresh.rename(self.file)
+
+    def runs(self, text, within=BOUND):
+        """Waits until this configuration is in force."""
+        wanted = hashlib.sha256(self.whole(text).encode()).hexdigest()
+        wait_until(lambda: self.status()["config"]["sha256"] == wanted, within,
+                   lambda: f"the reload in {self.describe()}")
+
+    def states(self, service):
+        """{backend: state} of one service."""
+        found = next(s for s in self.status()["services"] if s["name"] == service)
+        return {b["name"]: b["state"] for b in found["backends"]}
 
     def status(self):
         return json.loads(self.get("/status")[1])

@@ -50,14 +50,17 @@ TEST_CASE("what nothing acts on yet is refused for the process too", "[config]")
         const auto faults = faults_of("version: 1\nservices: []\n" + line + "\n");
         return faults.size() == 1 ? faults[0] : "";
     };
-    CHECK(fault("workload: {exit_when_idle: 5s}") ==
-          "3:28 exit_when_idle: any value but 0s is not implemented yet; write 0s or remove the key");
     CHECK(fault("admin: {address: 0.0.0.0:9901}") ==
           "3:18 address: any value but \"\" is not implemented yet; write \"\" or remove the key");
-    CHECK(fault("pin: /sys/fs/bpf/x") == "3:6 pin: a directory is not implemented yet; write auto or off");
-    CHECK(fault("on_exit: keep") == "3:10 on_exit: keep is not implemented yet; write auto or detach");
     CHECK(fault("mptcp: refuse") ==
           "3:8 mptcp: any value but allow is not implemented yet; write allow or remove the key");
+}
+
+TEST_CASE("keeping what is not pinned is a contradiction", "[config]") {
+    CHECK(faults_of("version: 1\nservices: []\npin: off\non_exit: keep\n") ==
+          Lines{"4:10 on_exit: keep needs something pinned; write 'pin: auto' or a directory"});
+    load("version: 1\nservices: []\npin: /sys/fs/bpf/x\non_exit: keep\n");
+    load("version: 1\nservices: []\nworkload: {exit_when_idle: 5s}\non_exit: keep\n");
 }
 
 TEST_CASE("backends by DNS name are refused, with the port judged", "[config]") {

@@ -67,7 +67,7 @@ TEST_CASE("the first verdict of each backend is told once", "[control]") {
     bench.hear(1, refused());
     CHECK(
         bench.log.has("warning: postgres/b is DOWN: refused (3/3), 1 of 2 backends left; "
-                      "draining, 0 sockets open"));
+                      "no socket is open"));
 }
 
 TEST_CASE("a drain is told with the sockets that are open", "[control][E18]") {

@@ -86,9 +86,36 @@ TEST_CASE("usage errors end with status 2 and one line", "[options]") {
     CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
 }
 
+TEST_CASE("sockets and terminate take a service and perhaps a backend", "[options]") {
+    const auto one = parsed({"terminate", "postgres/[::1]:5432", "--yes"});
+    CHECK(one.command == Command::terminate);
+    CHECK(one.service == "postgres");
+    CHECK(one.backend == "[::1]:5432");
+    CHECK((one.yes && !one.dry_run));
+    CHECK(parsed({"terminate", "postgres", "--dry-run"}).backend.empty());
+    CHECK(parsed({"terminate", "postgres", "--dry-run"}).dry_run);
+    CHECK(parsed({"sockets"}).service.empty());
+    for (const std::string wrong : {"", "/", "a/", "/b"}) CHECK(ended({"terminate", wrong}).status == 2);
+    CHECK(ended({"terminate"}).status == 2);
+}
+
+TEST_CASE("detach takes an instance or a directory", "[options]") {
+    CHECK(parsed({"detach", "--instance", "one"}).instance == "one");
+    CHECK(parsed({"detach", "--pin", "/sys/fs/bpf/x"}).pin == "/sys/fs/bpf/x");
+    CHECK(ended({"detach", "--admin", "/x"}).status == 2);
+}
+
+TEST_CASE("the log's level may be given, and not every word is one", "[options]") {
+    CHECK(parsed({"run", "-c", "a", "--log-level", "debug"}).log_level == reseat::lb::LogLevel::debug);
+    CHECK_FALSE(parsed({"run", "-c", "a"}).log_level);
+    CHECK(ended({"run", "-c", "a", "--log-level", "loud"}).status == 2);
+    const Variable level("RESEAT_LOG_LEVEL", "error");
+    CHECK(parsed({"exec", "-c", "a", "--", "true"}).log_level == reseat::lb::LogLevel::error);
+}
+
 TEST_CASE("the help of every subcommand has an example", "[options]") {
-    const std::string command =
-        GENERATE("run", "exec", "demo", "validate", "check", "doctor", "version", "status", "health");
+    const std::string command = GENERATE("run", "exec", "demo", "validate", "check", "doctor", "version",
+                                         "status", "health", "reload", "sockets", "terminate", "detach");
     const auto help = ended({command, "--help"});
     CHECK(help.status == 0);
     CHECK_THAT(help.out, Catch::Contains("Example:\n") && Catch::Contains("reseat " + command));

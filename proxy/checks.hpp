@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/control/status.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace reseat::proxy {
+
+/// The health checks that run: one for each target. All on one thread.
+class Checks {
+public:
+    using OnResult =
+        std::function<void(lb::BackendId, const lb::CheckStatus&, const std::optional<lb::HealthEvent>&)>;
+
+    Checks(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnResult on_result);
+    ~Checks();
+
+    /// Starts what is new, ends what is gone, and starts again what is checked differently now, with the
+    /// health that is known. The others are not disturbed. Costs one comparison for each target.
+    void follow(const std::vector<lb::CheckTarget>& targets);
+
+    /// Ends all; nothing is reported any more. Their coroutines end in the next turns of the executor.
+    void clear();
+
+private:
+    struct Check;
+
+    void start(const lb::CheckTarget& target);
+
+    lb::asio::any_io_executor executor_;
+    lb::SocketPreparer prepare_;
+    OnResult on_result_;
+    std::unordered_map<lb::BackendId, std::shared_ptr<Check>> running_;
+};
+
+}  // namespace reseat::proxy

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/kernel_data_plane.hpp"
+#include "proxy/admin/socket.hpp"
+#include "proxy/commands/commands.hpp"
+#include "proxy/pinning.hpp"
+#include "proxy/privileges.hpp"
+#include "proxy/terminal.hpp"
+
+#include <cstdio>
+
+namespace reseat::proxy {
+
+int detach_command(const Options& options) {
+    const std::string instance = options.instance.empty() ? "default" : options.instance;
+    const std::string directory = options.pin.empty() ? default_pin(instance) : options.pin;
+    if (options.pin.empty() && somebody_listens(default_admin_socket(instance)))
+        return fail({lb::ErrorCode::failed,
+                     "instance " + instance + " is running: end it with SIGINT, which detaches"});
+    if (const auto may = require_capabilities(); !may) return fail(may.error());
+    const auto removed = bpf::KernelDataPlane::remove_pinned(directory);
+    if (!removed) return fail(removed.error());
+    if (*removed)
+        std::printf("removed what was pinned in %s: nothing is balanced by it any more\n", directory.c_str());
+    else
+        std::printf("nothing was pinned in %s\n", directory.c_str());
+    return 0;
+}
+
+}  // namespace reseat::proxy

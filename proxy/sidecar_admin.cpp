@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/sidecar.hpp"
+
+#include <boost/json.hpp>
+
+/// What Sidecar tells and does through its admin interface.
+namespace reseat::proxy {
+namespace {
+
+const lb::Error kStopping{lb::ErrorCode::failed, "this instance is stopping"};
+
+}  // namespace
+
+lb::Result<void> Sidecar::open_admin() {
+    if (settings_.admin_socket.empty()) return {};
+    auto socket = AdminSocket::listen(executor(), settings_.admin_socket);
+    if (!socket) return socket.error();
+    admin_ = std::make_unique<AdminServer>(std::move(*socket), admin_view());
+    restart_for_ever("admin interface", [this] { return admin_->run(); });
+    return {};
+}
+
+AdminView Sidecar::admin_view() {
+    return {.status = [this] { return status(); },
+            .ready = [this] { return ready(); },
+            .reload = [this] { return reloader_.reload(); },
+            .sockets = [this](Target which) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
+                if (!controller_) co_return kStopping;
+                co_return co_await controller_->sockets(std::move(which.service), std::move(which.backend));
+            },
+            .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
+                if (!controller_) co_return kStopping;
+                co_return co_await controller_->terminate(which.service.value_or(""),
+                                                          std::move(which.backend));
+            }};
+}
+
+boost::json::object Sidecar::status() {
+    info_.pinned = plane_->pinned();
+    info_.engines = plane_->engines();
+    info_.repoint = plane_->can_repoint();
+    info_.config_path = reloader_.file();
+    info_.config_sha256 = reloader_.running().sha256;
+    info_.loaded_at = reloader_.loaded_at();
+    info_.last_reload = {reloader_.last().ok, reloader_.last().at, reloader_.last().summary()};
+    return status_json(info_, ready(), controller_->status(), controller_->policies());
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/workload_watch.hpp"
+
+#include "lb/health/race.hpp"
+#include "proxy/path_watch.hpp"
+#include "proxy/text.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include <sys/stat.h>
+
+namespace reseat::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr lb::Duration kWithoutInotify = 1s;
+constexpr lb::Duration kBackstop = 30s;  ///< for a directory on the way that we may not watch
+
+lb::Task<bool> something_happens(PathWatch& watch) {
+    co_await watch.wait();
+    co_return true;
+}
+
+std::unique_ptr<PathWatch> watch_events_of(lb::asio::any_io_executor executor, const std::string& cgroup) {
+    try {
+        return std::make_unique<PathWatch>(std::move(executor), cgroup + "/cgroup.events");
+    } catch (const std::system_error& failure) {
+        spdlog::warn(
+            "{}: the workload's cgroup is looked at every second instead; raise "
+            "fs.inotify.max_user_instances",
+            failure.what());
+        return nullptr;
+    }
+}
+
+}  // namespace
+
+std::optional<lb::Duration> IdleClock::on_look(bool populated, lb::TimePoint now) {
+    if (populated || limit_ == lb::Duration::zero()) {
+        empty_since_.reset();
+        return std::nullopt;
+    }
+    if (!empty_since_) empty_since_ = now;
+    return std::max(limit_ - (now - *empty_since_), lb::Duration::zero());
+}
+
+bool is_populated(const std::string& cgroup) {
+    const auto events = read_file(cgroup + "/cgroup.events");
+    return events && events->find("populated 1") != std::string::npos;
+}
+
+lb::Task<WorkloadEnd> workload_end(std::string cgroup, lb::Duration idle) {
+    const auto watch = watch_events_of(co_await lb::asio::this_coro::executor, cgroup);
+    IdleClock clock(idle);
+    struct stat first {
+    }, now{};
+    if (::stat(cgroup.c_str(), &first) != 0) co_return WorkloadEnd::removed;
+    while (::stat(cgroup.c_str(), &now) == 0 && now.st_ino == first.st_ino) {
+        const auto left = clock.on_look(is_populated(cgroup), std::chrono::steady_clock::now());
+        if (left == lb::Duration::zero()) co_return WorkloadEnd::idle;
+        const auto pause = std::min(watch ? kBackstop : kWithoutInotify, left.value_or(kBackstop));
+        if (!watch)
+            co_await lb::sleep_for(pause);
+        else if (co_await lb::unless(lb::sleep_for(pause), something_happens(*watch)))
+            watch->take();
+    }
+    co_return WorkloadEnd::removed;
+}
+
+}  // namespace reseat::proxy

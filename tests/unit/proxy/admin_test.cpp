@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/routes.hpp"
+#include "proxy/admin/url.hpp"
+#include "proxy/sockets_text.hpp"
+#include "proxy/text.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+
+using namespace reseat;
+using namespace reseat::proxy;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+namespace {
+
+/// An instance of one service, "web", with the backend "[::1]:80" and one open socket.
+struct Instance {
+    std::vector<std::string> asked;
+    ReloadReport report{.ok = true, .valid = true, .lines = {"web: backend b added"}};
+
+    static lb::ListedSocket socket() {
+        lb::ListedSocket listed{.service = "web", .backend = "[::1]:80"};
+        listed.info.local = *lb::parse_endpoint("10.0.0.1:40000");
+        listed.info.dialled = *lb::parse_endpoint("10.96.0.80:80");
+        listed.info.backend = *lb::parse_endpoint("[::1]:80");
+        listed.info.pid = 4711;
+        listed.info.command = "psql";
+        listed.info.age = 90s;
+        return listed;
+    }
+
+    void note(const char* what, const Target& which) {
+        asked.push_back(std::string(what) + " " + which.service.value_or("-") + " " +
+                        which.backend.value_or("-"));
+    }
+
+    AdminView view() {
+        return {.status =
+                    [] {
+                        return json::object{{"api_version", 1}};
+                    },
+                .ready = [] { return false; },
+                .reload = [this]() -> lb::Task<ReloadReport> { co_return report; },
+                .sockets = [this](Target which) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
+                    note("sockets", which);
+                    if (which.service == "nosuch")
+                        co_return lb::Error{lb::ErrorCode::usage, "no service nosuch"};
+                    co_return std::vector{socket()};
+                },
+                .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
+                    note("terminate", which);
+                    co_return lb::TerminationReport{.matched = 1, .terminated = 1, .duration = 900us};
+                }};
+    }
+
+    Reply ask(const std::string& method, const std::string& target) {
+        boost::asio::io_context loop(1);
+        const AdminView all = view();
+        Reply reply;
+        std::string failure;
+        const auto task = [](std::string m, std::string t, const AdminView& v, Reply& to) -> lb::Task<void> {
+            to = co_await answer(std::move(m), std::move(t), v);
+        };
+        const auto spawned = lb::spawn(loop.get_executor(), "ask", task(method, target, all, reply),
+                                       [&](const std::string& what) { failure = what; });
+        loop.run();
+        CHECK(failure == "");
+        return reply;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("paths and methods are answered as promised", "[admin]") {
+    Instance instance;
+    CHECK(instance.ask("GET", "/status?x=1").body == "{\"api_version\":1}\n");
+    CHECK(instance.ask("GET", "/ready").status == 503);
+    for (const auto* target : {"/nothing", "", "/", "/services", "/services/web", "/services/web/backends/x",
+                               "/services/web/x/y/terminate", "/%zz", "/status/"}) {
+        const auto missing = instance.ask("GET", target);
+        CHECK(missing.status == 404);
+        for (const auto* key : {"code", "message", "hint"})
+            CHECK(json::parse(missing.body).at("error").as_object().contains(key));
+    }
+}
+
+TEST_CASE("what changes something is asked by POST, what only looks by GET", "[admin]") {
+    Instance instance;
+    for (const auto* target : {"/status", "/ready", "/sockets"}) {
+        CHECK(instance.ask("POST", target).status == 405);
+        CHECK(instance.ask("DELETE", target).allow == "GET");
+    }
+    for (const auto* target : {"/reload", "/services/web/terminate", "/services/web/backends/a/terminate"}) {
+        CHECK(instance.ask("GET", target).status == 405);
+        CHECK(instance.ask("GET", target).allow == "POST");
+    }
+    CHECK(instance.asked.empty());
+}
+
+TEST_CASE("a reload is answered with what changed, or with the faults", "[admin]") {
+    Instance instance;
+    const auto good = json::parse(instance.ask("POST", "/reload").body);
+    CHECK(good.at("ok") == true);
+    CHECK(good.at("changes") == json::array{"web: backend b added"});
+    instance.report = {.ok = false, .valid = false, .lines = {"a.yaml:1:1: error: x"}};
+    const auto bad = json::parse(instance.ask("POST", "/reload").body);
+    CHECK(bad.at("valid") == false);
+    CHECK(bad.at("faults") == json::array{"a.yaml:1:1: error: x"});
+}
+
+TEST_CASE("sockets and terminations name a service and perhaps a backend", "[admin]") {
+    Instance instance;
+    instance.ask("GET", "/sockets");
+    instance.ask("GET", "/sockets?service=web&backend=%5B%3A%3A1%5D%3A80");
+    instance.ask("POST", "/services/web/terminate");
+    const auto report =
+        json::parse(instance.ask("POST", "/services/web/backends/%5B::1%5D:80/terminate").body);
+    CHECK(instance.asked == std::vector<std::string>{"sockets - -", "sockets web [::1]:80", "terminate web -",
+                                                     "terminate web [::1]:80"});
+    CHECK(report.at("terminated") == 1);
+    CHECK(report.at("duration_us") == 900);
+    const auto missing = instance.ask("GET", "/sockets?service=nosuch");
+    CHECK(missing.status == 404);
+    CHECK(json::parse(missing.body).at("error").at("message") == "no service nosuch");
+}
+
+TEST_CASE("the sockets of people's tables fit 80 columns and say whose they are", "[admin]") {
+    Instance instance;
+    const auto list = json::parse(instance.ask("GET", "/sockets").body).at("sockets").as_array();
+    const auto text = sockets_text(list, 80, false);
+    for (const auto* word : {"4711", "psql", "10.0.0.1:40000", "10.96.0.80:80", "web/[::1]:80"})
+        CHECK_THAT(text, Catch::Contains(word));
+    for (const auto line : split(text, '\n')) CHECK(width(line) <= 80);
+}
+
+TEST_CASE("what is written percent-encoded is read back", "[admin]") {
+    const std::string hostile = "a b/c%d?e&f=[::1]:80\xc3\xa9";
+    const std::string encoded = percent_encoded(hostile);
+    CHECK(path_of("/x/" + encoded + "?y=1") == std::vector<std::string>{"x", hostile});
+    CHECK(query_of("/x?z=1&name=" + encoded, "name") == hostile);
+    CHECK(query_of("/x?names=1", "name") == std::nullopt);
+    CHECK(query_of("/x", "name") == std::nullopt);
+    for (const auto* wrong : {"", "x", "/%", "/%1", "/%1g", "/%%"}) CHECK(path_of(wrong) == std::nullopt);
+}
