@@ -15,7 +15,15 @@
 #define LB_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
+/*
+ * A later process adopts what an earlier one left pinned. Everything in lb_owner, lb_senders and lb_flows is
+ * used as it is: a change of lb_endpoint, lb_record, lb_owner, lb_sent, lb_sender, lb_flow_key or lb_flow
+ * needs a new LB_OWNER_VERSION, and a set with another one cannot be adopted. All other maps are copied
+ * into new ones at each start: to what is copied (lb_meta, lb_service, lb_backend, lb_name), fields are
+ * only ever appended, and a reader takes those that it knows.
+ */
 #define LB_ABI_VERSION 1
+#define LB_OWNER_VERSION 1
 
 /* An address (IPv4 as v4-mapped), a port, a protocol (IPPROTO_TCP or IPPROTO_UDP): the one key type. */
 struct lb_endpoint {
@@ -29,10 +37,12 @@ LB_ASSERT_SIZE(struct lb_endpoint, 20);
 /* lb_meta, element 0: read before a pinned set is adopted. */
 struct lb_meta {
 	__u32 abi_version;
+	__u32 owner_version;
+	__u64 next_life;    /* lowest life id never used */
+	__u32 next_service; /* lowest service id never used */
 	__u32 pad;
-	__u64 next_life; /* lowest life id never used */
 };
-LB_ASSERT_SIZE(struct lb_meta, 16);
+LB_ASSERT_SIZE(struct lb_meta, 24);
 
 /* How a slot of the table is chosen. */
 #define LB_POLICY_ROUND_ROBIN 0
@@ -42,14 +52,26 @@ LB_ASSERT_SIZE(struct lb_meta, 16);
 struct lb_service {
 	__u32 id; /* from 1; 0 is no service */
 	__u32 policy;
+	__u32 table; /* its place in lb_tables and lb_turns, free for another once the service is gone */
+	__u32 pad;
 };
-LB_ASSERT_SIZE(struct lb_service, 8);
+LB_ASSERT_SIZE(struct lb_service, 16);
 
-/* lb_tables: lb_table_index(service, family) -> where its slots are in lb_slots; one 8-byte word, so that
+/* lb_names: service id -> who that is. The programs have no use for it, the next process has. */
+#define LB_NAME_SIZE 256
+struct lb_name {
+	struct lb_service service;
+	__u8 protocol;
+	__u8 pad[7];
+	char name[LB_NAME_SIZE]; /* ends with a 0 */
+};
+LB_ASSERT_SIZE(struct lb_name, 280);
+
+/* lb_tables: LB_TABLE_INDEX(table of the service, family) -> where its slots are in lb_slots; one 8-byte word, so that
  * one store publishes a table and a program sees it whole. length 0: nobody is eligible. */
 #define LB_FAMILY_V4 0
 #define LB_FAMILY_V6 1
-#define LB_TABLE_INDEX(service, family) ((service) * 2 + (family))
+#define LB_TABLE_INDEX(table, family) ((table) * 2 + (family))
 #define LB_TABLE_WORD(offset, length) (((__u64)(length) << 32) | (offset))
 #define LB_TABLE_OFFSET(word) ((__u32)(word))
 #define LB_TABLE_LENGTH(word) ((__u32)((word) >> 32))
@@ -63,6 +85,11 @@ LB_ASSERT_SIZE(struct lb_service, 8);
 #define LB_DRAWER_WORDS 4
 #define LB_MAX_DRAWERS (LB_DRAWER_WORDS * 64)
 
+/* In a new set of maps the counters of a copied element start this far apart: they stand for what the set
+ * before it counted as well. Its last count is added when none of its programs runs any more, by one
+ * addition that also takes this away, so that it cannot be added twice. */
+#define LB_COUNTED_APART (1ULL << 63)
+
 /* lb_backends: backend index -> the life that uses this element. Reused only after a grace period. */
 struct lb_backend {
 	__u64 life;
@@ -71,8 +98,8 @@ struct lb_backend {
 	__u32 state;
 	__u32 drawer;			/* where its next socket is filed */
 	__u64 drawers[LB_DRAWER_WORDS]; /* bit n: sockets of this life may be in drawer n */
-	__u64 open;			/* sockets balanced to it and not closed */
-	__u64 connects;
+	__u64 open;			/* sockets balanced to it and not closed; or LB_COUNTED_APART */
+	__u64 connects;			/* likewise */
 	__u64 overflow; /* sockets that found no room in the index */
 };
 LB_ASSERT_SIZE(struct lb_backend, 96);

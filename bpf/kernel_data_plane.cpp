@@ -2,10 +2,10 @@
 #include "bpf/kernel_data_plane.hpp"
 
 #include "bpf/byte_order.hpp"
-#include "bpf/cgroup_attachment.hpp"
 #include "bpf/descriptor_table.hpp"
+#include "bpf/generations.hpp"
 #include "bpf/grace_period.hpp"
-#include "bpf/life_table.hpp"
+#include "bpf/pin_directory.hpp"
 #include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseater.hpp"
@@ -23,6 +23,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <unordered_map>
 
 #include <fcntl.h>
@@ -77,11 +78,10 @@ std::string_view to_string(Engine engine) {
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;
-    std::unique_ptr<Programs> programs;
-    std::unique_ptr<LifeTable> lives;
+    std::unique_ptr<Generations> generations;
+    Programs* programs = nullptr;  ///< of generations
     std::unique_ptr<Reseater> reseater;
     std::unique_ptr<SockDiag> resolver_diag;
-    CgroupAttachment attachment;
     std::atomic<bool> stopping = false;
     asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
     asio::thread_pool workers{1};      ///< ends and moves sockets
@@ -108,46 +108,53 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     auto impl = std::make_unique<Impl>();
     impl->executor = executor;
     impl->cgroup = cgroup;
-    auto programs = Programs::load(options);
-    if (!programs) return programs.error();
-    impl->programs = std::move(*programs);
+    impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
     auto diag = SockDiag::open();
     if (!diag) return diag.error();
     auto resolver_diag = SockDiag::open();
     if (!resolver_diag) return resolver_diag.error();
     impl->resolver_diag = std::make_unique<SockDiag>(std::move(*resolver_diag));
+    auto generations = Generations::start(cgroup, options, *impl->grace);
+    if (!generations) return generations.error();
+    impl->generations = std::move(*generations);
+    impl->programs = &impl->generations->programs();
     auto mark = [owner_map = impl->programs->owner_fd()](int fd) { (void)exempt(owner_map, fd); };
     impl->reseater = std::make_unique<Reseater>(*impl->programs, std::move(*diag),
                                                 Repointer(*impl->programs, cgroup, mark), own_netns_cookie());
-    impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
-    impl->lives = std::make_unique<LifeTable>(*impl->programs, *impl->grace);
     impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
-    auto attachment = CgroupAttachment::attach(cgroup, impl->programs->attachable());
-    if (!attachment) return attachment.error();
-    impl->attachment = std::move(*attachment);
     return std::unique_ptr<KernelDataPlane>(new KernelDataPlane(std::move(impl)));
 }
 
 bool KernelDataPlane::pinned() const {
-    return false;
+    return impl_->generations->pinned();
 }
-void KernelDataPlane::unpin() {}
-lb::Result<bool> KernelDataPlane::remove_pinned(const std::string&) {
-    return false;
+void KernelDataPlane::unpin() {
+    impl_->generations->unpin();
+}
+bool KernelDataPlane::cgroup_is_gone() const {
+    return impl_->generations->cgroup_is_gone();
+}
+
+lb::Result<bool> KernelDataPlane::remove_pinned(const std::string& directory) {
+    if (std::error_code unknown; !std::filesystem::exists(directory, unknown)) return false;
+    const auto pins = PinDirectory::open(directory);
+    if (!pins) return pins.error();
+    pins->remove();
+    return true;
 }
 
 lb::LifeId KernelDataPlane::first_unused_life() const {
-    return impl_->lives->first_unused();
+    return impl_->generations->lives().first_unused();
 }
 lb::Inheritance KernelDataPlane::inheritance() const {
-    return {};
+    return impl_->generations->inheritance();
 }
 lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
-    return impl_->lives->publish(plan);
+    return impl_->generations->publish(plan);
 }
 
 lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
-    const auto backend = impl_->lives->index_of(order.life);
+    const auto backend = impl_->generations->lives().index_of(order.life);
     if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
     auto& impl = *impl_;
     auto work = [](Impl& impl, std::shared_ptr<Sweep> sweep) -> lb::Task<void> {
@@ -173,8 +180,8 @@ lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
 }
 
 std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
-    const auto index = impl_->lives->index_of(life);
-    return index ? __atomic_load_n(&impl_->programs->backends[*index].open, __ATOMIC_RELAXED) : 0;
+    const auto index = impl_->generations->lives().index_of(life);
+    return index ? impl_->generations->open(*index) : 0;
 }
 
 bool KernelDataPlane::is_idle(lb::LifeId life) const {
@@ -182,8 +189,8 @@ bool KernelDataPlane::is_idle(lb::LifeId life) const {
 }
 
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
-    const auto index = impl_->lives->index_of(life);
-    return index ? __atomic_load_n(&impl_->programs->backends[*index].connects, __ATOMIC_RELAXED) : 0;
+    const auto index = impl_->generations->lives().index_of(life);
+    return index ? impl_->generations->connects(*index) : 0;
 }
 
 lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId>) {
@@ -211,7 +218,7 @@ std::size_t KernelDataPlane::unresolved_sockets() const {
 }
 
 std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
-    const auto index = impl_->lives->index_of(life);
+    const auto index = impl_->generations->lives().index_of(life);
     return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
 }
 

@@ -105,7 +105,7 @@ int lb_release(struct bpf_sock *sk)
 	return LB_PROCEED;
 }
 
-/* Run once by reseat: writes down its own thread group as the hooks will see it. */
+/* Run by reseat at each load: writes down its own thread group as the hooks will see it. */
 SEC("syscall")
 int lb_introduce(void *ctx)
 {
