@@ -143,7 +143,7 @@ TEST_CASE(
             settle_raced(plane, heard);
             return sockets_to(a.endpoint(), Protocol::tcp) == 0;
         };
-        REQUIRE(plane.pump_until(none_left, 2s));
+        REQUIRE(plane.pump_until(none_left, 10s));
         const auto count = plane.kernel().connects_total(lives[0]);
         const unsigned then = board->connects;
         REQUIRE(wait_until([&] { return board->connects > then + 100; }, 10s));
@@ -230,7 +230,7 @@ TEST_CASE("the application's own connect races the re-point: whoever wins, the s
             settle_raced(plane, heard);
             return sockets_to(loser.endpoint(), Protocol::udp) == 0;
         };
-        CHECK(plane.pump_until(none_left, 2s));
+        CHECK(plane.pump_until(none_left, 10s));
         plane.bring_back(loser.endpoint());
     }
     board->stop = true;

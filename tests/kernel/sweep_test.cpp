@@ -2,6 +2,7 @@
 // More sockets than the index holds, many sockets, bound devices and scopes: all are found.
 #include "proxy/demo/route_socket.hpp"
 #include "tests/kernel/victims.hpp"
+#include "tests/support/skip.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -136,7 +137,7 @@ TEST_CASE("thousands of sockets on one backend are ended in one go [E28]", "[ker
     CHECK(sockets_to(a.endpoint(), Protocol::tcp) == 0);
     for (auto& client : victims) REQUIRE(client.recv_error(0ms) == ECONNABORTED);
     for (auto& client : others) REQUIRE(client.pending_error() == 0);
-    CHECK(report.duration < 500ms);
+    if (!is_emulated()) CHECK(report.duration < 500ms);
     WARN("2000 sockets: " << std::chrono::duration_cast<std::chrono::microseconds>(report.duration).count()
                           << " us");
 }
@@ -166,7 +167,7 @@ TEST_CASE("sockets bound to a device are found, bound before or after they conne
     Client udp = landing_on(box, "a", kVip, Protocol::udp, Family::v4, bind_first);
     Client late_udp = landing_on(box, "a", kVip, Protocol::udp);
     Client unbound_again = landing_on(box, "a", kVip, Protocol::udp, Family::v4, bind_first);
-    REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }));
+    REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }, 30s));
     REQUIRE(bind_to_device(late_udp, "lan") == 0);
     REQUIRE(bind_to_device(unbound_again, "") == 0);
     a.vanish();

@@ -73,7 +73,7 @@ TEST_CASE(
     Client client = landing_on(box, "a", kVip, Protocol::udp, Family::v4,
                                [&](Client& socket) { REQUIRE(socket.bind(local) == 0); });
     // Let its tuple be on record, as it is for any socket that is not brand new.
-    REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }));
+    REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }, 30s));
     REQUIRE(client.disconnect() == 0);
     REQUIRE(client.local() == local);
 
@@ -99,7 +99,7 @@ TEST_CASE("UDP unconnected from us is told from a stranger with its old tuple", 
         REQUIRE(client.bind(local) == 0);
     };
     Client gone = landing_on(box, "a", kVip, Protocol::udp, Family::v4, bind_shared);
-    REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }));
+    REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }, 30s));
     REQUIRE(gone.disconnect() == 0);
     Client stranger = box.outsider(Protocol::udp);
     bind_shared(stranger);
@@ -171,7 +171,7 @@ TEST_CASE("reuseport twins with one tuple are both moved or both ended [E55]", "
             REQUIRE(twin.bind(local) == 0);
         }));
     const bool known = GENERATE(false, true);
-    if (known) REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }));
+    if (known) REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }, 30s));
     const auto report = plane.condemn(a);
     CHECK(report.failed == 0);
     CHECK(report.terminated + report.repointed == 3);

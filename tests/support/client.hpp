@@ -32,24 +32,24 @@ public:
 
     int bind(const Where& local);
     /// ETIMEDOUT also when it is still under way at the deadline.
-    int connect(const Where& to, milliseconds within = std::chrono::seconds(2));
+    int connect(const Where& to, milliseconds within = std::chrono::seconds(5));
     /// TCP: EINPROGRESS, then finish_connect().
     int connect_nonblocking(const Where& to);
-    int finish_connect(milliseconds within = std::chrono::seconds(2));
+    int finish_connect(milliseconds within = std::chrono::seconds(5));
     /// connect(AF_UNSPEC).
     int disconnect();
 
     int send(std::string_view text);
     int send_to(const Where& to, std::string_view text);
-    Received recv(milliseconds within = std::chrono::seconds(1));
+    Received recv(milliseconds within = std::chrono::seconds(5));
     /// The errno of the next recv(): 0 for data and for end of file, EAGAIN when nothing came in time.
-    int recv_error(milliseconds within = std::chrono::seconds(1));
+    int recv_error(milliseconds within = std::chrono::seconds(5));
     /// SO_ERROR, which this clears.
     int pending_error();
 
     /// Sends `text` to an EchoServer; the name of the one that answered, "" when none did in time. Answers
     /// to earlier texts are skipped.
-    std::string echo(std::string_view text, milliseconds within = std::chrono::seconds(1));
+    std::string echo(std::string_view text, milliseconds within = std::chrono::seconds(5));
     bool echoes(std::string_view text) { return !echo(text).empty(); }
     /// Neither data nor an error nor an end comes for so long.
     bool is_silent(milliseconds during = std::chrono::milliseconds(100));

@@ -26,7 +26,7 @@ public:
     pid_t pid() const { return pid_; }
     /// Its exit status, or 128 + the signal that ended it. Kills it and throws std::runtime_error when it
     /// has not ended in time.
-    int wait(std::chrono::milliseconds within = std::chrono::seconds(10));
+    int wait(std::chrono::milliseconds within = std::chrono::seconds(20));
     void kill();
 
 private:

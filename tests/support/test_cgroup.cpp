@@ -94,7 +94,7 @@ void join_cgroup(const std::string& path) {
 }
 
 bool remove_cgroup(const std::string& path) {
-    return wait_until([&] { return try_remove(path); }, std::chrono::seconds(2));
+    return wait_until([&] { return try_remove(path); }, std::chrono::seconds(10));
 }
 
 }  // namespace reseat::test

@@ -27,7 +27,7 @@ private:
 /// Moves the calling process into the cgroup `path`. Throws std::system_error.
 void join_cgroup(const std::string& path);
 /// Ends what runs in the cgroup `path` and below and removes it; no matter if it is gone. False when it is
-/// still there after 2 s.
+/// still there after 10 s.
 bool remove_cgroup(const std::string& path);
 
 }  // namespace reseat::test

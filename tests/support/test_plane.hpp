@@ -72,7 +72,7 @@ public:
 
     /// wait_until() with the data plane's background work going on meanwhile.
     template <class Condition>
-    bool pump_until(Condition condition, std::chrono::milliseconds within = std::chrono::seconds(2)) {
+    bool pump_until(Condition condition, std::chrono::milliseconds within = std::chrono::seconds(10)) {
         const auto deadline = std::chrono::steady_clock::now() + within;
         while (!condition()) {
             if (std::chrono::steady_clock::now() >= deadline) return condition();

@@ -8,7 +8,7 @@ namespace reseat::test {
 
 /// True as soon as `condition()` is, asking every millisecond; what it says at the deadline otherwise.
 template <class Condition>
-bool wait_until(Condition condition, std::chrono::milliseconds within = std::chrono::seconds(2)) {
+bool wait_until(Condition condition, std::chrono::milliseconds within = std::chrono::seconds(10)) {
     const auto deadline = std::chrono::steady_clock::now() + within;
     while (!condition()) {
         if (std::chrono::steady_clock::now() >= deadline) return condition();
