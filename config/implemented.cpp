@@ -43,8 +43,6 @@ void check_process(const ConfigFile& file, Check& check) {
     if (file.on_exit && file.on_exit->value == lb::OnExit::keep)
         check.refuse(file.on_exit->at, "on_exit: keep", "write auto or detach");
     check.only(file.mptcp, "mptcp", lb::Mptcp::allow, "allow");
-    if (file.policies && file.policies->value > 0)
-        check.refuse(file.policies->at, "policies: any policy", "remove them");
 }
 
 void check_health_check(const HealthCheckBlock& block, Check& check) {
@@ -72,7 +70,6 @@ void check_connections(const ConnectionsBlock& block, Check& check) {
     check.only(block.on_recover, "on_recover", lb::OnRecover::keep, "keep");
     check.only(block.drain_quiet, "drain_quiet", 0s, "0s");
     check.only(block.close_spread, "close_spread", std::nullopt, "auto");
-    check.only(block.untracked, "untracked", lb::Untracked::keep, "keep");
 }
 
 void check_service(const ServiceBlock& service, Check& check) {
