@@ -44,7 +44,7 @@ class Checker:
         protocol = protocol_of(event["kind"])
         if why in ABORTED:
             self.tally["aborts seen"] += 1
-            if to in SERVICES and self.truth.balanced(event["opened"]):
+            if to in SERVICES and self.truth.balanced(event["opened"], at):
                 if self.truth.may_be_ended(to, host, protocol, at, at):
                     return
             elif host and self.truth.may_be_ended("", host, protocol, at, at):
@@ -74,7 +74,7 @@ class Checker:
 
     def judge_wrong(self, event):
         to, what = event["to"], event["what"]
-        if what != "somebody else's bytes" and to in SERVICES and not self.truth.balanced(event["opened"]):
+        if what != "somebody else's bytes" and to in SERVICES and not self.truth.balanced(event["opened"], event["t"]):
             return  # the reseat that knew its name is gone
         self.fault("name" if what != "somebody else's bytes" else "echo", f"{event}")
 
@@ -137,6 +137,8 @@ class Checker:
         if ours and self.truth.balanced(row.opened):
             return (self.survivor_problem(row, seen) or self.name_problem(row) or self.port_problem(row)
                     or self.liveness_problem(row, seen, began))
+        if not ours and self.host_of.get(seen.peer[0]) in self.truth.denied.values():
+            return "survivor", "still connected, denied by a policy"
         if not ours and (plain(self.crowd.addresses(row.to, row.form)[0][0]) != seen.peer[0]):
             return "collateral", "is connected to somebody else than it dialled"
         if not ours:
@@ -156,7 +158,7 @@ class Checker:
             return "name", "is connected to a stranger"
         if not self.truth.balanced(row.opened):
             return None
-        reason = self.truth.must_leave(service, host, protocol_of(row.kind))
+        reason = self.truth.must_leave(service, host, seen.peer[1], protocol_of(row.kind), row.opened)
         return ("survivor", f"still at {host}, {reason}") if reason else None
 
     def name_problem(self, row):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from lab import cgroup2_mount, wait_until
+from lab import cgroup2_mount, reseat_binary, run, wait_until
 from outside import bpf_ids, descriptors, exists, index_entries, resident_kb
 
 LET_GO = 60          # deadline for whatever is cleaned up in the background
@@ -51,6 +51,9 @@ def _stop(world, checker, held):
     status = world.stop_reseat()
     if status != 0:
         checker.fault("leak", f"reseat ended with status {status}: {world.reseat.describe()}")
+    if world.pinned:
+        run(*world.lab.in_client([reseat_binary(), "detach", "--pin", world.pins]))
+        _expect(checker, lambda: not world.pins.exists(), f"{world.pins} to be gone after reseat detach")
     left = lambda: [(k, n) for k in ("map_id", "prog_id") for n in held.bpf[k] if exists(k, n)]  # noqa: E731
     _expect(checker, lambda: not left(), lambda: f"left in the kernel after reseat's end: {left()}")
 
@@ -64,7 +67,7 @@ def _expect(checker, condition, what):
 
 def left_behind(name):
     """Namespaces, cgroups and processes of the lab that outlived it."""
-    places = [Path("/run/netns"), cgroup2_mount(), Path("/sys/fs/bpf/reseat")]
+    places = [Path("/run/netns"), cgroup2_mount(), Path("/sys/fs/bpf")]
     found = [str(p) for place in places if place.exists() for p in place.iterdir() if p.name.startswith(name)]
     for pid in [p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]:
         try:

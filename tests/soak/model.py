@@ -9,6 +9,7 @@ CLOSED = ("EOF", "ECONNRESET", "EPIPE")
 SLACK = 1.0  # a client may say a little later what has happened to it
 PORTS = (7000, 7001)
 OUTSIDE = "o"
+DRAIN = 4.0  # seconds: drain_timeout
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class Service:
     only_if_alternative: bool = True
     udp: str = "repoint"
     on_remove: str = "terminate"
-    drain_timeout: str = "4s"
 
     @property
     def protocols(self):
@@ -59,7 +59,7 @@ class Window:
 
 @dataclass
 class Truth:
-    gone: set = field(default_factory=set)     # hosts whose link is down
+    gone: dict = field(default_factory=dict)   # hosts whose link is down, since when
     dead: set = field(default_factory=set)     # hosts whose server does not run
     drained: set = field(default_factory=set)  # (service, host)
     removed: set = field(default_factory=set)
@@ -71,16 +71,17 @@ class Truth:
 
     # ---- what was done
 
-    def allow(self, service, host, why, protocols=("tcp", "udp")):
-        self.windows.append(Window(service, host, protocols, why, now()))
+    def allow(self, service, host, why, protocols=("tcp", "udp"), after=0.0):
+        self.windows.append(Window(service, host, protocols, why, now() + after))
 
-    def allow_again(self):
-        """A step begins: what is broken already may have further consequences."""
+    def allow_consequences(self, spared=False):
+        """What is broken may have consequences from now on. `spared`: also for sockets that were left where they are
+        because nobody else could serve them; else nothing may happen to those."""
         for service in SERVICES.values():
-            for host in service.hosts:
-                reason, protocols = self.reason_to_leave(service, host)
-                if reason:
-                    self.allow(service.name, host, reason, protocols)
+            may_end = spared or not service.only_if_alternative or bool(self.eligible(service))
+            for host in service.hosts if may_end else ():
+                for reason, protocols, after in self.reasons(service, host):
+                    self.allow(service.name, host, reason, protocols, after)
         for host in self.denied.values():
             self.allow(None, host, "denied by a policy")
 
@@ -106,35 +107,40 @@ class Truth:
     def port(self, service, host):
         return self.moved.get((service.name, host), service.port)
 
-    def reason_to_leave(self, service, host):
-        """Why sockets of these protocols may not stay at `host`, if somebody else can serve them."""
-        pair = (service.name, host)
+    def reasons(self, service, host):
+        """[(why, protocols, seconds from when on)] that sockets may not stay at `host`."""
+        pair, found = (service.name, host), []
         if host in self.gone:
-            return "host vanished", service.protocols
-        if pair in self.removed:
-            return "backend removed", service.protocols
+            found.append(("host vanished", ("tcp", "udp"), 0.0))
         if host in self.denied.values():
-            return "denied by a policy", service.protocols
-        if pair in self.drained:
-            return "backend drained", service.protocols
-        if host in self.dead:
-            return "server died", tuple(p for p in service.protocols if p == "udp")
-        return None, ()
+            found.append(("denied by a policy", ("tcp", "udp"), 0.0))
+        if pair in self.removed and service.on_remove == "terminate":
+            found.append(("backend removed", ("tcp", "udp"), 0.0))
+        if pair in self.removed | self.drained or host in self.dead:
+            why = "server died" if host in self.dead else "backend drained or removed"
+            found += [(why, ("udp",), 0.0), (why, ("tcp",), DRAIN - SLACK / 2)]
+        return found
 
     def eligible(self, service):
-        broken = self.gone | self.dead | set(self.denied.values())
+        broken = {*self.gone, *self.dead, *self.denied.values()}
         return [h for h in service.hosts if h not in broken and (service.name, h) not in self.drained | self.removed]
 
-    def must_leave(self, service, host, protocol):
+    def must_leave(self, service, host, port, protocol, opened):
         """Why a socket of this service may not be found at `host` once things have settled, or None."""
-        reason, protocols = self.reason_to_leave(service, host)
-        if not reason or protocol not in protocols:
-            return None
-        return reason if self.eligible(service) else None
+        reasons = [why for why, protocols, _ in self.reasons(service, host) if protocol in protocols]
+        if host in self.dead and host not in self.gone and protocol == "tcp":
+            reasons = [why for why in reasons if why != "server died"]  # they ended by themselves
+        if port != self.port(service, host):
+            reasons.append("backend moved")
+        if reasons and self.eligible(service):
+            return reasons[0]
+        ended_anyway = not service.only_if_alternative and protocol == "tcp" and opened < self.gone.get(host, 0)
+        return "host vanished, and nobody is to be spared" if ended_anyway else None
 
-    def balanced(self, opened):
-        """Whether a socket that was connected at that moment is known to the reseat that runs now."""
-        return bool(self.lives) and self.lives[-1][1] is None and opened >= self.lives[-1][0]
+    def balanced(self, opened, at=None):
+        """Whether a socket that was connected at that moment was known to reseat at another (nothing: now)."""
+        return any(since <= opened and (killed is None or (at is not None and at <= killed + SLACK))
+                   for since, killed, _ in self.lives)
 
     def reseat_runs(self, at):
         return any(ready and ready <= at and (killed is None or at < killed) for _, killed, ready in self.lives)

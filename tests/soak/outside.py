@@ -38,7 +38,7 @@ def sockets(namespace):
     for line in lines:
         words = line.split()
         cookie = re.search(r"\bsk:([0-9a-f]+)", line)
-        if cookie and words[1] != "TIME-WAIT":
+        if cookie and " ino:" in line:  # without: nobody has it open any more
             peer = _split(words[5])
             found[int(cookie[1], 16)] = Seen(words[0], words[1], _split(words[4])[1], peer if peer[1] else None)
     return found

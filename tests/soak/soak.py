@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=None, help="repeat the choices of an earlier run")
     parser.add_argument("--members", type=int, default=24, help="client processes (default 24)")
     parser.add_argument("--sockets", type=int, default=100, help="sockets of each at the start (default 100)")
+    parser.add_argument("--pin", choices=["on", "off"], default=None, help="default: the seed decides")
     parser.add_argument("--sabotage", choices=["stopped", "bystander", "nameless"],
                         help="break a rule on purpose; exit status 0 if the checker notices")
     return parser.parse_args()
@@ -50,7 +51,7 @@ def gather(world, crowd, rng, options):
 
 
 def soak(world, options, report):
-    rng = random.Random(options.seed)
+    rng = random.Random(f"steps {options.seed}")
     checker = report.checker = Checker(world, *([SABOTAGE_SHOWS] if options.sabotage else []))
     world.start_reseat()
     crowd = checker.crowd = report.crowd = Crowd(world.lab, world.cgroups, random.Random(rng.random()),
@@ -94,7 +95,8 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     report = Report(options)
-    with World() as world:
+    pinned = random.Random(options.seed).random() < 0.5 if options.pin is None else options.pin == "on"
+    with World(pinned and World.can("detach") and not options.sabotage) as world:
         report.world = world
         try:
             soak(world, options, report)

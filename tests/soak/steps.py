@@ -4,13 +4,21 @@ import signal
 
 from crowd import KINDS
 from lab import now, run
-from model import HOSTS, SERVICES
+from model import DRAIN, HOSTS, PORTS, SERVICES, SLACK
 from world import SHORTEST_VERDICT
 
 
 class Steps:
     def __init__(self, world, crowd, rng):
         self.world, self.truth, self.crowd, self.rng = world, world.truth, crowd, rng
+
+    def upgrade(self):
+        """SIGTERM and a new process: pinned, that is no outage."""
+        status = self.world.stop_reseat()
+        if status != 0:
+            raise AssertionError(f"reseat ended with status {status}: {self.world.reseat.describe()}")
+        self.world.start_reseat()
+        return "reseat was replaced by a new process"
 
     # ---- a rule broken on purpose: the checker must notice
 
@@ -34,14 +42,20 @@ class Steps:
 
     def possible(self):
         """{name: weight} of what can happen now."""
-        truth, well = self.truth, self.well()
+        truth, well, reload = self.truth, self.well(), self.world.can("reload")
+        drainable, removable = self.pairs_with_others(truth.drained), self.pairs_with_others(truth.removed)
         weights = {"burst": 3, "flap": 1 if well else 0, "member_killed": 2, "crash": 1 if not truth.gone else 2,
                    "vanish": 5 if len(truth.gone) < 2 and well else 0, "reappear": 5 if truth.gone else 0,
                    "kill": 3 if len(truth.dead) < 2 and well else 0, "restart": 4 if truth.dead else 0}
+        if reload:
+            weights |= {"drain": 2 if drainable else 0, "undrain": 3 if truth.drained else 0,
+                        "remove": 2 if removable else 0, "add": 3 if truth.removed else 0, "move": 2,
+                        "deny": 2 if not truth.denied and well else 0, "allow": 3 if truth.denied else 0,
+                        "nonsense": 1, "upgrade": 2 if self.world.pinned else 0}
         return {name: weight for name, weight in weights.items() if weight}
 
     def well(self):
-        return sorted(set(HOSTS) - self.truth.gone - self.truth.dead)
+        return sorted({*HOSTS} - {*self.truth.gone, *self.truth.dead, *self.truth.denied.values()})
 
     def choose(self):
         weights = self.possible()
@@ -49,7 +63,7 @@ class Steps:
 
     def run(self, name):
         """Does it, with the crowd going about its business meanwhile; returns what was done, in words."""
-        self.truth.allow_again()
+        self.truth.allow_consequences()
         asked = self.stir()
         words = getattr(self, name)()
         self.crowd.wait([a for a in asked if a[0] in self.crowd.members])
@@ -89,9 +103,8 @@ class Steps:
 
     def vanish(self):
         host = self.rng.choice(self.well())
-        for service in [s for s in SERVICES.values() if host in s.hosts]:
-            self.truth.allow(service.name, host, "host vanished")
         self.world.vanish(host)
+        self.truth.allow_consequences()
         # Some dial before anybody knows: they hang in the middle of connect().
         members = self.rng.sample(self.crowd.members, k=4)
         self.crowd.wait([(m, m.tell("open", specs=self.crowd.specs(10, self.rng, {"idle": 3, "busy": 1})))
@@ -100,6 +113,7 @@ class Steps:
 
     def reappear(self):
         host = self.rng.choice(sorted(self.truth.gone))
+        self.truth.allow_consequences(spared=True)
         self.world.reappear(host)
         if host not in self.truth.dead:
             self.world.wait_noticed(host)
@@ -119,25 +133,89 @@ class Steps:
 
     def kill(self):
         host = self.rng.choice(self.well())
-        for service in [s for s in SERVICES.values() if host in s.hosts]:
-            self.truth.allow(service.name, host, "server died", ("udp",))
         self.world.kill_server(host)
+        self.truth.allow_consequences()
         return f"the server of {host} was killed"
 
     def restart(self):
         host = self.rng.choice(sorted(self.truth.dead))
+        self.truth.allow_consequences(spared=True)
         self.world.start_server(host)
         if host not in self.truth.gone:
             self.world.wait_noticed(host)
         return f"the server of {host} was started again"
 
+    # ---- configuration
+
+    def pairs_with_others(self, already):
+        """(service, host) of which another backend stays in use, so that new connections have somewhere to go."""
+        out = self.truth.drained | self.truth.removed
+        return [(s.name, h) for s in SERVICES.values() for h in s.hosts
+                if (s.name, h) not in already and any((s.name, o) not in out for o in s.hosts if o != h)]
+
+    def reload(self, words):
+        self.truth.allow_consequences(spared=True)
+        way = self.rng.choice(["reload", "SIGHUP", "file"])
+        self.world.reload(way)
+        return f"{words} (by {way})"
+
+    def drain(self):
+        pair = self.rng.choice(self.pairs_with_others(self.truth.drained))
+        self.truth.drained.add(pair)
+        return self.reload("%s/%s drained" % pair)
+
+    def undrain(self):
+        pair = self.rng.choice(sorted(self.truth.drained))
+        self.truth.drained.discard(pair)
+        return self.reload("%s/%s ready again" % pair)
+
+    def remove(self):
+        pair = self.rng.choice(self.pairs_with_others(self.truth.removed))
+        self.truth.removed.add(pair)
+        return self.reload("%s/%s removed" % pair)
+
+    def add(self):
+        pair = self.rng.choice(sorted(self.truth.removed))
+        self.truth.removed.discard(pair)
+        return self.reload("%s/%s added again" % pair)
+
+    def move(self):
+        """The backend is at the other port from now on: the same name, another address."""
+        service = self.rng.choice(list(SERVICES.values()))
+        host = self.rng.choice(service.hosts)
+        self.truth.moved[service.name, host] = sum(PORTS) - self.truth.port(service, host)
+        terminate = service.on_remove == "terminate"
+        self.truth.allow(service.name, host, "backend moved", ("tcp", "udp") if terminate else ("udp",))
+        self.truth.allow(service.name, host, "backend moved", ("tcp",), DRAIN - SLACK / 2)
+        return self.reload(f"{service.name}/{host} moved")
+
+    def deny(self):
+        host = self.rng.choice(self.well())
+        self.truth.denied["no-" + host] = host
+        return self.reload(f"a policy denies {host}")
+
+    def allow(self):
+        host = self.truth.denied.pop(self.rng.choice(sorted(self.truth.denied)))
+        return self.reload(f"{host} is allowed again")
+
+    def nonsense(self):
+        status = self.world.reload_nonsense()
+        if status != 3:
+            raise AssertionError(f"a faulty configuration was reloaded with exit status {status}")
+        self.world.write_config()
+        return "a faulty configuration was refused"
+
     # ---- reseat
 
     def crash(self):
         self.world.crash_reseat()
-        self.world.start_reseat()
         if self.world.pinned:
-            return "reseat was killed and started again, pinned"
+            meanwhile = self.rng.choice(["at once", "burst", "vanish" if self.well() else "burst"])
+            words = getattr(self, meanwhile)() if meanwhile != "at once" else "at once"
+            self.truth.allow_consequences(spared=True)
+            self.world.start_reseat()
+            return f"reseat was killed and, pinned, started again: {words}"
+        self.world.start_reseat()
         n = self.world.per_member * 2 // 3
         self.crowd.ask_all("renew", n=n, kinds=[k for k in KINDS])
         return f"reseat was killed and started again; {n} sockets of each member were opened anew"

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The world that is disturbed: backends' hosts, a workload's cgroup, and reseat beside it."""
+import functools
+import shutil
 import signal
 from pathlib import Path
 
 from lab import PYTHON, Lab, now, reseat_binary, run, wait_until
-from model import HOSTS, OUTSIDE, PORTS, SERVICES, Truth
+from model import DRAIN, HOSTS, OUTSIDE, PORTS, SERVICES, Truth
 from sandbox import Cgroup
 from sidecar import Sidecar
 
@@ -21,7 +23,7 @@ class World:
 
     def __init__(self, pinned=False):
         self.lab, self.truth, self.servers, self.runs = Lab(HOSTS + OUTSIDE), Truth(), {}, 0
-        self.reseat, self.pinned, self.logs = None, pinned, []
+        self.reseat, self.pinned, self.pins = None, pinned, Path("/sys/fs/bpf") / self.lab.name
 
     def __enter__(self):
         self.lab.__enter__()
@@ -40,6 +42,7 @@ class World:
 
     def __exit__(self, *exception):
         self.lab.__exit__()
+        shutil.rmtree(self.pins, ignore_errors=True)
 
     # ---- backends
 
@@ -56,17 +59,17 @@ class World:
 
     def vanish(self, host):
         self.lab.host(host).vanish()
-        self.truth.gone.add(host)
+        self.truth.gone[host] = now()
 
     def reappear(self, host):
         self.lab.host(host).reappear()
-        self.truth.gone.discard(host)
+        self.truth.gone.pop(host)
 
     # ---- configuration
 
     def config(self):
         truth = self.truth
-        text = f"version: 1\npin: {'auto' if self.pinned else 'off'}\nadmin: {{socket: {self.admin}}}\nservices:\n"
+        text = f"version: 1\npin: {self.pins if self.pinned else 'off'}\nadmin: {{socket: {self.admin}}}\nservices:\n"
         for service in SERVICES.values():
             addresses = ", ".join(f'"{self._at(*service.address(form))}"' for form in ("v4", "v6"))
             text += (f"  - name: {service.name}\n    protocol: {service.protocol}\n    address: [{addresses}]\n"
@@ -82,8 +85,8 @@ class World:
         options = {"only_if_alternative": str(service.only_if_alternative).lower()}
         if "udp" in service.protocols:
             options["udp"] = service.udp
-        options["drain_timeout"] = service.drain_timeout
-        if self.can_reload():
+        options["drain_timeout"] = f"{DRAIN:.0f}s"
+        if self.can("reload"):
             options["on_remove"] = service.on_remove
         return "{" + ", ".join(f"{key}: {value}" for key, value in options.items()) + "}"
 
@@ -111,17 +114,10 @@ class World:
         fresh.write_text(self.config())
         fresh.rename(self.directory / "reseat.yaml")
 
-    def can_reload(self):
-        return self._has("reload")
-
-    def can_pin(self):
-        return self._has("detach")
-
-    def _has(self, command):
-        known = self.__dict__.setdefault("_known", {})
-        if command not in known:
-            known[command] = run(reseat_binary(), command, "--help", check=False).returncode == 0
-        return known[command]
+    @staticmethod
+    @functools.cache
+    def can(command):
+        return run(reseat_binary(), command, "--help", check=False).returncode == 0
 
     # ---- reseat
 
@@ -129,8 +125,6 @@ class World:
         self.runs += 1
         self.write_config()
         argv = [reseat_binary(), "run", "--config", self.directory / "reseat.yaml", "--cgroup", self.cgroup.path]
-        if self.pinned:
-            argv += ["--instance", self.lab.name]
         began = now()
         self.reseat = self.lab.keep(Sidecar(self.lab.in_client(argv), self.lab.tmp, f"reseat-{self.runs}",
                                             self.directory / "reseat.yaml", self.admin))
@@ -147,9 +141,24 @@ class World:
         self.reseat.exits()
 
     def stop_reseat(self):
-        self.truth.lives[-1][1] = now()
+        """SIGTERM. Pinned, its programs stay; returns its exit status."""
+        if not self.pinned:
+            self.truth.lives[-1][1] = now()
         self.reseat.send_signal(signal.SIGTERM)
         return self.reseat.exits(within=READY)
+
+    def reload(self, way):
+        """The new configuration is put in force: by command, by SIGHUP, or by itself because the file changed."""
+        self.write_config()
+        if way == "SIGHUP":
+            self.reseat.send_signal(signal.SIGHUP)
+        elif way == "reload":
+            run(*self.lab.in_client([reseat_binary(), "reload", "--admin", self.admin]))
+
+    def reload_nonsense(self):
+        """Exit status of a reload of a file that is no configuration: nothing may change by it."""
+        (self.directory / "reseat.yaml").write_text("services: [{name: alpha, address: nowhere\n")
+        return run(*self.lab.in_client([reseat_binary(), "reload", "--admin", self.admin]), check=False).returncode
 
     def states(self):
         """{(service, protocol, backend): state}, to know when to go on; no judgement rests on it."""
