@@ -44,7 +44,7 @@ class Checker:
         protocol = protocol_of(event["kind"])
         if why in ABORTED:
             self.tally["aborts seen"] += 1
-            if to in SERVICES and self.truth.balanced(event["opened"], at):
+            if to in SERVICES and self.truth.balanced(event["opened"], at, SLACK):
                 if self.truth.may_be_ended(to, host, protocol, at, at):
                     return
             elif host and self.truth.may_be_ended("", host, protocol, at, at):

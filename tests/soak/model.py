@@ -137,9 +137,9 @@ class Truth:
         ended_anyway = not service.only_if_alternative and protocol == "tcp" and opened < self.gone.get(host, 0)
         return "host vanished, and nobody is to be spared" if ended_anyway else None
 
-    def balanced(self, opened, at=None):
+    def balanced(self, opened, at=None, slack=0.0):
         """Whether a socket that was connected at that moment was known to reseat at another (nothing: now)."""
-        return any(since <= opened and (killed is None or (at is not None and at <= killed + SLACK))
+        return any(since <= opened and (killed is None or (at is not None and at < killed + slack))
                    for since, killed, _ in self.lives)
 
     def reseat_runs(self, at):
