@@ -6,6 +6,7 @@
 #include "bpf/descriptor_table.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/life_table.hpp"
+#include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseater.hpp"
 #include "bpf/udp_resolver.hpp"
@@ -85,6 +86,7 @@ struct KernelDataPlane::Impl {
     asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
     asio::thread_pool workers{1};      ///< ends and moves sockets
     std::unique_ptr<GracePeriod> grace;
+    std::unique_ptr<PolicyTable> policies;
 
     ~Impl() {
         stopping = true;
@@ -119,6 +121,7 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
                                                 Repointer(*impl->programs, cgroup, mark), own_netns_cookie());
     impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
     impl->lives = std::make_unique<LifeTable>(*impl->programs, *impl->grace);
+    impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
     auto attachment = CgroupAttachment::attach(cgroup, impl->programs->attachable());
     if (!attachment) return attachment.error();
     impl->attachment = std::move(*attachment);
@@ -191,8 +194,8 @@ lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrde
     co_return lb::TerminationReport{};
 }
 
-lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>&) {
-    return {};
+lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
+    return impl_->policies->set(policies);
 }
 
 lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
@@ -200,7 +203,7 @@ lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataP
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::policy_denials() const {
-    return {};
+    return impl_->policies->denials();
 }
 
 std::size_t KernelDataPlane::unresolved_sockets() const {
@@ -226,14 +229,21 @@ lb::Task<void> KernelDataPlane::watch(std::function<void(lb::LifeId)> on_raced) 
 }
 
 lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)> on_raced) {
+    struct Listener {
+        std::function<void(lb::LifeId)> on_raced;
+        PolicyTable& policies;
+    } listener{std::move(on_raced), *policies};
     auto on_event = [](void* context, void* data, std::size_t size) {
-        const auto* event = static_cast<const lb_event*>(data);
-        if (size >= sizeof(*event) && event->kind == LB_EVENT_RACED)
-            (*static_cast<std::function<void(lb::LifeId)>*>(context))(event->life);
+        auto& to = *static_cast<Listener*>(context);
+        const auto kind = *static_cast<const std::uint32_t*>(data);
+        if (kind == LB_EVENT_RACED && size >= sizeof(lb_event))
+            to.on_raced(static_cast<const lb_event*>(data)->life);
+        if (kind == LB_EVENT_DENIED && size >= sizeof(lb_denied))
+            spdlog::info("{}", to.policies.describe(*static_cast<const lb_denied*>(data)));
         return 0;
     };
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
-        ring_buffer__new(programs->events_fd(), on_event, &on_raced, nullptr), ring_buffer__free);
+        ring_buffer__new(programs->events_fd(), on_event, &listener, nullptr), ring_buffer__free);
     if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
     asio::posix::stream_descriptor readable(executor,
                                             fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));

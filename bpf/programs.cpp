@@ -106,6 +106,9 @@ lb::Result<void> Programs::map_arrays() {
     };
     if (auto done = map(skeleton_->maps.lb_tables, tables); !done) return done;
     if (auto done = map(skeleton_->maps.lb_slots, slots); !done) return done;
+    if (auto done = map(skeleton_->maps.lb_rules, rules); !done) return done;
+    if (auto done = map(skeleton_->maps.lb_rule_sets, rule_sets); !done) return done;
+    if (auto done = map(skeleton_->maps.lb_denials, denials); !done) return done;
     return map(skeleton_->maps.lb_backends, backends);
 }
 
@@ -168,6 +171,9 @@ int Programs::events_fd() const {
 }
 int Programs::stats_fd() const {
     return bpf_map__fd(skeleton_->maps.lb_stats);
+}
+int Programs::policies_fd() const {
+    return bpf_map__fd(skeleton_->maps.lb_policies);
 }
 
 }  // namespace reseat::bpf

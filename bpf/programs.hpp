@@ -41,10 +41,14 @@ public:
     int repoint_fd() const;
     int events_fd() const;
     int stats_fd() const;
+    int policies_fd() const;
 
     MappedArray<std::uint64_t> tables;
     MappedArray<std::uint64_t> slots;
     MappedArray<lb_backend> backends;
+    MappedArray<std::uint64_t> rules;
+    MappedArray<lb_rule_set> rule_sets;
+    MappedArray<lb_denial> denials;
     std::vector<UniqueFd> drawers;  ///< the hashes behind lb_flows
 
 private:

@@ -24,7 +24,8 @@ bool covers(const lb::Destination& a, const lb::Destination& b) {
     if (!a.cidr.contains(b.cidr)) return false;
     if (a.protocol && a.protocol != b.protocol) return false;
     if (b.ports.empty() && !a.ports.empty()) return false;
-    if (!std::ranges::all_of(b.ports, [&](const auto& range) { return within(range, a.ports); })) return false;
+    if (!std::ranges::all_of(b.ports, [&](const auto& range) { return within(range, a.ports); }))
+        return false;
     return std::ranges::all_of(a.except, [&](const lb::Cidr& hole) {
         const bool apart = !hole.contains(b.cidr) && !b.cidr.contains(hole);
         return apart ||

@@ -100,6 +100,38 @@ struct {
 } lb_repoint SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lb_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LB_RULE_SETS *(LB_MAX_NETWORKS + 1)); /* and all of IPv4 in each */
+	__type(key, struct lb_network);
+	__type(value, struct lb_rule_bits);
+} lb_policies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LB_RULE_SETS);
+	__type(key, __u32);
+	__type(value, struct lb_rule_set);
+} lb_rule_sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LB_MAX_DENIALS);
+	__type(key, __u32);
+	__type(value, struct lb_denial);
+} lb_denials SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 * 1024);
 } lb_events SEC(".maps");

@@ -4,12 +4,20 @@
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 namespace reseat::test {
 
 void skip(const std::string& why) {
     if (std::getenv("CI")) FAIL("this cannot be left out in CI: " + why);
     WARN("skipped: " + why);  // SKIP_REGULAR_EXPRESSION in tests/CMakeLists.txt, and tests/matrix/init
+}
+
+bool is_emulated() {
+    std::stringstream text;
+    text << std::ifstream("/proc/cpuinfo").rdbuf();
+    return text.str().find("QEMU TCG CPU") != std::string::npos;
 }
 
 }  // namespace reseat::test

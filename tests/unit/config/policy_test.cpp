@@ -36,14 +36,13 @@ TEST_CASE("a policy arrives in the model as it is written", "[config][policy]") 
                                "- {name: rest, action: allow, to: [{cidr: 192.0.2.1/32, protocol: tcp}]}\n")
                               .model.policies;
     REQUIRE(policies.size() == 2);
-    CHECK(policies[0] == lb::Policy{"dns",
-                                    lb::PolicyAction::deny,
-                                    {{cidr("0.0.0.0", 96),
-                                      {cidr("10.0.0.0", 104)},
-                                      lb::Protocol::udp,
-                                      {{53, 53}, {8000, 8100}}},
-                                     {cidr("fd00::", 8), {cidr("fd00:1::", 32)}, {}, {}}},
-                                    lb::ExistingSockets::keep});
+    CHECK(policies[0] ==
+          lb::Policy{
+              "dns",
+              lb::PolicyAction::deny,
+              {{cidr("0.0.0.0", 96), {cidr("10.0.0.0", 104)}, lb::Protocol::udp, {{53, 53}, {8000, 8100}}},
+               {cidr("fd00::", 8), {cidr("fd00:1::", 32)}, {}, {}}},
+              lb::ExistingSockets::keep});
     CHECK(policies[1] == lb::Policy{"rest",
                                     lb::PolicyAction::allow,
                                     {{cidr("192.0.2.1", 128), {}, lb::Protocol::tcp, {}}},
@@ -84,8 +83,7 @@ TEST_CASE("policies that the data path has no room for are refused where they be
     for (int i = 0; i < 256; ++i) {
         destinations += "  - cidr: 10.0." + std::to_string(i) + ".0/24\n";
         ports += std::to_string(i + 1) + ", ";
-        for (int j = 0; j < 4; ++j)
-            holes += "10." + std::to_string(i) + "." + std::to_string(j) + ".0/24, ";
+        for (int j = 0; j < 4; ++j) holes += "10." + std::to_string(i) + "." + std::to_string(j) + ".0/24, ";
     }
     const std::string list = "- name: a\n  action: deny\n  to:\n";
     CHECK(faults_of(head + list + destinations).empty());
@@ -108,8 +106,9 @@ TEST_CASE("a destination that an earlier policy matches is doubtful", "[config][
         return warnings("- {name: a, action: allow, to: [" + first + "]}\n- {name: b, action: deny, to: [" +
                         second + "]}\n");
     };
-    const Lines warned{"5:32 to: this destination never decides, as the policy 'a' on line 4 matches all of "
-                       "it first; put this policy before that one"};
+    const Lines warned{
+        "5:32 to: this destination never decides, as the policy 'a' on line 4 matches all of "
+        "it first; put this policy before that one"};
     CHECK(second("{cidr: 0.0.0.0/0}", "{cidr: 10.0.0.0/8, protocol: udp, ports: [53]}") == warned);
     CHECK(second("{cidr: 10.0.0.0/8, ports: [1-100, 101-65535]}", "{cidr: 10.0.0.0/8, ports: [90-120]}") ==
           warned);
@@ -143,10 +142,12 @@ TEST_CASE("a policy that cuts the workload off from its own services is doubtful
     const auto deny = [](const std::string& cidr) {
         return "- {name: no, action: deny, to: [{cidr: " + cidr + "}]}\n";
     };
-    const Lines address{"7:10 policies: 'no' denies 10.96.0.1:80 over tcp, the address of the service 'web', "
-                        "which nobody reaches then; let a policy before it allow that"};
-    const Lines backends{"7:10 policies: with 'no' every backend of the service 'web' is denied over tcp, so "
-                         "nobody is served; let a policy before it allow them"};
+    const Lines address{
+        "7:10 policies: 'no' denies 10.96.0.1:80 over tcp, the address of the service 'web', "
+        "which nobody reaches then; let a policy before it allow that"};
+    const Lines backends{
+        "7:10 policies: with 'no' every backend of the service 'web' is denied over tcp, so "
+        "nobody is served; let a policy before it allow them"};
     CHECK(with(deny("10.96.0.0/16")) == address);
     CHECK(with(deny("10.0.0.0/16")) == backends);
     CHECK(with(deny("10.0.0.2/32")).empty());
