@@ -19,8 +19,9 @@ class Udp(Application):
             self.dial(self.to, self.addresses)
 
     def create(self):
-        self.past = {}  # epoch -> the addresses dialled in it
-        self.epoch = 0
+        self.epoch = getattr(self, "epoch", 0) + 1
+        self.first_epoch = self.epoch
+        self.past = {self.epoch: self.addresses}  # epoch -> the addresses dialled in it
         self.sock = socket.socket(self.family, socket.SOCK_DGRAM)
         self.sock.setblocking(False)
         self.cookie = cookie_of(self.sock)
@@ -62,7 +63,7 @@ class Udp(Application):
             return None
         ids = [*getattr(self, "former_ids", []), [self.member.name, self.id]]
         return {"state": self.state, "opened": self.opened, "backend": self.backend, "past": self.past,
-                "epoch": self.epoch, "seq": self.seq, "ids": ids[-4:]}
+                "epoch": self.epoch, "first_epoch": self.first_epoch, "seq": self.seq, "ids": ids[-4:]}
 
     def on_events(self, events):
         if events & select.EPOLLERR:
@@ -85,8 +86,8 @@ class Udp(Application):
         if [parts[0], int(parts[1] or 0) if len(parts) == 4 else 0] in getattr(self, "former_ids", []):
             return  # asked by the process that this descriptor came from
         epoch = self.heard_token(words)
-        if epoch is None:
-            return
+        if epoch is None or epoch < self.first_epoch:
+            return  # the latter: asked by an earlier socket at the same port
         dialled = set(self.past.get(epoch, ())) | set(self.addresses)
         if source not in dialled and epoch + 1 >= self.epoch:
             self.wrong("source of a datagram", seen=source, dialled=sorted(dialled), epoch=[epoch, self.epoch])
@@ -117,8 +118,7 @@ class Udp(Application):
         if self.state == "e":
             self.send("-" + self.token(self.epoch) if self.kind == "sender" else self.token(self.epoch))
         elif self.state == "u" and self.kind == "roamer":
-            self.past[0] = self.addresses
-            self.send(self.token(), self.addresses[self.seq % len(self.addresses)])
+            self.send(self.token(self.epoch), self.addresses[self.seq % len(self.addresses)])
 
     def send(self, words, to=None):
         try:
