@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The crowd as its leader sees it: client processes that are told what to do and say what becomes of their sockets."""
+import itertools
 import json
 import signal
 from collections import Counter, namedtuple
@@ -56,6 +57,7 @@ class Member:
 class Crowd:
     def __init__(self, lab, cgroups, rng, on_event):
         self.lab, self.cgroups, self.rng, self.on_event = lab, cgroups, rng, on_event
+        self.ports = itertools.cycle(range(10000, 30000))  # no two applications share one, but twins do
         self.members, self.made, self.counters, self.past = [], 0, Counter(), Counter()
 
     # ---- members
@@ -142,7 +144,7 @@ class Crowd:
             spec = {"kind": kind, "form": form, "to": to, "addresses": self.addresses(to, form),
                     "reopen": rng.random() < 0.5}
             if protocol_of(kind) == "udp" and rng.random() < 0.2:
-                spec["bind"] = rng.randrange(20000, 30000)
+                spec["bind"] = next(self.ports)
             if kind == "roamer" and form == "v6":
                 spec["addresses"] += self.addresses(to, "mapped")
             made.append(spec)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The truth from outside: what the kernel says, through other eyes than reseat's."""
 import ctypes
+import json
 import os
 import re
 import struct
@@ -38,7 +39,7 @@ def sockets(namespace):
     for line in lines:
         words = line.split()
         cookie = re.search(r"\bsk:([0-9a-f]+)", line)
-        if cookie and " ino:" in line:  # without: nobody has it open any more
+        if cookie and re.search(r"\bino:[1-9]", line):  # without: nobody has it open any more
             peer = _split(words[5])
             found[int(cookie[1], 16)] = Seen(words[0], words[1], _split(words[4])[1], peer if peer[1] else None)
     return found
@@ -116,6 +117,42 @@ def _count_keys(fd, key_size):
         key, following, count = following, ctypes.create_string_buffer(key_size), count + 1
 
 
+def dump_maps(pid):
+    """What reseat knows in the kernel, for people to read: bpftool's JSON, a line for each map."""
+    told = []
+    for number in sorted(bpf_ids(pid)["map_id"]):
+        name = _name_of_map(number)
+        if name in ("lb_stats", "lb_services", "lb_tables", "lb_repoint"):
+            told.append(f"{name}: {_bpftool(number)}")
+        elif name == "lb_backends":
+            lives = [e for e in json.loads(_bpftool(number)) if e.get("formatted", {}).get("value", {}).get("life")]
+            told.append(f"{name}: {json.dumps(lives)}")
+        elif name == "lb_flows":
+            told += [f"{name}/{n}: {flows}" for n in _inner_maps(number) if (flows := _bpftool(n)) != "[]"]
+    return "\n".join(told)
+
+
+def _bpftool(number):
+    return run("bpftool", "-j", "map", "dump", "id", number, check=False, within=60).stdout.strip()
+
+
+def _name_of_map(number):
+    fd = _bpf(_MAP_BY_ID, struct.pack("I", number))
+    try:
+        return _map_info(fd)[4]
+    finally:
+        os.close(fd)
+
+
+def _inner_maps(number):
+    fd = _bpf(_MAP_BY_ID, struct.pack("I", number))
+    try:
+        inner = [_inner_map(fd, index) for index in range(_map_info(fd)[3])]
+    finally:
+        os.close(fd)
+    return [n for n in inner if n is not None]
+
+
 def index_entries(pid):
     """How many sockets reseat's index holds: the entries in all drawers of lb_flows."""
     return sum(_entries_of_index(number) for number in bpf_ids(pid)["map_id"])
@@ -132,13 +169,21 @@ def _entries_of_index(number):
         os.close(fd)
 
 
-def _entries_of_drawer(outer, index):
+def _inner_map(outer, index):
+    """Its id."""
     key, value = ctypes.create_string_buffer(struct.pack("I", index), 4), ctypes.create_string_buffer(4)
     try:
         _bpf(_LOOKUP, struct.pack("IIQQ", outer, 0, ctypes.addressof(key), ctypes.addressof(value)))
     except FileNotFoundError:
+        return None
+    return struct.unpack("I", value.raw)[0]
+
+
+def _entries_of_drawer(outer, index):
+    number = _inner_map(outer, index)
+    if number is None:
         return 0
-    fd = _bpf(_MAP_BY_ID, value.raw)
+    fd = _bpf(_MAP_BY_ID, struct.pack("I", number))
     try:
         return _count_keys(fd, _map_info(fd)[1])
     finally:

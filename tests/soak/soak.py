@@ -16,8 +16,9 @@ sys.path[:0] = [str(Path(__file__).parent.parent / "e2e")]
 
 from checker import Checker  # noqa: E402
 from crowd import FORMS, Crowd  # noqa: E402
-from lab import now  # noqa: E402
+from lab import now, run  # noqa: E402
 from leaks import Holdings, end_of_crowd  # noqa: E402
+from outside import dump_maps  # noqa: E402
 from report import Report  # noqa: E402
 from steps import Steps  # noqa: E402
 from world import World  # noqa: E402
@@ -81,6 +82,9 @@ def keep_evidence(world, seed):
     directory = Path(tempfile.gettempdir()) / f"reseat-soak-{seed}"
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(world.lab.tmp, directory, ignore=lambda at, names: [n for n in names if n.endswith(".sock")])
+    (directory / "sockets").write_text(run(*world.lab.client.wrap(["ss", "-tunaepHO"]), within=60).stdout)
+    if not world.reseat.exited():
+        (directory / "maps").write_text(dump_maps(world.reseat.pid))
     return directory
 
 

@@ -29,6 +29,11 @@ CLASSES = {**dict.fromkeys(("idle", "busy", "fin_wait", "close_wait"), Tcp),
            **dict.fromkeys(("sender", "asker", "roamer"), Udp)}
 
 
+def together(application):
+    """Twins stay with each other: one would hide the other from everybody who looks by addresses."""
+    return not application.spec.get("twin")
+
+
 class Member:
     def __init__(self, name, seed):
         self.name, self.random, self.lock = name, random.Random(f"{seed}/{name}"), threading.Lock()
@@ -104,7 +109,7 @@ class Member:
 
     def do_renew(self, command):
         """As an application does that is restarted, without the restart: new sockets for the old purposes."""
-        for application in self.chosen(command):
+        for application in self.chosen(command, together):
             application.close()
             application.start()
             self.count("opened " + application.kind)
@@ -117,7 +122,7 @@ class Member:
     def do_redirect(self, command):
         """Connected UDP sockets, and those that once were, connect to somebody else."""
         def can(a):
-            return isinstance(a, Udp) and a.kind != "roamer" and a.state in "eu" and command["to"][a.form]
+            return together(a) and isinstance(a, Udp) and a.kind != "roamer" and a.state in "eu" and command["to"][a.form]
         for application in self.chosen(command, can):
             to, addresses = application.member.random.choice(command["to"][application.form])
             application.read()
