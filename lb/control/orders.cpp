@@ -71,7 +71,10 @@ private:
 
     void drain(Life& life, std::size_t backend, bool released) {
         const bool draining = life.state == Life::State::draining;
-        if (nowhere_to_repoint(state_)) {  // they stay while they can
+        const Connections& connections = state_.service->connections;
+        // A reload may have come between: what its clock was started for is not wanted any more.
+        if (connections.drain_quiet == Duration::zero()) life.end_quiet_at.reset();
+        if (connections.udp == UdpFate::keep || nowhere_to_repoint(state_)) {
             life.move_udp_at.reset();
             life.udp_moved = false;
         }
@@ -81,7 +84,7 @@ private:
             due_.orders.push_back({backend, EndCause::verdict, udp_move(state_, life.id)});
         }
         if (draining && life.end_quiet_at && *life.end_quiet_at <= now_) {
-            life.end_quiet_at = now_ + quiet_period(state_.service->connections);
+            life.end_quiet_at = now_ + quiet_period(connections);
             if (released) due_.orders.push_back({backend, EndCause::quiet, quiet_end(state_, life.id)});
         }
         for (const auto& clock : {life.end_at, life.move_udp_at, life.end_quiet_at})

@@ -126,6 +126,15 @@ TEST_CASE(
     CHECK(step.later(10s).orders.empty());
 }
 
+TEST_CASE("a reload that turns drain_quiet off during a drain ends no socket by it", "[plan][reload]") {
+    Stepper step(draining_quietly(8s));
+    step.all_up();
+    step.hear(0, refused());
+    step.reload(service(2));
+    CHECK(step.last.next == t0 + 300s);
+    CHECK(step.later(2s).orders.empty());
+}
+
 TEST_CASE("drain_quiet is no way around only_if_alternative", "[plan]") {
     Stepper step(draining_quietly(1s));
     step.all_up();
