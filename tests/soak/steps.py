@@ -107,6 +107,7 @@ class Steps:
         self.truth.allow_consequences()
         # Some dial before anybody knows: they hang in the middle of connect().
         members = self.rng.sample(self.crowd.members, k=4)
+        self.crowd.wait([(m, m.tell("close", n=10)) for m in members])
         self.crowd.wait([(m, m.tell("open", specs=self.crowd.specs(10, self.rng, {"idle": 3, "busy": 1})))
                          for m in members])
         return f"host {host} vanished"
