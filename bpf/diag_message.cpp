@@ -73,8 +73,8 @@ DiagSocket read_socket(const nlmsghdr* header, std::uint8_t protocol) {
     socket.inode = message.idiag_inode;
     socket.unread = message.idiag_rqueue;
     socket.unsent = message.idiag_wqueue;
-    const auto* attributes = static_cast<const std::uint8_t*>(
-        mnl_nlmsg_get_payload_offset(header, sizeof(inet_diag_msg)));
+    const auto* attributes =
+        static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload_offset(header, sizeof(inet_diag_msg)));
     const std::size_t size = header->nlmsg_len - NLMSG_LENGTH(0);
     if (size <= NLMSG_ALIGN(sizeof(message))) return socket;
     each_attribute(attributes, size - NLMSG_ALIGN(sizeof(message)), [&](const nlattr& item, auto payload) {
