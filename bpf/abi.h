@@ -107,6 +107,7 @@ LB_ASSERT_SIZE(struct lb_record, 64);
  * before it is kept: the actual peer tells which of the two is real. */
 #define LB_OWNER_EXEMPT 1  /* reseat's own socket: never translated */
 #define LB_OWNER_SENDER 2  /* has an lb_senders record too */
+#define LB_OWNER_MULTIPATH 4 /* a subflow of Multipath TCP, unless its peer does not speak it */
 struct lb_owner {
 	struct lb_record current;
 	struct lb_record previous;
@@ -167,8 +168,11 @@ struct lb_flow {
 	__u32 ifindex; /* bound device, 0: none */
 	__u32 pid;     /* as in lb_owner */
 	__u32 inode;   /* of the socket; 0: not resolved yet */
-	__u32 fd;      /* where user space saw it in process pid, plus 1: a hint */
+	__u32 fd;      /* UDP: where user space saw it in process pid, plus 1: a hint */
 };
+/* TCP: lb_flow.fd of a subflow of Multipath TCP: the application has another socket, unless its peer does
+ * not speak it. */
+#define LB_FD_MULTIPATH 0xffffffff
 LB_ASSERT_SIZE(struct lb_flow, 64);
 
 /* lb_repoint: cookie of a socket -> the re-point of it that is under way. A connect made by reseat (thread

@@ -28,8 +28,8 @@ public:
         if (lock_) lock_.unlock();
     }
 
-    /// For the worker: calls `call`, which may use nothing that is shared. `on` are the sockets whose locks it
-    /// may wait for, one after the other. Throws Overtaken.
+    /// For the worker: calls `call`, which may use nothing that is shared. `on` are the sockets whose locks
+    /// it may wait for, one after the other. Throws Overtaken.
     template <class Call>
     auto blocking(std::span<const Flow> on, Call call) {
         on_.assign(on.begin(), on.end());

@@ -22,6 +22,7 @@ struct Flow {
         return {.local = value.local, .remote = value.remote, .cookie = key.cookie, .ifindex = value.ifindex};
     }
     bool is_udp() const;
+    bool may_be_multipath() const { return !is_udp() && value.fd == LB_FD_MULTIPATH; }
     bool resolved() const { return value.local.port_be != 0 && value.inode != 0; }
 };
 

@@ -58,9 +58,8 @@ std::shared_ptr<SockDiag> NetNamespaces::channel(std::uint64_t netns, std::uint3
     }
     if (!taken) taken = open(netns, pid, why);
     if (!taken) return nullptr;
-    return {taken.release(), [this, netns](SockDiag* channel) {
-                give_back(netns, std::unique_ptr<SockDiag>(channel));
-            }};
+    return {taken.release(),
+            [this, netns](SockDiag* channel) { give_back(netns, std::unique_ptr<SockDiag>(channel)); }};
 }
 
 void NetNamespaces::give_back(std::uint64_t netns, std::unique_ptr<SockDiag> channel) {
@@ -130,9 +129,8 @@ bool NetNamespaces::run_inside(std::uint64_t netns, const std::function<void()>&
 void NetNamespaces::forget_unused() {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
-    std::erase_if(entries_, [&](const auto& entry) {
-        return entry.first != own_ && now - entry.second.used > kKeep;
-    });
+    std::erase_if(entries_,
+                  [&](const auto& entry) { return entry.first != own_ && now - entry.second.used > kKeep; });
 }
 
 }  // namespace reseat::bpf

@@ -18,7 +18,7 @@ Pace::Pace(std::optional<lb::Duration> spread, std::size_t count, lb::TimePoint 
 }
 
 std::size_t Pace::due(lb::TimePoint now) const {
-    if (at_once_ == count_ || now - start_ >= spread_) return count_;
+    if (count_ == 0 || at_once_ == count_ || now - start_ >= spread_) return count_;
     const double share = std::max(0.0, std::chrono::duration<double>(now - start_) / spread_);
     const auto later = static_cast<double>(count_ - at_once_);
     // The first one at once: somebody has to be told now.

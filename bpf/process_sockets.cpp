@@ -107,8 +107,7 @@ ProcessSockets::Process& ProcessSockets::process(std::uint32_t pid, std::string&
 UniqueFd ProcessSockets::duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why) {
     const Process& owner = process(pid, why);
     const auto by_cookie = owner.by_cookie.find(flow.key.cookie);
-    const auto by_subflow =
-        owner.by_subflow.find({bytes_of(flow.value.local), bytes_of(flow.value.remote)});
+    const auto by_subflow = owner.by_subflow.find({bytes_of(flow.value.local), bytes_of(flow.value.remote)});
     if (by_cookie != owner.by_cookie.end()) {
         UniqueFd fd = get_descriptor(owner.pidfd, by_cookie->second);
         // Closed and its number used again meanwhile: then it is somebody else's.

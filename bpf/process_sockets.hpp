@@ -19,8 +19,8 @@ class ProcessSockets {
 public:
     explicit ProcessSockets(std::string cgroup) : cgroup_(std::move(cgroup)) {}
 
-    /// A duplicate of the flow's descriptor: that of the process on record, else of any of the workload. None:
-    /// `why` says why.
+    /// A duplicate of the flow's descriptor: that of the process on record, else of any of the workload.
+    /// None: `why` says why.
     UniqueFd duplicate(const Flow& flow, std::string& why);
 
 private:
@@ -43,7 +43,8 @@ private:
 std::uint64_t cookie_of(int fd);
 /// Of a socket; 0 before Linux 5.14.
 std::uint64_t netns_of(int fd);
-/// The addresses of a Multipath TCP socket's subflows, as {local, remote}; none of other sockets. Takes its lock.
+/// The addresses of a Multipath TCP socket's subflows, as {local, remote}; none of other sockets. Takes its
+/// lock.
 std::vector<std::pair<lb_endpoint, lb_endpoint>> subflows_of(int fd);
 
 }  // namespace reseat::bpf

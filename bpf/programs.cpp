@@ -63,12 +63,22 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
     programs->owned_ = owned_bpf__open_and_load();
     if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
-    programs->multipath_ = multipath_bpf__open_and_load();
+    programs->load_multipath();
     programs->refuse_mptcp_ = options.refuse_mptcp;
     if (auto filled = programs->fill_flows(); !filled) return filled.error();
     if (auto mapped = programs->map_arrays(); !mapped) return mapped.error();
     if (auto introduced = programs->introduce(); !introduced) return introduced.error();
     return programs;
+}
+
+void Programs::load_multipath() {
+    multipath_ = multipath_bpf__open();
+    if (multipath_ && bpf_map__reuse_fd(multipath_->maps.lb_owner, owner_fd()) == 0 &&
+        multipath_bpf__load(multipath_) == 0)
+        return;
+    spdlog::debug("Multipath TCP is not told from TCP: that needs CAP_PERFMON and BTF");
+    multipath_bpf__destroy(multipath_);
+    multipath_ = nullptr;
 }
 
 Programs::~Programs() {
@@ -126,11 +136,12 @@ lb::Result<void> Programs::introduce() {
 
 std::vector<bpf_program*> Programs::attachable() const {
     const auto& p = skeleton_->progs;
-    std::vector<bpf_program*> programs = {p.lb_release,  p.lb_sockops,  p.lb_getpeername4, p.lb_getpeername6,
-                                          p.lb_recvmsg4, p.lb_recvmsg6, p.lb_sendmsg4,     p.lb_sendmsg6,
-                                          p.lb_connect4, p.lb_connect6};
-    if (multipath_) programs.push_back(multipath_->progs.lb_multipath);
+    std::vector<bpf_program*> programs;
     if (refuse_mptcp_) programs.push_back(p.lb_create);
+    if (multipath_) programs.push_back(multipath_->progs.lb_multipath);
+    programs.insert(programs.end(),
+                    {p.lb_release, p.lb_sockops, p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
+                     p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6, p.lb_connect4, p.lb_connect6});
     return programs;
 }
 

@@ -54,6 +54,7 @@ private:
     lb::Result<void> fill_flows();
     lb::Result<void> map_arrays();
     lb::Result<void> introduce();
+    void load_multipath();
 
     lb_bpf* skeleton_;
     owned_bpf* owned_ = nullptr;          ///< null where it cannot be loaded

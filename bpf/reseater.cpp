@@ -72,6 +72,7 @@ void Reseater::add_owned(Sweep& sweep, std::vector<Flow>& flows) const {
         flow.value.netns = socket.netns;
         flow.value.remote = backend;
         flow.value.pid = socket.owner.pid;
+        if (socket.owner.flags & LB_OWNER_MULTIPATH) flow.value.fd = LB_FD_MULTIPATH;
         flows.push_back(flow);
     }
 }

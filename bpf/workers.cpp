@@ -65,9 +65,10 @@ Workers::~Workers() {
     const bool all = state_->changed.wait_for(lock, kLastPatience, [this] { return state_->threads == 0; });
     state_->executor = {};  // nobody posts any more
     if (!all)
-        spdlog::warn("{} sockets are still waited for: their owners hold their locks (a page fault inside "
-                     "send(), say); the kernel lets go of us when they let go of them",
-                     state_->threads);
+        spdlog::warn(
+            "{} sockets are still waited for: their owners hold their locks (a page fault inside "
+            "send(), say); the kernel lets go of us when they let go of them",
+            state_->threads);
 }
 
 void Workers::run(std::function<void()> work, std::function<void()> done) {

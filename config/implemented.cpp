@@ -42,7 +42,6 @@ void check_process(const ConfigFile& file, Check& check) {
         check.refuse(file.pin->at, "pin: a directory", "write auto or off");
     if (file.on_exit && file.on_exit->value == lb::OnExit::keep)
         check.refuse(file.on_exit->at, "on_exit: keep", "write auto or detach");
-    check.only(file.mptcp, "mptcp", lb::Mptcp::allow, "allow");
     if (file.policies && file.policies->value > 0)
         check.refuse(file.policies->at, "policies: any policy", "remove them");
 }

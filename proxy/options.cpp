@@ -37,6 +37,19 @@ std::string check_format(const std::string& text) {
     return formats().contains(text) ? std::string() : "'" + text + "' is neither table nor json";
 }
 
+const std::map<std::string, bpf::Engine>& engines() {
+    static const std::map<std::string, bpf::Engine> all = {{"tuple", bpf::Engine::tuple},
+                                                           {"diag", bpf::Engine::diag},
+                                                           {"iterator", bpf::Engine::iterator},
+                                                           {"descriptor", bpf::Engine::descriptor}};
+    return all;
+}
+
+std::string check_engine(const std::string& text) {
+    return engines().contains(text) ? std::string()
+                                    : "'" + text + "' is none of tuple, diag, iterator, descriptor";
+}
+
 /// Adds what several subcommands share, always with the same name, variable and meaning.
 class Flags {
 public:
@@ -67,6 +80,12 @@ public:
                                          "Admin socket (default: /run/reseat/INSTANCE/admin.sock)");
         from_environment(command, admin->type_name("SOCKET"), "RESEAT_ADMIN");
     }
+    void engine(CLI::App& command) {
+        auto* engine = command.add_option_function<std::string>(
+            "--engine", [this](const std::string& text) { options_.engine = engines().at(text); },
+            "For debugging: sockets are ended by this engine only: tuple, diag, iterator or descriptor");
+        from_environment(command, engine->type_name("NAME"), "RESEAT_ENGINE")->check(check_engine);
+    }
     void output(CLI::App& command) {
         auto* output = command.add_option_function<std::string>(
             "-o,--output", [this](const std::string& text) { options_.output = formats().at(text); },
@@ -88,11 +107,13 @@ void add_serving_commands(CLI::App& app, Flags& flags) {
     flags.config(*run);
     flags.workload(*run);
     flags.instance(*run, "Name of this instance (default: default)");
+    flags.engine(*run);
     run->footer("Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service");
 
     auto* exec = app.add_subcommand("exec", "Run a command behind the load balancer");
     flags.config(*exec);
     flags.instance(*exec, "Name of this instance (default: exec-PID)");
+    flags.engine(*exec);
     exec->prefix_command();
     exec->footer(
         "CMD starts in a cgroup of its own once the backends were checked for the first time. Signals are\n"

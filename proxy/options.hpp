@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/kernel_data_plane.hpp"
+
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,7 +24,8 @@ struct Options {
     std::string instance;  ///< empty: not given
     std::string admin;     ///< path of the admin socket; empty: not given
     Output output = Output::table;
-    std::vector<std::string> child;  ///< exec: CMD ARG...
+    std::optional<bpf::Engine> engine;  ///< the only one that may end sockets; for debugging
+    std::vector<std::string> child;     ///< exec: CMD ARG...
 };
 
 /// The command line asked for help or made no sense: print and end.

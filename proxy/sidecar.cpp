@@ -75,7 +75,11 @@ Sidecar::~Sidecar() {
 }
 
 lb::Result<void> Sidecar::attach() {
-    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup);
+    const bpf::KernelOptions options{
+        .refuse_mptcp = settings_.config.model.mptcp == lb::Mptcp::refuse,
+        .only_engine = settings_.only_engine,
+    };
+    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup, options);
     if (!plane) return plane.error();
     plane_ = std::move(*plane);
     info_.engines = plane_->engines();

@@ -21,6 +21,7 @@ struct SidecarSettings {
     std::string instance;
     std::string cgroup;        ///< directory
     std::string admin_socket;  ///< empty: no admin interface
+    std::optional<bpf::Engine> only_engine = {};
 };
 
 /// One running instance: owns every long-lived object, in the order in which they are made; they end in the

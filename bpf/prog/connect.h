@@ -193,6 +193,8 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 	tcp_source(ops, &flow.remote, &flow.local);
 	flow.ifindex = sk->bound_dev_if;
 	flow.pid = owner->pid;
+	if (owner->flags & LB_OWNER_MULTIPATH)
+		flow.fd = LB_FD_MULTIPATH;
 	index_flow(backend, &owner->current, cookie, &flow);
 	report_if_condemned(backend, &owner->current, cookie);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The iterator engine: ends sockets where they are found, under their lock. Costs by all sockets of the
- * namespace in which the iterator is made. An object of its own: bpf_sock_destroy is there since Linux 6.5,
- * and tracing needs CAP_PERFMON and BTF. */
+/* The iterator engine: ends sockets where they are found, under their lock. Costs by all sockets of
+ * the namespace in which the iterator is made. An object of its own: bpf_sock_destroy is there
+ * since Linux 6.5, and tracing needs CAP_PERFMON and BTF. */
 #include "address.h"
 #include "vmlinux.h"
 
@@ -39,7 +39,8 @@ static __always_inline void peer_of(const struct sock_common *sk, __u8 protocol,
 	peer->protocol = protocol;
 }
 
-/* Both records may name this address, when another life of it followed: the newer one is true then. */
+/* Both records may name this address, when another life of it followed: the newer one is true then.
+ */
 static __always_inline __u64 life_of(const struct lb_owner *owner, const struct lb_endpoint *peer)
 {
 	return same_endpoint(&owner->current.peer, peer) ? owner->current.life

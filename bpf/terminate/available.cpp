@@ -38,8 +38,8 @@ public:
         : server_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
           client_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
         sockaddr_storage address{};
-        socklen_t length = to_sockaddr(to_kernel({lb::Address::v4({127, 0, 0, 1}), 0}, lb::Protocol::tcp),
-                                       AF_INET, address);
+        socklen_t length =
+            to_sockaddr(to_kernel({lb::Address::v4({127, 0, 0, 1}), 0}, lb::Protocol::tcp), AF_INET, address);
         auto* name = reinterpret_cast<sockaddr*>(&address);
         if (bind(server_.get(), name, length) != 0 || listen(server_.get(), 1) != 0 ||
             getsockname(server_.get(), name, &length) != 0)

@@ -78,10 +78,9 @@ void DescriptorEngine::end(Ending& ending) {
     });
     const auto sockets = std::make_shared<ProcessSockets>(cgroup_);
     for (const Flow& flow : mine) {
-        const auto outcome =
-            ending.baton.blocking({&flow, 1}, [programs = programs_, sockets, copy = flow] {
-                return end_socket(*programs, *sockets, copy);
-            });
+        const auto outcome = ending.baton.blocking({&flow, 1}, [programs = programs_, sockets, copy = flow] {
+            return end_socket(*programs, *sockets, copy);
+        });
         switch (outcome.fate) {
             case Fate::ended:
                 ending.ended(flow);

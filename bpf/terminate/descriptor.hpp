@@ -7,8 +7,8 @@ namespace reseat::bpf {
 
 /// connect(AF_UNSPEC) on a duplicate of the application's descriptor (pidfd_getfd): ends Multipath TCP at
 /// once, and sockets in network namespaces that we may not enter. TCP: the application sees ECONNRESET or
-/// EPIPE. UDP: send() fails with EDESTADDRREQ, but who sleeps in recv() is not woken. Costs by the descriptors
-/// of the process. Needs CAP_SYS_PTRACE where the process is another user's.
+/// EPIPE. UDP: send() fails with EDESTADDRREQ, but who sleeps in recv() is not woken. Costs by the
+/// descriptors of the process. Needs CAP_SYS_PTRACE where the process is another user's.
 class DescriptorEngine final : public TerminationEngine {
 public:
     /// `cgroup`: where the workload's processes are. `only`: also ends what SOCK_DESTROY could.

@@ -32,7 +32,8 @@ struct Ending {
     bool is_udp() const;
 };
 
-/// One way to end sockets. Each makes sure of the socket (cookie, peer, state) immediately before. Thread-safe.
+/// One way to end sockets. Each makes sure of the socket (cookie, peer, state) immediately before.
+/// Thread-safe.
 class TerminationEngine {
 public:
     virtual ~TerminationEngine() = default;

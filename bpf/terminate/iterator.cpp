@@ -61,7 +61,8 @@ lb::Result<lb_ending> IteratorEngine::one_pass(const lb_ending& what, std::uint6
         iterator.reset(bpf_iter_create(bpf_link__fd(link.get())));
         error = errno;
     });
-    if (!inside || !iterator) return lb::system_error("make an iterator over sockets", inside ? error : EPERM);
+    if (!inside || !iterator)
+        return lb::system_error("make an iterator over sockets", inside ? error : EPERM);
     if (auto all = read_to_the_end(iterator.get()); !all) return all.error();
     lb_ending result{};
     bpf_map_lookup_elem(map, &zero, &result);

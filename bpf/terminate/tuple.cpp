@@ -28,6 +28,14 @@ void destroy(Ending& ending, const std::vector<Flow>& flows) {
     }
 }
 
+/// Whether its peer speaks it, too: for that the kernel takes the socket's lock.
+bool is_multipath(Ending& ending, const Flow& flow) {
+    const auto found = ending.baton.blocking({&flow, 1}, [diag = ending.diag, tuple = flow.tuple()] {
+        return diag->find({&tuple, 1}, true);
+    });
+    return found && found->front() && found->front()->multipath;
+}
+
 void end_batch(Ending& ending, std::span<const Flow> flows, bool multipath) {
     std::vector<SocketTuple> tuples;
     for (const Flow& flow : flows) tuples.push_back(flow.tuple());
@@ -40,8 +48,7 @@ void end_batch(Ending& ending, std::span<const Flow> flows, bool multipath) {
         } else if (!(*found)[i]) {
             ending.unseen.push_back(flow);
         } else {
-            flow.multipath = (*found)[i]->multipath;
-            flow.value.inode = (*found)[i]->inode;
+            flow.multipath = flow.may_be_multipath() && is_multipath(ending, flow);
             if (flow.multipath && !multipath)
                 ending.stays(flow, "Multipath TCP");
             else

@@ -105,7 +105,7 @@ int exec_command(const Options& options) {
         options.instance.empty() ? "exec-" + std::to_string(::getpid()) : options.instance;
     const auto patience = longest_check(config->model.services);
     const std::string admin = admin_socket(options, {}, instance);
-    auto sidecar = Sidecar::start({std::move(*config), instance, cgroup->path(), admin});
+    auto sidecar = Sidecar::start({std::move(*config), instance, cgroup->path(), admin, options.engine});
     if (!sidecar) return failed(sidecar.error());
 
     Execution execution(options, inherited, *cgroup, **sidecar);

@@ -48,7 +48,7 @@ int run_command(const Options& options) {
 
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string admin = admin_socket(options, config->model.admin_socket, instance);
-    auto sidecar = Sidecar::start({std::move(*config), instance, *cgroup, admin});
+    auto sidecar = Sidecar::start({std::move(*config), instance, *cgroup, admin, options.engine});
     if (!sidecar) return fail(sidecar.error());
     (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals));
     spdlog::info("balancing {}, admin socket {}", *cgroup, admin);

@@ -64,8 +64,6 @@ TEST_CASE("what nothing acts on yet is refused for the process too", "[config]")
           "3:18 address: any value but \"\" is not implemented yet; write \"\" or remove the key");
     CHECK(fault("pin: /sys/fs/bpf/x") == "3:6 pin: a directory is not implemented yet; write auto or off");
     CHECK(fault("on_exit: keep") == "3:10 on_exit: keep is not implemented yet; write auto or detach");
-    CHECK(fault("mptcp: refuse") ==
-          "3:8 mptcp: any value but allow is not implemented yet; write allow or remove the key");
     CHECK(fault("policies: [{name: a, action: deny, to: [{cidr: 0.0.0.0/0}]}]") ==
           "3:11 policies: any policy is not implemented yet; remove them");
 }
