@@ -15,7 +15,15 @@
 #define LB_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
+/*
+ * A later process adopts what an earlier one left pinned. Everything in lb_owner, lb_senders and lb_flows is
+ * used as it is: a change of lb_endpoint, lb_record, lb_owner, lb_sent, lb_sender, lb_flow_key or lb_flow
+ * needs a new LB_OWNER_VERSION, and a set with another one cannot be adopted. All other maps are copied
+ * into new ones at each start: to what is copied (lb_meta, lb_service, lb_backend, lb_name), fields are
+ * only ever appended, and a reader takes those that it knows.
+ */
 #define LB_ABI_VERSION 1
+#define LB_OWNER_VERSION 1
 
 /* An address (IPv4 as v4-mapped), a port, a protocol (IPPROTO_TCP or IPPROTO_UDP): the one key type. */
 struct lb_endpoint {
@@ -29,10 +37,12 @@ LB_ASSERT_SIZE(struct lb_endpoint, 20);
 /* lb_meta, element 0: read before a pinned set is adopted. */
 struct lb_meta {
 	__u32 abi_version;
+	__u32 owner_version;
+	__u64 next_life;    /* lowest life id never used */
+	__u32 next_service; /* lowest service id never used */
 	__u32 pad;
-	__u64 next_life; /* lowest life id never used */
 };
-LB_ASSERT_SIZE(struct lb_meta, 16);
+LB_ASSERT_SIZE(struct lb_meta, 24);
 
 /* How a slot of the table is chosen. */
 #define LB_POLICY_ROUND_ROBIN 0
@@ -42,14 +52,26 @@ LB_ASSERT_SIZE(struct lb_meta, 16);
 struct lb_service {
 	__u32 id; /* from 1; 0 is no service */
 	__u32 policy;
+	__u32 table; /* its place in lb_tables and lb_turns, free for another once the service is gone */
+	__u32 pad;
 };
-LB_ASSERT_SIZE(struct lb_service, 8);
+LB_ASSERT_SIZE(struct lb_service, 16);
 
-/* lb_tables: lb_table_index(service, family) -> where its slots are in lb_slots; one 8-byte word, so that
+/* lb_names: service id -> who that is. The programs have no use for it, the next process has. */
+#define LB_NAME_SIZE 256
+struct lb_name {
+	struct lb_service service;
+	__u8 protocol;
+	__u8 pad[7];
+	char name[LB_NAME_SIZE]; /* ends with a 0 */
+};
+LB_ASSERT_SIZE(struct lb_name, 280);
+
+/* lb_tables: LB_TABLE_INDEX(table of the service, family) -> where its slots are in lb_slots; one 8-byte word, so that
  * one store publishes a table and a program sees it whole. length 0: nobody is eligible. */
 #define LB_FAMILY_V4 0
 #define LB_FAMILY_V6 1
-#define LB_TABLE_INDEX(service, family) ((service) * 2 + (family))
+#define LB_TABLE_INDEX(table, family) ((table) * 2 + (family))
 #define LB_TABLE_WORD(offset, length) (((__u64)(length) << 32) | (offset))
 #define LB_TABLE_OFFSET(word) ((__u32)(word))
 #define LB_TABLE_LENGTH(word) ((__u32)((word) >> 32))
@@ -63,6 +85,11 @@ LB_ASSERT_SIZE(struct lb_service, 8);
 #define LB_DRAWER_WORDS 4
 #define LB_MAX_DRAWERS (LB_DRAWER_WORDS * 64)
 
+/* In a new set of maps the counters of a copied element start this far apart: they stand for what the set
+ * before it counted as well. Its last count is added when none of its programs runs any more, by one
+ * addition that also takes this away, so that it cannot be added twice. */
+#define LB_COUNTED_APART (1ULL << 63)
+
 /* lb_backends: backend index -> the life that uses this element. Reused only after a grace period. */
 struct lb_backend {
 	__u64 life;
@@ -71,8 +98,8 @@ struct lb_backend {
 	__u32 state;
 	__u32 drawer;			/* where its next socket is filed */
 	__u64 drawers[LB_DRAWER_WORDS]; /* bit n: sockets of this life may be in drawer n */
-	__u64 open;			/* sockets balanced to it and not closed */
-	__u64 connects;
+	__u64 open;			/* sockets balanced to it and not closed; or LB_COUNTED_APART */
+	__u64 connects;			/* likewise */
 	__u64 overflow; /* sockets that found no room in the index */
 };
 LB_ASSERT_SIZE(struct lb_backend, 96);
@@ -188,6 +215,57 @@ struct lb_repoint {
 };
 LB_ASSERT_SIZE(struct lb_repoint, 40);
 
+/* Policies. A rule is one destination of one policy; rules are sets of bits, the lowest decides. A new set of
+ * rules is written beside the one in force and put in its place by one store of its number. */
+#define LB_MAX_RULES 256
+#define LB_RULE_WORDS (LB_MAX_RULES / 64)
+struct lb_rule_bits {
+	__u64 words[LB_RULE_WORDS];
+};
+LB_ASSERT_SIZE(struct lb_rule_bits, 32);
+
+/* lb_rules, element 0: number of the set in force, 8 bytes; 0: there are no policies. */
+
+/* lb_policies: network, in a set -> the rules that hold all of it. The longest prefix tells. */
+#define LB_MAX_NETWORKS 1024
+#define LB_NETWORK_BITS(bits) (32 + (bits)) /* the set's number comes first */
+struct lb_network {
+	__u32 prefix_bits;
+	__u32 set;
+	__be32 addr_be[4];
+};
+LB_ASSERT_SIZE(struct lb_network, 24);
+
+/* lb_rule_sets: the rest of set n, in element n % LB_RULE_SETS. Reused only after a grace period. */
+#define LB_RULE_SETS 8
+#define LB_RULES_TCP 0
+#define LB_RULES_UDP 1
+#define LB_PORT_STEPS 9
+#define LB_MAX_PORT_SPANS (1 << LB_PORT_STEPS)
+struct lb_port_span { /* up to where the next one begins */
+	__u32 first;
+	__u32 pad;
+	struct lb_rule_bits rules;
+};
+LB_ASSERT_SIZE(struct lb_port_span, 40);
+
+struct lb_rule_set {
+	__u32 spans[2];
+	struct lb_port_span ports[2][LB_MAX_PORT_SPANS]; /* the first begins at 0 */
+	__u32 verdicts[LB_MAX_RULES];			 /* 0: allowed; else lb_denials index + 1 */
+};
+LB_ASSERT_SIZE(struct lb_rule_set, 8 + 2 * LB_MAX_PORT_SPANS * 40 + LB_MAX_RULES * 4);
+
+/* lb_denials: what a policy has denied. Twice as many as there may be policies at a time. */
+#define LB_MAX_DENIALS 256
+#define LB_POLICY_NAME 64
+struct lb_denial {
+	__u64 denied;
+	__u64 told_ns;		   /* when an event was last made of it */
+	char name[LB_POLICY_NAME]; /* empty: nobody's */
+};
+LB_ASSERT_SIZE(struct lb_denial, 80);
+
 /* lb_events: what user space must hear of. Nothing on the success path. */
 #define LB_EVENT_RACED 1 /* a connect reached `life` while it was being condemned, or UDP drained */
 struct lb_event {
@@ -198,6 +276,21 @@ struct lb_event {
 };
 LB_ASSERT_SIZE(struct lb_event, 24);
 
+#define LB_EVENT_DENIED 2 /* a policy denied something; at most one a second for each policy */
+#define LB_DENIED_CONNECT 0
+#define LB_DENIED_SEND 1
+struct lb_denied {
+	__u32 kind;
+	__u32 policy; /* lb_denials index */
+	__u64 denied; /* by it, ever */
+	struct lb_endpoint dialled;
+	__u32 pid; /* thread group, in the initial pid namespace */
+	__u32 operation;
+	__u32 pad;
+	char command[16];
+};
+LB_ASSERT_SIZE(struct lb_denied, 64);
+
 /* lb_stats: one counter per outcome of the data path. */
 #define LB_STATS(STAT)                                                                             \
 	STAT(BALANCED, balanced)	   /* translated to a backend */                           \
@@ -207,7 +300,8 @@ LB_ASSERT_SIZE(struct lb_event, 24);
 	STAT(RACED, raced)		   /* connected to a life that was being condemned */      \
 	STAT(EVENTS_LOST, events_lost)	   /* no room for the event that says so */                \
 	STAT(REPOINT_LOST, repoint_lost)   /* the application re-connected before us */            \
-	STAT(STICKY, sticky)		   /* datagram to the same live backend as before */
+	STAT(STICKY, sticky)		   /* datagram to the same live backend as before */       \
+	STAT(DENIED, denied)		   /* refused: a policy denies it */
 #define LB_STAT_ID(id, name) LB_STAT_##id,
 enum { LB_STATS(LB_STAT_ID) LB_STAT_COUNT };
 

@@ -4,6 +4,9 @@
 #include "bpf/abi.h"
 #include "lb/endpoint.hpp"
 
+#include <functional>
+#include <string_view>
+
 #include <sys/socket.h>
 
 /// The one C++ place that swaps bytes: between lb::Endpoint (host order) and what the kernel reads.
@@ -20,6 +23,16 @@ lb_endpoint from_sockaddr(const sockaddr_storage& address, lb::Protocol protocol
 bool is_v4(const lb_endpoint& endpoint);
 bool same_address(const lb_endpoint& a, const lb_endpoint& b);
 bool same_endpoint(const lb_endpoint& a, const lb_endpoint& b);
+
+/// For unordered containers.
+struct EndpointHash {
+    std::size_t operator()(const lb_endpoint& endpoint) const {
+        return std::hash<std::string_view>()({reinterpret_cast<const char*>(&endpoint), sizeof(endpoint)});
+    }
+};
+struct SameEndpoint {
+    bool operator()(const lb_endpoint& a, const lb_endpoint& b) const { return same_endpoint(a, b); }
+};
 
 /// From sock_diag's id: `words_be` holds one word for AF_INET, four for AF_INET6.
 lb_endpoint from_diag(int family, const __be32* words_be, __be16 port_be, std::uint8_t protocol);

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -41,7 +42,7 @@ lb::Result<std::vector<UniqueFd>> open_with_ancestors(const std::string& cgroup)
     return directories;
 }
 
-lb::Result<void> claim(const std::vector<UniqueFd>& directories, const std::string& cgroup) {
+lb::Result<void> lock_all(const std::vector<UniqueFd>& directories, const std::string& cgroup) {
     for (std::size_t i = 0; i < directories.size(); ++i) {
         if (flock(directories[i].get(), (i == 0 ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) continue;
         if (errno != EWOULDBLOCK) return lb::system_error("lock " + cgroup, errno);
@@ -75,47 +76,79 @@ lb::Result<void> check_foreign_programs(int directory, bool ancestor,
     return {};
 }
 
-lb::Result<void> check_attached_to(bpf_link* link, int directory) {
+/// The cgroup that the link is attached to; 0: it was removed.
+std::uint64_t cgroup_of(int link) {
     bpf_link_info info{};
     __u32 size = sizeof(info);
+    return bpf_obj_get_info_by_fd(link, &info, &size) == 0 ? info.cgroup.cgroup_id : 0;
+}
+
+std::uint64_t id_of(int directory) {
     struct stat about;
-    if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size) != 0 || fstat(directory, &about) != 0)
-        return lb::system_error("ask what was attached to", errno);
-    if (info.cgroup.cgroup_id == about.st_ino) return {};
-    return lb::Error{lb::ErrorCode::failed, "attached to cgroup " + std::to_string(info.cgroup.cgroup_id) +
-                                                " instead of " + std::to_string(about.st_ino)};
+    return fstat(directory, &about) == 0 ? about.st_ino : 0;
 }
 
 }  // namespace
 
-void CgroupAttachment::DestroyLink::operator()(bpf_link* link) const {
-    bpf_link__destroy(link);
-}
-
-lb::Result<CgroupAttachment> CgroupAttachment::attach(const std::string& cgroup,
-                                                      std::span<bpf_program* const> programs) {
-    CgroupAttachment attachment;
+lb::Result<CgroupAttachment> CgroupAttachment::claim(const std::string& cgroup) {
     auto directories = open_with_ancestors(cgroup);
     if (!directories) return directories.error();
+    if (auto claimed = lock_all(*directories, cgroup); !claimed) return claimed.error();
+    CgroupAttachment attachment;
+    attachment.cgroup_ = cgroup;
     attachment.locks_ = std::move(*directories);
-    if (auto claimed = claim(attachment.locks_, cgroup); !claimed) return claimed.error();
-    for (std::size_t i = 0; i < attachment.locks_.size(); ++i)
-        if (auto clear = check_foreign_programs(attachment.locks_[i].get(), i > 0, programs); !clear)
-            return clear.error().in("cgroup " + cgroup);
-    const int directory = attachment.locks_.front().get();
-    for (bpf_program* program : programs) {
-        bpf_link* link = bpf_program__attach_cgroup(program, directory);
-        if (!link) {
-            const int number = errno;
-            return lb::system_error("attach " + std::string(bpf_program__name(program)) + " to " + cgroup,
-                                    number,
-                                    number == EPERM ? lb::ErrorCode::unsupported : lb::ErrorCode::failed);
-        }
-        attachment.links_.emplace_back(link);
-    }
-    if (auto right = check_attached_to(attachment.links_.front().get(), directory); !right)
-        return right.error();
     return attachment;
+}
+
+bool CgroupAttachment::adopt(OpenMaps& links) {
+    const std::uint64_t ours = id_of(locks_.front().get());
+    for (const auto& [program, link] : links)
+        if (cgroup_of(link.get()) != ours) return false;
+    for (auto& [program, link] : links) links_.push_back({program, std::move(link)});
+    return !links_.empty();
+}
+
+lb::Result<void> CgroupAttachment::attach(std::span<bpf_program* const> programs, const PinDirectory* pins) {
+    for (std::size_t i = 0; i < locks_.size(); ++i)
+        if (auto clear = check_foreign_programs(locks_[i].get(), i > 0, programs); !clear)
+            return clear.error().in("cgroup " + cgroup_);
+    for (bpf_program* program : programs)
+        if (auto attached = attach_one(program, pins); !attached)
+            return attached.error().in("attach " + std::string(bpf_program__name(program)) + " to " +
+                                       cgroup_);
+    std::erase_if(links_, [&](const Link& link) {
+        const auto is_it = [&](bpf_program* program) { return link.program == bpf_program__name(program); };
+        if (std::ranges::any_of(programs, is_it)) return false;
+        if (pins) pins->remove_link(link.program);
+        return true;
+    });
+    const std::uint64_t meant = id_of(locks_.front().get()), found = cgroup_of(links_.front().fd.get());
+    if (found == meant) return {};
+    return lb::Error{lb::ErrorCode::failed,
+                     "attached to cgroup " + std::to_string(found) + " instead of " + std::to_string(meant)};
+}
+
+lb::Result<void> CgroupAttachment::attach_one(bpf_program* program, const PinDirectory* pins) {
+    const std::string name = bpf_program__name(program);
+    if (const auto link = std::ranges::find(links_, name, &Link::program); link != links_.end()) {
+        if (bpf_link_update(link->fd.get(), bpf_program__fd(program), nullptr) == 0) return {};
+        return lb::system_error("replace the program", errno);
+    }
+    UniqueFd link(bpf_link_create(bpf_program__fd(program), locks_.front().get(),
+                                  bpf_program__expected_attach_type(program), nullptr));
+    if (!link) {
+        const int number = errno;
+        return lb::system_error("create a link", number,
+                                number == EPERM ? lb::ErrorCode::unsupported : lb::ErrorCode::failed);
+    }
+    if (pins)
+        if (auto pinned = pins->pin_link(name, link.get()); !pinned) return pinned;
+    links_.push_back({name, std::move(link)});
+    return {};
+}
+
+bool CgroupAttachment::is_gone() const {
+    return !links_.empty() && cgroup_of(links_.front().fd.get()) == 0;
 }
 
 }  // namespace reseat::bpf

@@ -2,36 +2,51 @@
 #pragma once
 
 #include "bpf/handles.hpp"
+#include "bpf/pin_directory.hpp"
 #include "lb/error.hpp"
 
-#include <memory>
+#include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-struct bpf_link;
 struct bpf_program;
 
 namespace reseat::bpf {
 
 /// Programs attached to one cgroup2 directory, and the claim on it: one instance per cgroup. Destroying it
-/// detaches them.
+/// detaches those whose links are not pinned.
 class CgroupAttachment {
 public:
-    /// Claims the directory `cgroup` (flock: exclusive on it, shared on its ancestors), looks whether an
-    /// ancestor carries a program that would refuse ours or be replaced by them, attaches all `programs` as
-    /// links and compares the cgroup attached to with the one meant.
-    /// Errors: `failed` another instance holds this cgroup or one above or below, or an ancestor's program is
-    /// in the way; `unsupported` not a cgroup2 directory, or a hook that this kernel lacks.
-    static lb::Result<CgroupAttachment> attach(const std::string& cgroup,
-                                               std::span<bpf_program* const> programs);
+    /// Claims the directory `cgroup`: flock, exclusive on it, shared on its ancestors. Errors: `failed`
+    /// another instance holds this cgroup or one above or below; `unsupported` not a cgroup2 directory.
+    static lb::Result<CgroupAttachment> claim(const std::string& cgroup);
+
+    /// Takes over links that an earlier process pinned. False: they are not of this cgroup, or it was removed
+    /// and made again; then nothing is taken.
+    bool adopt(OpenMaps& links);
+
+    /// From now on `programs` run, in this order, in place of those of the same names that are attached; the
+    /// others are attached anew, after a look whether an ancestor carries a program that would refuse ours or
+    /// be replaced by them. `pins`, if any, gets each new link, and loses those that are not wanted any more.
+    /// Errors: `failed` a program is in the way, or the cgroup is gone; `unsupported` a hook that this kernel
+    /// lacks.
+    lb::Result<void> attach(std::span<bpf_program* const> programs, const PinDirectory* pins);
+
+    /// The cgroup was removed: nothing is attached any more.
+    bool is_gone() const;
 
 private:
-    struct DestroyLink {
-        void operator()(bpf_link* link) const;
+    struct Link {
+        std::string program;
+        UniqueFd fd;
     };
+    lb::Result<void> attach_one(bpf_program* program, const PinDirectory* pins);
+
+    std::string cgroup_;
     std::vector<UniqueFd> locks_;  ///< the cgroup first, then its ancestors
-    std::vector<std::unique_ptr<bpf_link, DestroyLink>> links_;
+    std::vector<Link> links_;
 };
 
 }  // namespace reseat::bpf

@@ -21,7 +21,7 @@ bool Flow::is_udp() const {
 
 template <class Wanted>
 void FlowIndex::walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& found) const {
-    const int fd = programs_.drawers[drawer].get();
+    const int fd = programs_.drawers()[drawer].get();
     std::vector<lb_flow_key> keys(kBatch);
     std::vector<lb_flow> values(kBatch);
     std::uint32_t position = 0;
@@ -49,7 +49,7 @@ void FlowIndex::walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& fou
 std::vector<Flow> FlowIndex::of_life(std::uint32_t backend, lb::LifeId life) const {
     std::vector<Flow> found;
     const lb_backend& element = programs_.backends[backend];
-    for (std::uint32_t drawer = 0; drawer < programs_.drawers.size(); ++drawer) {
+    for (std::uint32_t drawer = 0; drawer < programs_.drawers().size(); ++drawer) {
         const std::uint64_t word = __atomic_load_n(&element.drawers[drawer / 64], __ATOMIC_ACQUIRE);
         if (word & 1ull << drawer % 64)
             walk(
@@ -63,16 +63,16 @@ std::vector<Flow> FlowIndex::unresolved() const {
     auto wanted = [](const lb_flow_key&, const lb_flow& value) {
         return value.remote.protocol == IPPROTO_UDP && (value.local.port_be == 0 || value.inode == 0);
     };
-    for (std::uint32_t drawer = 0; drawer < programs_.drawers.size(); ++drawer) walk(drawer, wanted, found);
+    for (std::uint32_t drawer = 0; drawer < programs_.drawers().size(); ++drawer) walk(drawer, wanted, found);
     return found;
 }
 
 void FlowIndex::remove(const Flow& flow) const {
-    bpf_map_delete_elem(programs_.drawers[flow.drawer].get(), &flow.key);
+    bpf_map_delete_elem(programs_.drawers()[flow.drawer].get(), &flow.key);
 }
 
 void FlowIndex::complete(const Flow& flow) const {
-    bpf_map_update_elem(programs_.drawers[flow.drawer].get(), &flow.key, &flow.value, BPF_EXIST);
+    bpf_map_update_elem(programs_.drawers()[flow.drawer].get(), &flow.key, &flow.value, BPF_EXIST);
 }
 
 }  // namespace reseat::bpf

@@ -11,9 +11,13 @@
 namespace reseat::bpf {
 
 struct GracePeriod::State {
+    struct Action {
+        std::weak_ptr<const void> owner;
+        std::function<void()> run;
+    };
     lb::asio::any_io_executor executor;
     lb::asio::thread_pool& pool;
-    std::vector<std::function<void()>> waiting;  ///< for the next period
+    std::vector<Action> waiting;  ///< for the next period
     bool running = false;
     bool over = false;
 };
@@ -25,8 +29,8 @@ GracePeriod::~GracePeriod() {
     state_->over = true;
 }
 
-void GracePeriod::after(std::function<void()> action) {
-    state_->waiting.push_back(std::move(action));
+void GracePeriod::after(std::weak_ptr<const void> owner, std::function<void()> action) {
+    state_->waiting.push_back({std::move(owner), std::move(action)});
     if (!state_->running) begin(state_);
 }
 
@@ -41,7 +45,8 @@ void GracePeriod::begin(const std::shared_ptr<State>& state) {
             if (!passed)  // refused by a seccomp filter, say: then nothing is ever reused
                 spdlog::warn("membarrier is not available: replaced tables are kept until the end");
             else
-                for (const auto& action : due) action();
+                for (const auto& action : due)
+                    if (const auto owner = action.owner.lock()) action.run();
             if (!state->waiting.empty()) begin(state);
         });
     });

@@ -19,7 +19,8 @@ public:
     GracePeriod(lb::asio::any_io_executor executor, lb::asio::thread_pool& pool);
     ~GracePeriod();
 
-    void after(std::function<void()> action);
+    /// Unless `owner` is gone by then.
+    void after(std::weak_ptr<const void> owner, std::function<void()> action);
 
 private:
     struct State;

@@ -2,11 +2,12 @@
 #include "bpf/kernel_data_plane.hpp"
 
 #include "bpf/byte_order.hpp"
-#include "bpf/cgroup_attachment.hpp"
 #include "bpf/descriptor_table.hpp"
+#include "bpf/generations.hpp"
 #include "bpf/grace_period.hpp"
-#include "bpf/life_table.hpp"
 #include "bpf/net_namespaces.hpp"
+#include "bpf/pin_directory.hpp"
+#include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseat_run.hpp"
 #include "bpf/terminate/available.hpp"
@@ -24,6 +25,7 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <map>
 #include <numeric>
 #include <unordered_map>
@@ -65,14 +67,14 @@ std::string_view to_string(Engine engine) {
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;
-    std::shared_ptr<Programs> programs;  ///< shared with workers, one of which may be stuck
-    std::unique_ptr<LifeTable> lives;
+    std::unique_ptr<Generations> generations;
+    std::shared_ptr<Programs> programs;  ///< of generations; shared with workers, one of which may be stuck
     std::shared_ptr<NetNamespaces> namespaces;
     std::shared_ptr<Reseater> reseater;
     asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
     std::unique_ptr<Workers> workers;  ///< end and move sockets
     std::unique_ptr<GracePeriod> grace;
-    CgroupAttachment attachment;  ///< goes first: from then on new connects are as if we had never been
+    std::unique_ptr<PolicyTable> policies;
 
     ~Impl() { maintenance.join(); }
 
@@ -92,9 +94,11 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     auto impl = std::make_unique<Impl>();
     impl->executor = executor;
     impl->cgroup = cgroup;
-    auto programs = Programs::load(options);
-    if (!programs) return programs.error();
-    impl->programs = std::move(*programs);
+    impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
+    auto generations = Generations::start(cgroup, options, *impl->grace);
+    if (!generations) return generations.error();
+    impl->generations = std::move(*generations);
+    impl->programs = impl->generations->shared_programs();
     impl->namespaces = std::make_shared<NetNamespaces>(cgroup);
     auto engines = available_engines(impl->programs, impl->namespaces, cgroup, options.only_engine);
     if (!engines) return engines.error();
@@ -102,42 +106,48 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     impl->reseater = std::make_shared<Reseater>(impl->programs, impl->namespaces, cgroup, mark,
                                                 std::move(*engines), options.only_engine);
     impl->workers = std::make_unique<Workers>(executor);
-    impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
-    impl->lives = std::make_unique<LifeTable>(*impl->programs, *impl->grace);
-    auto attachment = CgroupAttachment::attach(cgroup, impl->programs->attachable());
-    if (!attachment) return attachment.error();
-    impl->attachment = std::move(*attachment);
+    impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
     return std::unique_ptr<KernelDataPlane>(new KernelDataPlane(std::move(impl)));
 }
 
 bool KernelDataPlane::pinned() const {
-    return false;
+    return impl_->generations->pinned();
 }
-void KernelDataPlane::unpin() {}
-lb::Result<bool> KernelDataPlane::remove_pinned(const std::string&) {
-    return false;
+void KernelDataPlane::unpin() {
+    impl_->generations->unpin();
+}
+bool KernelDataPlane::cgroup_is_gone() const {
+    return impl_->generations->cgroup_is_gone();
+}
+
+lb::Result<bool> KernelDataPlane::remove_pinned(const std::string& directory) {
+    if (std::error_code unknown; !std::filesystem::exists(directory, unknown)) return false;
+    const auto pins = PinDirectory::open(directory);
+    if (!pins) return pins.error();
+    pins->remove();
+    return true;
 }
 
 lb::LifeId KernelDataPlane::first_unused_life() const {
-    return impl_->lives->first_unused();
+    return impl_->generations->lives().first_unused();
 }
 lb::Inheritance KernelDataPlane::inheritance() const {
-    return {};
+    return impl_->generations->inheritance();
 }
 lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
-    return impl_->lives->publish(plan);
+    return impl_->generations->publish(plan);
 }
 
 lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
-    const auto backend = impl_->lives->index_of(order.life);
+    const auto backend = impl_->generations->lives().index_of(order.life);
     if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
     lb::Task<lb::TerminationReport> run = run_order(impl_->reseater, *impl_->workers, order, *backend);
     co_return co_await std::move(run);
 }
 
 std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
-    const auto index = impl_->lives->index_of(life);
-    return index ? __atomic_load_n(&impl_->programs->backends[*index].open, __ATOMIC_RELAXED) : 0;
+    const auto index = impl_->generations->lives().index_of(life);
+    return index ? impl_->generations->open(*index) : 0;
 }
 
 bool KernelDataPlane::is_idle(lb::LifeId life) const {
@@ -145,8 +155,8 @@ bool KernelDataPlane::is_idle(lb::LifeId life) const {
 }
 
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
-    const auto index = impl_->lives->index_of(life);
-    return index ? __atomic_load_n(&impl_->programs->backends[*index].connects, __ATOMIC_RELAXED) : 0;
+    const auto index = impl_->generations->lives().index_of(life);
+    return index ? impl_->generations->connects(*index) : 0;
 }
 
 lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId>) {
@@ -157,8 +167,8 @@ lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrde
     co_return lb::TerminationReport{};
 }
 
-lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>&) {
-    return {};
+lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
+    return impl_->policies->set(policies);
 }
 
 lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
@@ -166,7 +176,7 @@ lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataP
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::policy_denials() const {
-    return {};
+    return impl_->policies->denials();
 }
 
 std::size_t KernelDataPlane::unresolved_sockets() const {
@@ -174,7 +184,7 @@ std::size_t KernelDataPlane::unresolved_sockets() const {
 }
 
 std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
-    const auto index = impl_->lives->index_of(life);
+    const auto index = impl_->generations->lives().index_of(life);
     return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
 }
 
@@ -193,14 +203,21 @@ lb::Task<void> KernelDataPlane::watch(std::function<void(lb::LifeId)> on_raced) 
 }
 
 lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)> on_raced) {
+    struct Listener {
+        std::function<void(lb::LifeId)> on_raced;
+        PolicyTable& policies;
+    } listener{std::move(on_raced), *policies};
     auto on_event = [](void* context, void* data, std::size_t size) {
-        const auto* event = static_cast<const lb_event*>(data);
-        if (size >= sizeof(*event) && event->kind == LB_EVENT_RACED)
-            (*static_cast<std::function<void(lb::LifeId)>*>(context))(event->life);
+        auto& to = *static_cast<Listener*>(context);
+        const auto kind = *static_cast<const std::uint32_t*>(data);
+        if (kind == LB_EVENT_RACED && size >= sizeof(lb_event))
+            to.on_raced(static_cast<const lb_event*>(data)->life);
+        if (kind == LB_EVENT_DENIED && size >= sizeof(lb_denied))
+            spdlog::info("{}", to.policies.describe(*static_cast<const lb_denied*>(data)));
         return 0;
     };
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
-        ring_buffer__new(programs->events_fd(), on_event, &on_raced, nullptr), ring_buffer__free);
+        ring_buffer__new(programs->events_fd(), on_event, &listener, nullptr), ring_buffer__free);
     if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
     asio::posix::stream_descriptor readable(executor,
                                             fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
@@ -218,7 +235,7 @@ lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(std::function<void
         const std::uint64_t now = stat(LB_STAT_EVENTS_LOST);
         if (std::exchange(known, now) == now) continue;
         spdlog::warn("the ring buffer of events was full: looking at all backends that take no new sockets");
-        for (const lb::LifeId life : lives->without_new_sockets()) on_raced(life);
+        for (const lb::LifeId life : generations->lives().without_new_sockets()) on_raced(life);
     }
 }
 

@@ -18,14 +18,21 @@ enum class Engine { tuple, diag, iterator, descriptor };
 std::string_view to_string(Engine engine);
 
 struct KernelOptions {
-    std::uint32_t max_services = 1024;  ///< service addresses times protocols
-    std::uint32_t max_backends = 8192;  ///< lives at one time
-    std::uint32_t flow_drawers = 64;    ///< index memory: drawers × entries sockets, about 180 bytes each
+    // To begin with: a plan that needs more makes it more.
+    std::uint32_t max_services = 64;   ///< each protocol by itself; and as many service addresses
+    std::uint32_t max_backends = 512;  ///< lives at one time
+    std::uint32_t max_slots = 4096;    ///< of all selection tables, twice what they have at one time
+    std::uint32_t flow_drawers = 64;   ///< index memory: drawers × entries sockets, about 180 bytes each
     std::uint32_t drawer_entries = 4096;
     std::string pin;                    ///< directory in a bpffs; empty: nothing outlives this process
     bool refuse_mptcp = false;          ///< socket(IPPROTO_MPTCP) fails with EPROTONOSUPPORT
     std::optional<Engine> only_engine;  ///< for tests and debugging: no other one ends sockets
+    /// For tests: writes maps as a later version might, with so many bytes more in each lb_backend.
+    std::uint32_t pretend_later_version = 0;
 };
+
+/// `options` with room for the services of this configuration twice over.
+KernelOptions sized_for(KernelOptions options, const std::vector<lb::Service>& services);
 
 /// The data path in the kernel: owns programs, maps and links; while it lives, connects from the cgroup are
 /// balanced; when it is destroyed nothing of it is left (the kernel removes the links).
@@ -43,6 +50,8 @@ public:
     ~KernelDataPlane() override;
 
     bool pinned() const;
+    /// The cgroup that it is attached to was removed.
+    bool cgroup_is_gone() const;
     /// Removes the pins, so that nothing outlives this object.
     void unpin();
     /// Removes what a process that is gone left pinned in `directory`; false: nothing was there. Error: a

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/life_table.hpp"
 
-#include "bpf/byte_order.hpp"
-
 #include <bpf/bpf.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <unordered_set>
 
 #include <netinet/in.h>
 
@@ -17,170 +16,229 @@ namespace {
 // that one that fills its drawer does not spill into its neighbour's.
 constexpr std::uint32_t kDrawerStride = 39;
 
-std::uint32_t family_number(lb::Family family) {
-    return family == lb::Family::v4 ? LB_FAMILY_V4 : LB_FAMILY_V6;
-}
-
-lb::Error no_room(const std::string& what) {
-    return {lb::ErrorCode::failed, "the data path has no room for more " + what};
+lb::Error refused(const std::string& what) {
+    return {lb::ErrorCode::failed, what};
 }
 
 }  // namespace
 
-LifeTable::LifeTable(Programs& programs, GracePeriod& grace)
-    : programs_(programs), grace_(grace), slots_(static_cast<std::uint32_t>(programs.slots.size())) {
-    for (auto i = static_cast<std::uint32_t>(programs.backends.size()); i > 0; --i)
-        free_elements_.push_back(i - 1);
-    lb_meta meta{};
-    const std::uint32_t zero = 0;
-    if (bpf_map_lookup_elem(programs_.meta_fd(), &zero, &meta) == 0) first_unused_ = meta.next_life;
+LifeTable::LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers)
+    : maps_(maps),
+      grace_(grace),
+      services_(maps, grace),
+      peers_(maps.fd("lb_peers")),
+      predecessors_(maps.backends),
+      elements_(maps.sizes().backends),
+      begun_in_(drawers) {}
+
+lb::Result<void> LifeTable::restore(const Knowledge& known) {
+    first_unused_ = known.next_life;
+    first_unused_service_ = known.next_service;
+    if (auto done = remember_ids({}); !done) return done;
+    std::vector<std::uint32_t> taken;
+    for (const auto& life : known.lives) {
+        taken.push_back(life.element);
+        lb_backend& element = maps_.backends[life.element];
+        element = life.old;
+        element.open = element.connects = LB_COUNTED_APART;
+        element.drawer %= static_cast<std::uint32_t>(begun_in_.size());
+        ++begun_in_[element.drawer];
+        lives_[life.spec.life] = {life.element, life.spec, element.drawer};
+    }
+    elements_.begin_with(taken);
+    if (auto done = services_.restore(known.services); !done) return done;
+    for (const auto& life : known.lives) {
+        services_.life_began(life.spec.service);
+        if (auto noted = note(life.spec); !noted) return noted;
+    }
+    return {};
+}
+
+void LifeTable::keep_current(Knowledge& read) const {
+    std::unordered_set<lb::ServiceId> used;
+    std::erase_if(read.lives, [&](const auto& life) { return !lives_.contains(life.spec.life); });
+    for (const auto& life : read.lives) used.insert(life.spec.service);
+    std::erase_if(read.services, [&](const Knowledge::Service& service) {
+        return service.spec.addresses.empty() && !used.contains(service.spec.id);
+    });
 }
 
 std::optional<std::uint32_t> LifeTable::index_of(lb::LifeId life) const {
     const auto found = lives_.find(life);
-    return found == lives_.end() ? std::nullopt : std::optional(found->second);
+    return found == lives_.end() ? std::nullopt : std::optional(found->second.element);
+}
+
+MapSizes LifeTable::needed(const lb::Plan& plan) const {
+    MapSizes need = services_.needed(plan);
+    const auto lives = static_cast<std::uint32_t>(std::ranges::count_if(
+        plan.begin, [&](const lb::LifeSpec& life) { return !lives_.contains(life.life); }));
+    if (lives > elements_.left()) need.backends += lives - elements_.left();
+    return need;
 }
 
 std::vector<lb::LifeId> LifeTable::without_new_sockets() const {
     std::vector<lb::LifeId> found;
-    for (const auto& [life, index] : lives_) {
-        const lb_backend& element = programs_.backends[index];
-        const auto open = __atomic_load_n(&element.open, __ATOMIC_RELAXED);
+    for (const auto& [life, place] : lives_) {
+        const lb_backend& element = maps_.backends[place.element];
         const bool leaves = element.state == LB_LIFE_CONDEMNED ||
                             (element.state == LB_LIFE_DRAINING && element.endpoint.protocol == IPPROTO_UDP);
-        if (leaves && open > 0) found.push_back(life);
+        if (leaves && predecessors_.open(place.element) > 0) found.push_back(life);
     }
     return found;
 }
 
 lb::Result<void> LifeTable::check(const lb::Plan& plan) const {
-    const std::size_t room = programs_.tables.size() / 2;
-    for (const auto& service : plan.add_services)
-        if (service.id == 0 || service.id >= room) return no_room("services");
-    if (plan.begin.size() > free_elements_.size()) return no_room("backends");
+    if (!needed(plan).fits(maps_.sizes())) return refused("the data path has no room for this configuration");
+    std::unordered_set<lb::ServiceId> services;
+    std::unordered_set<lb::LifeId> lives;
+    for (const auto* list : {&plan.add_services, &plan.change_services})
+        for (const auto& service : *list) {
+            if (service.id == 0) return refused("0 names no service");
+            if (service.name.size() >= LB_NAME_SIZE)
+                return refused("the name of service " + service.name + " is longer than " +
+                               std::to_string(LB_NAME_SIZE - 1) + " bytes");
+            services.insert(service.id);
+        }
+    for (const auto& life : plan.begin) {
+        if (!services.contains(life.service) && !services_.find(life.service))
+            return refused("a life of an unknown service");
+        lives.insert(life.life);
+    }
+    for (const auto& table : plan.tables) {
+        if (!services.contains(table.service) && !services_.find(table.service))
+            return refused("a table of an unknown service");
+        for (const lb::LifeId life : table.slots)
+            if (!lives.contains(life) && !lives_.contains(life))
+                return refused("a table with an unknown life");
+    }
     return {};
 }
 
 lb::Result<void> LifeTable::publish(const lb::Plan& plan) {
     if (auto fine = check(plan); !fine) return fine;
-    for (const auto& service : plan.add_services) services_[service.id].spec = service;
+    if (auto done = remember_ids(plan); !done) return done;
+    for (const auto& service : plan.add_services)
+        if (auto done = services_.introduce(service); !done) return done;
+    for (const auto& service : plan.change_services)
+        if (auto done = change(service); !done) return done;
     for (const auto& life : plan.begin)
         if (auto begun = begin(life); !begun) return begun;
+    // Before the tables, as a life begins before: a sender that a table sends there may stay.
     for (const lb::LifeId life : plan.resume) set_state(life, LB_LIFE_ELIGIBLE);
     for (const auto& table : plan.tables)
         if (auto done = publish_table(table); !done) return done;
     for (const lb::LifeId life : plan.drain) set_state(life, LB_LIFE_DRAINING);
     for (const lb::LifeId life : plan.condemn) set_state(life, LB_LIFE_CONDEMNED);
-    for (const auto& service : plan.add_services)
-        if (auto added = add_addresses(service); !added) return added;
+    // First all that services get, then what they lose: an address that changes hands is never nobody's.
+    for (const auto* list : {&plan.add_services, &plan.change_services})
+        for (const auto& service : *list)
+            if (auto done = services_.publish_addresses(service); !done) return done;
+    for (const auto& service : plan.change_services) services_.drop_addresses(service.id);
     for (const lb::LifeId life : plan.retire) retire(life);
+    for (const lb::ServiceId service : plan.remove_services) services_.remove(service);
+    return {};
+}
+
+/// Before any of them is used: an id must never come twice, even if we end right here.
+lb::Result<void> LifeTable::remember_ids(const lb::Plan& plan) {
+    for (const auto& life : plan.begin) first_unused_ = std::max(first_unused_, life.life + 1);
+    for (const auto& service : plan.add_services)
+        first_unused_service_ = std::max(first_unused_service_, service.id + 1);
+    const lb_meta meta{.abi_version = LB_ABI_VERSION,
+                       .owner_version = LB_OWNER_VERSION,
+                       .next_life = first_unused_,
+                       .next_service = first_unused_service_,
+                       .pad = 0};
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(maps_.fd("lb_meta"), &zero, &meta, BPF_ANY))
+        return lb::system_error("lb_meta", errno);
+    return {};
+}
+
+lb::Result<void> LifeTable::change(const lb::ServiceSpec& service) {
+    const lb::ServiceSpec* known = services_.find(service.id);
+    const bool moved = !known || known->addresses != service.addresses;
+    if (auto done = services_.introduce(service); !done) return done;
+    if (!moved) return {};
+    for (const auto& [id, place] : lives_) {
+        if (place.spec.service != service.id) continue;
+        const auto& life = place.spec;
+        if (auto done = peers_.redial(life.service, endpoint_of(life), dialled_for(life)); !done) return done;
+    }
     return {};
 }
 
 lb::Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     if (lives_.contains(life.life)) return {};  // of a plan that is tried again
-    const auto service = services_.find(life.service);
-    if (service == services_.end()) return lb::Error{lb::ErrorCode::failed, "a life of an unknown service"};
-    const lb_endpoint endpoint = to_kernel(life.backend, service->second.spec.protocol);
-    // Persisted before it is used: an id must never come twice, even if we end right here.
-    first_unused_ = std::max(first_unused_, life.life + 1);
-    const lb_meta meta{.abi_version = LB_ABI_VERSION, .pad = 0, .next_life = first_unused_};
-    const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(programs_.meta_fd(), &zero, &meta, BPF_ANY))
-        return lb::system_error("lb_meta", errno);
-    if (auto noted = note_peer(life, endpoint); !noted) return noted;
-
-    const std::uint32_t index = free_elements_.back();
-    free_elements_.pop_back();
-    lb_backend& element = programs_.backends[index];
+    if (auto noted = note(life); !noted) return noted;
+    const Place place{elements_.take(), life, choose_drawer()};
+    lb_backend& element = maps_.backends[place.element];
     element = {};
-    element.endpoint = endpoint;
+    element.endpoint = endpoint_of(life);
     element.service = life.service;
     element.state = LB_LIFE_ELIGIBLE;
-    element.drawer = choose_drawer();
+    element.drawer = place.drawer;
     __atomic_store_n(&element.life, life.life, __ATOMIC_RELEASE);
-    lives_[life.life] = index;
+    ++begun_in_[place.drawer];
+    ++lives_begun_;
+    lives_[life.life] = place;
+    services_.life_began(life.service);
     return {};
 }
 
-/// One that no other life has noted, if there is any: whoever looks for the sockets of a life reads all of
-/// each drawer that it noted, others' entries too (10 ms for a run of full ones).
-std::uint32_t LifeTable::choose_drawer() {
-    std::array<std::uint64_t, LB_DRAWER_WORDS> noted{};
-    for (const auto& [life, index] : lives_)
-        for (std::size_t word = 0; word < noted.size(); ++word)
-            noted[word] |= __atomic_load_n(&programs_.backends[index].drawers[word], __ATOMIC_RELAXED);
-    const auto drawers = static_cast<std::uint32_t>(programs_.drawers.size());
-    const std::uint32_t first = lives_begun_++ * kDrawerStride % drawers;
-    for (std::uint32_t i = 0; i < drawers; ++i) {
-        const std::uint32_t drawer = (first + i * kDrawerStride) % drawers;
-        if (!(noted[drawer / 64] & 1ull << drawer % 64)) return drawer;
+/// One in which few others began: whoever looks for the sockets of a life reads all of each drawer that it
+/// noted, others' entries too (10 ms for a run of full ones).
+std::uint32_t LifeTable::choose_drawer() const {
+    const auto drawers = static_cast<std::uint32_t>(begun_in_.size());
+    std::uint32_t best = lives_begun_ * kDrawerStride % drawers;
+    for (std::uint32_t i = 0; i < drawers && begun_in_[best] > 0; ++i) {
+        const std::uint32_t drawer = (lives_begun_ + i) * kDrawerStride % drawers;
+        if (begun_in_[drawer] < begun_in_[best]) best = drawer;
     }
-    return first;
+    return best;
 }
 
-/// Late answers carry the service address as long as the service has the backend, whatever its state.
-lb::Result<void> LifeTable::note_peer(const lb::LifeSpec& life, const lb_endpoint& backend) {
-    const lb::ServiceSpec& spec = services_[life.service].spec;
+lb_endpoint LifeTable::endpoint_of(const lb::LifeSpec& life) const {
+    return to_kernel(life.backend, services_.find(life.service)->protocol);
+}
+
+/// What its clients dial; nothing: nobody of its family can.
+std::optional<lb_endpoint> LifeTable::dialled_for(const lb::LifeSpec& life) const {
+    const lb::ServiceSpec& spec = *services_.find(life.service);
     const auto address = std::ranges::find_if(spec.addresses, [&](const lb::Endpoint& candidate) {
         return candidate.address.family() == life.backend.address.family();
     });
-    if (address == spec.addresses.end()) return {};  // nobody of this family can have dialled it
-    const lb_peer peer{.dialled = to_kernel(*address, spec.protocol)};
-    for (const std::uint32_t service : {life.service, 0u}) {
-        const lb_peer_key key{.service = service, .backend = backend};
-        const int failure =
-            bpf_map_update_elem(programs_.peers_fd(), &key, &peer, service ? BPF_ANY : BPF_NOEXIST);
-        if (failure && errno != EEXIST) return no_room("backends");
-    }
-    return {};
+    if (address == spec.addresses.end()) return std::nullopt;
+    return to_kernel(*address, spec.protocol);
+}
+
+/// Late answers carry the service address as long as the service has the backend, whatever its state.
+lb::Result<void> LifeTable::note(const lb::LifeSpec& life) {
+    return peers_.add(life.service, endpoint_of(life), dialled_for(life));
 }
 
 lb::Result<void> LifeTable::publish_table(const lb::Table& table) {
-    const auto service = services_.find(table.service);
-    if (service == services_.end()) return lb::Error{lb::ErrorCode::failed, "a table of an unknown service"};
-    const auto length = static_cast<std::uint32_t>(table.slots.size());
-    std::uint32_t offset = 0;
-    if (length > 0) {
-        const auto region = slots_.allocate(length);
-        if (!region) return no_room("selection slots");
-        offset = *region;
-        for (std::uint32_t i = 0; i < length; ++i) programs_.slots[offset + i] = lives_.at(table.slots[i]);
-    }
-    const std::uint32_t family = family_number(table.family);
-    const std::uint64_t word = LB_TABLE_WORD(offset, length);
-    __atomic_store_n(&programs_.tables[LB_TABLE_INDEX(table.service, family)], word, __ATOMIC_SEQ_CST);
-    const std::uint64_t old = std::exchange(service->second.words[family], word);
-    if (LB_TABLE_LENGTH(old) > 0)
-        grace_.after([this, old] { slots_.release(LB_TABLE_OFFSET(old), LB_TABLE_LENGTH(old)); });
-    return {};
-}
-
-lb::Result<void> LifeTable::add_addresses(const lb::ServiceSpec& service) {
-    const lb_service value{.id = service.id,
-                           .policy = service.lb_policy == lb::LbPolicy::random
-                                         ? static_cast<std::uint32_t>(LB_POLICY_RANDOM)
-                                         : static_cast<std::uint32_t>(LB_POLICY_ROUND_ROBIN)};
-    for (const auto& address : service.addresses) {
-        const lb_endpoint key = to_kernel(address, service.protocol);
-        if (bpf_map_update_elem(programs_.services_fd(), &key, &value, BPF_ANY))
-            return no_room("service addresses");
-    }
-    return {};
+    std::vector<std::uint32_t> elements;
+    elements.reserve(table.slots.size());
+    for (const lb::LifeId life : table.slots) elements.push_back(lives_.at(life).element);
+    return services_.publish_table(table.service, table.family, elements);
 }
 
 void LifeTable::set_state(lb::LifeId life, std::uint32_t state) {
-    if (const auto index = index_of(life))
-        __atomic_store_n(&programs_.backends[*index].state, state, __ATOMIC_SEQ_CST);
+    if (const auto index = index_of(life)) predecessors_.set_state(*index, state);
 }
 
 void LifeTable::retire(lb::LifeId life) {
-    const auto index = index_of(life);
-    if (!index) return;
-    lives_.erase(life);
-    grace_.after([this, element = *index] {
-        programs_.backends[element] = {};
-        free_elements_.push_back(element);
+    const auto known = lives_.find(life);
+    if (known == lives_.end()) return;
+    const Place place = known->second;
+    lives_.erase(known);
+    --begun_in_[place.drawer];
+    grace_.after(here_, [this, place] {
+        peers_.remove(place.spec.service, endpoint_of(place.spec));
+        maps_.backends[place.element] = {};
+        elements_.give_back(place.element);
+        services_.life_ended(place.spec.service);
     });
 }
 

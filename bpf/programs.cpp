@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/programs.hpp"
 
-#include "bpf/lb.skel.h"
-#include "bpf/multipath.skel.h"
 #include "bpf/owned.skel.h"
 
 #include <bpf/bpf.h>
@@ -10,7 +8,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+
+#include <fcntl.h>
 
 namespace reseat::bpf {
 namespace {
@@ -26,6 +27,12 @@ int print_libbpf(libbpf_print_level level, const char* format, va_list arguments
     return 0;
 }
 
+std::string drawer_name(std::size_t number) {
+    return "drawer-" + std::to_string(number);
+}
+
+}  // namespace
+
 lb::Error load_failure(int number) {
     if (number == EPERM)
         return {
@@ -36,55 +43,41 @@ lb::Error load_failure(int number) {
                             lb::ErrorCode::unsupported);
 }
 
-constexpr std::size_t kSlotsPerBackend = 32;
-
-}  // namespace
-
-lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options) {
+lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options, const MapSizes& sizes,
+                                                     OpenMaps adopted) {
     libbpf_set_print(print_libbpf);
-    lb_bpf* skeleton = lb_bpf__open();
-    if (!skeleton) return load_failure(errno);
-    std::unique_ptr<Programs> programs(new Programs(skeleton));
-
-    const std::uint32_t drawers = std::clamp<std::uint32_t>(options.flow_drawers, 1, LB_MAX_DRAWERS);
-    bpf_map__set_max_entries(skeleton->maps.lb_services, options.max_services);
-    bpf_map__set_max_entries(skeleton->maps.lb_tables, LB_TABLE_INDEX(options.max_services + 1, 0));
-    bpf_map__set_max_entries(skeleton->maps.lb_turns, options.max_services + 1);
-    bpf_map__set_max_entries(skeleton->maps.lb_slots, options.max_backends * kSlotsPerBackend);
-    bpf_map__set_max_entries(skeleton->maps.lb_backends, options.max_backends);
-    bpf_map__set_max_entries(skeleton->maps.lb_peers, 2 * options.max_backends);
-    bpf_map__set_max_entries(skeleton->maps.lb_flows, drawers);
-    if (auto made = programs->make_drawers(drawers, options.drawer_entries); !made) return made.error();
-    bpf_map__set_inner_map_fd(skeleton->maps.lb_flows, programs->drawers.front().get());
-    skeleton->rodata->cfg_drawers = drawers;
-    skeleton->rodata->cfg_has_set_retval =
-        libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
-
-    if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
+    std::unique_ptr<Programs> programs(new Programs());
+    programs->fixed_.pretend_later = options.pretend_later_version;
+    programs->fixed_.refuse_mptcp = options.refuse_mptcp;
+    auto drawers = adopted.empty() ? programs->make_drawers(
+                                         std::clamp<std::uint32_t>(options.flow_drawers, 1, LB_MAX_DRAWERS),
+                                         options.drawer_entries)
+                                   : programs->adopt_drawers(adopted);
+    if (!drawers) return drawers.error();
+    auto set = MapSet::load(sizes, programs->fixed_, adopted);
+    if (!set) return set.error();
+    programs->shared_ = (*set)->shareable();
+    if (auto mapped = programs->map_policies(); !mapped) return mapped.error();
+    programs->use(std::move(*set));
     programs->owned_ = owned_bpf__open_and_load();
     if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
-    programs->load_multipath();
-    programs->refuse_mptcp_ = options.refuse_mptcp;
-    if (auto filled = programs->fill_flows(); !filled) return filled.error();
-    if (auto mapped = programs->map_arrays(); !mapped) return mapped.error();
-    if (auto introduced = programs->introduce(); !introduced) return introduced.error();
     return programs;
 }
 
-void Programs::load_multipath() {
-    multipath_ = multipath_bpf__open();
-    if (multipath_ && bpf_map__reuse_fd(multipath_->maps.lb_owner, owner_fd()) == 0 &&
-        multipath_bpf__load(multipath_) == 0)
-        return;
-    spdlog::debug("Multipath TCP is not told from TCP: that needs CAP_PERFMON and BTF");
-    multipath_bpf__destroy(multipath_);
-    multipath_ = nullptr;
+Programs::~Programs() {
+    owned_bpf__destroy(owned_);
 }
 
-Programs::~Programs() {
-    multipath_bpf__destroy(multipath_);
-    owned_bpf__destroy(owned_);
-    lb_bpf__destroy(skeleton_);
+lb::Result<std::unique_ptr<MapSet>> Programs::load_beside(const MapSizes& sizes) const {
+    return MapSet::load(sizes, fixed_, shared_);
+}
+
+std::unique_ptr<MapSet> Programs::use(std::unique_ptr<MapSet> next) {
+    backends.use(std::move(next->view.backends));
+    slots.use(std::move(next->view.slots));
+    tables.use(std::move(next->view.tables));
+    const std::lock_guard<std::mutex> lock(replacing_);
+    return std::exchange(set_, std::move(next));
 }
 
 lb::Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entries) {
@@ -93,56 +86,47 @@ lb::Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entri
         UniqueFd drawer(bpf_map_create(BPF_MAP_TYPE_HASH, "lb_drawer", sizeof(lb_flow_key), sizeof(lb_flow),
                                        entries, &how));
         if (!drawer) return load_failure(errno);
-        drawers.push_back(std::move(drawer));
+        fixed_.drawers.push_back(std::move(drawer));
     }
     return {};
 }
 
-/// In one system call: each single update of a map-in-map waits for an RCU grace period.
-lb::Result<void> Programs::fill_flows() {
-    std::vector<std::uint32_t> keys, fds;
-    for (const UniqueFd& drawer : drawers) {
-        keys.push_back(static_cast<std::uint32_t>(keys.size()));
-        fds.push_back(static_cast<std::uint32_t>(drawer.get()));
-    }
-    auto count = static_cast<std::uint32_t>(keys.size());
-    if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.lb_flows), keys.data(), fds.data(), &count, nullptr))
-        return lb::system_error("cannot fill the socket index", errno);
+lb::Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
+    for (auto found = adopted.find(drawer_name(0)); found != adopted.end();
+         found = adopted.find(drawer_name(fixed_.drawers.size())))
+        fixed_.drawers.push_back(std::move(found->second));
+    if (fixed_.drawers.empty())
+        return lb::Error{lb::ErrorCode::failed, "the pinned socket index is not whole"};
     return {};
 }
 
-lb::Result<void> Programs::map_arrays() {
-    auto map = [](bpf_map* array, auto& memory) -> lb::Result<void> {
-        auto mapped = std::decay_t<decltype(memory)>::map(bpf_map__fd(array), bpf_map__max_entries(array));
+lb::Result<void> Programs::map_policies() {
+    auto map = [this](const char* name, auto& array) -> lb::Result<void> {
+        bpf_map_info info{};
+        __u32 size = sizeof(info);
+        if (bpf_obj_get_info_by_fd(fixed_fd(name), &info, &size)) return lb::system_error(name, errno);
+        auto mapped = std::decay_t<decltype(array)>::map(fixed_fd(name), info.max_entries);
         if (!mapped) return mapped.error();
-        memory = std::move(*mapped);
+        array = std::move(*mapped);
         return {};
     };
-    if (auto done = map(skeleton_->maps.lb_tables, tables); !done) return done;
-    if (auto done = map(skeleton_->maps.lb_slots, slots); !done) return done;
-    return map(skeleton_->maps.lb_backends, backends);
+    if (auto done = map("lb_rules", rules); !done) return done;
+    if (auto done = map("lb_rule_sets", rule_sets); !done) return done;
+    return map("lb_denials", denials);
 }
 
-lb::Result<void> Programs::introduce() {
-    const lb_meta meta{.abi_version = LB_ABI_VERSION, .pad = 0, .next_life = 1};
-    const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(meta_fd(), &zero, &meta, BPF_ANY)) return lb::system_error("lb_meta", errno);
-    bpf_test_run_opts run{.sz = sizeof(run)};
-    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_introduce), &run))
-        return lb::system_error("cannot run a BPF program of type syscall", errno,
-                                lb::ErrorCode::unsupported);
-    return {};
+OpenMaps Programs::to_be_pinned(const MapSet& set) const {
+    OpenMaps maps = set.all();
+    for (std::size_t i = 0; i < fixed_.drawers.size(); ++i)
+        maps.emplace(drawer_name(i), UniqueFd(fcntl(fixed_.drawers[i].get(), F_DUPFD_CLOEXEC, 0)));
+    return maps;
 }
 
-std::vector<bpf_program*> Programs::attachable() const {
-    const auto& p = skeleton_->progs;
-    std::vector<bpf_program*> programs;
-    if (refuse_mptcp_) programs.push_back(p.lb_create);
-    if (multipath_) programs.push_back(multipath_->progs.lb_multipath);
-    programs.insert(programs.end(),
-                    {p.lb_release, p.lb_sockops, p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
-                     p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6, p.lb_connect4, p.lb_connect6});
-    return programs;
+std::optional<lb_service> Programs::find_service(const lb_endpoint& dialled) const {
+    const std::lock_guard<std::mutex> lock(replacing_);
+    lb_service service{};
+    if (bpf_map_lookup_elem(set_->fd("lb_services"), &dialled, &service) != 0) return std::nullopt;
+    return service;
 }
 
 lb::Result<UniqueFd> Programs::iterate_owned() const {
@@ -162,31 +146,6 @@ lb::Result<UniqueFd> Programs::iterate_owned() const {
     bpf_link__destroy(link);  // the descriptor holds it
     if (!fd) return lb::system_error("iterate lb_owner", number);
     return fd;
-}
-
-int Programs::meta_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_meta);
-}
-int Programs::services_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_services);
-}
-int Programs::turns_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_turns);
-}
-int Programs::peers_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_peers);
-}
-int Programs::owner_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_owner);
-}
-int Programs::repoint_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_repoint);
-}
-int Programs::events_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_events);
-}
-int Programs::stats_fd() const {
-    return bpf_map__fd(skeleton_->maps.lb_stats);
 }
 
 }  // namespace reseat::bpf

@@ -4,62 +4,73 @@
 #include "bpf/abi.h"
 #include "bpf/handles.hpp"
 #include "bpf/kernel_data_plane.hpp"
+#include "bpf/map_set.hpp"
 #include "bpf/mapped_array.hpp"
 
-#include <array>
-#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <vector>
 
-struct lb_bpf;
-struct multipath_bpf;
 struct owned_bpf;
-struct bpf_program;
 
 namespace reseat::bpf {
 
-/// The loaded programs and their maps. Everything is freed when this is destroyed and no link is left.
+/// What to tell who may not load programs, by errno.
+lb::Error load_failure(int number);
+
+/// The data path's maps as all of us see them, whichever set of them is in use. What is named here may be
+/// used on any thread.
 class Programs {
 public:
-    /// Loads with maps of these sizes. Error `unsupported`: says what the kernel or the capabilities lack.
-    static lb::Result<std::unique_ptr<Programs>> load(const KernelOptions& options);
+    /// Loads the first set of this process, with maps of these sizes. `adopted`: of an earlier process, to be
+    /// shared; empty: none.
+    static lb::Result<std::unique_ptr<Programs>> load(const KernelOptions& options, const MapSizes& sizes,
+                                                      OpenMaps adopted = {});
     ~Programs();
     Programs(const Programs&) = delete;
 
-    /// In the order in which they are to be attached: release first, so that no socket is noted whose end
-    /// is not seen.
-    std::vector<bpf_program*> attachable() const;
+    MapSet& set() { return *set_; }
+    /// Another set beside the one in use.
+    lb::Result<std::unique_ptr<MapSet>> load_beside(const MapSizes& sizes) const;
+    /// All see `next` from now on. Returns the set before it.
+    std::unique_ptr<MapSet> use(std::unique_ptr<MapSet> next);
+
+    /// All maps of `set`, the drawers too, for the next process.
+    OpenMaps to_be_pinned(const MapSet& set) const;
 
     /// A descriptor to read(): every socket that has an owner record, as one lb_owned after the other. Costs
     /// by the sockets that were ever balanced and are open.
     lb::Result<UniqueFd> iterate_owned() const;
+    std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
 
-    int meta_fd() const;
-    int services_fd() const;
-    int turns_fd() const;
-    int peers_fd() const;
-    int owner_fd() const;
-    int repoint_fd() const;
-    int events_fd() const;
-    int stats_fd() const;
+    // Shared by all sets: these descriptors never change.
+    int owner_fd() const { return fixed_fd("lb_owner"); }
+    int repoint_fd() const { return fixed_fd("lb_repoint"); }
+    int events_fd() const { return fixed_fd("lb_events"); }
+    int stats_fd() const { return fixed_fd("lb_stats"); }
+    int policies_fd() const { return fixed_fd("lb_policies"); }
+    const std::vector<UniqueFd>& drawers() const { return fixed_.drawers; }  ///< the hashes behind lb_flows
 
-    MappedArray<std::uint64_t> tables;
-    MappedArray<std::uint64_t> slots;
-    MappedArray<lb_backend> backends;
-    std::vector<UniqueFd> drawers;  ///< the hashes behind lb_flows
+    LiveArray<std::uint64_t> tables;
+    LiveArray<std::uint64_t> slots;
+    LiveArray<lb_backend> backends;
+    MappedArray<std::uint64_t> rules;
+    MappedArray<lb_rule_set> rule_sets;
+    MappedArray<lb_denial> denials;
 
 private:
-    explicit Programs(lb_bpf* skeleton) : skeleton_(skeleton) {}
+    Programs() = default;
     lb::Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
-    lb::Result<void> fill_flows();
-    lb::Result<void> map_arrays();
-    lb::Result<void> introduce();
-    void load_multipath();
+    lb::Result<void> adopt_drawers(OpenMaps& adopted);
+    lb::Result<void> map_policies();
+    int fixed_fd(const char* map) const { return shared_.at(map).get(); }
 
-    lb_bpf* skeleton_;
-    owned_bpf* owned_ = nullptr;          ///< null where it cannot be loaded
-    multipath_bpf* multipath_ = nullptr;  ///< likewise
-    bool refuse_mptcp_ = false;
+    MapSet::Fixed fixed_;
+    OpenMaps shared_;
+    mutable std::mutex replacing_;  ///< of set_, which workers look services up in
+    std::unique_ptr<MapSet> set_;
+    owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded
 };
 
 }  // namespace reseat::bpf

@@ -108,7 +108,9 @@ UniqueFd Repointer::duplicate(const Flow& flow, std::string& why) {
 
 bool Repointer::choose_target(const lb_record& record, Target& target) const {
     const std::uint32_t family = is_v4(record.dialled) ? LB_FAMILY_V4 : LB_FAMILY_V6;
-    const std::uint64_t& table = programs_.tables[LB_TABLE_INDEX(record.service, family)];
+    const auto service = programs_.find_service(record.dialled);
+    if (!service || service->id != record.service) return false;
+    const std::uint64_t& table = programs_.tables[LB_TABLE_INDEX(service->table, family)];
     while (true) {
         const std::uint64_t word = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
         if (LB_TABLE_LENGTH(word) == 0) return false;

@@ -99,6 +99,19 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
     return services;
 }
 
+std::vector<lb::Policy> compile_policies(const ConfigFile& file) {
+    std::vector<lb::Policy> policies;
+    for (const auto& block : file.policies) {
+        lb::Policy policy;
+        take(policy.name, block.name);
+        take(policy.action, block.action);
+        take(policy.existing, block.existing);
+        for (const auto& destination : block.to) policy.to.push_back(destination.value);
+        policies.push_back(std::move(policy));
+    }
+    return policies;
+}
+
 lb::Model compile(const ConfigFile& file) {
     lb::Model model;
     take(model.cgroup, file.cgroup);
@@ -111,6 +124,7 @@ lb::Model compile(const ConfigFile& file) {
     take(model.log_format, file.log_format);
     for (const auto& block : file.services)
         for (auto& service : compile_service(block)) model.services.push_back(std::move(service));
+    model.policies = compile_policies(file);
     return model;
 }
 

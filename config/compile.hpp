@@ -13,6 +13,8 @@ namespace reseat::config {
 /// The services that one block stands for, with all defaults applied: two (tcp, then udp) for `any`.
 std::vector<lb::Service> compile_service(const ServiceBlock& block);
 
+std::vector<lb::Policy> compile_policies(const ConfigFile& file);
+
 lb::Model compile(const ConfigFile& file);
 
 /// Reports what no value shows by itself: names, addresses and backends that are there twice.
@@ -23,6 +25,9 @@ void check_implemented(const ConfigFile& file, Diagnostics& out);
 
 /// Warns of what is legal but surely not meant. For a file without errors.
 void warn_of_doubtful(const ConfigFile& file, Diagnostics& out);
+
+/// The same for policies: what never decides, and what cuts the workload off from its own services.
+void warn_of_policies(const ConfigFile& file, Diagnostics& out);
 
 /// Where the addresses of all services are written.
 std::vector<ServiceAddress> service_addresses(const ConfigFile& file);

@@ -87,6 +87,14 @@ struct ServiceBlock {
     std::vector<BackendBlock> backends;
 };
 
+struct PolicyBlock {
+    Position at;
+    Written<std::string> name;
+    Written<lb::PolicyAction> action;
+    std::vector<Located<lb::Destination>> to;
+    Written<lb::ExistingSockets> existing;
+};
+
 struct ConfigFile {
     Written<std::string> cgroup, admin_socket, admin_address, pin;
     Written<lb::Duration> exit_when_idle;
@@ -96,7 +104,7 @@ struct ConfigFile {
     Written<lb::Mptcp> mptcp;
     ServiceBlock defaults;
     std::vector<ServiceBlock> services;
-    Written<std::size_t> policies;  ///< how many; read and checked, but nothing acts on them yet
+    std::vector<PolicyBlock> policies;
 };
 
 }  // namespace reseat::config

@@ -117,6 +117,7 @@ void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
         }
         warn_of_idle_settings(block, services, out);
     }
+    warn_of_policies(file, out);
 }
 
 }  // namespace reseat::config

@@ -42,8 +42,6 @@ void check_process(const ConfigFile& file, Check& check) {
         check.refuse(file.pin->at, "pin: a directory", "write auto or off");
     if (file.on_exit && file.on_exit->value == lb::OnExit::keep)
         check.refuse(file.on_exit->at, "on_exit: keep", "write auto or detach");
-    if (file.policies && file.policies->value > 0)
-        check.refuse(file.policies->at, "policies: any policy", "remove them");
 }
 
 void check_health_check(const HealthCheckBlock& block, Check& check) {
@@ -71,7 +69,6 @@ void check_connections(const ConnectionsBlock& block, Check& check) {
     check.only(block.on_recover, "on_recover", lb::OnRecover::keep, "keep");
     check.only(block.drain_quiet, "drain_quiet", 0s, "0s");
     check.only(block.close_spread, "close_spread", std::nullopt, "auto");
-    check.only(block.untracked, "untracked", lb::Untracked::keep, "keep");
 }
 
 void check_service(const ServiceBlock& service, Check& check) {

@@ -19,7 +19,6 @@ ConfigFile read_config(const Node& root, Diagnostics& out);
 /// Reads the keys of a service over what `into` has inherited; lists replace, maps merge.
 void read_service(const Node& node, std::string_view place, ServiceBlock& into, Diagnostics& out);
 void read_health_check(const Node& node, HealthCheckBlock& into, Diagnostics& out);
-/// How many there are.
-std::size_t read_policies(const Node& node, Diagnostics& out);
+std::vector<PolicyBlock> read_policies(const Node& node, Diagnostics& out);
 
 }  // namespace reseat::config

@@ -112,9 +112,7 @@ ConfigFile read_config(const Node& root, Diagnostics& out) {
     map.block("defaults", [&](const Node& node) { read_service(node, "defaults", file.defaults, out); });
     file.defaults.health_check.settings_for.clear();
     map.block("services", [&](const Node& node) { read_services(node, root.find("defaults"), file, out); });
-    map.block("policies", [&](const Node& node) {
-        file.policies = Located<std::size_t>{read_policies(node, out), node.at};
-    });
+    map.block("policies", [&](const Node& node) { file.policies = read_policies(node, out); });
     map.finish();
 
     if (!map.has("version")) out.error(root.at, "the file has no 'version'; add 'version: 1' at its top");

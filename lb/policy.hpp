@@ -3,6 +3,7 @@
 
 #include "lb/endpoint.hpp"
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,12 @@
 /// here they are for everything that is decided in user space.
 namespace reseat::lb {
 
+/// What all policies together may hold: as much as the data path has room for.
+inline constexpr std::size_t kMaxDestinations = 256;
+inline constexpr std::size_t kMaxPortRanges = 255;
+inline constexpr std::size_t kMaxNetworks = 1024;  ///< destinations and their exceptions
+inline constexpr std::size_t kMaxPolicies = 128;
+
 /// A range of addresses of one family; `bits` counts from the start of the 16 bytes, 96 more than written
 /// for IPv4. ::/0 has bits 0 and does not contain IPv4.
 struct Cidr {
@@ -19,6 +26,7 @@ struct Cidr {
     unsigned bits = 0;
 
     bool contains(const Address& address) const;
+    bool contains(const Cidr& other) const;
     bool operator==(const Cidr&) const = default;
 };
 
@@ -46,7 +54,12 @@ struct Policy {
     bool operator==(const Policy&) const = default;
 };
 
+/// The address that the kernel takes it for: who dials 0.0.0.0 or :: gets the loopback address.
+Address judged_as(const Address& address);
+
 /// The policy that denies connecting to this endpoint; null: none does. The first that matches decides.
 const Policy* denied_by(std::span<const Policy> policies, const Endpoint& to, Protocol protocol);
+/// The same for sockets without ports (raw ones): destinations that name a protocol or ports do not match.
+const Policy* denied_by(std::span<const Policy> policies, const Address& to);
 
 }  // namespace reseat::lb

@@ -51,6 +51,26 @@ static __always_inline int same_endpoint(const struct lb_endpoint *a, const stru
 	       a->port_be == b->port_be && a->protocol == b->protocol;
 }
 
+static __always_inline __u32 host_port(const struct lb_endpoint *endpoint)
+{
+	return bpf_ntohs(endpoint->port_be);
+}
+
+/* The address that the kernel takes it for: who dials 0.0.0.0 or :: gets the loopback address. */
+static __always_inline void copy_judged(__be32 *addr_be, const struct lb_endpoint *endpoint)
+{
+	addr_be[0] = endpoint->addr_be[0];
+	addr_be[1] = endpoint->addr_be[1];
+	addr_be[2] = endpoint->addr_be[2];
+	addr_be[3] = endpoint->addr_be[3];
+	if (addr_be[0] || addr_be[1] || addr_be[3])
+		return;
+	if (is_v4(endpoint))
+		addr_be[3] = bpf_htonl(0x7f000001);
+	else if (!addr_be[2])
+		addr_be[3] = bpf_htonl(1);
+}
+
 static __always_inline struct lb_endpoint endpoint_from_ctx4(struct bpf_sock_addr *ctx)
 {
 	struct lb_endpoint endpoint = {};

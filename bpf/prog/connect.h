@@ -4,13 +4,12 @@
 #define LB_CONNECT_H
 
 #include "owner.h"
+#include "policy.h"
 
 #define LB_EAGAIN 11
+#define LB_EACCES 13
 #define LB_EPROTONOSUPPORT 93
 #define LB_ECONNREFUSED 111
-
-#define LB_REJECT 0
-#define LB_PROCEED 1
 
 const volatile __u8 cfg_has_set_retval = 1; /* Linux 5.18; before that every refusal is EPERM */
 
@@ -142,22 +141,42 @@ static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct 
 	return LB_PROCEED;
 }
 
+/* A re-point to what is denied by now fails for good, and is no doing of the workload's. */
+static __always_inline int deny_connect(struct bpf_sock_addr *ctx, __u32 policy,
+					const struct lb_endpoint *dialled)
+{
+	if (repoint_by_us(dialled->protocol, bpf_get_socket_cookie(ctx))) {
+		if (cfg_has_set_retval)
+			bpf_set_retval(-LB_EACCES);
+		return LB_REJECT;
+	}
+	return deny(policy, LB_DENIED_CONNECT, dialled);
+}
+
 static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 					   const struct lb_endpoint *dialled,
 					   struct lb_endpoint *to)
 {
 	struct bpf_sock *sk = ctx->sk;
-	const struct lb_service *service = find_service(dialled);
+	const struct lb_service *service;
 	struct lb_dial dial = {.dialled = dialled};
 	struct lb_owner *owner;
+	__u32 policy;
 
 	if (!sk)
 		return LB_PROCEED; /* fails open: no socket, nothing to translate */
 	owner = find_owner(sk);
 	if (owner && owner->flags & LB_OWNER_EXEMPT)
 		return LB_PROCEED;
-	if (!service && !owner)
-		return LB_PROCEED; /* not ours: the common case */
+	policy = denied_by(dialled);
+	if (policy)
+		return deny_connect(ctx, policy, dialled);
+	service = find_service(dialled);
+	if (!service) {
+		asm volatile(""); /* two tests: made one, they or pointers, which is refused */
+		if (!owner)
+			return LB_PROCEED; /* not ours: the common case */
+	}
 
 	dial.cookie = bpf_get_socket_cookie(ctx);
 	dial.connected = actual_peer(sk, dialled->protocol, &dial.actual);

@@ -108,6 +108,7 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	const struct lb_service *service;
 	struct lb_endpoint actual = {};
 	struct lb_owner *owner;
+	__u32 policy;
 
 	/* Port 0: a connected send that carries an IP-level control message; its address is not
 	 * ours. */
@@ -117,9 +118,13 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	if (owner && owner->flags & LB_OWNER_EXEMPT)
 		return LB_PROCEED;
 	/* A v4-mapped connected socket comes here on every send, with the backend that connect
-	 * chose: that is translated already, even where the backend is a service address too. */
+	 * chose: that is judged and translated already, even where a policy names the backend or it
+	 * is a service address too. */
 	if (actual_peer(sk, dialled->protocol, &actual) && same_endpoint(&actual, dialled))
 		return LB_PROCEED;
+	policy = denied_by(dialled);
+	if (policy)
+		return deny(policy, LB_DENIED_SEND, dialled);
 	service = find_service(dialled);
 	if (service)
 		return send_to_service(sk, owner, service, dialled, to);

@@ -112,7 +112,7 @@ int lb_create(struct bpf_sock *sk)
 	return FIELD(sk->protocol) == LB_IPPROTO_MPTCP ? refuse_protocol() : LB_PROCEED;
 }
 
-/* Run once by reseat: writes down its own thread group as the hooks will see it. */
+/* Run by reseat at each load: writes down its own thread group as the hooks will see it. */
 SEC("syscall")
 int lb_introduce(void *ctx)
 {

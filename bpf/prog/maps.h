@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The maps; sizes marked "set at load" are replaced by user space. Run-time state lives here only.
- */
+ * Which of them one set shares with the next: map_set.cpp. */
 #ifndef LB_MAPS_H
 #define LB_MAPS_H
 
@@ -23,6 +23,14 @@ struct {
 } lb_services SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* set at load */
+	__type(key, __u32);
+	__type(value, struct lb_name);
+} lb_names SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1); /* set at load */
@@ -30,9 +38,10 @@ struct {
 	__type(value, __u64);
 } lb_tables SEC(".maps");
 
-/* Whose turn it is, per service: the next position in its table. */
+/* Whose turn it is, per table: the next position in it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1); /* set at load */
 	__type(key, __u32);
 	__type(value, __u64);
@@ -98,6 +107,38 @@ struct {
 	__type(key, __u64);
 	__type(value, struct lb_repoint);
 } lb_repoint SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lb_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LB_RULE_SETS *(LB_MAX_NETWORKS + 1)); /* and all of IPv4 in each */
+	__type(key, struct lb_network);
+	__type(value, struct lb_rule_bits);
+} lb_policies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LB_RULE_SETS);
+	__type(key, __u32);
+	__type(value, struct lb_rule_set);
+} lb_rule_sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LB_MAX_DENIALS);
+	__type(key, __u32);
+	__type(value, struct lb_denial);
+} lb_denials SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

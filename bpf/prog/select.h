@@ -27,14 +27,14 @@ static __always_inline struct lb_backend *backend_of_life(__u32 index, __u64 lif
 
 static __always_inline __u32 choose_position(const struct lb_service *service, __u32 length)
 {
-	__u32 id = service->id;
+	__u32 table = service->table;
 	__u64 *turn;
 
 	if (service->policy == LB_POLICY_RANDOM)
 		return bpf_get_prandom_u32() % length;
-	turn = bpf_map_lookup_elem(&lb_turns, &id);
+	turn = bpf_map_lookup_elem(&lb_turns, &table);
 	if (!turn)
-		return 0; /* cannot be: lb_turns has as many elements as there are services */
+		return 0; /* cannot be: lb_turns has as many elements as there are tables */
 	return (__u32)(__sync_fetch_and_add(turn, 1) % length);
 }
 
@@ -43,7 +43,7 @@ static __always_inline __u32 choose_position(const struct lb_service *service, _
 static __always_inline struct lb_backend *pick_backend(const struct lb_service *service,
 						       __u32 family, __u32 *index)
 {
-	__u32 table = LB_TABLE_INDEX(service->id, family);
+	__u32 table = LB_TABLE_INDEX(service->table, family);
 	__u64 *word = bpf_map_lookup_elem(&lb_tables, &table);
 	__u64 seen;
 	__u64 *slot;

@@ -47,8 +47,6 @@ TEST_CASE("what nothing acts on yet is refused when a service writes it", "[conf
          "6:32 drain_quiet: any value but 0s is not implemented yet; write 0s or remove the key"},
         {"connections: {close_spread: 1s}",
          "6:33 close_spread: any value but auto is not implemented yet; write auto or remove the key"},
-        {"connections: {untracked: terminate}",
-         "6:30 untracked: any value but keep is not implemented yet; write keep or remove the key"},
     };
     for (const auto& [line, fault] : cases) CHECK(fault_of(line) == fault);
 }
@@ -64,8 +62,6 @@ TEST_CASE("what nothing acts on yet is refused for the process too", "[config]")
           "3:18 address: any value but \"\" is not implemented yet; write \"\" or remove the key");
     CHECK(fault("pin: /sys/fs/bpf/x") == "3:6 pin: a directory is not implemented yet; write auto or off");
     CHECK(fault("on_exit: keep") == "3:10 on_exit: keep is not implemented yet; write auto or detach");
-    CHECK(fault("policies: [{name: a, action: deny, to: [{cidr: 0.0.0.0/0}]}]") ==
-          "3:11 policies: any policy is not implemented yet; remove them");
 }
 
 TEST_CASE("backends by DNS name are refused, with the port judged", "[config]") {
@@ -105,44 +101,6 @@ TEST_CASE("their defaults, and what comes to the same, are accepted in writing",
         "     exec: {command: []}}}\n");
     load(plain_service + "    outlier_detection: {enabled: true}\n");
     load("version: 1\nservices: []\npin: auto\non_exit: auto\n");
-}
-
-TEST_CASE("policies are judged in full although none is accepted yet", "[config]") {
-    const auto faults = [](const std::string& policy) {
-        auto all = faults_of("version: 1\nservices: []\npolicies:\n- " + policy + "\n");
-        REQUIRE_FALSE(all.empty());
-        CHECK(all.front() == "4:1 policies: any policy is not implemented yet; remove them");
-        all.erase(all.begin());
-        return all;
-    };
-    const auto to = [&](const std::string& destination) {
-        return faults("{name: a, action: deny, to: [" + destination + "]}");
-    };
-    CHECK(to("{cidr: 0.0.0.0/0, except: [10.0.0.0/8], protocol: udp, ports: [53, 8000-8100]}").empty());
-    CHECK(to("{cidr: 'fd00::/8', except: ['fd00:1::/32']}").empty());
-    CHECK(to("{cidr: 10.0.0.1/8}") ==
-          Lines{"4:39 cidr: '10.0.0.1/8' has bits set beyond its length; write 10.0.0.0/8"});
-    CHECK(to("{cidr: 'fd00::1/64'}") ==
-          Lines{"4:39 cidr: 'fd00::1/64' has bits set beyond its length; write fd00::/64"});
-    for (const std::string wrong : {"10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/", "10.0.0.0/-1"})
-        CHECK(to("{cidr: " + wrong + "}") ==
-              Lines{"4:39 cidr: expected a range of addresses such as 10.0.0.0/8 or fd00::/8, found '" +
-                    wrong + "'"});
-    CHECK(to("{cidr: 10.0.0.0/8, except: [11.0.0.0/16]}") ==
-          Lines{"4:60 except: '11.0.0.0/16' is not within the 'cidr'"});
-    CHECK(to("{cidr: 10.0.0.0/8, ports: [0, 9-8, x]}").size() == 3);
-    CHECK(to("{cidr: 10.0.0.0/8, ports: [65536]}") ==
-          Lines{"4:59 ports: expected a port from 1 to 65535 or a range such as 8000-8100, found '65536'"});
-    CHECK(to("{}") == Lines{"4:32 the destination has no 'cidr'; add one, as in 'cidr: 10.0.0.0/8'"});
-    CHECK(faults("{name: a, action: drop, to: []}") ==
-          Lines{"4:21 action: 'drop' is not a choice; write one of: deny, allow",
-                "4:31 to: is empty; write at least one destination, as in '- cidr: 10.0.0.0/8'"});
-    CHECK(faults("{}") == Lines{"4:3 the policy has no 'action'; add it",
-                                "4:3 the policy has no 'name'; add it",
-                                "4:3 the policy has no 'to'; add it"});
-    const std::string policy = "{name: a, action: deny, existing: keep, to: [{cidr: 10.0.0.0/8}]}";
-    CHECK(faults(policy + "\n- " + policy) ==
-          Lines{"5:10 name: a policy 'a' is already on line 4; names must differ"});
 }
 
 }  // namespace

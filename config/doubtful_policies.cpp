@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/compile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+namespace reseat::config {
+namespace {
+
+/// Each port of `range` is in one of `ranges`; nothing in `ranges` stands for all ports.
+bool within(lb::PortRange range, std::vector<lb::PortRange> ranges) {
+    if (ranges.empty()) return true;
+    std::ranges::sort(ranges, {}, &lb::PortRange::first);
+    unsigned next = range.first;
+    for (const auto& other : ranges)
+        if (other.first <= next && next <= other.last) next = other.last + 1U;
+    return next > range.last;
+}
+
+/// Whatever matches `b` matches `a`.
+bool covers(const lb::Destination& a, const lb::Destination& b) {
+    if (!a.cidr.contains(b.cidr)) return false;
+    if (a.protocol && a.protocol != b.protocol) return false;
+    if (b.ports.empty() && !a.ports.empty()) return false;
+    if (!std::ranges::all_of(b.ports, [&](const auto& range) { return within(range, a.ports); }))
+        return false;
+    return std::ranges::all_of(a.except, [&](const lb::Cidr& hole) {
+        const bool apart = !hole.contains(b.cidr) && !b.cidr.contains(hole);
+        return apart ||
+               std::ranges::any_of(b.except, [&](const lb::Cidr& other) { return other.contains(hole); });
+    });
+}
+
+/// The first of `earlier` that covers it.
+const PolicyBlock* covered_by(std::span<const PolicyBlock> earlier, const lb::Destination& destination) {
+    const auto found = std::ranges::find_if(earlier, [&](const PolicyBlock& policy) {
+        return std::ranges::any_of(policy.to, [&](const auto& to) { return covers(to.value, destination); });
+    });
+    return found == earlier.end() ? nullptr : &*found;
+}
+
+void warn_of_order(const std::vector<PolicyBlock>& policies, Diagnostics& out) {
+    for (std::size_t i = 0; i < policies.size(); ++i) {
+        for (const auto& [to, at] : policies[i].to) {
+            const PolicyBlock* first = covered_by(std::span(policies).first(i), to);
+            if (!first) continue;
+            out.warning(at, fmt::format("to: this destination never decides, as the policy {} on line {} "
+                                        "matches all of it first; put this policy before that one",
+                                        quote(first->name->value), first->name->at.line));
+        }
+        const auto& [at, name, action, to, existing] = policies[i];
+        if (existing && action->value == lb::PolicyAction::allow)
+            out.warning(existing->at,
+                        "existing: has no effect in a policy that allows; write it where a policy denies");
+    }
+}
+
+Position position_of(const ConfigFile& file, const lb::Policy& policy) {
+    const auto found = std::ranges::find_if(
+        file.policies, [&](const PolicyBlock& block) { return block.name->value == policy.name; });
+    return found->name->at;
+}
+
+void warn_of_service(const ConfigFile& file, const lb::Service& service,
+                     const std::vector<lb::Policy>& policies, Diagnostics& out) {
+    for (const auto& address : service.addresses)
+        if (const auto* policy = denied_by(policies, address, service.protocol))
+            out.warning(position_of(file, *policy),
+                        fmt::format("policies: {} denies {} over {}, the address of the service {}, which "
+                                    "nobody reaches then; let a policy before it allow that",
+                                    quote(policy->name), to_string(address), to_string(service.protocol),
+                                    quote(service.name)));
+    const lb::Policy* denial = nullptr;
+    for (const auto& backend : service.backends) {
+        denial = denied_by(policies, backend.endpoint, service.protocol);
+        if (!denial) return;
+    }
+    if (denial)
+        out.warning(position_of(file, *denial),
+                    fmt::format("policies: with {} every backend of the service {} is denied over {}, so "
+                                "nobody is served; let a policy before it allow them",
+                                quote(denial->name), quote(service.name), to_string(service.protocol)));
+}
+
+}  // namespace
+
+void warn_of_policies(const ConfigFile& file, Diagnostics& out) {
+    warn_of_order(file.policies, out);
+    const auto policies = compile_policies(file);
+    if (policies.empty()) return;
+    for (const auto& block : file.services)
+        for (const auto& service : compile_service(block)) warn_of_service(file, service, policies, out);
+}
+
+}  // namespace reseat::config
