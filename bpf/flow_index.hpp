@@ -14,11 +14,15 @@ struct Flow {
     lb_flow_key key{};
     lb_flow value{};
     std::uint32_t drawer = 0;
+    bool indexed = true;  ///< false: found otherwise
+    bool multipath =
+        false;  ///< Multipath TCP: what is filed is a subflow, the application has another socket
 
     SocketTuple tuple() const {
         return {.local = value.local, .remote = value.remote, .cookie = key.cookie, .ifindex = value.ifindex};
     }
     bool is_udp() const;
+    bool may_be_multipath() const { return !is_udp() && value.fd == LB_FD_MULTIPATH; }
     bool resolved() const { return value.local.port_be != 0 && value.inode != 0; }
 };
 

@@ -26,6 +26,7 @@ public:
                                                           const KernelOptions& options, GracePeriod& grace);
 
     Programs& programs() { return *programs_; }
+    std::shared_ptr<Programs> shared_programs() { return programs_; }
     const LifeTable& lives() const { return *lives_; }
     const lb::Inheritance& inheritance() const { return inheritance_; }
 
@@ -55,7 +56,7 @@ private:
     CgroupAttachment attachment_;
     std::optional<PinDirectory> pins_;
     std::uint32_t number_ = 0;  ///< of the set in use, among the pinned ones
-    std::unique_ptr<Programs> programs_;
+    std::shared_ptr<Programs> programs_;
     std::unique_ptr<LifeTable> lives_;
     lb::Inheritance inheritance_;
     std::shared_ptr<const bool> in_use_;  ///< of the set in use: what waits for a grace period asks

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -27,6 +28,8 @@ namespace asio = lb::asio;
 // 198.18.0.0/15 is set aside for benchmarks (RFC 2544): nobody's address, and never sent to, as it is
 // translated before the kernel looks for a route.
 const lb::Endpoint kService{lb::Address::v4({198, 18, 0, 1}), 9};
+
+constexpr auto kRepoint = "re-point connected UDP";
 
 /// A loopback socket that a throw-away client is balanced to.
 struct Server {
@@ -64,17 +67,43 @@ std::string milliseconds(lb::Duration duration) {
     return fmt::format("{:.1f} ms", std::chrono::duration<double, std::milli>(duration).count());
 }
 
-/// Balances `count` TCP sockets and ends them; the index has room for `indexed` of them.
-Feature try_termination(const std::string& engine, const std::string& cgroup, int procs, unsigned count,
-                        std::uint32_t indexed) {
-    Feature feature{.name = "terminate: " + engine, .required = engine == "tuple"};
-    feature.remedy =
-        "needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY (modules inet_diag, tcp_diag, "
-        "udp_diag; in a container, load them on the host)";
+Feature not_tried(const std::string& name) {
+    return {.name = name, .detail = "not tried: programs cannot be attached"};
+}
+
+std::string remedy_for(Engine engine) {
+    switch (engine) {
+        case Engine::tuple:
+            return "needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY (modules inet_diag, "
+                   "tcp_diag, udp_diag; in a container, load them on the host)";
+        case Engine::diag:
+            return "needs what the engine tuple needs, and CAP_PERFMON and BTF; without it sockets that the "
+                   "index has no room for are not found";
+        case Engine::iterator:
+            return "needs Linux 6.5, CAP_PERFMON and BTF; only where SOCK_DESTROY is missing it is missed";
+        case Engine::descriptor:
+            return "needs CAP_SYS_PTRACE, the workload's processes visible in our pid namespace, and "
+                   "kernel.yama.ptrace_scope below 3; without it Multipath TCP is told late, and sockets in "
+                   "network namespaces that we may not enter are not ended";
+    }
+    return {};
+}
+
+std::string feature_name(Engine engine) {
+    return "terminate: " + std::string(to_string(engine));
+}
+
+/// Balances `count` TCP sockets and ends them by this engine alone.
+Feature try_termination(Engine engine, const std::string& cgroup, int procs, unsigned count) {
+    Feature feature{.name = feature_name(engine), .required = engine == Engine::tuple};
+    feature.remedy = remedy_for(engine);
     asio::io_context io;
-    auto plane = KernelDataPlane::attach(
-        io.get_executor(), cgroup,
-        {.max_services = 4, .max_backends = 8, .flow_drawers = 1, .drawer_entries = indexed});
+    auto plane = KernelDataPlane::attach(io.get_executor(), cgroup,
+                                         {.max_services = 4,
+                                          .max_backends = 8,
+                                          .flow_drawers = 1,
+                                          .drawer_entries = 64,
+                                          .only_engine = engine});
     if (!plane) {
         feature.detail = plane.error().message;
         return feature;
@@ -97,7 +126,8 @@ Feature try_termination(const std::string& engine, const std::string& cgroup, in
     (void)(*plane)->publish(condemn);
     const auto report = run(io, **plane, {.life = life});
     const int told = client.error_of_last();
-    feature.available = report.terminated == count && told == ECONNABORTED;
+    const int expected = engine == Engine::descriptor ? ECONNRESET : ECONNABORTED;
+    feature.available = report.terminated == count && told == expected;
     feature.detail =
         feature.available
             ? fmt::format("ended {} throw-away sockets in {}", count, milliseconds(report.duration))
@@ -108,7 +138,7 @@ Feature try_termination(const std::string& engine, const std::string& cgroup, in
 }
 
 Feature try_repoint(const std::string& cgroup, int procs) {
-    Feature feature{.name = "re-point connected UDP"};
+    Feature feature{.name = kRepoint};
     feature.remedy =
         "needs CAP_SYS_PTRACE, the workload's processes visible in our pid namespace, and "
         "kernel.yama.ptrace_scope below 3; without it such sockets are terminated";
@@ -179,11 +209,13 @@ Feature try_errno() {
 
 std::vector<Feature> probe_kernel_features(const std::string& scratch_cgroup, int procs) {
     std::vector<Feature> features = {try_attaching(scratch_cgroup)};
-    if (!features.front().available) return features;
-    features.push_back(try_errno());
-    features.push_back(try_termination("tuple", scratch_cgroup, procs, 3, 64));
-    features.push_back(try_termination("diag", scratch_cgroup, procs, 3, 1));
-    features.push_back(try_repoint(scratch_cgroup, procs));
+    constexpr std::array engines{Engine::tuple, Engine::diag, Engine::iterator, Engine::descriptor};
+    const bool attached = features.front().available;
+    if (attached) features.push_back(try_errno());
+    for (const Engine engine : engines)
+        features.push_back(attached ? try_termination(engine, scratch_cgroup, procs, 3)
+                                    : not_tried(feature_name(engine)));
+    features.push_back(attached ? try_repoint(scratch_cgroup, procs) : not_tried(kRepoint));
     return features;
 }
 

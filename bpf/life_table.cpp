@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include <netinet/in.h>
+
 namespace reseat::bpf {
 namespace {
 
@@ -72,6 +74,17 @@ MapSizes LifeTable::needed(const lb::Plan& plan) const {
         plan.begin, [&](const lb::LifeSpec& life) { return !lives_.contains(life.life); }));
     if (lives > elements_.left()) need.backends += lives - elements_.left();
     return need;
+}
+
+std::vector<lb::LifeId> LifeTable::without_new_sockets() const {
+    std::vector<lb::LifeId> found;
+    for (const auto& [life, place] : lives_) {
+        const lb_backend& element = maps_.backends[place.element];
+        const bool leaves = element.state == LB_LIFE_CONDEMNED ||
+                            (element.state == LB_LIFE_DRAINING && element.endpoint.protocol == IPPROTO_UDP);
+        if (leaves && predecessors_.open(place.element) > 0) found.push_back(life);
+    }
+    return found;
 }
 
 lb::Result<void> LifeTable::check(const lb::Plan& plan) const {

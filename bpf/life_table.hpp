@@ -33,6 +33,9 @@ public:
     Predecessors& predecessors() { return predecessors_; }
     const Predecessors& predecessors() const { return predecessors_; }
 
+    /// Lives that are condemned, of UDP also those that drain, with open sockets.
+    std::vector<lb::LifeId> without_new_sockets() const;
+
     /// The sizes that the set must have for this plan; equal to its own where it fits.
     MapSizes needed(const lb::Plan& plan) const;
     /// As DataPlane::publish. New service addresses become visible when their tables are there; what a

@@ -2,10 +2,12 @@
 #include "bpf/map_set.hpp"
 
 #include "bpf/lb.skel.h"
+#include "bpf/multipath.skel.h"
 #include "bpf/programs.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -71,6 +73,8 @@ lb::Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fi
     skeleton->rodata->cfg_has_set_retval =
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
+    set->refuse_mptcp_ = fixed.refuse_mptcp;
+    set->load_multipath();
     if (!shared.contains("lb_flows"))
         if (auto filled = set->fill_flows(fixed.drawers); !filled) return filled.error();
     if (auto mapped = set->map_arrays(); !mapped) return mapped.error();
@@ -78,7 +82,18 @@ lb::Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fi
     return set;
 }
 
+void MapSet::load_multipath() {
+    multipath_ = multipath_bpf__open();
+    if (multipath_ && bpf_map__reuse_fd(multipath_->maps.lb_owner, fd("lb_owner")) == 0 &&
+        multipath_bpf__load(multipath_) == 0)
+        return;
+    spdlog::debug("Multipath TCP is not told from TCP: that needs CAP_PERFMON and BTF");
+    multipath_bpf__destroy(multipath_);
+    multipath_ = nullptr;
+}
+
 MapSet::~MapSet() {
+    multipath_bpf__destroy(multipath_);
     lb_bpf__destroy(skeleton_);
 }
 
@@ -157,8 +172,13 @@ lb::Result<void> MapSet::introduce() {
 
 std::vector<bpf_program*> MapSet::attachable() const {
     const auto& p = skeleton_->progs;
-    return {p.lb_release,  p.lb_sockops,  p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
-            p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
+    std::vector<bpf_program*> programs;
+    if (refuse_mptcp_) programs.push_back(p.lb_create);
+    if (multipath_) programs.push_back(multipath_->progs.lb_multipath);
+    programs.insert(programs.end(),
+                    {p.lb_release, p.lb_sockops, p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
+                     p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6, p.lb_connect4, p.lb_connect6});
+    return programs;
 }
 
 OpenMaps MapSet::duplicates(bool all) const {

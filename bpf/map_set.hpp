@@ -14,6 +14,7 @@
 #include <vector>
 
 struct lb_bpf;
+struct multipath_bpf;
 struct bpf_map;
 struct bpf_program;
 
@@ -42,6 +43,7 @@ public:
     struct Fixed {
         std::vector<UniqueFd> drawers;    ///< the hashes behind lb_flows
         std::uint32_t pretend_later = 0;  ///< KernelOptions::pretend_later_version
+        bool refuse_mptcp = false;        ///< KernelOptions::refuse_mptcp
     };
     /// Maps of `shared` are used, the others made. Errors: `unsupported` says what the kernel or the
     /// capabilities lack; `failed` sockets' records in `shared` are of another kind.
@@ -74,10 +76,13 @@ private:
     lb::Result<void> reuse(const OpenMaps& shared);
     lb::Result<void> fill_flows(const std::vector<UniqueFd>& drawers);
     lb::Result<void> introduce();
+    void load_multipath();
     lb::Result<void> map_arrays();
     OpenMaps duplicates(bool all) const;
 
     lb_bpf* skeleton_;
+    multipath_bpf* multipath_ = nullptr;  ///< null where it cannot be loaded
+    bool refuse_mptcp_ = false;
     MapSizes sizes_;
 };
 

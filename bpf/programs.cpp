@@ -48,6 +48,7 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
     libbpf_set_print(print_libbpf);
     std::unique_ptr<Programs> programs(new Programs());
     programs->fixed_.pretend_later = options.pretend_later_version;
+    programs->fixed_.refuse_mptcp = options.refuse_mptcp;
     auto drawers = adopted.empty() ? programs->make_drawers(
                                          std::clamp<std::uint32_t>(options.flow_drawers, 1, LB_MAX_DRAWERS),
                                          options.drawer_entries)

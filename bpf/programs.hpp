@@ -39,8 +39,8 @@ public:
     /// All maps of `set`, the drawers too, for the next process.
     OpenMaps to_be_pinned(const MapSet& set) const;
 
-    /// A descriptor to read(): every socket that has an owner record, as cookie and lb_owner one after the
-    /// other. Costs by the sockets that were ever balanced and are open.
+    /// A descriptor to read(): every socket that has an owner record, as one lb_owned after the other. Costs
+    /// by the sockets that were ever balanced and are open.
     lb::Result<UniqueFd> iterate_owned() const;
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
 

@@ -36,7 +36,6 @@ private:
 
 void check_process(const ConfigFile& file, Check& check) {
     check.only(file.admin_address, "address", "", "\"\"");
-    check.only(file.mptcp, "mptcp", lb::Mptcp::allow, "allow");
 }
 
 void check_health_check(const HealthCheckBlock& block, Check& check) {

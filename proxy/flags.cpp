@@ -48,6 +48,19 @@ std::string check_log_level(const std::string& text) {
                                        : "'" + text + "' is none of trace, debug, info, warn, error";
 }
 
+const std::map<std::string, bpf::Engine>& engines() {
+    static const std::map<std::string, bpf::Engine> all = {{"tuple", bpf::Engine::tuple},
+                                                           {"diag", bpf::Engine::diag},
+                                                           {"iterator", bpf::Engine::iterator},
+                                                           {"descriptor", bpf::Engine::descriptor}};
+    return all;
+}
+
+std::string check_engine(const std::string& text) {
+    return engines().contains(text) ? std::string()
+                                    : "'" + text + "' is none of tuple, diag, iterator, descriptor";
+}
+
 std::string check_target(const std::string& text) {
     const auto slash = text.find('/');
     const bool whole = slash != 0 && slash + 1 != text.size() && !text.empty();
@@ -91,6 +104,13 @@ void Flags::log_level(CLI::App& command) {
         "--log-level", [this](const std::string& text) { options_.log_level = log_levels().at(text); },
         "trace, debug, info, warn or error; wins over the configuration");
     from_environment(command, level->type_name("LEVEL"), "RESEAT_LOG_LEVEL")->check(check_log_level);
+}
+
+void Flags::engine(CLI::App& command) {
+    auto* engine = command.add_option_function<std::string>(
+        "--engine", [this](const std::string& text) { options_.engine = engines().at(text); },
+        "For debugging: sockets are ended by this engine only: tuple, diag, iterator or descriptor");
+    from_environment(command, engine->type_name("NAME"), "RESEAT_ENGINE")->check(check_engine);
 }
 
 CLI::Option* Flags::target(CLI::App& command, const std::string& meaning) {

@@ -23,6 +23,7 @@ public:
     /// instance_name() or --admin.
     void instance(CLI::App& command, const std::string& meaning);
     void log_level(CLI::App& command);
+    void engine(CLI::App& command);
     /// SERVICE[/BACKEND], an argument.
     CLI::Option* target(CLI::App& command, const std::string& meaning);
     void confirmation(CLI::App& command);

@@ -19,6 +19,7 @@ void add_serving_commands(CLI::App& app, Flags& flags) {
     flags.workload(*run);
     flags.instance(*run, "Name of this instance (default: default)");
     flags.log_level(*run);
+    flags.engine(*run);
     run->footer(
         "SIGHUP reloads the configuration, as does a change of its file. SIGTERM ends: what is pinned goes\n"
         "on balancing unless on_exit says otherwise. SIGINT (Ctrl-C) ends and detaches.\n\n"
@@ -28,6 +29,7 @@ void add_serving_commands(CLI::App& app, Flags& flags) {
     flags.config(*exec);
     flags.instance(*exec, "Name of this instance (default: exec-PID)");
     flags.log_level(*exec);
+    flags.engine(*exec);
     exec->prefix_command();
     exec->footer(
         "CMD starts in a cgroup of its own once the backends were checked for the first time. Signals are\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/kernel_data_plane.hpp"
 #include "lb/model.hpp"
 
 #include <optional>
@@ -44,7 +45,8 @@ struct Options {
     bool yes = false;                       ///< do not ask
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
     Output output = Output::table;
-    std::vector<std::string> child;  ///< exec: CMD ARG...
+    std::optional<bpf::Engine> engine;  ///< the only one that may end sockets; for debugging
+    std::vector<std::string> child;     ///< exec: CMD ARG...
 };
 
 /// The command line asked for help or made no sense: print and end.

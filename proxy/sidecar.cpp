@@ -73,6 +73,7 @@ lb::Result<void> Sidecar::attach() {
     auto options = bpf::sized_for({}, model.services);
     options.pin = settings_.pin;
     options.refuse_mptcp = model.mptcp == lb::Mptcp::refuse;
+    options.only_engine = settings_.only_engine;
     auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup, options);
     if (!plane) return with_holder(plane.error(), settings_.cgroup);
     plane_ = std::move(*plane);

@@ -28,6 +28,7 @@ struct SidecarSettings {
     std::string pin;                        ///< directory; empty: nothing outlives this process
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
     bool watch_config = true;               ///< reload when the file changes
+    std::optional<bpf::Engine> only_engine = {};
 };
 
 /// One running instance: owns every long-lived object, in the order in which they are made; they end in the

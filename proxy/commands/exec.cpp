@@ -110,7 +110,8 @@ int exec_command(const Options& options) {
                                    .cgroup = cgroup->path(),
                                    .admin_socket = admin,
                                    .pin = {},
-                                   .log_level = options.log_level});
+                                   .log_level = options.log_level,
+                                   .only_engine = options.engine});
     if (!sidecar) return failed(sidecar.error());
 
     Execution execution(options, inherited, *cgroup, **sidecar);

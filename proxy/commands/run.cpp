@@ -69,7 +69,8 @@ int run_command(const Options& options) {
                                    .cgroup = *cgroup,
                                    .admin_socket = admin,
                                    .pin = pin->directory,
-                                   .log_level = options.log_level});
+                                   .log_level = options.log_level,
+                                   .only_engine = options.engine});
     if (!sidecar) return fail(sidecar.error());
     (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals, on_exit));
     spdlog::info("balancing {}, admin socket {}", *cgroup, admin);

@@ -52,8 +52,6 @@ TEST_CASE("what nothing acts on yet is refused for the process too", "[config]")
     };
     CHECK(fault("admin: {address: 0.0.0.0:9901}") ==
           "3:18 address: any value but \"\" is not implemented yet; write \"\" or remove the key");
-    CHECK(fault("mptcp: refuse") ==
-          "3:8 mptcp: any value but allow is not implemented yet; write allow or remove the key");
 }
 
 TEST_CASE("keeping what is not pinned is a contradiction", "[config]") {

@@ -126,3 +126,13 @@ TEST_CASE("--help and --version end with status 0", "[options]") {
     CHECK_THAT(ended({"--version"}).out, Catch::StartsWith("reseat "));
     CHECK(ended({"--version"}).status == 0);
 }
+
+TEST_CASE("an engine can be forced, by flag or environment, and is checked", "[options]") {
+    using reseat::bpf::Engine;
+    CHECK_FALSE(parsed({"run", "-c", "a.yaml"}).engine);
+    CHECK(parsed({"run", "-c", "a.yaml", "--engine", "iterator"}).engine == Engine::iterator);
+    const Variable engine("RESEAT_ENGINE", "diag");
+    CHECK(parsed({"exec", "-c", "a.yaml", "--", "true"}).engine == Engine::diag);
+    CHECK_THAT(ended({"run", "-c", "a.yaml", "--engine", "hammer"}).err,
+               Catch::Contains("'hammer' is none of tuple, diag, iterator, descriptor"));
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/diag_message.hpp"
+#include "bpf/workload_processes.hpp"
+
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <vector>
+
+/// What the fuzzers feed, and the unit ring with their seeds.
+namespace reseat::fuzz {
+
+using Bytes = std::span<const std::uint8_t>;
+
+/// An answer of sock_diag.
+inline void diag_message(Bytes input) {
+    std::vector<std::uint32_t> aligned((input.size() + 3) / 4);
+    if (!input.empty()) std::memcpy(aligned.data(), input.data(), input.size());
+    std::size_t seen = 0;
+    bpf::read_diag_messages({reinterpret_cast<const std::uint8_t*>(aligned.data()), input.size()}, 6,
+                            [&](const bpf::DiagMessage& message) {
+                                seen += message.socket.state + static_cast<unsigned>(message.kind);
+                                if (message.error < 0 || message.error >= 4096) __builtin_trap();
+                                if (message.socket.state > 31) __builtin_trap();
+                            });
+    if (seen > 64 * (input.size() + 1)) __builtin_trap();
+}
+
+/// cgroup.procs, and the target of a link in /proc/PID/fd.
+inline void proc_text(Bytes input) {
+    const std::string_view text(reinterpret_cast<const char*>(input.data()), input.size());
+    for (const std::uint32_t pid : bpf::parse_processes(text))
+        if (pid == 0) __builtin_trap();
+    bpf::parse_socket_link(text);
+}
+
+}  // namespace reseat::fuzz

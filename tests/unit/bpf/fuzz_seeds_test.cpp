@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The short form of the fuzzers: their seeds, and what a byte changed or cut off makes of them.
+#include "tests/fuzz/targets.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+using namespace reseat;
+
+namespace {
+
+std::vector<std::vector<std::uint8_t>> seeds(const std::string& target) {
+    std::vector<std::vector<std::uint8_t>> found;
+    for (const auto& entry : std::filesystem::directory_iterator(RESEAT_FUZZ_SEEDS "/" + target)) {
+        std::ifstream file(entry.path(), std::ios::binary);
+        found.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    }
+    return found;
+}
+
+template <class Target>
+void feed(const std::string& name, Target target) {
+    const auto all = seeds(name);
+    REQUIRE(!all.empty());
+    for (auto seed : all) {
+        target(seed);
+        for (std::size_t i = 0; i < seed.size(); ++i) {
+            target(std::span(seed).first(i));
+            for (const std::uint8_t flip : {0x01, 0x80, 0xff}) {
+                seed[i] ^= flip;
+                target(seed);
+                seed[i] ^= flip;
+            }
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("answers of sock_diag, whole, cut off and damaged, are read without harm [E26]", "[fuzz]") {
+    feed("diag_message", fuzz::diag_message);
+}
+
+TEST_CASE("what /proc and the cgroup say, whole, cut off and damaged, is read without harm", "[fuzz]") {
+    feed("proc_text", fuzz::proc_text);
+    CHECK(bpf::parse_socket_link("socket:[4711]") == 4711);
+    CHECK(bpf::parse_socket_link("socket:[4711") == 0);
+    CHECK(bpf::parse_socket_link("socket:[99999999999]") == 0);
+    CHECK(bpf::parse_socket_link("pipe:[4711]") == 0);
+    CHECK(bpf::parse_processes("1\n0\nx\n42\n7") == std::vector<std::uint32_t>{1, 42, 7});
+    CHECK(bpf::parse_processes("").empty());
+}
