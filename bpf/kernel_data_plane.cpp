@@ -4,12 +4,15 @@
 #include "bpf/byte_order.hpp"
 #include "bpf/cgroup_attachment.hpp"
 #include "bpf/descriptor_table.hpp"
+#include "bpf/end_sockets.hpp"
+#include "bpf/forbidden_sockets.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/life_table.hpp"
 #include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseater.hpp"
 #include "bpf/udp_resolver.hpp"
+#include "bpf/untracked_sockets.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -87,6 +90,7 @@ struct KernelDataPlane::Impl {
     asio::thread_pool workers{1};      ///< ends and moves sockets
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<PolicyTable> policies;
+    UntrackedSockets untracked;  ///< none where the data path was adopted
 
     ~Impl() {
         stopping = true;
@@ -94,6 +98,8 @@ struct KernelDataPlane::Impl {
         maintenance.join();
     }
 
+    void note_older_sockets();
+    RunBlocking on_worker();
     lb::Task<void> hear_events(std::function<void(lb::LifeId)> on_raced);
     bool resolve_once();
     lb::Task<void> resolve_ports();
@@ -122,6 +128,7 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
     impl->lives = std::make_unique<LifeTable>(*impl->programs, *impl->grace);
     impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
+    impl->note_older_sockets();
     auto attachment = CgroupAttachment::attach(cgroup, impl->programs->attachable());
     if (!attachment) return attachment.error();
     impl->attachment = std::move(*attachment);
@@ -190,8 +197,41 @@ lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::L
     co_return std::vector<lb::SocketInfo>{};
 }
 
-lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder) {
-    co_return lb::TerminationReport{};
+void KernelDataPlane::Impl::note_older_sockets() {
+    auto diag = SockDiag::open();
+    if (!diag) return spdlog::debug("sockets older than reseat are not known: {}", diag.error().message);
+    WorkloadSockets sockets(*programs, *diag, cgroup);
+    auto older = UntrackedSockets::snapshot(sockets);
+    if (!older) return spdlog::debug("sockets older than reseat are not known: {}", older.error().message);
+    untracked = std::move(*older);
+}
+
+RunBlocking KernelDataPlane::Impl::on_worker() {
+    return [this](std::function<void()> step) -> lb::Task<void> {
+        auto work = [](std::function<void()> step) -> lb::Task<void> {
+            step();
+            co_return;
+        };
+        lb::Task<void> task = work(std::move(step));
+        co_await run_on(workers, std::move(task));
+    };
+}
+
+lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder order) {
+    auto opened = SockDiag::open();
+    if (!opened) co_return lb::TerminationReport{.first_failure = opened.error().message};
+    auto find = [&impl = *impl_, order](SockDiag& diag) -> lb::Result<std::vector<Target>> {
+        WorkloadSockets sockets(*impl.programs, diag, impl.cgroup);
+        const auto found = impl.untracked.connected_to(sockets, order.protocol, order.destinations);
+        if (!found) return found.error();
+        std::vector<Target> targets;
+        for (const SocketTuple& tuple : *found) targets.push_back({tuple, 0});
+        return targets;
+    };
+    lb::Task<std::vector<lb::TerminationReport>> end = end_sockets(
+        impl_->on_worker(), std::make_shared<SockDiag>(std::move(*opened)), std::move(find), 1, order.spread);
+    const auto reports = co_await std::move(end);
+    co_return reports.front();
 }
 
 lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
@@ -199,7 +239,26 @@ lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& po
 }
 
 lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
-    co_return std::vector<std::pair<std::string, lb::TerminationReport>>{};
+    const auto policies = impl_->policies->policies();
+    std::vector<std::pair<std::string, lb::TerminationReport>> reports;
+    for (const lb::Policy& policy : policies)
+        if (ends_sockets(policy)) reports.emplace_back(policy.name, lb::TerminationReport{});
+    if (reports.empty()) co_return reports;
+    auto opened = SockDiag::open();
+    if (!opened) {
+        for (auto& [name, report] : reports) report.first_failure = opened.error().message;
+        co_return reports;
+    }
+    auto find = [&impl = *impl_, policies](SockDiag& diag) {
+        WorkloadSockets sockets(*impl.programs, diag, impl.cgroup);
+        return find_forbidden(sockets, policies);
+    };
+    lb::Task<std::vector<lb::TerminationReport>> end =
+        end_sockets(impl_->on_worker(), std::make_shared<SockDiag>(std::move(*opened)), std::move(find),
+                    reports.size(), std::nullopt);
+    const auto ended = co_await std::move(end);
+    for (std::size_t i = 0; i < reports.size(); ++i) reports[i].second = ended[i];
+    co_return reports;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::policy_denials() const {

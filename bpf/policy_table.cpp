@@ -114,7 +114,9 @@ lb::Result<std::vector<std::uint32_t>> PolicyTable::find_elements(const std::vec
 
 lb::Result<void> PolicyTable::write(std::uint32_t set, const lb::RuleSet& rules,
                                     const std::vector<std::uint32_t>& elements) {
-    const auto same_element = [&](const auto& other) { return other.first % LB_RULE_SETS == set % LB_RULE_SETS; };
+    const auto same_element = [&](const auto& other) {
+        return other.first % LB_RULE_SETS == set % LB_RULE_SETS;
+    };
     if (std::ranges::any_of(networks_, same_element))
         return lb::Error{lb::ErrorCode::failed,
                          "policies change faster than the kernel forgets the old ones; try again"};

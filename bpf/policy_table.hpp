@@ -27,8 +27,8 @@ public:
     std::vector<lb::Policy> policies() const { return policies_.value_or(std::vector<lb::Policy>{}); }
     std::vector<std::pair<std::string, std::uint64_t>> denials() const;
 
-    /// One line of what an event tells: "policy NAME denied connect to 8.8.8.8:53 (udp) by pid 123 (dig)", and
-    /// how many it denied since the last line.
+    /// One line of what an event tells: "policy NAME denied connect to 8.8.8.8:53 (udp) by pid 123 (dig)",
+    /// and how many it denied since the last line.
     std::string describe(const lb_denied& event);
 
 private:
@@ -47,8 +47,8 @@ private:
 
     const Programs& programs_;
     GracePeriod& grace_;
-    std::optional<std::vector<lb::Policy>> policies_;  ///< nothing: whatever was adopted is in force
-    std::map<std::string, Denial, std::less<>> denials_;         ///< by name; also of policies just gone
+    std::optional<std::vector<lb::Policy>> policies_;     ///< nothing: whatever was adopted is in force
+    std::map<std::string, Denial, std::less<>> denials_;  ///< by name; also of policies just gone
     std::map<std::uint32_t, std::vector<lb_network>> networks_;  ///< by set: what is in lb_policies
     std::uint32_t last_ = 0;                                     ///< set that was written last
 };

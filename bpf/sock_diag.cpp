@@ -51,6 +51,16 @@ std::optional<DiagSocket> parse(const nlmsghdr* header, std::uint8_t protocol) {
     socket.tuple.ifindex = message->id.idiag_if;
     socket.state = message->idiag_state;
     socket.inode = message->idiag_inode;
+    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(header));
+    const auto* attribute =
+        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(*message)));
+    for (; mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)));
+         attribute = mnl_attr_next(attribute)) {
+        if (mnl_attr_get_type(attribute) != INET_DIAG_CGROUP_ID ||
+            mnl_attr_get_payload_len(attribute) != sizeof(socket.cgroup))
+            continue;
+        std::memcpy(&socket.cgroup, mnl_attr_get_payload(attribute), sizeof(socket.cgroup));
+    }
     return socket;
 }
 

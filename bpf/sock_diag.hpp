@@ -32,6 +32,8 @@ struct DiagSocket {
     SocketTuple tuple;
     std::uint8_t state = 0;
     std::uint32_t inode = 0;
+    std::uint64_t cgroup =
+        0;  ///< id of the one that it was created in; 0: the kernel does not say (before 5.9)
 };
 
 struct DumpFilter {

@@ -62,11 +62,14 @@ std::vector<RuleSet::PortSpan> spans_of(std::span<const Destination> destination
     starts.erase(65536);
     std::vector<RuleSet::PortSpan> spans;
     for (const std::uint32_t start : starts) {
-        const auto holds = [&](const PortRange& range) { return range.first <= start && start <= range.last; };
-        spans.push_back({static_cast<std::uint16_t>(start), rules_that(destinations, [&](const Destination& to) {
-                             return (!to.protocol || *to.protocol == protocol) &&
-                                    (to.ports.empty() || std::ranges::any_of(to.ports, holds));
-                         })});
+        const auto holds = [&](const PortRange& range) {
+            return range.first <= start && start <= range.last;
+        };
+        spans.push_back(
+            {static_cast<std::uint16_t>(start), rules_that(destinations, [&](const Destination& to) {
+                 return (!to.protocol || *to.protocol == protocol) &&
+                        (to.ports.empty() || std::ranges::any_of(to.ports, holds));
+             })});
     }
     return spans;
 }

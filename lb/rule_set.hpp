@@ -11,8 +11,8 @@ namespace reseat::lb {
 
 /// Policies as a data path looks them up: a rule is one destination of one policy, in the order of the
 /// configuration. The rules of an address (the longest of `networks` that contains it) and those of a port
-/// (the last of `ports[protocol]` that does not begin after it), both sets of bits, have the first that matches
-/// as their lowest common bit; what that does not cost by is the number of rules.
+/// (the last of `ports[protocol]` that does not begin after it), both sets of bits, have the first that
+/// matches as their lowest common bit; what that does not cost by is the number of rules.
 struct RuleSet {
     using Rules = std::array<std::uint64_t, kMaxDestinations / 64>;  ///< bit n: rule n
 
@@ -25,7 +25,7 @@ struct RuleSet {
         Rules rules{};
     };
 
-    std::vector<Network> networks;  ///< each once; exceptions are networks too
+    std::vector<Network> networks;                     ///< each once; exceptions are networks too
     std::array<std::vector<PortSpan>, 2> ports;        ///< by protocol; the first begins at 0, ascending
     std::vector<std::optional<std::size_t>> verdicts;  ///< rule → the policy that denies; nothing: allowed
 };

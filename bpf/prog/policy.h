@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the workload may connect and send to. The rules of an address and the rules of a port are two
- * sets of bits, in the order of the configuration: the lowest bit in both is the rule that decides,
- * however many there are. */
+/* What the workload may connect and send to. The rules of an address and the rules of a port are
+ * two sets of bits, in the order of the configuration: the lowest bit in both is the rule that
+ * decides, however many there are. */
 #ifndef LB_POLICY_H
 #define LB_POLICY_H
 
@@ -77,8 +77,9 @@ static __always_inline __u32 first_in_both(const struct lb_rule_bits *a,
 	return LB_MAX_RULES;
 }
 
-/* The policy that denies connecting to `to`, as its place in lb_denials plus 1; 0: none does. Only TCP
- * and UDP are judged. Fails open where there is no rule, as is meant: what no policy names is allowed. */
+/* The policy that denies connecting to `to`, as its place in lb_denials plus 1; 0: none does. Only
+ * TCP and UDP are judged. Fails open where there is no rule, as is meant: what no policy names is
+ * allowed. */
 static __always_inline __u32 denied_by(const struct lb_endpoint *to)
 {
 	__u32 number = rules_in_force(), element, rule;

@@ -20,7 +20,8 @@ namespace {
 int send_with_ttl(const Client& client, std::string_view text) {
     iovec part{const_cast<char*>(text.data()), text.size()};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-    msghdr message{.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    msghdr message{
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     const bool v6 = client.family() == Family::v6;
     header->cmsg_level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
@@ -34,7 +35,8 @@ std::vector<lb::Policy> random_policies(std::mt19937& random) {
     const auto upto = [&](unsigned most) { return std::uniform_int_distribution<unsigned>(0, most)(random); };
     const auto network = [&](unsigned least, lb::Address at) {
         const unsigned bits = least + upto(128 - least);
-        for (unsigned bit = bits; bit < 128; ++bit) at.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+        for (unsigned bit = bits; bit < 128; ++bit)
+            at.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
         return lb::Cidr{at, bits};
     };
     std::vector<lb::Policy> policies;
@@ -95,9 +97,11 @@ TEST_CASE("a denied sendto fails with EPERM, and the socket goes on [E21]", "[ke
     }
 }
 
-TEST_CASE("what the application dials is judged: a service address, whatever its backends", "[kernel][policy]") {
+TEST_CASE("what the application dials is judged: a service address, whatever its backends",
+          "[kernel][policy]") {
     Balanced net("policy-service");
-    set_policies(net.plane, {deny({{only(vip_of(Family::v4)), {}, {}, {}}, {only(vip_of(Family::v6)), {}, {}, {}}})});
+    set_policies(net.plane,
+                 {deny({{only(vip_of(Family::v4)), {}, {}, {}}, {only(vip_of(Family::v6)), {}, {}, {}}})});
     for (const Kind& kind : kKinds) {
         INFO(kind);
         Client client = net.client(kind);
@@ -200,13 +204,15 @@ TEST_CASE("policies are replaced whole, and the counters of those that stay go o
     for (int round = 0; round < 12; ++round) {
         INFO(round);
         const std::string name = "round-" + std::to_string(round);
-        set_policies(net.plane, {deny(all_of(net.box.host("a")), "stays"), deny(all_of(net.box.host("b")), name)});
+        set_policies(net.plane,
+                     {deny(all_of(net.box.host("a")), "stays"), deny(all_of(net.box.host("b")), name)});
         CHECK(error("a") == EPERM);
         CHECK(error("b") == EPERM);
         CHECK(denials(net.plane, "stays") == 2 * round + 1);
         CHECK(denials(net.plane, name) == 1);
-        set_policies(net.plane, {allow(all_of(net.box.host("a")), "open"), deny(all_of(net.box.host("a")), "stays"),
-                                 deny(all_of(net.box.host("b")), name)});
+        set_policies(net.plane,
+                     {allow(all_of(net.box.host("a")), "open"), deny(all_of(net.box.host("a")), "stays"),
+                      deny(all_of(net.box.host("b")), name)});
         CHECK(error("a") == 0);
         CHECK(error("b") == EPERM);
         CHECK(denials(net.plane, name) == 2);
@@ -220,13 +226,15 @@ TEST_CASE("policies that do not fit leave the old ones in force", "[kernel][poli
     Balanced net("policy-full");
     set_policies(net.plane, {deny(all_of(net.box.host("a")))});
     const lb::Destination one{cidr("198.18.0.0/16"), {}, {}, {}};
-    const auto too_many = net.plane.kernel().set_policies({deny(std::vector(lb::kMaxDestinations + 1, one), "big")});
+    const auto too_many =
+        net.plane.kernel().set_policies({deny(std::vector(lb::kMaxDestinations + 1, one), "big")});
     REQUIRE_FALSE(too_many.has_value());
     CHECK(net.box.client().connect(net.box.host("a").endpoint()) == EPERM);
     CHECK(denials(net.plane) == 1);
 }
 
-TEST_CASE("a re-point to what is denied by now fails for good: the socket is ended [E21]", "[kernel][policy]") {
+TEST_CASE("a re-point to what is denied by now fails for good: the socket is ended [E21]",
+          "[kernel][policy]") {
     Balanced net("policy-repoint");
     for (const Kind& kind : kinds_of(Protocol::udp)) {
         INFO(kind);
@@ -242,7 +250,8 @@ TEST_CASE("a re-point to what is denied by now fails for good: the socket is end
     }
 }
 
-TEST_CASE("raw, ICMP and UDP-Lite sockets are judged by no policy: a stated limit [E69]", "[kernel][policy]") {
+TEST_CASE("raw, ICMP and UDP-Lite sockets are judged by no policy: a stated limit [E69]",
+          "[kernel][policy]") {
     Balanced net("policy-others");
     set_policies(net.plane, {deny({{cidr("0.0.0.0/0"), {}, {}, {}}})});
     const SocketAddress to(net.box.host("a").endpoint(), AF_INET);
@@ -264,7 +273,8 @@ TEST_CASE("the programs decide as denied_by does, for random policies and destin
     const auto upto = [&](unsigned most) { return std::uniform_int_distribution<unsigned>(0, most)(random); };
     std::vector<Client> clients;  // nothing leads to these destinations, so that each is as new afterwards
     for (const auto protocol : {Protocol::tcp, Protocol::udp})
-        for (const auto family : {Family::v4, Family::v6}) clients.push_back(net.box.client(protocol, family));
+        for (const auto family : {Family::v4, Family::v6})
+            clients.push_back(net.box.client(protocol, family));
     std::size_t denied = 0, decided = 0;
     for (int round = 0; round < 40; ++round) {
         const auto policies = random_policies(random);
@@ -273,7 +283,8 @@ TEST_CASE("the programs decide as denied_by does, for random policies and destin
             const unsigned which = upto(3);
             const bool v4 = which % 2 == 0 || upto(1);
             const std::string last = std::to_string(upto(9)), port = std::to_string(1 + upto(13));
-            const Where to = (v4 ? "198.18.0." + last + ":" + port : "[2001:db8::" + last + "]:" + port).c_str();
+            const Where to =
+                (v4 ? "198.18.0." + last + ":" + port : "[2001:db8::" + last + "]:" + port).c_str();
             const auto protocol = which < 2 ? Protocol::tcp : Protocol::udp;
             const int error = clients[which].connect_nonblocking(to);
             const bool expected = denied_by(policies, to, protocol) != nullptr;

@@ -44,11 +44,13 @@ TEST_CASE("a rule set decides as denied_by does, for random policies and endpoin
             v6.bytes[14] = static_cast<std::uint8_t>(upto(1) * 128);
             return upto(9) == 0 ? Address{} : v6;
         }
-        return Address::v4({10, 0, static_cast<std::uint8_t>(upto(1) * 128), static_cast<std::uint8_t>(upto(3))});
+        return Address::v4(
+            {10, 0, static_cast<std::uint8_t>(upto(1) * 128), static_cast<std::uint8_t>(upto(3))});
     };
     const auto network = [&](unsigned least, Address at) {
         const unsigned bits = least + upto(128 - least);
-        for (unsigned bit = bits; bit < 128; ++bit) at.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+        for (unsigned bit = bits; bit < 128; ++bit)
+            at.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
         return Cidr{at, bits};
     };
     const auto port = [&] { return static_cast<std::uint16_t>(upto(1) ? 1 + upto(6) : 65530 + upto(5)); };
