@@ -3,19 +3,30 @@
 
 namespace reseat::bench {
 
-Balanced::Balanced(const Stage& stage, const std::vector<lb::Service>& services) {
-    auto plane = bpf::KernelDataPlane::attach(loop_.get_executor(), stage.cgroup());
+Balanced::Balanced(const Stage& stage, const std::vector<lb::Service>& services,
+                   const bpf::KernelOptions& options) {
+    auto plane = bpf::KernelDataPlane::attach(loop_.get_executor(), stage.cgroup(), options);
     if (!plane) throw std::runtime_error(plane.error().message);
     plane_ = std::move(*plane);
     controller_ = std::make_unique<lb::Controller>(loop_.get_executor(), *plane_, services);
     if (auto started = controller_->start(); !started) throw std::runtime_error(started.error().message);
+    watch_ = lb::spawn(loop_.get_executor(), "kernel events",
+                       plane_->watch([this](lb::LifeId life) { controller_->on_raced_connect(life); }),
+                       [](const std::string& failure) { throw std::runtime_error(failure); });
 }
 
 /// Coroutines end before the data plane that they use.
 Balanced::~Balanced() {
+    watch_ = {};
+    loop_.poll();
     controller_.reset();
     work_.reset();
     loop_.run_for(std::chrono::seconds(3));
+}
+
+lb::TerminationReport Balanced::last_report(std::size_t service) const {
+    const auto failover = status().at(service).last_failover;
+    return failover ? failover->report : lb::TerminationReport{};
 }
 
 void Balanced::verdict(std::size_t service, std::size_t backend, bool healthy) {

@@ -4,6 +4,7 @@
 #include "bench/stage.hpp"
 #include "bpf/kernel_data_plane.hpp"
 #include "lb/control/controller.hpp"
+#include "lb/task.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,7 +19,8 @@ namespace reseat::bench {
 class Balanced {
 public:
     /// Published on return. Throws std::runtime_error.
-    Balanced(const Stage& stage, const std::vector<lb::Service>& services);
+    Balanced(const Stage& stage, const std::vector<lb::Service>& services,
+             const bpf::KernelOptions& options = {});
     Balanced(const Balanced&) = delete;
     Balanced& operator=(const Balanced&) = delete;
     ~Balanced();
@@ -27,10 +29,10 @@ public:
     /// follows happens in run_until().
     void verdict(std::size_t service, std::size_t backend, bool healthy);
 
-    /// Throws std::runtime_error when it takes over 20 s.
+    /// Throws std::runtime_error when it takes over a minute.
     template <class Condition>
     void run_until(Condition condition) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
         while (!condition()) {
             if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited in vain");
             loop_.run_one_for(std::chrono::milliseconds(1));
@@ -38,12 +40,16 @@ public:
     }
 
     std::vector<lb::ServiceStatus> status() const { return controller_->status(); }
+    /// What became of the sockets of the last backend of `service` that was lost.
+    lb::TerminationReport last_report(std::size_t service) const;
+    const bpf::KernelDataPlane& plane() const { return *plane_; }
 
 private:
     lb::asio::io_context loop_{1};
     lb::asio::executor_work_guard<lb::asio::io_context::executor_type> work_{loop_.get_executor()};
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<lb::Controller> controller_;
+    lb::Spawned watch_;
 };
 
 }  // namespace reseat::bench

@@ -13,7 +13,6 @@ namespace {
 
 constexpr unsigned kMostEach = 15'000;
 constexpr unsigned kSpareDescriptors = 256;
-constexpr std::uint16_t kFirstPort = 8000;
 
 unsigned raise_descriptor_limit() {
     rlimit limit{};
@@ -23,11 +22,15 @@ unsigned raise_descriptor_limit() {
     return static_cast<unsigned>(std::min<rlim_t>(limit.rlim_max, 1'000'000));
 }
 
-std::vector<pollfd> connect_all(const lb::Endpoint& to, unsigned size) {
+int socket_type(lb::Protocol protocol) {
+    return (protocol == lb::Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
+}
+
+std::vector<pollfd> connect_all(const lb::Endpoint& to, unsigned size, lb::Protocol protocol) {
     const test::SocketAddress address(to, AF_INET);
     std::vector<pollfd> sockets;
     for (unsigned i = 0; i < size; ++i) {
-        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int fd = ::socket(AF_INET, socket_type(protocol), 0);
         if (fd < 0 || ::connect(fd, address.get(), address.length) != 0)
             throw std::system_error(errno, std::generic_category(), "connect a bystander");
         sockets.push_back({fd, POLLIN, 0});
@@ -36,8 +39,8 @@ std::vector<pollfd> connect_all(const lb::Endpoint& to, unsigned size) {
 }
 
 /// Connects, tells how many, then on each order how many have not been told anything.
-int stand_by(const lb::Endpoint& to, unsigned size, int end) {
-    auto sockets = connect_all(to, size);
+int stand_by(const lb::Endpoint& to, unsigned size, lb::Protocol protocol, int end) {
+    auto sockets = connect_all(to, size, protocol);
     tell(end, size);
     while (true) {
         await_order<char>(end);
@@ -49,33 +52,38 @@ int stand_by(const lb::Endpoint& to, unsigned size, int end) {
 
 }  // namespace
 
-Crowd::Crowd(Stage& stage, const std::string& host, unsigned size) {
+Crowd::Crowd(Stage& stage, const std::string& host, unsigned size, lb::Protocol protocol,
+             std::uint16_t first_port)
+    : protocol_(protocol) {
     const unsigned most = std::min(kMostEach, raise_descriptor_limit() - kSpareDescriptors);
     for (unsigned left = size; left > 0; left -= sizes_.back()) sizes_.push_back(std::min(left, most));
-    listen(stage, host);
+    listen(stage, host, first_port);
 }
 
-void Crowd::listen(Stage& stage, const std::string& host) {
+void Crowd::listen(Stage& stage, const std::string& host, std::uint16_t first_port) {
     const auto inside = stage.lab().host(host).net().enter();
     write_file("/proc/sys/net/core/somaxconn", "65535");
     for (std::size_t i = 0; i < sizes_.size(); ++i) {
-        const auto port = static_cast<std::uint16_t>(kFirstPort + i);
+        const auto port = static_cast<std::uint16_t>(first_port + i);
         const lb::Endpoint backend{stage.lab().host(host).address(), port};
         const test::SocketAddress address(backend, AF_INET);
-        bpf::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        if (::bind(fd.get(), address.get(), address.length) != 0 || ::listen(fd.get(), 65535) != 0)
+        bpf::UniqueFd fd(::socket(AF_INET, socket_type(protocol_), 0));
+        if (::bind(fd.get(), address.get(), address.length) != 0 ||
+            (protocol_ == lb::Protocol::tcp && ::listen(fd.get(), 65535) != 0))
             throw std::system_error(errno, std::generic_category(), "listen for bystanders");
         listeners_.push_back(std::move(fd));
-        const auto name = "bystanders-" + std::to_string(i);
-        services_.push_back(service(name, {lb::parse_address("10.96.1.1").value(), port}, {backend}));
+        const auto name = "crowd-" + std::to_string(port);
+        services_.push_back(
+            service(name, {lb::parse_address("10.96.1.1").value(), port}, {backend}, protocol_));
     }
 }
 
 void Crowd::gather(const Stage& stage) {
     channels_.resize(sizes_.size());
     for (std::size_t i = 0; i < sizes_.size(); ++i)
-        processes_.push_back(stage.in_workload(
-            [&, i] { return stand_by(services_[i].addresses.front(), sizes_[i], channels_[i].theirs()); }));
+        processes_.push_back(stage.in_workload([&, i] {
+            return stand_by(services_[i].addresses.front(), sizes_[i], protocol_, channels_[i].theirs());
+        }));
     for (const auto& channel : channels_) hear<unsigned>(channel.ours());
 }
 

@@ -7,13 +7,14 @@
 
 namespace reseat::bench {
 
-/// Idle TCP connections of the workload through services of their own: bystanders. Each service is one
-/// address, one backend and one process of the workload, within the limits of ports and descriptors.
+/// Idle connections of the workload through services of their own. Each service is one address, one backend
+/// and one process of the workload, within the limits of ports and descriptors.
 class Crowd {
 public:
-    /// Listeners with room for all, in the namespace of `host`; nobody connects yet. Call before the
-    /// services are published. Throws std::exception.
-    Crowd(Stage& stage, const std::string& host, unsigned size);
+    /// Servers with room for all, in the namespace of `host`; nobody connects yet. Call before the services
+    /// are published. Crowds on one host differ in `first_port` by 100. Throws std::exception.
+    Crowd(Stage& stage, const std::string& host, unsigned size, lb::Protocol protocol = lb::Protocol::tcp,
+          std::uint16_t first_port = 8000);
 
     const std::vector<lb::Service>& services() const { return services_; }
     /// All connected on return. Throws std::runtime_error.
@@ -22,8 +23,9 @@ public:
     unsigned still_there();
 
 private:
-    void listen(Stage& stage, const std::string& host);
+    void listen(Stage& stage, const std::string& host, std::uint16_t first_port);
 
+    lb::Protocol protocol_;
     std::vector<unsigned> sizes_;  ///< by service
     std::vector<lb::Service> services_;
     std::vector<bpf::UniqueFd> listeners_;  ///< nobody accepts: the connections wait in the backlog

@@ -20,6 +20,13 @@ void IdleClients::connect(char home) {
     hear<char>(channel_.ours());
 }
 
+void IdleClients::wait_until_all_told() const {
+    for (int i = 0; !all_told(); ++i) {
+        if (i == 10'000) throw std::runtime_error("not all clients were told");
+        pause_for(std::chrono::milliseconds(1));
+    }
+}
+
 int IdleClients::live(const lb::Endpoint& service) {
     const test::SocketAddress address(service, AF_INET);
     while (true) play_round(address, await_order<char>(channel_.theirs()));

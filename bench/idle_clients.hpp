@@ -20,6 +20,8 @@ public:
     /// When the last of those that were told was told, as now_ns().
     std::int64_t last_told() const { return seen_->last; }
     bool all_told() const { return told() == count_; }
+    /// Throws std::runtime_error after ten seconds.
+    void wait_until_all_told() const;
 
 private:
     struct Seen {

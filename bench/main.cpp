@@ -33,6 +33,7 @@ const Measurement kMeasurements[] = {
     {"process_death", "a server process dies by kill -9; default thresholds, watch on", process_death},
     {"vanished_host", "a host vanishes without a word", vanished_host},
     {"wake_up", "from the verdict to the clients, and what others need for it", wake_up},
+    {"terminate", "10 clients among ever more bystanders, and whole backends, by each engine", terminate},
 };
 
 volatile std::sig_atomic_t interrupted = 0;

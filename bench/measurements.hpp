@@ -14,5 +14,6 @@ std::vector<Figure> connect_ratio(bool quick);
 std::vector<Figure> process_death(bool quick);
 std::vector<Figure> vanished_host(bool quick);
 std::vector<Figure> wake_up(bool quick);
+std::vector<Figure> terminate(bool quick);
 
 }  // namespace reseat::bench

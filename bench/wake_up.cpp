@@ -3,19 +3,7 @@
 #include "bench/crowd.hpp"
 #include "bench/idle_clients.hpp"
 #include "bench/measurements.hpp"
-#include "bpf/byte_order.hpp"
-#include "bpf/sock_diag.hpp"
-
-#include <array>
-#include <cerrno>
-#include <system_error>
-
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
-extern char** environ;
+#include "bench/peers.hpp"
 
 namespace reseat::bench {
 namespace {
@@ -25,42 +13,6 @@ using namespace std::chrono_literals;
 constexpr std::uint16_t kPort = 7000;
 constexpr unsigned kClients = 10;
 constexpr double kAimMilliseconds = 1;
-
-void wait_until_all_told(const IdleClients& clients) {
-    for (int i = 0; !clients.all_told(); ++i) {
-        if (i == 10'000) throw std::runtime_error("the peer did not end the clients' sockets");
-        pause_for(1ms);
-    }
-}
-
-/// As an operator would: one ss that ends the sockets towards this backend.
-void kill_with_ss(const lb::Endpoint& backend) {
-    const std::string address = to_string(backend.address), port = std::to_string(backend.port);
-    const std::array<const char*, 8> words = {"ss",    "-Kt4", "dst",        address.c_str(),
-                                              "dport", "=",    port.c_str(), nullptr};
-    posix_spawn_file_actions_t silence;
-    posix_spawn_file_actions_init(&silence);
-    posix_spawn_file_actions_addopen(&silence, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    pid_t pid = -1;
-    const int error =
-        posix_spawnp(&pid, "ss", &silence, nullptr, const_cast<char* const*>(words.data()), environ);
-    posix_spawn_file_actions_destroy(&silence);
-    if (error != 0) throw std::system_error(error, std::generic_category(), "run ss");
-    ::waitpid(pid, nullptr, 0);
-}
-
-/// As load balancers without an index do: list all TCP sockets, look for those of the backend, end them.
-void kill_after_dump(bpf::SockDiag& diag, const lb::Endpoint& backend) {
-    const lb_endpoint wanted = bpf::to_kernel(backend, lb::Protocol::tcp);
-    std::vector<bpf::SocketTuple> found;
-    const auto dumped = diag.dump({.protocol = IPPROTO_TCP, .states = bpf::kLiveTcpStates},
-                                  [&](const bpf::DiagSocket& socket) {
-                                      if (bpf::same_endpoint(socket.tuple.remote, wanted))
-                                          found.push_back(socket.tuple);
-                                  });
-    if (!dumped) throw std::runtime_error(dumped.error().message);
-    if (auto ended = diag.destroy(found); !ended) throw std::runtime_error(ended.error().message);
-}
 
 struct Contest {
     Balanced& balanced;
@@ -75,17 +27,12 @@ struct Contest {
         balanced.verdict(0, 0, false);
         balanced.run_until([&] { return clients.all_told(); });
         const double took = milliseconds_between(start, clients.last_told());
-        balanced.run_until([&] { return report().terminated >= kClients; });
-        const double ending = static_cast<double>(report().duration / 1us) / 1e3;
+        balanced.run_until([&] { return balanced.last_report(0).terminated >= kClients; });
+        const double ending = static_cast<double>(balanced.last_report(0).duration / 1us) / 1e3;
         balanced.verdict(0, 0, true);
         const auto again = std::chrono::steady_clock::now() + 20ms;
         balanced.run_until([&] { return std::chrono::steady_clock::now() > again; });
         return {took, ending};
-    }
-
-    lb::TerminationReport report() const {
-        const auto failover = balanced.status().front().last_failover;
-        return failover ? failover->report : lb::TerminationReport{};
     }
 
     template <class Kill>
@@ -93,7 +40,7 @@ struct Contest {
         clients.connect('a');
         const auto start = now_ns();
         kill();
-        wait_until_all_told(clients);
+        clients.wait_until_all_told();
         return milliseconds_between(start, clients.last_told());
     }
 };

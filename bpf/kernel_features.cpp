@@ -11,6 +11,7 @@
 #include <boost/asio/use_future.hpp>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cerrno>
 #include <cstring>
@@ -138,14 +139,29 @@ Feature try_repoint(const std::string& cgroup, int procs) {
     return feature;
 }
 
+/// What the programs cannot be loaded without and older kernels lack, each tried; empty: nothing, or we may
+/// load no program at all.
+std::string missing_basics() {
+    if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, nullptr) != 1) return "";
+    std::vector<std::string> missing;
+    if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_SYSCALL, nullptr) == 0)
+        missing.emplace_back("BPF programs of type syscall (Linux 5.14)");
+    if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCK_OPS, BPF_FUNC_get_netns_cookie, nullptr) == 0)
+        missing.emplace_back("bpf_get_netns_cookie in sockops (Linux 5.15)");
+    return fmt::format("{}", fmt::join(missing, ", "));
+}
+
 Feature try_attaching(const std::string& cgroup) {
     Feature feature{.name = "attach cgroup programs", .required = true};
     asio::io_context io;
     auto plane = KernelDataPlane::attach(io.get_executor(), cgroup, {.max_services = 4, .max_backends = 8});
     feature.available = plane.has_value();
     feature.detail = plane ? "attached to " + cgroup : plane.error().message;
-    if (!plane)
-        feature.remedy = "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that lets bpf() through";
+    if (plane) return feature;
+    const std::string missing = missing_basics();
+    feature.remedy = missing.empty()
+                         ? "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that lets bpf() through"
+                         : "needs Linux 6.1 or newer; this kernel lacks " + missing;
     return feature;
 }
 

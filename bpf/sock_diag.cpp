@@ -3,8 +3,6 @@
 
 #include "bpf/byte_order.hpp"
 
-#include <libmnl/libmnl.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -21,48 +19,10 @@ namespace {
 
 constexpr std::size_t kBatch = 128;              // KERNEL: 100-200 a send is cheapest
 constexpr int kReceiveBuffer = 4 * 1024 * 1024;  // an error reply for each socket of a batch, and dumps
+constexpr std::size_t kAnswer = 16 * 1024;
 constexpr std::size_t kDumpBuffer = 256 * 1024;
-constexpr int kDumpAttempts = 5;
+constexpr int kAttempts = 5;
 constexpr std::size_t kRequestSize = NLMSG_ALIGN(sizeof(nlmsghdr) + sizeof(inet_diag_req_v2));
-
-inet_diag_req_v2 request_for(const SocketTuple& tuple) {
-    inet_diag_req_v2 request{};
-    request.sdiag_protocol = tuple.remote.protocol;
-    request.sdiag_family =
-        static_cast<std::uint8_t>(to_diag(tuple.remote, request.id.idiag_dst, &request.id.idiag_dport));
-    to_diag(tuple.local, request.id.idiag_src, &request.id.idiag_sport);
-    request.id.idiag_if = tuple.ifindex;
-    request.id.idiag_cookie[0] = static_cast<std::uint32_t>(tuple.cookie);
-    request.id.idiag_cookie[1] = static_cast<std::uint32_t>(tuple.cookie >> 32);
-    request.idiag_states = ~0u;
-    return request;
-}
-
-/// Empty for a message too short to be one.
-std::optional<DiagSocket> parse(const nlmsghdr* header, std::uint8_t protocol) {
-    if (header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return std::nullopt;
-    const auto* message = static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(header));
-    DiagSocket socket;
-    const int family = message->idiag_family;
-    socket.tuple.local = from_diag(family, message->id.idiag_src, message->id.idiag_sport, protocol);
-    socket.tuple.remote = from_diag(family, message->id.idiag_dst, message->id.idiag_dport, protocol);
-    socket.tuple.cookie =
-        static_cast<std::uint64_t>(message->id.idiag_cookie[1]) << 32 | message->id.idiag_cookie[0];
-    socket.tuple.ifindex = message->id.idiag_if;
-    socket.state = message->idiag_state;
-    socket.inode = message->idiag_inode;
-    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(header));
-    const auto* attribute =
-        static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(header, sizeof(*message)));
-    for (; mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)));
-         attribute = mnl_attr_next(attribute)) {
-        if (mnl_attr_get_type(attribute) != INET_DIAG_CGROUP_ID ||
-            mnl_attr_get_payload_len(attribute) != sizeof(socket.cgroup))
-            continue;
-        std::memcpy(&socket.cgroup, mnl_attr_get_payload(attribute), sizeof(socket.cgroup));
-    }
-    return socket;
-}
 
 /// The one meant, and really connected to the peer meant: a tuple may also find a listener, a socket that was
 /// unconnected since, or what TIME_WAIT left of one.
@@ -70,6 +30,22 @@ bool may_be_ended(const DiagSocket& socket, const SocketTuple& meant) {
     const std::uint32_t states = meant.remote.protocol == IPPROTO_TCP ? kLiveTcpStates : kConnectedUdp;
     return socket.tuple.cookie == meant.cookie && (states & 1u << socket.state) &&
            same_endpoint(socket.tuple.remote, meant.remote);
+}
+
+lb::Error interrupted() {
+    return {lb::ErrorCode::failed, "sock_diag: the answer was cut short again and again; it is tried again"};
+}
+
+/// nlmsg_len .. nlmsg_seq and the payload, at `to`.
+void put_request(std::uint8_t* to, std::uint16_t type, std::uint16_t flags, std::uint32_t sequence,
+                 const inet_diag_req_v2& request) {
+    const nlmsghdr header{.nlmsg_len = NLMSG_LENGTH(sizeof(request)),
+                          .nlmsg_type = type,
+                          .nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags),
+                          .nlmsg_seq = sequence,
+                          .nlmsg_pid = 0};
+    std::memcpy(to, &header, sizeof(header));
+    std::memcpy(to + NLMSG_HDRLEN, &request, sizeof(request));
 }
 
 }  // namespace
@@ -84,24 +60,52 @@ lb::Result<SockDiag> SockDiag::open() {
     return SockDiag(std::move(fd));
 }
 
+std::uint64_t SockDiag::netns() const {
+#ifndef SO_NETNS_COOKIE
+    constexpr int SO_NETNS_COOKIE = 71;
+#endif
+    std::uint64_t cookie = 0;
+    socklen_t length = sizeof(cookie);
+    getsockopt(fd_.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+    return cookie;
+}
+
+/// errno; 0: `answer` is what the kernel sent, empty where somebody else did. ENOBUFS: something was lost.
+int SockDiag::receive(std::span<std::uint8_t> buffer, int flags, Bytes& answer) const {
+    sockaddr_nl from{};
+    socklen_t from_length = sizeof(from);
+    ssize_t length = -1;
+    do {
+        length = recvfrom(fd_.get(), buffer.data(), buffer.size(), flags | MSG_TRUNC,
+                          reinterpret_cast<sockaddr*>(&from), &from_length);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0) return errno;
+    if (static_cast<std::size_t>(length) > buffer.size()) return ENOBUFS;
+    answer = from.nl_pid == 0 ? Bytes(buffer.data(), static_cast<std::size_t>(length)) : Bytes();
+    return 0;
+}
+
+/// Until a dump that was given up is at its end, the kernel refuses the next with EBUSY.
+void SockDiag::drain() {
+    std::vector<std::uint8_t> buffer(kDumpBuffer);
+    Bytes ignored;
+    int error = 0;
+    while (error == 0 || error == ENOBUFS) error = receive(buffer, MSG_DONTWAIT, ignored);
+}
+
 lb::Result<void> SockDiag::send_batch(std::uint16_t type, std::span<const SocketTuple> tuples,
-                                      std::uint32_t first_sequence) {
+                                      std::uint32_t first_sequence, bool details) {
     std::array<std::uint8_t, kBatch * kRequestSize> buffer{};
     for (std::size_t i = 0; i < tuples.size(); ++i) {
-        auto* header = reinterpret_cast<nlmsghdr*>(buffer.data() + i * kRequestSize);
-        header->nlmsg_len = NLMSG_LENGTH(sizeof(inet_diag_req_v2));
-        header->nlmsg_type = type;
         // Failures are always answered, and what is found; of the sockets that were ended only the last, so
         // that there is an end to wait for.
         const bool acknowledge = type == SOCK_DESTROY && i + 1 == tuples.size();
-        header->nlmsg_flags = acknowledge ? NLM_F_REQUEST | NLM_F_ACK : NLM_F_REQUEST;
-        header->nlmsg_seq = first_sequence + static_cast<std::uint32_t>(i);
         SocketTuple tuple = tuples[i];
         // For UDP the kernel wants source and destination the other way round here (and only here).
         if (type == SOCK_DIAG_BY_FAMILY && tuple.remote.protocol == IPPROTO_UDP)
             std::swap(tuple.local, tuple.remote);
-        const inet_diag_req_v2 request = request_for(tuple);
-        std::memcpy(NLMSG_DATA(header), &request, sizeof(request));
+        put_request(buffer.data() + i * kRequestSize, type, acknowledge ? NLM_F_ACK : 0,
+                    first_sequence + static_cast<std::uint32_t>(i), diag_request(tuple, details));
     }
     while (send(fd_.get(), buffer.data(), tuples.size() * kRequestSize, 0) < 0)
         if (errno != EINTR) return lb::system_error("sock_diag request", errno);
@@ -109,25 +113,24 @@ lb::Result<void> SockDiag::send_batch(std::uint16_t type, std::span<const Socket
 }
 
 lb::Result<void> SockDiag::collect_errors(std::uint32_t first_sequence, std::span<int> outcomes) {
-    std::array<std::uint8_t, 16 * 1024> buffer;
-    while (true) {
-        const ssize_t length = recv(fd_.get(), buffer.data(), buffer.size(), 0);
-        if (length < 0 && errno == EINTR) continue;
-        if (length < 0 && errno == ENOBUFS) {  // answers were dropped: what is unknown is looked at again
+    alignas(nlmsghdr) std::array<std::uint8_t, kAnswer> buffer;
+    bool last = false;
+    while (!last) {
+        Bytes answer;
+        const int error = receive(buffer, 0, answer);
+        if (error == ENOBUFS) {  // answers were dropped: what is unknown is looked at again
             std::ranges::replace(outcomes, 0, EAGAIN);
             return {};
         }
-        if (length < 0) return lb::system_error("SOCK_DESTROY answer", errno);
-        int left = static_cast<int>(length);
-        for (auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(header, left);
-             header = mnl_nlmsg_next(header, &left)) {
-            const std::uint32_t position = header->nlmsg_seq - first_sequence;
-            if (header->nlmsg_type != NLMSG_ERROR || position >= outcomes.size()) continue;
-            if (header->nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr))) continue;
-            outcomes[position] = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header))->error;
-            if (position + 1 == outcomes.size()) return {};
-        }
+        if (error) return lb::system_error("SOCK_DESTROY answer", error);
+        read_diag_messages(answer, 0, [&](const DiagMessage& message) {
+            const std::uint32_t position = message.sequence - first_sequence;
+            if (message.kind != DiagMessage::Kind::error || position >= outcomes.size()) return;
+            outcomes[position] = message.error;
+            if (position + 1 == outcomes.size()) last = true;
+        });
     }
+    return {};
 }
 
 lb::Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tuples) {
@@ -136,7 +139,7 @@ lb::Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tupl
         const std::size_t size = std::min(kBatch, tuples.size() - from);
         const std::uint32_t first = sequence_;
         sequence_ += static_cast<std::uint32_t>(size);
-        if (auto sent = send_batch(SOCK_DESTROY, tuples.subspan(from, size), first); !sent)
+        if (auto sent = send_batch(SOCK_DESTROY, tuples.subspan(from, size), first, false); !sent)
             return sent.error();
         if (auto heard = collect_errors(first, std::span(outcomes).subspan(from, size)); !heard)
             return heard.error();
@@ -144,38 +147,44 @@ lb::Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tupl
     return outcomes;
 }
 
-lb::Result<std::vector<std::optional<DiagSocket>>> SockDiag::find(std::span<const SocketTuple> tuples) {
+lb::Result<std::vector<std::optional<DiagSocket>>> SockDiag::find(std::span<const SocketTuple> tuples,
+                                                                  bool details) {
     std::vector<std::optional<DiagSocket>> found(tuples.size());
     for (std::size_t from = 0; from < tuples.size(); from += kBatch) {
         const auto batch = tuples.subspan(from, std::min(kBatch, tuples.size() - from));
-        const std::uint32_t first = sequence_;
-        sequence_ += static_cast<std::uint32_t>(batch.size());
-        if (auto sent = send_batch(SOCK_DIAG_BY_FAMILY, batch, first); !sent) return sent.error();
-        auto heard = collect_sockets(first, batch, std::span(found).subspan(from, batch.size()));
-        if (!heard) return heard.error();
+        for (int attempt = 0;; ++attempt) {
+            auto heard = find_batch(batch, std::span(found).subspan(from, batch.size()), details);
+            if (!heard) return heard.error();
+            if (*heard) break;
+            if (attempt == kAttempts) return interrupted();
+        }
     }
     return found;
 }
 
-lb::Result<void> SockDiag::collect_sockets(std::uint32_t first_sequence, std::span<const SocketTuple> tuples,
-                                           std::span<std::optional<DiagSocket>> found) {
-    std::array<std::uint8_t, 4096> buffer;
+/// False: answers were dropped.
+lb::Result<bool> SockDiag::find_batch(std::span<const SocketTuple> tuples,
+                                      std::span<std::optional<DiagSocket>> found, bool details) {
+    const std::uint32_t first = sequence_;
+    sequence_ += static_cast<std::uint32_t>(tuples.size());
+    if (auto sent = send_batch(SOCK_DIAG_BY_FAMILY, tuples, first, details); !sent) return sent.error();
+    alignas(nlmsghdr) std::array<std::uint8_t, kAnswer> buffer;
     for (std::size_t heard = 0; heard < tuples.size();) {
-        const ssize_t length = recv(fd_.get(), buffer.data(), buffer.size(), 0);
-        if (length < 0 && errno == EINTR) continue;
-        if (length < 0) return lb::system_error("sock_diag answer", errno);
-        int left = static_cast<int>(length);
-        for (auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(header, left);
-             header = mnl_nlmsg_next(header, &left)) {
-            const std::uint32_t position = header->nlmsg_seq - first_sequence;
-            if (position >= tuples.size()) continue;  // of an earlier request
+        Bytes answer;
+        const int error = receive(buffer, 0, answer);
+        if (error == ENOBUFS) return false;
+        if (error) return lb::system_error("sock_diag answer", error);
+        read_diag_messages(answer, tuples.front().remote.protocol, [&](const DiagMessage& message) {
+            const std::uint32_t position = message.sequence - first;
+            if (position >= tuples.size()) return;  // of an earlier request
             ++heard;
-            if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) continue;  // ENOENT
-            auto socket = parse(header, tuples[position].remote.protocol);
-            if (socket && may_be_ended(*socket, tuples[position])) found[position] = std::move(socket);
-        }
+            if (message.kind != DiagMessage::Kind::socket) return;  // ENOENT
+            DiagSocket socket = message.socket;
+            socket.tuple.local.protocol = socket.tuple.remote.protocol = tuples[position].remote.protocol;
+            if (may_be_ended(socket, tuples[position])) found[position] = std::move(socket);
+        });
     }
-    return {};
+    return true;
 }
 
 lb::Result<void> SockDiag::dump(const DumpFilter& filter,
@@ -184,7 +193,8 @@ lb::Result<void> SockDiag::dump(const DumpFilter& filter,
         for (int attempt = 0;; ++attempt) {
             auto complete = dump_family(family, filter, visit);
             if (!complete) return complete.error();
-            if (*complete || attempt == kDumpAttempts) break;
+            if (*complete) break;
+            if (attempt == kAttempts) return interrupted();
         }
     }
     return {};
@@ -193,42 +203,46 @@ lb::Result<void> SockDiag::dump(const DumpFilter& filter,
 /// False: the table changed or an answer was dropped in the middle, something may be missing.
 lb::Result<bool> SockDiag::dump_family(int family, const DumpFilter& filter,
                                        const std::function<void(const DiagSocket&)>& visit) {
-    std::vector<std::uint8_t> buffer(kDumpBuffer);
-    auto* header = mnl_nlmsg_put_header(buffer.data());
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    header->nlmsg_seq = sequence_++;
-    auto* request =
-        static_cast<inet_diag_req_v2*>(mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
-    request->sdiag_family = static_cast<std::uint8_t>(family);
-    request->sdiag_protocol = filter.protocol;
-    request->idiag_states = filter.states;
-    request->id.idiag_dport = filter.remote_port_be;
-    const std::uint32_t sequence = header->nlmsg_seq;
-    if (send(fd_.get(), header, header->nlmsg_len, 0) < 0) return lb::system_error("sock_diag dump", errno);
+    inet_diag_req_v2 request{};
+    request.sdiag_family = static_cast<std::uint8_t>(family);
+    request.sdiag_protocol = filter.protocol;
+    request.idiag_states = filter.states;
+    request.id.idiag_dport = filter.remote_port_be;
+    const std::uint32_t sequence = sequence_++;
+    std::array<std::uint8_t, kRequestSize> message{};
+    put_request(message.data(), SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sequence, request);
+    if (send(fd_.get(), message.data(), message.size(), 0) < 0)
+        return lb::system_error("sock_diag dump", errno);
+    auto complete = collect_dump(sequence, filter.protocol, visit);
+    if (!complete) drain();
+    return complete;
+}
 
-    bool complete = true;
-    while (true) {
-        const ssize_t length = recv(fd_.get(), buffer.data(), buffer.size(), 0);
-        if (length < 0 && errno == EINTR) continue;
-        if (length < 0 && errno == ENOBUFS) {
-            complete = false;
-            continue;
-        }
-        if (length < 0) return lb::system_error("sock_diag dump", errno);
-        int left = static_cast<int>(length);
-        for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(message, left);
-             message = mnl_nlmsg_next(message, &left)) {
-            if (message->nlmsg_seq != sequence) continue;
-            if (message->nlmsg_flags & NLM_F_DUMP_INTR) complete = false;
-            if (message->nlmsg_type == NLMSG_DONE) return complete;
-            if (message->nlmsg_type == NLMSG_ERROR) {
-                const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message));
-                return lb::system_error("sock_diag dump", -error->error);
-            }
-            if (auto socket = parse(message, filter.protocol)) visit(*socket);
-        }
+lb::Result<bool> SockDiag::collect_dump(std::uint32_t sequence, std::uint8_t protocol,
+                                        const std::function<void(const DiagSocket&)>& visit) {
+    std::vector<std::uint8_t> buffer(kDumpBuffer);
+    bool complete = true, over = false;
+    int failure = 0;
+    while (!over) {
+        Bytes answer;
+        const int error = receive(buffer, 0, answer);
+        if (error && error != ENOBUFS) return lb::system_error("sock_diag dump", error);
+        if (error) complete = false;
+        read_diag_messages(answer, protocol, [&](const DiagMessage& message) {
+            if (message.sequence != sequence) return;
+            if (message.interrupted) complete = false;
+            if (message.kind == DiagMessage::Kind::socket) visit(message.socket);
+            if (message.kind != DiagMessage::Kind::done && message.kind != DiagMessage::Kind::error) return;
+            over = true;
+            failure = message.error;
+        });
     }
+    if (failure == EINTR || failure == EAGAIN || failure == EBUSY) {
+        drain();
+        return false;
+    }
+    if (failure) return lb::system_error("sock_diag dump", failure);
+    return complete;
 }
 
 }  // namespace reseat::bpf

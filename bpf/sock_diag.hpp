@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/abi.h"
+#include "bpf/diag_message.hpp"
 #include "bpf/handles.hpp"
 #include "lb/error.hpp"
 
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -18,23 +17,6 @@ namespace reseat::bpf {
 inline constexpr std::uint32_t kLiveTcpStates = 1u << 1 | 1u << 2 | 1u << 4 | 1u << 5 | 1u << 8;
 /// A UDP socket is only ever ended while it is connected: aborting another one would take its port away.
 inline constexpr std::uint32_t kConnectedUdp = 1u << 1;
-
-/// One socket, exactly.
-struct SocketTuple {
-    lb_endpoint local{};
-    lb_endpoint remote{};
-    std::uint64_t cookie = 0;
-    std::uint32_t ifindex = 0;  ///< the device it is bound to
-};
-
-/// One socket as a dump shows it.
-struct DiagSocket {
-    SocketTuple tuple;
-    std::uint8_t state = 0;
-    std::uint32_t inode = 0;
-    std::uint64_t cgroup =
-        0;  ///< id of the one that it was created in; 0: the kernel does not say (before 5.9)
-};
 
 struct DumpFilter {
     std::uint8_t protocol = 0;  ///< IPPROTO_TCP or IPPROTO_UDP
@@ -53,22 +35,34 @@ public:
     lb::Result<std::vector<int>> destroy(std::span<const SocketTuple> tuples);
 
     /// The sockets with these tuples and cookies as they are now, one entry per tuple; nothing where there is
-    /// none that is connected to that remote and may be ended (kLiveTcpStates, kConnectedUdp).
-    lb::Result<std::vector<std::optional<DiagSocket>>> find(std::span<const SocketTuple> tuples);
+    /// none that is connected to that remote and may be ended (kLiveTcpStates, kConnectedUdp). Takes no
+    /// socket's lock, but for `details`: DiagSocket::idle.
+    lb::Result<std::vector<std::optional<DiagSocket>>> find(std::span<const SocketTuple> tuples,
+                                                            bool details = false);
 
     /// Calls `visit` for each socket, IPv4 first, then IPv6 (v4-mapped sockets are among the latter).
-    /// An interrupted dump is repeated, so that a socket may be visited twice.
+    /// An interrupted dump is repeated, so that a socket may be visited twice; one that is interrupted again
+    /// and again is an error. Takes no socket's lock.
     lb::Result<void> dump(const DumpFilter& filter, const std::function<void(const DiagSocket&)>& visit);
 
+    /// The cookie of the network namespace that this sees; 0 before Linux 5.14.
+    std::uint64_t netns() const;
+
 private:
+    using Bytes = std::span<const std::uint8_t>;
+
     explicit SockDiag(UniqueFd fd) : fd_(std::move(fd)) {}
     lb::Result<bool> dump_family(int family, const DumpFilter& filter,
                                  const std::function<void(const DiagSocket&)>& visit);
+    lb::Result<bool> collect_dump(std::uint32_t sequence, std::uint8_t protocol,
+                                  const std::function<void(const DiagSocket&)>& visit);
+    lb::Result<bool> find_batch(std::span<const SocketTuple> tuples,
+                                std::span<std::optional<DiagSocket>> found, bool details);
     lb::Result<void> send_batch(std::uint16_t type, std::span<const SocketTuple> tuples,
-                                std::uint32_t first_sequence);
+                                std::uint32_t first_sequence, bool details);
     lb::Result<void> collect_errors(std::uint32_t first_sequence, std::span<int> outcomes);
-    lb::Result<void> collect_sockets(std::uint32_t first_sequence, std::span<const SocketTuple> tuples,
-                                     std::span<std::optional<DiagSocket>> found);
+    int receive(std::span<std::uint8_t> buffer, int flags, Bytes& answer) const;
+    void drain();
 
     UniqueFd fd_;
     std::uint32_t sequence_ = 1;

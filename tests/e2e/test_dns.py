@@ -4,34 +4,21 @@ import pytest
 
 from lab import (BOUND, HERE, PYTHON, backends, config, hang_time, note_failover, service, stays_false, wait_until,
                  with_and_without_reseat)
+from dnsmasq import CHECK, PORT, dig, start_dnsmasq
 
-SERVICE, PORT = "10.96.0.53", 53
+SERVICE = "10.96.0.53"
 OWN_TIMEOUT = 0.1  # the resolver's patience with one query
-
-# A query for who.test: recursion desired, one question, type A, class IN. Every byte is ASCII.
-QUERY = r'"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03who\x04test\0\0\x01\0\x01"'
 
 
 @pytest.fixture
 def dnsmasq(lab):
-    """One dnsmasq on each host, which resolves who.test to the host's own address."""
+    """One dnsmasq on each host."""
     for host in lab.hosts:
-        server = host.spawn([
-            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-ping",
-            "--user=root", "--group=root", "--bind-interfaces", f"--listen-address={host.v4}", "--except-interface=lo",
-            f"--pid-file={host.directory}/pid", f"--host-record=who.test,{host.v4}", "--log-facility=-"])
-        wait_until(lambda: dig(lab, host.v4) == host.v4, 10, server.describe)
-
-
-def dig(lab, server, cgroup=None):
-    """What dig prints for who.test: one try, one second."""
-    return lab.run("dig", f"@{server}", "-p", PORT, "who.test", "+short", "+tries=1", "+time=1",
-                   cgroup=cgroup, check=False).stdout.strip()
+        start_dnsmasq(lab, host)
 
 
 def dns(lab):
-    check = f'type: udp, udp: {{send: {QUERY}, expect: "who"}}'
-    return config(service("dns", f"{SERVICE}:{PORT}", backends(lab, PORT), protocol="udp", check=check))
+    return config(service("dns", f"{SERVICE}:{PORT}", backends(lab, PORT), protocol="udp", check=CHECK))
 
 
 def resolver(lab, way, mode, cgroup):

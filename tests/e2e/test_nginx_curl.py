@@ -6,47 +6,16 @@ import pytest
 
 from lab import (BOUND, DETECTION, HERE, PYTHON, backends, config, hang_time, note_failover, now, service,
                  stays_false, wait_until, with_and_without_reseat)
+from nginx import SLOW_SIZE, start_nginx
 
 SERVICE = "10.96.0.80:80"
-SLOW_SIZE, SLOW_RATE = 48 * 1024, 16 * 1024
 IDLE = 4  # seconds between curl's two requests; a verdict fits in
-
-CONFIG = """
-user root;
-daemon off;
-worker_processes 1;
-pid {d}/nginx.pid;
-error_log {d}/error.log info;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {d}/body; proxy_temp_path {d}/proxy; fastcgi_temp_path {d}/fastcgi;
-    uwsgi_temp_path {d}/uwsgi; scgi_temp_path {d}/scgi;
-    keepalive_timeout 600s;
-    server {{
-        listen {address}:80;
-        root {d};
-        add_header X-Host {name};
-        location = /who {{ return 200 "{name}\\n"; }}
-        location = /slow {{ limit_rate {rate}; }}
-    }}
-}}
-"""
 
 
 @pytest.fixture
 def nginx(lab):
-    """One nginx on each host: /who names the host, /slow takes seconds. {host name: process}"""
-    def start(host):
-        (host.directory / "slow").write_bytes(b"." * SLOW_SIZE)
-        file = host.directory / "nginx.conf"
-        file.write_text(CONFIG.format(d=host.directory, address=host.v4, name=host.name, rate=SLOW_RATE))
-        return host.spawn(["nginx", "-c", file, "-e", host.directory / "error.log"])
-    servers = {host.name: start(host) for host in lab.hosts}
-    for host in lab.hosts:
-        wait_until(lambda: lab.run("curl", "-sf", f"http://{host.v4}/who", check=False).returncode == 0,
-                   10, lambda: servers[host.name].describe())
-    return servers
+    """One nginx on each host. {host name: process}"""
+    return {host.name: start_nginx(lab, host) for host in lab.hosts}
 
 
 def web(lab):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A steady load of short requests, each on a connection of its own, until standard input closes.
+"""A steady load of short requests until standard input closes, each on a connection of its own or, with
+`keep-alive`, on one connection per thread for as long as the server keeps it.
 
-A request is tried again only when it cannot have been served: connect() refused, or the connection
-reset before the first byte (it was still in the queue of a listener that closed). Any other end is a failure.
+A request is tried again only when it cannot have been served: connect() refused, or the connection ended before
+the first byte (it was still in the queue of a listener that closed, or the server ended an idle connection). Any
+other end is a failure.
 
-usage: http_load.py HOST:PORT THREADS
+usage: http_load.py HOST:PORT THREADS [keep-alive]
 """
 import collections
 import http.client
@@ -20,36 +22,41 @@ answered_by, failures, retried = collections.Counter(), [], collections.Counter(
 slowest = 0.0
 
 
-def once(address):
-    connection = http.client.HTTPConnection(address)
-    try:
-        connection.request("GET", "/who", headers={"Connection": "close"})
-        response = connection.getresponse()
+class Client:
+    """One thread's HTTP client."""
+
+    def __init__(self, address, keep_alive):
+        self.connection, self.keep_alive = http.client.HTTPConnection(address), keep_alive
+
+    def once(self):
+        self.connection.request("GET", "/who", headers={} if self.keep_alive else {"Connection": "close"})
+        response = self.connection.getresponse()
         return response.read().decode().strip() if response.status == 200 else f"status {response.status}"
-    finally:
-        connection.close()
+
+    def request(self, attempts=20):
+        for attempt in range(attempts):
+            try:
+                return self.once()
+            except (ConnectionRefusedError, ConnectionResetError, BrokenPipeError,
+                    http.client.RemoteDisconnected) as error:
+                self.connection.close()
+                if attempt == attempts - 1:
+                    raise
+                with lock:
+                    retried[type(error).__name__] += 1
+                time.sleep(0.01)
 
 
-def request(address, attempts=20):
-    for attempt in range(attempts):
-        try:
-            return once(address)
-        except (ConnectionRefusedError, ConnectionResetError, http.client.RemoteDisconnected) as error:
-            if attempt == attempts - 1:
-                raise
-            with lock:
-                retried[type(error).__name__] += 1
-            time.sleep(0.01)
-
-
-def work(address):
+def work(address, keep_alive):
     global slowest
+    client = Client(address, keep_alive)
     while not stop.is_set():
         began = time.monotonic()
         try:
-            host, failure = request(address), None
+            host, failure = client.request(), None
         except (OSError, http.client.HTTPException) as error:
             failure = {"errno": errno_of(error), "what": repr(error)}
+            client.connection.close()
         took = time.monotonic() - began
         with lock:
             slowest = max(slowest, took)
@@ -65,13 +72,13 @@ def report(event):
         say(event, answered_by=dict(answered_by), failures=failures, retried=dict(retried), slowest=slowest)
 
 
-def main(address, threads):
+def main(address, threads, keep_alive):
     for _ in range(threads):
-        threading.Thread(target=work, args=(address,), daemon=True).start()
+        threading.Thread(target=work, args=(address, keep_alive), daemon=True).start()
     threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
     while not stop.wait(0.1):
         report("progress")
     report("done")
 
 
-main(sys.argv[1], int(sys.argv[2]))
+main(sys.argv[1], int(sys.argv[2]), "keep-alive" in sys.argv[3:])
