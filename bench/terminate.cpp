@@ -103,8 +103,8 @@ const Figure& named(const std::vector<Figure>& figures, const std::string& name)
 }
 
 std::vector<Figure> among_bystanders(Stage& stage, bool quick) {
-    const std::vector<unsigned> sizes = quick ? std::vector<unsigned>{1'000, 10'000}
-                                              : std::vector<unsigned>{1'000, 10'000, 100'000, 300'000};
+    const std::vector<unsigned> sizes =
+        quick ? std::vector<unsigned>{1'000, 10'000} : std::vector<unsigned>{1'000, 10'000, 100'000, 300'000};
     Course course(stage, sizes);
     std::vector<Figure> figures;
     for (const auto engine : kEngines)
@@ -174,8 +174,8 @@ std::vector<Figure> whole_backends(Stage& stage, bool quick) {
         const std::string what = ", " + std::to_string(count) + " of " + std::to_string(count) + " " +
                                  std::string(to_string(protocol)) + ", each";
         Figure baseline{"batched exact destroys" + what, "us", {}};
-        Figure ratio{"tuple / batched exact destroys" + what, "ratio", {},
-                     Aim{Statistic::p50, false, kAimPerSocket}};
+        Figure ratio{
+            "tuple / batched exact destroys" + what, "ratio", {}, Aim{Statistic::p50, false, kAimPerSocket}};
         std::vector<Figure> ours;
         for (const auto engine : kEngines) ours.push_back({std::string(to_string(engine)) + what, "us", {}});
         for (unsigned round = 0; round < (quick ? 1 : 5); ++round) {

@@ -74,7 +74,8 @@ void Work::end(std::span<const Target> batch) {
             ++reports[live[i].report].terminated;
             last_done = std::chrono::steady_clock::now();
         } else if (error != ENOENT) {  // that one: it closed by itself just now
-            failed(live[i], errors ? std::string("SOCK_DESTROY: ") + std::strerror(error) : errors.error().message);
+            failed(live[i],
+                   errors ? std::string("SOCK_DESTROY: ") + std::strerror(error) : errors.error().message);
         }
     }
 }

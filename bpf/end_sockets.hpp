@@ -22,9 +22,9 @@ struct Target {
 /// Finds those that are there now. Blocks.
 using FindTargets = std::function<lb::Result<std::vector<Target>>(SockDiag&)>;
 
-/// Ends what `find` finds by exact SOCK_DESTROY, each batch looked at immediately before: a socket that is not
-/// connected there any more lives. Looks several times, as a connect may sit between its hook and the kernel's
-/// part of it. `spread` as in lb::ReseatOrder. Returns `reports` reports.
+/// Ends what `find` finds by exact SOCK_DESTROY, each batch looked at immediately before: a socket that is
+/// not connected there any more lives. Looks several times, as a connect may sit between its hook and the
+/// kernel's part of it. `spread` as in lb::ReseatOrder. Returns `reports` reports.
 lb::Task<std::vector<lb::TerminationReport>> end_sockets(RunBlocking run, std::shared_ptr<SockDiag> diag,
                                                          FindTargets find, std::size_t reports,
                                                          std::optional<lb::Duration> spread);

@@ -4,15 +4,13 @@
 #include "bpf/byte_order.hpp"
 #include "bpf/cgroup_attachment.hpp"
 #include "bpf/descriptor_table.hpp"
-#include "bpf/end_sockets.hpp"
-#include "bpf/forbidden_sockets.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/life_table.hpp"
 #include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseater.hpp"
 #include "bpf/udp_resolver.hpp"
-#include "bpf/untracked_sockets.hpp"
+#include "bpf/workload_orders.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -80,7 +78,7 @@ std::string_view to_string(Engine engine) {
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;
-    std::unique_ptr<Programs> programs;
+    std::shared_ptr<Programs> programs;
     std::unique_ptr<LifeTable> lives;
     std::unique_ptr<Reseater> reseater;
     std::unique_ptr<SockDiag> resolver_diag;
@@ -90,7 +88,7 @@ struct KernelDataPlane::Impl {
     asio::thread_pool workers{1};      ///< ends and moves sockets
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<PolicyTable> policies;
-    UntrackedSockets untracked;  ///< none where the data path was adopted
+    std::unique_ptr<WorkloadOrders> orders;
 
     ~Impl() {
         stopping = true;
@@ -98,7 +96,6 @@ struct KernelDataPlane::Impl {
         maintenance.join();
     }
 
-    void note_older_sockets();
     RunBlocking on_worker();
     lb::Task<void> hear_events(std::function<void(lb::LifeId)> on_raced);
     bool resolve_once();
@@ -128,7 +125,8 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
     impl->lives = std::make_unique<LifeTable>(*impl->programs, *impl->grace);
     impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
-    impl->note_older_sockets();
+    impl->orders = std::make_unique<WorkloadOrders>(impl->programs, cgroup, impl->on_worker());
+    impl->orders->note_older_sockets();
     auto attachment = CgroupAttachment::attach(cgroup, impl->programs->attachable());
     if (!attachment) return attachment.error();
     impl->attachment = std::move(*attachment);
@@ -197,15 +195,6 @@ lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::L
     co_return std::vector<lb::SocketInfo>{};
 }
 
-void KernelDataPlane::Impl::note_older_sockets() {
-    auto diag = SockDiag::open();
-    if (!diag) return spdlog::debug("sockets older than reseat are not known: {}", diag.error().message);
-    WorkloadSockets sockets(*programs, *diag, cgroup);
-    auto older = UntrackedSockets::snapshot(sockets);
-    if (!older) return spdlog::debug("sockets older than reseat are not known: {}", older.error().message);
-    untracked = std::move(*older);
-}
-
 RunBlocking KernelDataPlane::Impl::on_worker() {
     return [this](std::function<void()> step) -> lb::Task<void> {
         auto work = [](std::function<void()> step) -> lb::Task<void> {
@@ -218,20 +207,7 @@ RunBlocking KernelDataPlane::Impl::on_worker() {
 }
 
 lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder order) {
-    auto opened = SockDiag::open();
-    if (!opened) co_return lb::TerminationReport{.first_failure = opened.error().message};
-    auto find = [&impl = *impl_, order](SockDiag& diag) -> lb::Result<std::vector<Target>> {
-        WorkloadSockets sockets(*impl.programs, diag, impl.cgroup);
-        const auto found = impl.untracked.connected_to(sockets, order.protocol, order.destinations);
-        if (!found) return found.error();
-        std::vector<Target> targets;
-        for (const SocketTuple& tuple : *found) targets.push_back({tuple, 0});
-        return targets;
-    };
-    lb::Task<std::vector<lb::TerminationReport>> end = end_sockets(
-        impl_->on_worker(), std::make_shared<SockDiag>(std::move(*opened)), std::move(find), 1, order.spread);
-    const auto reports = co_await std::move(end);
-    co_return reports.front();
+    return impl_->orders->end_untracked(std::move(order));
 }
 
 lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
@@ -239,26 +215,7 @@ lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& po
 }
 
 lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
-    const auto policies = impl_->policies->policies();
-    std::vector<std::pair<std::string, lb::TerminationReport>> reports;
-    for (const lb::Policy& policy : policies)
-        if (ends_sockets(policy)) reports.emplace_back(policy.name, lb::TerminationReport{});
-    if (reports.empty()) co_return reports;
-    auto opened = SockDiag::open();
-    if (!opened) {
-        for (auto& [name, report] : reports) report.first_failure = opened.error().message;
-        co_return reports;
-    }
-    auto find = [&impl = *impl_, policies](SockDiag& diag) {
-        WorkloadSockets sockets(*impl.programs, diag, impl.cgroup);
-        return find_forbidden(sockets, policies);
-    };
-    lb::Task<std::vector<lb::TerminationReport>> end =
-        end_sockets(impl_->on_worker(), std::make_shared<SockDiag>(std::move(*opened)), std::move(find),
-                    reports.size(), std::nullopt);
-    const auto ended = co_await std::move(end);
-    for (std::size_t i = 0; i < reports.size(); ++i) reports[i].second = ended[i];
-    co_return reports;
+    return impl_->orders->enforce(impl_->policies->policies());
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::policy_denials() const {

@@ -12,8 +12,7 @@ lb::Result<UntrackedSockets> UntrackedSockets::snapshot(WorkloadSockets& sockets
     for (const auto protocol : {lb::Protocol::tcp, lb::Protocol::udp}) {
         const auto found = sockets.connected(protocol);
         if (!found) return found.error();
-        for (const auto& socket : *found)
-            untracked.peers_.emplace(socket.tuple.cookie, socket.tuple.remote);
+        for (const auto& socket : *found) untracked.peers_.emplace(socket.tuple.cookie, socket.tuple.remote);
     }
     return untracked;
 }
@@ -21,7 +20,6 @@ lb::Result<UntrackedSockets> UntrackedSockets::snapshot(WorkloadSockets& sockets
 lb::Result<std::vector<SocketTuple>> UntrackedSockets::connected_to(
     WorkloadSockets& sockets, lb::Protocol protocol, const std::vector<lb::Endpoint>& destinations) const {
     std::vector<SocketTuple> tuples;
-    if (peers_.empty()) return tuples;
     const auto found = sockets.connected(protocol);
     if (!found) return found.error();
     const std::set<lb::Endpoint> wanted(destinations.begin(), destinations.end());

@@ -12,6 +12,8 @@ public:
     /// hook is missed, and so its socket lives; one that comes after is never taken for an older one.
     static lb::Result<UntrackedSockets> snapshot(WorkloadSockets& sockets);
 
+    bool empty() const { return peers_.empty(); }
+
     /// Those that are still connected, straight and to the same peer as then, to one of `destinations`.
     lb::Result<std::vector<SocketTuple>> connected_to(WorkloadSockets& sockets, lb::Protocol protocol,
                                                       const std::vector<lb::Endpoint>& destinations) const;

@@ -27,10 +27,11 @@ class Listeners {
 public:
     static lb::Result<Listeners> find(SockDiag& diag) {
         Listeners listeners;
-        auto dumped = diag.dump({.protocol = IPPROTO_TCP, .states = kListening, .remote_port_be = 0},
-                                [&](const DiagSocket& socket) {
-                                    listeners.by_port_.emplace(socket.tuple.local.port_be, socket.tuple.local);
-                                });
+        auto dumped =
+            diag.dump({.protocol = IPPROTO_TCP, .states = kListening, .remote_port_be = 0},
+                      [&](const DiagSocket& socket) {
+                          listeners.by_port_.emplace(socket.tuple.local.port_be, socket.tuple.local);
+                      });
         if (!dumped) return dumped.error();
         return listeners;
     }
@@ -92,32 +93,40 @@ std::unordered_set<std::uint64_t> cgroup_ids(const std::string& cgroup) {
     add_cgroup(cgroup, ids);
     std::error_code gone;  // directories may go while we look
     const auto options = fs::directory_options::skip_permission_denied;
-    for (fs::recursive_directory_iterator at(cgroup, options, gone), end; !gone && at != end; at.increment(gone))
+    for (fs::recursive_directory_iterator at(cgroup, options, gone), end; !gone && at != end;
+         at.increment(gone))
         if (std::error_code error; at->is_directory(error) && !error) add_cgroup(at->path(), ids);
     return ids;
 }
 
-lb::Result<std::vector<WorkloadSocket>> WorkloadSockets::connected(lb::Protocol protocol) {
+lb::Result<std::vector<DiagSocket>> WorkloadSockets::list(std::uint8_t protocol, std::uint32_t states) {
     const auto cgroups = cgroup_ids(cgroup_);
-    const bool tcp = protocol == lb::Protocol::tcp;
-    const DumpFilter filter{.protocol = static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP),
-                            .states = tcp ? kLiveTcpStates : kConnectedUdp,
-                            .remote_port_be = 0};
-    std::unordered_map<std::uint64_t, DiagSocket> sockets;  // a dump that is repeated shows some twice
-    auto dumped = diag_.dump(filter, [&](const DiagSocket& socket) {
-        if (cgroups.contains(socket.cgroup)) sockets.insert_or_assign(socket.tuple.cookie, socket);
-    });
+    std::unordered_map<std::uint64_t, DiagSocket> by_cookie;  // a dump that is repeated shows some twice
+    auto dumped = diag_.dump({.protocol = protocol, .states = states, .remote_port_be = 0},
+                             [&](const DiagSocket& socket) {
+                                 if (cgroups.contains(socket.cgroup))
+                                     by_cookie.insert_or_assign(socket.tuple.cookie, socket);
+                             });
     if (!dumped) return dumped.error();
+    std::vector<DiagSocket> sockets;
+    for (const auto& [cookie, socket] : by_cookie) sockets.push_back(socket);
+    return sockets;
+}
+
+lb::Result<std::vector<WorkloadSocket>> WorkloadSockets::connected(lb::Protocol protocol) {
+    const bool tcp = protocol == lb::Protocol::tcp;
+    const auto sockets = list(tcp ? IPPROTO_TCP : IPPROTO_UDP, tcp ? kLiveTcpStates : kConnectedUdp);
+    if (!sockets) return sockets.error();
     const auto listeners = tcp ? Listeners::find(diag_) : Listeners();
     if (!listeners) return listeners.error();
     // After the dump, which gives each socket its cookie: only with one the iterator shows it.
     const auto owners = read_owners(programs_);
     if (!owners) return owners.error();
     std::vector<WorkloadSocket> found;
-    for (const auto& [cookie, socket] : sockets) {
+    for (const DiagSocket& socket : *sockets) {
         if (listeners->accepted(socket.tuple.local)) continue;
         WorkloadSocket workload{socket.tuple, from_kernel(socket.tuple.remote), false};
-        const auto owner = owners->find(cookie);
+        const auto owner = owners->find(socket.tuple.cookie);
         if (owner != owners->end()) {
             if (owner->second.flags & LB_OWNER_EXEMPT) continue;
             const lb_record* record = true_record(owner->second, socket.tuple.remote);
@@ -126,6 +135,15 @@ lb::Result<std::vector<WorkloadSocket>> WorkloadSockets::connected(lb::Protocol 
         }
         found.push_back(workload);
     }
+    return found;
+}
+
+lb::Result<std::vector<WorkloadSocket>> WorkloadSockets::raw() {
+    std::vector<WorkloadSocket> found;
+    const auto sockets = list(IPPROTO_RAW, kConnectedUdp);
+    if (!sockets) return found;  // built without it, or the module cannot be loaded
+    for (const DiagSocket& socket : *sockets)
+        found.push_back({socket.tuple, from_kernel(socket.tuple.remote), false});
     return found;
 }
 

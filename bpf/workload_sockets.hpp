@@ -33,13 +33,17 @@ public:
     WorkloadSockets(const Programs& programs, SockDiag& diag, std::string cgroup)
         : programs_(programs), diag_(diag), cgroup_(std::move(cgroup)) {}
 
-    /// Those of the protocol that are connected, or about to be (SYN_SENT), by their own doing: not those that
-    /// were accepted, as far as somebody still listens on their port. Costs by all sockets of the
+    /// Those of the protocol that are connected, or about to be (SYN_SENT), by their own doing: not those
+    /// that were accepted, as far as somebody still listens on their port. Costs by all sockets of the
     /// namespace, and all that were ever balanced. Blocks. Error `unsupported`: it cannot be told which are
     /// balanced or reseat's own.
     lb::Result<std::vector<WorkloadSocket>> connected(lb::Protocol protocol);
+    /// Connected raw sockets, whose ports mean nothing; none where the kernel does not list them (raw_diag).
+    lb::Result<std::vector<WorkloadSocket>> raw();
 
 private:
+    lb::Result<std::vector<DiagSocket>> list(std::uint8_t protocol, std::uint32_t states);
+
     const Programs& programs_;
     SockDiag& diag_;
     std::string cgroup_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of sockets that are open when a policy appears, and of those that are older than reseat.
+#include "bpf/sock_diag.hpp"
 #include "tests/kernel/policies.hpp"
 
 #include <catch2/catch.hpp>
@@ -7,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 using namespace reseat;
@@ -67,7 +69,8 @@ TEST_CASE("when a policy appears, sockets that it denies end, balanced or not; o
     }
 }
 
-TEST_CASE("a balanced socket is judged by the service that it dialled, not by its backend", "[kernel][forbidden]") {
+TEST_CASE("a balanced socket is judged by the service that it dialled, not by its backend",
+          "[kernel][forbidden]") {
     Balanced net("forbid-backend");
     for (const Kind& kind : kKinds) {
         INFO(kind);
@@ -87,8 +90,9 @@ TEST_CASE("existing: keep spares what is open, and each policy ends its own", "[
     Client c = connected(net.box, kind, net.endpoint(kind, "c"));
     auto spare = deny(all_of(net.box.host("a")), "spare");
     spare.existing = lb::ExistingSockets::keep;
-    set_policies(net.plane, {spare, deny(all_of(net.box.host("a")), "second"), deny(all_of(net.box.host("b")), "b"),
-                             allow(all_of(net.box.host("c"))), deny(all_of(net.box.host("c")), "c")});
+    set_policies(net.plane,
+                 {spare, deny(all_of(net.box.host("a")), "second"), deny(all_of(net.box.host("b")), "b"),
+                  allow(all_of(net.box.host("c"))), deny(all_of(net.box.host("c")), "c")});
     const auto reports = net.plane.run(net.plane.kernel().enforce_policies());
     REQUIRE(reports.size() == 3);
     CHECK(reports[0].first == "second");
@@ -140,7 +144,8 @@ TEST_CASE("the sockets of descendants of the cgroup end, those of others and res
             if (client.connect(to) != 0) return 1;
             return client.recv_error(10s) == ECONNABORTED ? 42 : 2;
         });
-        REQUIRE(net.plane.pump_until([&] { return net.box.host("a").server().connections_accepted() == 3; }, 10s));
+        REQUIRE(net.plane.pump_until([&] { return net.box.host("a").server().connections_accepted() == 3; },
+                                     10s));
         set_policies(net.plane, {deny(all_of(net.box.host("a")))});
         CHECK(enforce(net.plane)["no"].terminated == 1);
         CHECK(below.wait() == 42);
@@ -167,6 +172,30 @@ TEST_CASE("connections that the workload accepted are not what it connected to",
     CHECK(accepted.recv().text == "hello");
 }
 
+TEST_CASE("a raw socket ends where the kernel lists raw sockets; elsewhere it lives: a stated limit [E69]",
+          "[kernel][forbidden]") {
+    Balanced net("forbid-raw");
+    const SocketAddress to(net.box.host("a").endpoint(), AF_INET);
+    auto made = net.box.maker().make(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    auto unconnected = net.box.maker().make(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    REQUIRE(made.error == 0);
+    REQUIRE(::connect(made.fd.get(), to.get(), to.length) == 0);
+    auto diag = bpf::SockDiag::open();
+    REQUIRE(diag.has_value());
+    const bool listed =
+        diag->dump({.protocol = IPPROTO_RAW, .states = 1u << 1, .remote_port_be = 0}, [](const auto&) {})
+            .has_value();
+    CAPTURE(listed);
+    set_policies(net.plane, {deny(all_of(net.box.host("a")))});
+    CHECK(enforce(net.plane)["no"].terminated == (listed ? 1 : 0));
+    int error = 0;
+    socklen_t length = sizeof error;
+    CHECK(::getsockopt(made.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0);
+    CHECK(error == (listed ? ECONNABORTED : 0));
+    CHECK(::getsockopt(unconnected.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0);
+    CHECK(error == 0);
+}
+
 TEST_CASE("a connect in the middle of its handshake ends, too [E30]", "[kernel][forbidden]") {
     Balanced net("forbid-syn");
     net.box.host("a").vanish();
@@ -180,7 +209,8 @@ TEST_CASE("a connect in the middle of its handshake ends, too [E30]", "[kernel][
 TEST_CASE("many sockets that a policy denies end over a second, all of them [E45]", "[kernel][forbidden]") {
     Balanced net("forbid-many");
     std::vector<Client> clients;
-    for (int i = 0; i < 300; ++i) clients.push_back(connected(net.box, kKinds[3], net.endpoint(kKinds[3], "a")));
+    for (int i = 0; i < 300; ++i)
+        clients.push_back(connected(net.box, kKinds[3], net.endpoint(kKinds[3], "a")));
     set_policies(net.plane, {deny(all_of(net.box.host("a")))});
     const auto report = enforce(net.plane)["no"];
     CHECK(report.terminated == 300);
@@ -189,7 +219,8 @@ TEST_CASE("many sockets that a policy denies end over a second, all of them [E45
     for (Client& client : clients) CHECK(client.recv_error() == ECONNABORTED);
 }
 
-TEST_CASE("sockets older than the data path end when told, by address and cgroup [E27][E71]", "[kernel][untracked]") {
+TEST_CASE("sockets older than the data path end when told, by address and cgroup [E27][E71]",
+          "[kernel][untracked]") {
     for (const Kind& kind : kKinds) {
         INFO(kind);
         Sandbox box("untracked", {"a", "b"});
@@ -199,7 +230,8 @@ TEST_CASE("sockets older than the data path end when told, by address and cgroup
         REQUIRE(outsider.connect(a) == 0);
         for (Client* client : {&older, &elsewhere, &outsider}) REQUIRE(client->echoes("before"));
         TestPlane plane(box, {service(vip_of(kind.address), {a, b}, kind.protocol)});
-        Client younger = connected(box, kind, a);  // opened directly since: the application's own business [E04]
+        Client younger =
+            connected(box, kind, a);  // opened directly since: the application's own business [E04]
         REQUIRE(younger.echoes("before"));
 
         CHECK(end_untracked(plane, kind.protocol, {vip_of(kind.address)}).matched == 0);

@@ -89,8 +89,8 @@ TEST_CASE("a socket of an answer is read with what follows it", "[diag]") {
     tcp_info info{};
     info.tcpi_last_data_sent = 900;
     info.tcpi_last_data_recv = 400;
-    const auto messages = read(message(SOCK_DIAG_BY_FAMILY, bytes_of(some_socket()) +
-                                                                attribute(INET_DIAG_INFO, bytes_of(info))));
+    const auto messages = read(
+        message(SOCK_DIAG_BY_FAMILY, bytes_of(some_socket()) + attribute(INET_DIAG_INFO, bytes_of(info))));
     REQUIRE(messages.size() == 1);
     CHECK(messages[0].kind == Kind::socket);
     CHECK(messages[0].sequence == 7);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/end_sockets.hpp"
+#include "bpf/programs.hpp"
+#include "lb/policy.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace reseat::bpf {
+
+/// Ends sockets of the workload that no life names: what policies deny, and what is older than the data path.
+/// In the network namespace of the calling thread.
+class WorkloadOrders {
+public:
+    WorkloadOrders(std::shared_ptr<const Programs> programs, std::string cgroup, RunBlocking run);
+
+    /// Before the programs are attached; see UntrackedSockets::snapshot(). Where the kernel does not let us,
+    /// there are no untracked sockets.
+    void note_older_sockets();
+
+    /// See lb::DataPlane.
+    lb::Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order);
+    lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce(
+        std::vector<lb::Policy> policies);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;  ///< shared with threads, which may be at it when this goes
+    RunBlocking run_;
+};
+
+}  // namespace reseat::bpf
