@@ -117,6 +117,24 @@ struct lb_owner {
 };
 LB_ASSERT_SIZE(struct lb_owner, 144);
 
+/* What lb_owned tells of each socket that has an owner. */
+struct lb_owned {
+	__u64 cookie;
+	__u64 netns; /* cookie of the network namespace */
+	struct lb_owner owner;
+};
+LB_ASSERT_SIZE(struct lb_owned, 160);
+
+/* What the iterator engine is to end: the sockets of `life` that are connected to `peer`; and what it did. */
+struct lb_ending {
+	__u64 life;
+	struct lb_endpoint peer;
+	__u32 states; /* bit n: TCP state n */
+	__u64 matched;
+	__u64 ended;
+};
+LB_ASSERT_SIZE(struct lb_ending, 48);
+
 /* lb_senders: unconnected socket -> to whom it last sent. */
 #define LB_SENDER_RECORDS 4
 struct lb_sent {
@@ -153,18 +171,18 @@ struct lb_flow {
 };
 LB_ASSERT_SIZE(struct lb_flow, 64);
 
-/* lb_repoint, element 0: the one re-point under way. A connect made by reseat (thread group `tgid`) on
- * the socket `cookie` goes to `backend`, and only while the socket is still connected to `expected`
- * (port 0: not connected at all). */
+/* lb_repoint: cookie of a socket -> the re-point of it that is under way. A connect made by reseat (thread
+ * group `tgid`) on that socket goes to `backend`, and only while the socket is still connected to `expected`
+ * (port 0: not connected at all). The entry of cookie 0 is there to say reseat's thread group. */
+#define LB_MAX_REPOINTS 64
 struct lb_repoint {
-	__u64 cookie;
 	__u64 life; /* of `backend`, which may be over by the time of the connect */
 	struct lb_endpoint expected;
 	__u32 backend;
 	__u32 tgid;    /* reseat's, in the initial pid namespace */
 	__u32 settled; /* and only while the application is not connecting it elsewhere */
 };
-LB_ASSERT_SIZE(struct lb_repoint, 48);
+LB_ASSERT_SIZE(struct lb_repoint, 40);
 
 /* Policies. A rule is one destination of one policy; rules are sets of bits, the lowest decides. A new set of
  * rules is written beside the one in force and put in its place by one store of its number. */
@@ -218,7 +236,7 @@ struct lb_denial {
 LB_ASSERT_SIZE(struct lb_denial, 80);
 
 /* lb_events: what user space must hear of. Nothing on the success path. */
-#define LB_EVENT_RACED 1 /* a connect reached `life` while it was being condemned */
+#define LB_EVENT_RACED 1 /* a connect reached `life` while it was being condemned, or UDP drained */
 struct lb_event {
 	__u32 kind;
 	__u32 service;
@@ -249,6 +267,7 @@ LB_ASSERT_SIZE(struct lb_denied, 64);
 	STAT(UNOWNED, unowned)		   /* balanced, but no storage for the owner */            \
 	STAT(INDEX_OVERFLOW, index_overflow) /* owned, but no room in the index */                 \
 	STAT(RACED, raced)		   /* connected to a life that was being condemned */      \
+	STAT(EVENTS_LOST, events_lost)	   /* no room for the event that says so */                \
 	STAT(REPOINT_LOST, repoint_lost)   /* the application re-connected before us */            \
 	STAT(STICKY, sticky)		   /* datagram to the same live backend as before */       \
 	STAT(DENIED, denied)		   /* refused: a policy denies it */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/descriptor_table.hpp"
 
+#include "bpf/workload_processes.hpp"
+
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <string>
-#include <string_view>
 
 #include <unistd.h>
 
@@ -16,16 +16,18 @@ DescriptorTable::DescriptorTable(std::uint32_t pid)
     : directory_(opendir(("/proc/" + std::to_string(pid) + "/fd").c_str())), error_(directory_ ? 0 : errno) {}
 
 std::uint32_t DescriptorTable::inode_of(const char* name) {
-    static constexpr std::string_view kind = "socket:[";
     std::array<char, 64> target;
     const ssize_t length = readlinkat(dirfd(directory_.get()), name, target.data(), target.size());
     if (length < 0 && errno != ENOENT) error_ = errno;  // ENOENT: closed meanwhile
     if (length <= 0) return 0;
-    const std::string_view text(target.data(), static_cast<std::size_t>(length));
-    if (!text.starts_with(kind)) return 0;
-    std::uint32_t inode = 0;
-    std::from_chars(text.data() + kind.size(), text.data() + text.size(), inode);
-    return inode;
+    return parse_socket_link({target.data(), static_cast<std::size_t>(length)});
+}
+
+std::vector<int> DescriptorTable::sockets() {
+    find(~0u, -1);
+    std::vector<int> numbers;
+    for (const auto& [inode, number] : seen_) numbers.push_back(number);
+    return numbers;
 }
 
 std::optional<int> DescriptorTable::find(std::uint32_t inode, int hint) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include <dirent.h>
 
@@ -21,6 +22,9 @@ public:
     /// The descriptor of the socket with this inode; looks at `hint` first (-1: none), then reads on until
     /// it is found. Costs some 2 us per descriptor read.
     std::optional<int> find(std::uint32_t inode, int hint);
+
+    /// A descriptor of each socket.
+    std::vector<int> sockets();
 
     /// errno of what could not be read: EACCES where the process may not be traced. 0: all was.
     int error() const { return error_; }

@@ -22,8 +22,9 @@ constexpr std::size_t kBatch = 128;  // small, so that little time passes betwee
 
 /// Shared with the thread, which may be at it while whoever awaits the end goes away.
 struct Work {
-    std::shared_ptr<SockDiag> diag;
+    std::shared_ptr<NetNamespaces> namespaces;
     FindTargets find;
+    std::vector<std::shared_ptr<SockDiag>> channels;
     std::vector<lb::TerminationReport> reports;
     std::vector<Target> targets;
     std::unordered_set<std::uint64_t> seen;
@@ -38,12 +39,14 @@ struct Work {
 void Work::look() {
     targets.clear();
     for (auto& report : reports) report.failed = 0;  // those that are left are found again
-    auto found = find(*diag);
-    if (!found) {
-        for (auto& report : reports) report.first_failure = found.error().message;
-        return;
+    channels = namespaces->channels_of_workload();
+    for (std::size_t channel = 0; channel < channels.size(); ++channel) {
+        const auto found = find(*channels[channel]);
+        if (!found)
+            for (auto& report : reports) report.first_failure = found.error().message;
+        else
+            for (const Target& target : *found) targets.push_back({target.tuple, target.report, channel});
     }
-    targets = std::move(*found);
     for (const Target& target : targets)
         if (seen.insert(target.tuple.cookie).second) ++reports[target.report].matched;
 }
@@ -54,10 +57,12 @@ void Work::failed(const Target& target, const std::string& why) {
     if (report.first_failure.empty()) report.first_failure = why;
 }
 
+/// Of one channel.
 void Work::end(std::span<const Target> batch) {
+    SockDiag& diag = *channels[batch.front().channel];
     std::vector<SocketTuple> tuples;
     for (const Target& target : batch) tuples.push_back(target.tuple);
-    const auto there = diag->find(tuples);
+    const auto there = diag.find(tuples);
     std::vector<Target> live;
     tuples.clear();
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -67,7 +72,7 @@ void Work::end(std::span<const Target> batch) {
         tuples.push_back(batch[i].tuple);
     }
     if (live.empty()) return;
-    const auto errors = diag->destroy(tuples);
+    const auto errors = diag.destroy(tuples);
     for (std::size_t i = 0; i < live.size(); ++i) {
         const int error = errors ? (*errors)[i] : EIO;
         if (error == 0) {
@@ -80,15 +85,20 @@ void Work::end(std::span<const Target> batch) {
     }
 }
 
-lb::Task<void> end_all(const RunBlocking& run, std::shared_ptr<Work> work,
-                       std::optional<lb::Duration> spread) {
+std::size_t batch_size(std::span<const Target> targets) {
+    const auto other = std::ranges::find_if(
+        targets, [&](const Target& target) { return target.channel != targets.front().channel; });
+    return std::min<std::size_t>(kBatch, static_cast<std::size_t>(other - targets.begin()));
+}
+
+lb::Task<void> end_all(Workers& workers, std::shared_ptr<Work> work, std::optional<lb::Duration> spread) {
     const Pace pace(spread, work->targets.size(), std::chrono::steady_clock::now());
     for (std::size_t done = 0; done < work->targets.size();) {
         const std::size_t due = pace.due(std::chrono::steady_clock::now());
         if (due > done) {
-            const std::size_t size = std::min(kBatch, due - done);
+            const std::size_t size = batch_size(std::span(work->targets).subspan(done, due - done));
             lb::Task<void> step =
-                run([work, done, size] { work->end(std::span(work->targets).subspan(done, size)); });
+                on_worker(workers, [=] { work->end(std::span(work->targets).subspan(done, size)); });
             co_await std::move(step);
             done += size;
         } else {
@@ -99,18 +109,19 @@ lb::Task<void> end_all(const RunBlocking& run, std::shared_ptr<Work> work,
 
 }  // namespace
 
-lb::Task<std::vector<lb::TerminationReport>> end_sockets(RunBlocking run, std::shared_ptr<SockDiag> diag,
+lb::Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
+                                                         std::shared_ptr<NetNamespaces> namespaces,
                                                          FindTargets find, std::size_t reports,
                                                          std::optional<lb::Duration> spread) {
     auto work = std::make_shared<Work>();
-    work->diag = std::move(diag);
+    work->namespaces = std::move(namespaces);
     work->find = std::move(find);
     work->reports.resize(reports);
     for (const lb::Duration pause : kLooks) {
         if (pause > 0ms) co_await lb::sleep_for(pause);
-        lb::Task<void> look = run([work] { work->look(); });
+        lb::Task<void> look = on_worker(workers, [work] { work->look(); });
         co_await std::move(look);
-        lb::Task<void> end = end_all(run, work, spread);
+        lb::Task<void> end = end_all(workers, work, spread);
         co_await std::move(end);
     }
     for (auto& report : work->reports)

@@ -14,6 +14,9 @@ struct Flow {
     lb_flow_key key{};
     lb_flow value{};
     std::uint32_t drawer = 0;
+    bool indexed = true;  ///< false: found otherwise
+    bool multipath =
+        false;  ///< Multipath TCP: what is filed is a subflow, the application has another socket
 
     SocketTuple tuple() const {
         return {.local = value.local, .remote = value.remote, .cookie = key.cookie, .ifindex = value.ifindex};

@@ -6,10 +6,13 @@
 #include "bpf/descriptor_table.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/life_table.hpp"
+#include "bpf/net_namespaces.hpp"
 #include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
-#include "bpf/reseater.hpp"
+#include "bpf/reseat_run.hpp"
+#include "bpf/terminate/available.hpp"
 #include "bpf/udp_resolver.hpp"
+#include "bpf/workers.hpp"
 #include "bpf/workload_orders.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -22,12 +25,12 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
+#include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include <fcntl.h>
-#include <sys/socket.h>
 
 namespace reseat::bpf {
 namespace {
@@ -35,24 +38,10 @@ namespace {
 using namespace std::chrono_literals;
 namespace asio = lb::asio;
 
+constexpr lb::Duration kLostEventsPause = 1s;
 constexpr lb::Duration kResolvePause = 500ms;
 constexpr int kResolveRest = 50;  ///< at most a fiftieth of the time is spent on it
 constexpr lb::Duration kLongestResolvePause = 30s;
-/// A life is swept at once and, while something was not settled, so long after the sweep before.
-constexpr std::array<lb::Duration, 4> kSweeps = {0ms, 1ms, 10ms, 100ms};
-
-/// The cookie of the network namespace that the calling thread is in.
-std::uint64_t own_netns_cookie() {
-#ifndef SO_NETNS_COOKIE
-    constexpr int SO_NETNS_COOKIE = 71;
-#endif
-    UniqueFd probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    std::uint64_t cookie = 0;
-    socklen_t length = sizeof(cookie);
-    getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
-    return cookie;
-}
-
 /// Runs `task` on `pool` and waits until it has ended, cancelled or not. A cancellation stays here: Asio
 /// would post a pointer to its signal to the pool, and the signal may be gone by then (Boost 1.81).
 template <class T>
@@ -78,26 +67,22 @@ std::string_view to_string(Engine engine) {
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;
-    std::shared_ptr<Programs> programs;
+    std::shared_ptr<Programs> programs;  ///< shared with workers, one of which may be stuck
     std::unique_ptr<LifeTable> lives;
-    std::unique_ptr<Reseater> reseater;
-    std::unique_ptr<SockDiag> resolver_diag;
-    CgroupAttachment attachment;
-    std::atomic<bool> stopping = false;
+    std::shared_ptr<NetNamespaces> namespaces;
+    std::shared_ptr<Reseater> reseater;
     asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
-    asio::thread_pool workers{1};      ///< ends and moves sockets
+    std::unique_ptr<Workers> workers;  ///< end and move sockets
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<PolicyTable> policies;
     std::unique_ptr<WorkloadOrders> orders;
+    CgroupAttachment attachment;  ///< goes first: from then on new connects are as if we had never been
 
-    ~Impl() {
-        stopping = true;
-        workers.join();
-        maintenance.join();
-    }
+    ~Impl() { maintenance.join(); }
 
-    RunBlocking on_worker();
     lb::Task<void> hear_events(std::function<void(lb::LifeId)> on_raced);
+    lb::Task<void> make_up_for_lost_events(std::function<void(lb::LifeId)> on_raced);
+    std::uint64_t stat(std::uint32_t id) const;
     bool resolve_once();
     lb::Task<void> resolve_ports();
 };
@@ -114,18 +99,17 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     auto programs = Programs::load(options);
     if (!programs) return programs.error();
     impl->programs = std::move(*programs);
-    auto diag = SockDiag::open();
-    if (!diag) return diag.error();
-    auto resolver_diag = SockDiag::open();
-    if (!resolver_diag) return resolver_diag.error();
-    impl->resolver_diag = std::make_unique<SockDiag>(std::move(*resolver_diag));
+    impl->namespaces = std::make_shared<NetNamespaces>(cgroup);
+    auto engines = available_engines(impl->programs, impl->namespaces, cgroup, options.only_engine);
+    if (!engines) return engines.error();
     auto mark = [owner_map = impl->programs->owner_fd()](int fd) { (void)exempt(owner_map, fd); };
-    impl->reseater = std::make_unique<Reseater>(*impl->programs, std::move(*diag),
-                                                Repointer(*impl->programs, cgroup, mark), own_netns_cookie());
+    impl->reseater = std::make_shared<Reseater>(impl->programs, impl->namespaces, cgroup, mark,
+                                                std::move(*engines), options.only_engine);
+    impl->workers = std::make_unique<Workers>(executor);
     impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
     impl->lives = std::make_unique<LifeTable>(*impl->programs, *impl->grace);
     impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
-    impl->orders = std::make_unique<WorkloadOrders>(impl->programs, cgroup, impl->on_worker());
+    impl->orders = std::make_unique<WorkloadOrders>(impl->programs, impl->namespaces, cgroup, *impl->workers);
     impl->orders->note_older_sockets();
     auto attachment = CgroupAttachment::attach(cgroup, impl->programs->attachable());
     if (!attachment) return attachment.error();
@@ -154,27 +138,8 @@ lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
 lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
     const auto backend = impl_->lives->index_of(order.life);
     if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
-    auto& impl = *impl_;
-    auto work = [](Impl& impl, std::shared_ptr<Sweep> sweep) -> lb::Task<void> {
-        impl.reseater->run(*sweep);
-        co_return;
-    };
-    const auto start = std::chrono::steady_clock::now();
-    // Shared: the worker may be at it while whoever awaits this goes away.
-    auto sweep = std::make_shared<Sweep>(Sweep{.order = order, .backend = *backend});
-    sweep->last_done = start;
-    for (std::size_t i = 0; i < kSweeps.size() && !impl.stopping; ++i) {
-        if (i > 0) co_await lb::sleep_for(kSweeps[i]);  // here, not there: the next order need not wait
-        sweep->last = i + 1 == kSweeps.size();
-        lb::Task<void> task = work(impl, sweep);
-        co_await run_on(impl.workers, std::move(task));
-        if (!sweep->again) break;
-    }
-    lb::TerminationReport report = sweep->report;
-    report.failed = sweep->left;
-    report.matched = report.terminated + report.repointed + report.failed;
-    report.duration = sweep->last_done - start;
-    co_return report;
+    lb::Task<lb::TerminationReport> run = run_order(impl_->reseater, *impl_->workers, order, *backend);
+    co_return co_await std::move(run);
 }
 
 std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
@@ -193,17 +158,6 @@ std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
 
 lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId>) {
     co_return std::vector<lb::SocketInfo>{};
-}
-
-RunBlocking KernelDataPlane::Impl::on_worker() {
-    return [this](std::function<void()> step) -> lb::Task<void> {
-        auto work = [](std::function<void()> step) -> lb::Task<void> {
-            step();
-            co_return;
-        };
-        lb::Task<void> task = work(std::move(step));
-        co_await run_on(workers, std::move(task));
-    };
 }
 
 lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder order) {
@@ -239,9 +193,10 @@ lb::SocketPreparer KernelDataPlane::exempter() {
 
 lb::Task<void> KernelDataPlane::watch(std::function<void(lb::LifeId)> on_raced) {
     using namespace asio::experimental::awaitable_operators;
-    lb::Task<void> events = impl_->hear_events(std::move(on_raced));
+    lb::Task<void> events = impl_->hear_events(on_raced);
+    lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced);
     lb::Task<void> ports = impl_->resolve_ports();
-    co_await (std::move(events) && std::move(ports));
+    co_await (std::move(events) && std::move(lost) && std::move(ports));
 }
 
 lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)> on_raced) {
@@ -269,12 +224,37 @@ lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)
     }
 }
 
+/// The ring buffer was full: any life without new sockets may have got one all the same.
+lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(std::function<void(lb::LifeId)> on_raced) {
+    std::uint64_t known = stat(LB_STAT_EVENTS_LOST);
+    while (true) {
+        co_await lb::sleep_for(kLostEventsPause);
+        const std::uint64_t now = stat(LB_STAT_EVENTS_LOST);
+        if (std::exchange(known, now) == now) continue;
+        spdlog::warn("the ring buffer of events was full: looking at all backends that take no new sockets");
+        for (const lb::LifeId life : lives->without_new_sockets()) on_raced(life);
+    }
+}
+
+std::uint64_t KernelDataPlane::Impl::stat(std::uint32_t id) const {
+    std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    if (bpf_map_lookup_elem(programs->stats_fd(), &id, per_cpu.data()) != 0) return 0;
+    return std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
+}
+
 /// One round; true: nothing was left that it could not resolve.
 bool KernelDataPlane::Impl::resolve_once() {
     const FlowIndex index(*programs);
     std::vector<Flow> flows = index.unresolved();
     if (flows.empty()) return true;
-    if (!resolve_udp(*resolver_diag, flows)) return false;
+    std::map<std::uint64_t, std::vector<Flow>> groups;
+    for (Flow& flow : flows) groups[flow.value.netns].push_back(flow);
+    flows.clear();
+    for (auto& [netns, group] : groups) {
+        std::string why;
+        const auto diag = namespaces->channel(netns, group.front().value.pid, why);
+        if (diag && resolve_udp(*diag, group)) flows.insert(flows.end(), group.begin(), group.end());
+    }
     std::unordered_map<std::uint32_t, DescriptorTable> processes;
     bool progress = false;
     for (Flow& flow : flows) {
@@ -296,6 +276,7 @@ lb::Task<void> KernelDataPlane::Impl::resolve_ports() {
         const auto start = std::chrono::steady_clock::now();
         lb::Task<bool> task = resolve(*this);
         const bool progress = co_await run_on(maintenance, std::move(task));
+        namespaces->forget_unused();
         const lb::Duration took = std::chrono::steady_clock::now() - start;
         // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
         pause = progress ? std::max(kResolvePause, kResolveRest * took)
@@ -304,7 +285,7 @@ lb::Task<void> KernelDataPlane::Impl::resolve_ports() {
 }
 
 std::vector<std::string> KernelDataPlane::engines() const {
-    return {"tuple", "diag"};
+    return impl_->reseater->engine_names();
 }
 bool KernelDataPlane::can_repoint() const {
     return true;
@@ -314,14 +295,8 @@ std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::stats() cons
 #define LB_STAT_NAME(id, name) #name,
     static constexpr std::array names = {LB_STATS(LB_STAT_NAME)};
 #undef LB_STAT_NAME
-    std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
     std::vector<std::pair<std::string, std::uint64_t>> counters;
-    for (std::uint32_t id = 0; id < names.size(); ++id) {
-        std::uint64_t sum = 0;
-        if (bpf_map_lookup_elem(impl_->programs->stats_fd(), &id, per_cpu.data()) == 0)
-            for (const std::uint64_t count : per_cpu) sum += count;
-        counters.emplace_back(names[id], sum);
-    }
+    for (std::uint32_t id = 0; id < names.size(); ++id) counters.emplace_back(names[id], impl_->stat(id));
     return counters;
 }
 

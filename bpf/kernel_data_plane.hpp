@@ -33,8 +33,9 @@ class KernelDataPlane final : public lb::DataPlane {
 public:
     /// Loads the programs, attaches them to the cgroup2 directory `cgroup` and compares what was attached
     /// with what was meant. Blocks for some 100 ms. Sockets are ended in the network namespace of the calling
-    /// thread. Errors: `unsupported` says which kernel feature, capability or mount is missing; `failed` when
-    /// another instance holds this cgroup or an ancestor carries a program that would be replaced.
+    /// thread and, where we may enter them, in those of the workload's processes. Errors: `unsupported` says
+    /// which kernel feature, capability or mount is missing; `failed` when another instance holds this cgroup
+    /// or an ancestor carries a program that would be replaced.
     static lb::Result<std::unique_ptr<KernelDataPlane>> attach(lb::asio::any_io_executor executor,
                                                                const std::string& cgroup,
                                                                const KernelOptions& options = {});
@@ -71,7 +72,7 @@ public:
     /// condemned. Also resolves the ports of connected UDP sockets in the background.
     lb::Task<void> watch(std::function<void(lb::LifeId)> on_raced);
 
-    /// Names of the termination engines in use, best first: "tuple", "diag".
+    /// Names of the termination engines in use, best first: "tuple", "diag", "iterator", "descriptor".
     std::vector<std::string> engines() const;
     bool can_repoint() const;
 

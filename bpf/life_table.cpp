@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <netinet/in.h>
+
 namespace reseat::bpf {
 namespace {
 
@@ -37,6 +39,18 @@ LifeTable::LifeTable(Programs& programs, GracePeriod& grace)
 std::optional<std::uint32_t> LifeTable::index_of(lb::LifeId life) const {
     const auto found = lives_.find(life);
     return found == lives_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<lb::LifeId> LifeTable::without_new_sockets() const {
+    std::vector<lb::LifeId> found;
+    for (const auto& [life, index] : lives_) {
+        const lb_backend& element = programs_.backends[index];
+        const auto open = __atomic_load_n(&element.open, __ATOMIC_RELAXED);
+        const bool leaves = element.state == LB_LIFE_CONDEMNED ||
+                            (element.state == LB_LIFE_DRAINING && element.endpoint.protocol == IPPROTO_UDP);
+        if (leaves && open > 0) found.push_back(life);
+    }
+    return found;
 }
 
 lb::Result<void> LifeTable::check(const lb::Plan& plan) const {

@@ -22,6 +22,9 @@ public:
     /// The element of lb_backends that the life lives in; nothing once it is retired.
     std::optional<std::uint32_t> index_of(lb::LifeId life) const;
 
+    /// Lives that are condemned, of UDP also those that drain, with open sockets.
+    std::vector<lb::LifeId> without_new_sockets() const;
+
     /// As DataPlane::publish. New service addresses become visible last, when their tables are there.
     lb::Result<void> publish(const lb::Plan& plan);
 

@@ -2,6 +2,7 @@
 #include "bpf/programs.hpp"
 
 #include "bpf/lb.skel.h"
+#include "bpf/multipath.skel.h"
 #include "bpf/owned.skel.h"
 
 #include <bpf/bpf.h>
@@ -62,6 +63,8 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
     programs->owned_ = owned_bpf__open_and_load();
     if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
+    programs->multipath_ = multipath_bpf__open_and_load();
+    programs->refuse_mptcp_ = options.refuse_mptcp;
     if (auto filled = programs->fill_flows(); !filled) return filled.error();
     if (auto mapped = programs->map_arrays(); !mapped) return mapped.error();
     if (auto introduced = programs->introduce(); !introduced) return introduced.error();
@@ -69,6 +72,7 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
 }
 
 Programs::~Programs() {
+    multipath_bpf__destroy(multipath_);
     owned_bpf__destroy(owned_);
     lb_bpf__destroy(skeleton_);
 }
@@ -125,8 +129,12 @@ lb::Result<void> Programs::introduce() {
 
 std::vector<bpf_program*> Programs::attachable() const {
     const auto& p = skeleton_->progs;
-    return {p.lb_release,  p.lb_sockops,  p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
-            p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6,     p.lb_connect4,     p.lb_connect6};
+    std::vector<bpf_program*> programs = {p.lb_release,  p.lb_sockops,  p.lb_getpeername4, p.lb_getpeername6,
+                                          p.lb_recvmsg4, p.lb_recvmsg6, p.lb_sendmsg4,     p.lb_sendmsg6,
+                                          p.lb_connect4, p.lb_connect6};
+    if (multipath_) programs.push_back(multipath_->progs.lb_multipath);
+    if (refuse_mptcp_) programs.push_back(p.lb_create);
+    return programs;
 }
 
 lb::Result<UniqueFd> Programs::iterate_owned() const {

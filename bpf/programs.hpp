@@ -12,6 +12,7 @@
 #include <vector>
 
 struct lb_bpf;
+struct multipath_bpf;
 struct owned_bpf;
 struct bpf_program;
 
@@ -29,8 +30,8 @@ public:
     /// is not seen.
     std::vector<bpf_program*> attachable() const;
 
-    /// A descriptor to read(): every socket that has an owner record, as cookie and lb_owner one after the
-    /// other. Costs by the sockets that were ever balanced and are open.
+    /// A descriptor to read(): every socket that has an owner record, as one lb_owned after the other. Costs
+    /// by the sockets that were ever balanced and are open.
     lb::Result<UniqueFd> iterate_owned() const;
 
     int meta_fd() const;
@@ -59,7 +60,9 @@ private:
     lb::Result<void> introduce();
 
     lb_bpf* skeleton_;
-    owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded
+    owned_bpf* owned_ = nullptr;          ///< null where it cannot be loaded
+    multipath_bpf* multipath_ = nullptr;  ///< likewise
+    bool refuse_mptcp_ = false;
 };
 
 }  // namespace reseat::bpf

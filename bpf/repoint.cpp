@@ -2,13 +2,13 @@
 #include "bpf/repoint.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "bpf/process_sockets.hpp"
+#include "bpf/workload_processes.hpp"
 
 #include <bpf/bpf.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -18,31 +18,15 @@
 namespace reseat::bpf {
 namespace {
 
-namespace fs = std::filesystem;
-
 #ifndef SO_BINDTOIFINDEX
 constexpr int SO_BINDTOIFINDEX = 62;
 #endif
 
 constexpr auto kOvertaken = "re-connected by the application";
+constexpr auto kAbsent = "no process of the workload has the socket";
 
 std::string because(const std::string& what, int number) {
     return what + ": " + std::strerror(number);
-}
-
-std::vector<std::uint32_t> processes_below(const std::string& cgroup) {
-    std::vector<std::uint32_t> pids;
-    auto read = [&pids](const fs::path& directory) {
-        std::ifstream procs(directory / "cgroup.procs");
-        for (std::uint32_t pid; procs >> pid;)
-            if (pid != 0) pids.push_back(pid);  // 0: not visible in our pid namespace
-    };
-    read(cgroup);
-    std::error_code gone;
-    for (fs::recursive_directory_iterator entry(cgroup, gone), end; entry != end && !gone;
-         entry.increment(gone))
-        if (entry->is_directory(gone)) read(entry->path());
-    return pids;
 }
 
 int family_of(int fd) {
@@ -50,13 +34,6 @@ int family_of(int fd) {
     socklen_t length = sizeof(domain);
     getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
     return domain;
-}
-
-std::uint64_t cookie_of(int fd) {
-    std::uint64_t cookie = 0;
-    socklen_t length = sizeof(cookie);
-    getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
-    return cookie;
 }
 
 lb_endpoint local_of(int fd) {
@@ -74,18 +51,17 @@ int connect_to_endpoint(int fd, const lb_endpoint& to) {
 
 }  // namespace
 
-Repointer::Repointer(const Programs& programs, std::string cgroup, std::function<void(int)> mark)
-    : programs_(programs), cgroup_(std::move(cgroup)), mark_(std::move(mark)), index_(programs) {
+Repointer::Repointer(const Programs& programs, NetNamespaces& namespaces, std::string cgroup,
+                     std::function<void(int)> mark)
+    : programs_(programs),
+      namespaces_(namespaces),
+      cgroup_(std::move(cgroup)),
+      mark_(std::move(mark)),
+      index_(programs) {
     lb_repoint own{};
-    const std::uint32_t zero = 0;
-    bpf_map_lookup_elem(programs_.repoint_fd(), &zero, &own);
+    const std::uint64_t nobody = 0;
+    bpf_map_lookup_elem(programs_.repoint_fd(), &nobody, &own);
     own_tgid_ = own.tgid;
-}
-
-void Repointer::forget_processes() {
-    processes_.clear();
-    workload_pids_.clear();
-    workload_read_ = false;
 }
 
 Repointer::Process* Repointer::process(std::uint32_t pid, std::string& why) {
@@ -126,7 +102,7 @@ UniqueFd Repointer::duplicate(const Flow& flow, std::string& why) {
     }
     for (const std::uint32_t pid : workload_pids_)
         if (UniqueFd fd = duplicate_from(pid, flow, why)) return fd;
-    if (why.empty()) why = "no process of the workload has the socket";
+    if (why.empty()) why = kAbsent;
     return UniqueFd();
 }
 
@@ -149,8 +125,13 @@ bool Repointer::choose_target(const lb_record& record, Target& target) const {
 
 /// The source that a fresh socket of the same kind would get towards `to`.
 lb::Result<lb_endpoint> Repointer::fresh_source(int fd, const Flow& flow, const lb_endpoint& to) const {
-    UniqueFd probe(socket(family_of(fd), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!probe) return lb::system_error("socket", errno);
+    UniqueFd probe;
+    int error = 0;
+    const bool inside = namespaces_.run_inside(flow.value.netns, [&] {
+        probe.reset(socket(family_of(fd), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        error = errno;
+    });
+    if (!probe) return lb::system_error("socket in its network namespace", inside ? error : EPERM);
     mark_(probe.get());
     const std::uint32_t ifindex = flow.value.ifindex;
     if (ifindex) setsockopt(probe.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, sizeof(ifindex));
@@ -158,24 +139,22 @@ lb::Result<lb_endpoint> Repointer::fresh_source(int fd, const Flow& flow, const 
     socklen_t length = sizeof(route_mark);
     if (getsockopt(fd, SOL_SOCKET, SO_MARK, &route_mark, &length) == 0 && route_mark)
         setsockopt(probe.get(), SOL_SOCKET, SO_MARK, &route_mark, sizeof(route_mark));
-    if (const int error = connect_to_endpoint(probe.get(), to))
-        return lb::system_error("no way there", error);
+    if (const int refused = connect_to_endpoint(probe.get(), to))
+        return lb::system_error("no way there", refused);
     return local_of(probe.get());
 }
 
 int Repointer::connect_as_us(int fd, const Flow& flow, const lb_endpoint& expected, const lb_record& record,
                              const Target& target, bool settled) const {
-    const std::uint32_t zero = 0;
-    lb_repoint now{.cookie = flow.key.cookie,
-                   .life = target.life,
-                   .expected = expected,
-                   .backend = target.index,
-                   .tgid = own_tgid_,
-                   .settled = settled};
-    bpf_map_update_elem(programs_.repoint_fd(), &zero, &now, BPF_ANY);
+    const std::uint64_t cookie = flow.key.cookie;
+    const lb_repoint now{.life = target.life,
+                         .expected = expected,
+                         .backend = target.index,
+                         .tgid = own_tgid_,
+                         .settled = settled};
+    if (bpf_map_update_elem(programs_.repoint_fd(), &cookie, &now, BPF_ANY)) return errno;
     const int error = connect_to_endpoint(fd, record.dialled);
-    now.cookie = 0;
-    bpf_map_update_elem(programs_.repoint_fd(), &zero, &now, BPF_ANY);
+    bpf_map_delete_elem(programs_.repoint_fd(), &cookie);
     return error;
 }
 
@@ -253,7 +232,8 @@ Repointer::Result Repointer::confirm(SockDiag& diag, int fd, const Flow& flow, c
 Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     std::string why;
     UniqueFd fd = duplicate(flow, why);
-    if (!fd) return {Outcome::failed, why};
+    // A descriptor may be on its way from one process to another, or its process about to show.
+    if (!fd) return {why == kAbsent && !insist ? Outcome::pending : Outcome::failed, why};
     lb_owner owner{};
     const int number = fd.get();
     if (bpf_map_lookup_elem(programs_.owner_fd(), &number, &owner) != 0)

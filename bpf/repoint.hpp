@@ -4,6 +4,7 @@
 #include "bpf/descriptor_table.hpp"
 #include "bpf/flow_index.hpp"
 #include "bpf/handles.hpp"
+#include "bpf/net_namespaces.hpp"
 #include "bpf/sock_diag.hpp"
 
 #include <functional>
@@ -28,16 +29,15 @@ public:
         std::string why;  ///< where it failed
     };
 
-    /// `mark` exempts a socket of ours from balancing.
-    Repointer(const Programs& programs, std::string cgroup, std::function<void(int)> mark);
+    /// `mark` exempts a socket of ours from balancing. What is read from /proc is remembered: make one per
+    /// look.
+    Repointer(const Programs& programs, NetNamespaces& namespaces, std::string cgroup,
+              std::function<void(int)> mark);
 
     /// `flow` is resolved and was verified to be connected to the life's backend; where it ends `failed`, it
     /// says how to find the socket now. `insist`: a connect by the application that did not come through
     /// until now has failed.
     Result repoint(SockDiag& diag, Flow& flow, bool insist);
-
-    /// Forgets what was read from /proc; call once per sweep.
-    void forget_processes();
 
 private:
     struct Process {
@@ -64,6 +64,7 @@ private:
                       const Target& target, bool settled) const;
 
     const Programs& programs_;
+    NetNamespaces& namespaces_;
     std::string cgroup_;
     std::function<void(int)> mark_;
     FlowIndex index_;

@@ -1,151 +1,200 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/reseater.hpp"
 
-#include "bpf/terminate/diag.hpp"
+#include "bpf/byte_order.hpp"
+#include "bpf/owned_sockets.hpp"
 #include "bpf/terminate/tuple.hpp"
 #include "bpf/udp_resolver.hpp"
 
-#include <chrono>
-#include <cstring>
+#include <algorithm>
+#include <map>
 #include <tuple>
 #include <unordered_set>
 
 namespace reseat::bpf {
+namespace {
 
-void Sweep::done(unsigned& counter) {
-    ++counter;
-    last_done = std::chrono::steady_clock::now();
+constexpr auto kLocked = "its owner holds the socket's lock (it sleeps in a page fault inside send(), say)";
+
+std::map<std::uint64_t, std::vector<Flow>> by_namespace(std::vector<Flow> flows) {
+    std::map<std::uint64_t, std::vector<Flow>> groups;
+    for (Flow& flow : flows) groups[flow.value.netns].push_back(std::move(flow));
+    return groups;
 }
 
-void Sweep::failed(const std::string& why) {
-    ++left;
-    again = true;
-    if (report.first_failure.empty()) report.first_failure = why;
+std::vector<SocketTuple> tuples_of(const std::vector<Flow>& flows) {
+    std::vector<SocketTuple> tuples;
+    for (const Flow& flow : flows) tuples.push_back(flow.tuple());
+    return tuples;
 }
 
-Reseater::Reseater(const Programs& programs, SockDiag diag, Repointer repointer, std::uint64_t own_netns)
-    : programs_(programs),
-      index_(programs),
-      diag_(std::move(diag)),
-      repointer_(std::move(repointer)),
-      own_netns_(own_netns) {}
+}  // namespace
 
-std::vector<Flow> Reseater::find(Sweep& sweep) {
-    const auto& [order, backend] = std::tie(sweep.order, sweep.backend);
-    std::vector<Flow> flows = index_.of_life(backend, order.life);
-    const lb_backend& element = programs_.backends[backend];
-    if (element.life != order.life || __atomic_load_n(&element.overflow, __ATOMIC_RELAXED) == 0) return flows;
-    auto others = find_by_owner(diag_, programs_, element, order.life);
-    if (!others) {
-        sweep.failed(others.error().message);
-        return flows;
-    }
-    std::unordered_set<std::uint64_t> known;
-    for (const Flow& flow : flows) known.insert(flow.key.cookie);
-    for (Flow& flow : *others) {
-        if (known.contains(flow.key.cookie)) continue;
-        flow.value.netns = own_netns_;
-        flows.push_back(flow);
-    }
+Reseater::Reseater(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
+                   std::string cgroup, std::function<void(int)> mark, Engines engines,
+                   std::optional<Engine> only)
+    : programs_(std::move(programs)),
+      namespaces_(std::move(namespaces)),
+      cgroup_(std::move(cgroup)),
+      mark_(std::move(mark)),
+      index_(*programs_),
+      engines_(std::move(engines)),
+      only_(only) {}
+
+std::vector<std::string> Reseater::engine_names() const {
+    std::vector<std::string> names;
+    for (const auto& engine : engines_) names.emplace_back(to_string(engine->kind()));
+    return names;
+}
+
+std::vector<Flow> Reseater::find(Sweep& sweep) const {
+    const lb_backend& element = programs_->backends[sweep.backend];
+    if (element.life != sweep.order.life) return {};  // retired meanwhile
+    std::vector<Flow> flows;
+    if (only_ != Engine::diag) flows = index_.of_life(sweep.backend, sweep.order.life);
+    const bool overflow = __atomic_load_n(&element.overflow, __ATOMIC_RELAXED) != 0;
+    if ((overflow && only_ != Engine::tuple) || only_ == Engine::diag) add_owned(sweep, flows);
     return flows;
 }
 
-void Reseater::run(Sweep& sweep) {
+/// What the index had no room for. Where a socket is connected from, and whether it is, shows later.
+void Reseater::add_owned(Sweep& sweep, std::vector<Flow>& flows) const {
+    const lb_endpoint backend = programs_->backends[sweep.backend].endpoint;
+    const auto owned = owned_sockets(*programs_, sweep.order.life);
+    if (!owned) return sweep.failed(owned.error().message);
+    std::unordered_set<std::uint64_t> known;
+    for (const Flow& flow : flows) known.insert(flow.key.cookie);
+    for (const lb_owned& socket : *owned) {
+        if (known.contains(socket.cookie) || life_of(socket.owner, backend) != sweep.order.life) continue;
+        Flow flow;
+        flow.indexed = false;
+        flow.key = {.cookie = socket.cookie, .life = sweep.order.life};
+        flow.value.netns = socket.netns;
+        flow.value.remote = backend;
+        flow.value.pid = socket.owner.pid;
+        flows.push_back(flow);
+    }
+}
+
+bool Reseater::is_stuck(const Flow& flow) {
+    const std::lock_guard lock(stuck_mutex_);
+    std::erase_if(stuck_, [](const auto& entry) { return entry.second.expired(); });
+    return stuck_.contains(flow.key.cookie);
+}
+
+/// After another worker was overtaken: the first that is still there is the one that it waits for; those
+/// before it were ended. Returns how many are known to be stuck.
+unsigned Reseater::settle_suspects(Sweep& sweep) {
+    const std::vector<Flow> suspects = std::exchange(sweep.suspects, {});
+    if (suspects.empty()) return 0;
+    std::string why;
+    const auto diag = namespaces_->channel(suspects.front().value.netns, suspects.front().value.pid, why);
+    const bool known = suspects.front().value.local.port_be != 0;  // else it cannot be looked for like this
+    const auto found = diag && known ? diag->find(tuples_of(suspects))
+                                     : lb::Result<std::vector<std::optional<DiagSocket>>>(
+                                           lb::Error{lb::ErrorCode::failed, "no way to look"});
+    bool stuck = false;
+    for (std::size_t i = 0; i < suspects.size(); ++i) {
+        if (found && !(*found)[i]) {
+            sweep.done(sweep.report.terminated);
+            index_.remove(suspects[i]);
+        } else if (!std::exchange(stuck, true) || !found) {
+            const std::lock_guard lock(stuck_mutex_);
+            stuck_[suspects[i].key.cookie] = sweep.waiting;
+        } else {
+            continue;  // behind the one that is stuck: it is still wanted
+        }
+        sweep.settled.insert(suspects[i].key.cookie);
+    }
+    return !stuck ? 0 : found ? 1 : static_cast<unsigned>(suspects.size());
+}
+
+void Reseater::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
+    settle_suspects(sweep);
     sweep.left = 0;
     sweep.again = false;
-    std::vector<Flow> tcp, udp;
+    sweep.tcp.clear();
+    std::vector<Flow> udp;
     for (Flow& flow : find(sweep)) {
         const bool wanted = flow.is_udp() ? sweep.order.udp != lb::UdpFate::keep : sweep.order.terminate_tcp;
         if (!wanted) continue;
-        if (flow.value.netns != own_netns_)
-            sweep.failed("the socket is in another network namespace");
+        if (is_stuck(flow))
+            sweep.failed(kLocked);
         else
-            (flow.is_udp() ? udp : tcp).push_back(flow);
+            (flow.is_udp() ? udp : sweep.tcp).push_back(flow);
     }
-    terminate(std::move(tcp), sweep);
-    handle_udp(std::move(udp), sweep);
+    if (sweep.order.quiet_for > lb::Duration::zero())
+        sweep.tcp = quiet_ones(std::move(sweep.tcp), sweep, *baton);
+    for (auto& [netns, flows] : by_namespace(std::move(udp)))
+        handle_udp(netns, std::move(flows), sweep, *baton);
 }
 
-void Reseater::terminate(std::vector<Flow> flows, Sweep& sweep) {
+void Reseater::end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::size_t count) {
+    // What another worker had in hand when it was overtaken comes first.
+    for (unsigned stuck = settle_suspects(sweep); stuck > 0; --stuck) sweep.failed(kLocked);
+    std::erase_if(sweep.current, [&](const Flow& flow) { return sweep.settled.contains(flow.key.cookie); });
+    const auto more = sweep.tcp.begin() + static_cast<std::ptrdiff_t>(std::min(count, sweep.tcp.size()));
+    if (sweep.current.empty()) {
+        sweep.current.assign(sweep.tcp.begin(), more);
+        sweep.tcp.erase(sweep.tcp.begin(), more);
+    }
+    sweep.settled.clear();
+    for (auto& [netns, flows] : by_namespace(sweep.current))
+        terminate(netns, std::move(flows), sweep, *baton);
+    sweep.current.clear();
+}
+
+/// TCP sockets on which nothing was said for so long, and nothing is on its way.
+std::vector<Flow> Reseater::quiet_ones(std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
+    std::vector<Flow> quiet;
+    for (const Flow& flow : flows) {
+        std::string why;
+        const auto diag = namespaces_->channel(flow.value.netns, flow.value.pid, why);
+        if (!diag) continue;
+        const auto found = baton.blocking({&flow, 1}, [diag, tuple = flow.tuple()] {
+            return diag->find({&tuple, 1}, true);  // takes the socket's lock
+        });
+        if (!found || !found->front()) continue;
+        const DiagSocket& socket = *found->front();
+        if (socket.idle && *socket.idle >= sweep.order.quiet_for && socket.unsent == 0 && socket.unread == 0)
+            quiet.push_back(flow);
+    }
+    return quiet;
+}
+
+void Reseater::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
     if (flows.empty()) return;
-    auto outcomes = terminate_tuples(diag_, flows);
-    if (!outcomes) {
-        for (std::size_t i = 0; i < flows.size(); ++i) sweep.failed(outcomes.error().message);
-        return;
+    Ending ending{.sweep = sweep, .baton = baton, .index = index_};
+    ending.backend = flows.front().value.remote;
+    ending.netns = netns;
+    ending.diag = namespaces_->channel(netns, flows.front().value.pid, ending.why);
+    for (Flow& flow : flows)
+        (flow.indexed || !ending.diag ? ending.open : ending.unseen).push_back(std::move(flow));
+    for (const auto& engine : engines_) {
+        // Of UDP sockets with one tuple only one is seen at a time: mostly the next sweep does it.
+        if (engine->kind() == Engine::diag && ending.is_udp() && !sweep.last && !only_ &&
+            ending.open.empty() && std::ranges::all_of(ending.unseen, &Flow::indexed))
+            continue;
+        engine->end(ending);
     }
-    for (std::size_t i = 0; i < flows.size(); ++i) {
-        switch ((*outcomes)[i].fate) {
-            case Fate::ended:
-                sweep.done(sweep.report.terminated);
-                index_.remove(flows[i]);
-                break;
-            case Fate::gone:
-                if (flows[i].is_udp())
-                    sweep.again = true;  // another socket may have the same tuple
-                else
-                    index_.remove(flows[i]);
-                break;
-            case Fate::failed:
-                sweep.failed(std::string("SOCK_DESTROY: ") + std::strerror((*outcomes)[i].error));
-        }
-    }
+    settle_leftovers(ending);
 }
 
-/// Those that are connected to the backend now. The others: unconnected, connected elsewhere, not through
-/// with connecting, hidden behind a twin, or what is on record of them is out of date.
-std::vector<Flow> Reseater::connected(std::vector<Flow> flows, Sweep& sweep) {
-    std::vector<Flow> there;
-    std::vector<SocketTuple> tuples;
-    for (const Flow& flow : flows) tuples.push_back(flow.tuple());
-    auto found = diag_.find(tuples);
-    if (!found) {
-        for (std::size_t i = 0; i < flows.size(); ++i) sweep.failed(found.error().message);
-        return there;
+void Reseater::settle_leftovers(Ending& ending) const {
+    // Who can end it at once could not: then later, by its subflow.
+    std::vector<Flow> subflows;
+    std::erase_if(ending.open, [&](const Flow& flow) {
+        if (flow.multipath && ending.diag) subflows.push_back(flow);
+        return flow.multipath && ending.diag;
+    });
+    if (!subflows.empty()) {
+        if (ending.sweep.report.first_failure.empty())
+            ending.sweep.report.first_failure =
+                "Multipath TCP, told only after net.mptcp.close_timeout: " + ending.why;
+        end_by_tuple(ending, std::move(subflows), true);
     }
-    for (std::size_t i = 0; i < flows.size(); ++i) {
-        if ((*found)[i])
-            there.push_back(flows[i]);
-        else
-            sweep.again = true;
-    }
-    return there;
-}
-
-void Reseater::handle_udp(std::vector<Flow> flows, Sweep& sweep) {
-    if (flows.empty()) return;
-    if (sweep.last)  // it was bound to a device meanwhile, say: look for all of them afresh
-        for (Flow& flow : flows) flow.value.inode = 0;
-    if (auto resolved = resolve_udp(diag_, flows); !resolved) {
-        for (std::size_t i = 0; i < flows.size(); ++i) sweep.failed(resolved.error().message);
-        return;
-    }
-    const auto unresolved = std::erase_if(flows, [](const Flow& flow) { return !flow.resolved(); });
-    if (unresolved) sweep.again = true;
-    if (sweep.order.udp == lb::UdpFate::repoint) flows = repoint(connected(std::move(flows), sweep), sweep);
-    terminate(std::move(flows), sweep);
-}
-
-/// What could not be moved, to be terminated instead.
-std::vector<Flow> Reseater::repoint(std::vector<Flow> flows, Sweep& sweep) {
-    repointer_.forget_processes();
-    std::vector<Flow> to_terminate;
-    for (Flow& flow : flows) {
-        const auto [outcome, why] = repointer_.repoint(diag_, flow, sweep.last);
-        switch (outcome) {
-            case Repointer::Outcome::moved:
-                sweep.done(sweep.report.repointed);
-                break;
-            case Repointer::Outcome::not_ours:
-                break;
-            case Repointer::Outcome::pending:
-                sweep.again = true;
-                break;
-            case Repointer::Outcome::failed:
-                if (sweep.report.first_failure.empty()) sweep.report.first_failure = why;
-                to_terminate.push_back(flow);
-        }
-    }
-    return to_terminate;
+    for (std::size_t i = 0; i < ending.open.size(); ++i) ending.sweep.failed(ending.why);
+    if (!ending.unseen.empty() && ending.is_udp()) ending.sweep.again = true;
 }
 
 }  // namespace reseat::bpf

@@ -1,54 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/flow_index.hpp"
+#include "bpf/net_namespaces.hpp"
 #include "bpf/repoint.hpp"
-#include "bpf/sock_diag.hpp"
-#include "lb/control/data_plane.hpp"
+#include "bpf/terminate/engine.hpp"
 
-#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace reseat::bpf {
 
-/// What was done for one order so far, and what its last sweep left.
-struct Sweep {
-    lb::ReseatOrder order;
-    std::uint32_t backend = 0;  ///< the life's element in lb_backends
-    bool last = false;          ///< no other sweep follows: what is still pending is decided now
-
-    lb::TerminationReport report;
-    unsigned left = 0;   ///< could not be ended in this sweep
-    bool again = false;  ///< something was not settled yet: a connect may sit between its hook and the
-                         ///< kernel's part of it, and of sockets with one tuple only one is seen at a time
-    lb::TimePoint last_done = std::chrono::steady_clock::now();
-
-    void done(unsigned& counter);
-    void failed(const std::string& why);
-};
-
-/// Ends or moves the sockets of one life: tuple engine first, what the index had no room for by diag. Blocks;
-/// one thread.
+/// Ends or moves the sockets of lives: the steps of an order, each of which may block. Thread-safe; shared
+/// with the workers, as one that is stuck may outlive everybody else.
 class Reseater {
 public:
-    Reseater(const Programs& programs, SockDiag diag, Repointer repointer, std::uint64_t own_netns);
+    using Engines = std::vector<std::unique_ptr<TerminationEngine>>;
 
-    /// One look at all sockets of the order's life. Clears `left` and `again` first.
-    void run(Sweep& sweep);
+    /// `engines`: what ends sockets, best first. `only`: the index or the dump is to be left aside. `mark`
+    /// exempts a socket of ours from balancing.
+    Reseater(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
+             std::string cgroup, std::function<void(int)> mark, Engines engines, std::optional<Engine> only);
+
+    /// One look at all sockets of the order's life: handles UDP, and finds the TCP sockets to be ended.
+    /// Clears `left` and `again` first.
+    void look(Sweep& sweep, const std::shared_ptr<Baton>& baton);
+    /// Ends the first `count` of `sweep.tcp`.
+    void end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::size_t count);
+
+    std::vector<std::string> engine_names() const;
 
 private:
-    std::vector<Flow> find(Sweep& sweep);
-    void terminate(std::vector<Flow> flows, Sweep& sweep);
-    void handle_udp(std::vector<Flow> flows, Sweep& sweep);
-    std::vector<Flow> connected(std::vector<Flow> flows, Sweep& sweep);
-    std::vector<Flow> repoint(std::vector<Flow> flows, Sweep& sweep);
+    std::vector<Flow> find(Sweep& sweep) const;
+    void add_owned(Sweep& sweep, std::vector<Flow>& flows) const;
+    unsigned settle_suspects(Sweep& sweep);
+    bool is_stuck(const Flow& flow);
+    std::vector<Flow> quiet_ones(std::vector<Flow> flows, Sweep& sweep, Baton& baton);
+    void handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton);
+    std::vector<Flow> connected(SockDiag& diag, std::vector<Flow> flows, Sweep& sweep) const;
+    std::vector<Flow> repoint(const std::shared_ptr<SockDiag>& diag, std::vector<Flow> flows, Sweep& sweep,
+                              Baton& baton) const;
+    void terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton);
+    void settle_leftovers(Ending& ending) const;
 
-    const Programs& programs_;
+    std::shared_ptr<const Programs> programs_;
+    std::shared_ptr<NetNamespaces> namespaces_;
+    std::string cgroup_;
+    std::function<void(int)> mark_;
     FlowIndex index_;
-    SockDiag diag_;
-    Repointer repointer_;
-    std::uint64_t own_netns_;
+    Engines engines_;
+    std::optional<Engine> only_;
+    std::mutex stuck_mutex_;
+    /// By cookie: who waits for the socket's lock, until that ends.
+    std::unordered_map<std::uint64_t, std::weak_ptr<Baton>> stuck_;
 };
 
 }  // namespace reseat::bpf

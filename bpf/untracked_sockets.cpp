@@ -7,14 +7,13 @@
 
 namespace reseat::bpf {
 
-lb::Result<UntrackedSockets> UntrackedSockets::snapshot(WorkloadSockets& sockets) {
-    UntrackedSockets untracked;
+lb::Result<void> UntrackedSockets::add(WorkloadSockets& sockets) {
     for (const auto protocol : {lb::Protocol::tcp, lb::Protocol::udp}) {
         const auto found = sockets.connected(protocol);
         if (!found) return found.error();
-        for (const auto& socket : *found) untracked.peers_.emplace(socket.tuple.cookie, socket.tuple.remote);
+        for (const auto& socket : *found) peers_.emplace(socket.tuple.cookie, socket.tuple.remote);
     }
-    return untracked;
+    return {};
 }
 
 lb::Result<std::vector<SocketTuple>> UntrackedSockets::connected_to(

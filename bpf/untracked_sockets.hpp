@@ -10,7 +10,8 @@ class UntrackedSockets {
 public:
     /// Before the programs are attached: what is connected now is older. A connect between this and the first
     /// hook is missed, and so its socket lives; one that comes after is never taken for an older one.
-    static lb::Result<UntrackedSockets> snapshot(WorkloadSockets& sockets);
+    /// For each network namespace.
+    lb::Result<void> add(WorkloadSockets& sockets);
 
     bool empty() const { return peers_.empty(); }
 

@@ -10,37 +10,38 @@ namespace reseat::bpf {
 
 struct WorkloadOrders::State {
     std::shared_ptr<const Programs> programs;
+    std::shared_ptr<NetNamespaces> namespaces;
     std::string cgroup;
     UntrackedSockets untracked;
 };
 
-WorkloadOrders::WorkloadOrders(std::shared_ptr<const Programs> programs, std::string cgroup, RunBlocking run)
-    : state_(std::make_shared<State>(State{std::move(programs), std::move(cgroup), {}})),
-      run_(std::move(run)) {}
+WorkloadOrders::WorkloadOrders(std::shared_ptr<const Programs> programs,
+                               std::shared_ptr<NetNamespaces> namespaces, std::string cgroup,
+                               Workers& workers)
+    : state_(
+          std::make_shared<State>(State{std::move(programs), std::move(namespaces), std::move(cgroup), {}})),
+      workers_(workers) {}
 
 void WorkloadOrders::note_older_sockets() {
-    auto diag = SockDiag::open();
-    if (!diag) return spdlog::debug("sockets older than reseat are not known: {}", diag.error().message);
-    WorkloadSockets sockets(*state_->programs, *diag, state_->cgroup);
-    auto older = UntrackedSockets::snapshot(sockets);
-    if (!older) return spdlog::debug("sockets older than reseat are not known: {}", older.error().message);
-    state_->untracked = std::move(*older);
+    for (const auto& diag : state_->namespaces->channels_of_workload()) {
+        WorkloadSockets sockets(*state_->programs, *diag, state_->cgroup);
+        if (auto noted = state_->untracked.add(sockets); !noted)
+            spdlog::debug("sockets older than reseat are not known: {}", noted.error().message);
+    }
 }
 
 lb::Task<lb::TerminationReport> WorkloadOrders::end_untracked(lb::UntrackedOrder order) {
     if (state_->untracked.empty()) co_return lb::TerminationReport{};
-    auto diag = SockDiag::open();
-    if (!diag) co_return lb::TerminationReport{.first_failure = diag.error().message};
     auto find = [state = state_, order](SockDiag& channel) -> lb::Result<std::vector<Target>> {
         WorkloadSockets sockets(*state->programs, channel, state->cgroup);
         const auto found = state->untracked.connected_to(sockets, order.protocol, order.destinations);
         if (!found) return found.error();
         std::vector<Target> targets;
-        for (const SocketTuple& tuple : *found) targets.push_back({tuple, 0});
+        for (const SocketTuple& tuple : *found) targets.push_back({tuple, 0, 0});
         return targets;
     };
     lb::Task<std::vector<lb::TerminationReport>> end =
-        end_sockets(run_, std::make_shared<SockDiag>(std::move(*diag)), std::move(find), 1, order.spread);
+        end_sockets(workers_, state_->namespaces, std::move(find), 1, order.spread);
     const auto reports = co_await std::move(end);
     co_return reports.front();
 }
@@ -51,18 +52,12 @@ lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> WorkloadOrd
     for (const lb::Policy& policy : policies)
         if (ends_sockets(policy)) reports.emplace_back(policy.name, lb::TerminationReport{});
     if (reports.empty()) co_return reports;
-    auto diag = SockDiag::open();
-    if (!diag) {
-        for (auto& [name, report] : reports) report.first_failure = diag.error().message;
-        co_return reports;
-    }
     auto find = [state = state_, policies](SockDiag& channel) {
         WorkloadSockets sockets(*state->programs, channel, state->cgroup);
         return find_forbidden(sockets, policies);
     };
     lb::Task<std::vector<lb::TerminationReport>> end =
-        end_sockets(run_, std::make_shared<SockDiag>(std::move(*diag)), std::move(find), reports.size(),
-                    std::nullopt);
+        end_sockets(workers_, state_->namespaces, std::move(find), reports.size(), std::nullopt);
     const auto ended = co_await std::move(end);
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].second = ended[i];
     co_return reports;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "bpf/end_sockets.hpp"
+#include "bpf/net_namespaces.hpp"
 #include "bpf/programs.hpp"
+#include "bpf/workers.hpp"
 #include "lb/policy.hpp"
 
 #include <memory>
@@ -13,12 +15,14 @@
 namespace reseat::bpf {
 
 /// Ends sockets of the workload that no life names: what policies deny, and what is older than the data path.
-/// In the network namespace of the calling thread.
+/// In all network namespaces that the workload's processes are in and we may enter.
 class WorkloadOrders {
 public:
-    WorkloadOrders(std::shared_ptr<const Programs> programs, std::string cgroup, RunBlocking run);
+    /// `workers` must outlive this.
+    WorkloadOrders(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
+                   std::string cgroup, Workers& workers);
 
-    /// Before the programs are attached; see UntrackedSockets::snapshot(). Where the kernel does not let us,
+    /// Before the programs are attached; see UntrackedSockets::add(). Where the kernel does not let us,
     /// there are no untracked sockets.
     void note_older_sockets();
 
@@ -30,7 +34,7 @@ public:
 private:
     struct State;
     std::shared_ptr<State> state_;  ///< shared with threads, which may be at it when this goes
-    RunBlocking run_;
+    Workers& workers_;
 };
 
 }  // namespace reseat::bpf

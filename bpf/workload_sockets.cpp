@@ -2,15 +2,13 @@
 #include "bpf/workload_sockets.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "bpf/owned_sockets.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include <netinet/in.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace reseat::bpf {
 namespace {
@@ -59,30 +57,11 @@ const lb_record* true_record(const lb_owner& owner, const lb_endpoint& peer) {
 
 /// What the programs noted on sockets, by their cookies.
 lb::Result<std::unordered_map<std::uint64_t, lb_owner>> read_owners(const Programs& programs) {
-    struct Entry {
-        std::uint64_t cookie;
-        lb_owner owner;
-    };
-    auto fd = programs.iterate_owned();
-    if (!fd) return fd.error();
+    const auto owned = owned_sockets(programs);
+    if (!owned) return owned.error();
     std::unordered_map<std::uint64_t, lb_owner> owners;
-    std::vector<std::uint8_t> buffer(512 * sizeof(Entry));
-    std::size_t filled = 0;
-    while (true) {
-        const ssize_t length = read(fd->get(), buffer.data() + filled, buffer.size() - filled);
-        if (length < 0 && (errno == EINTR || errno == EAGAIN)) continue;  // EAGAIN: 1,000,000 were seen
-        if (length < 0) return lb::system_error("read the owners of sockets", errno);
-        if (length == 0) return owners;
-        filled += static_cast<std::size_t>(length);
-        std::size_t at = 0;
-        for (; filled - at >= sizeof(Entry); at += sizeof(Entry)) {
-            Entry entry;
-            std::memcpy(&entry, buffer.data() + at, sizeof(entry));
-            owners.insert_or_assign(entry.cookie, entry.owner);
-        }
-        std::memmove(buffer.data(), buffer.data() + at, filled - at);
-        filled -= at;
-    }
+    for (const lb_owned& entry : *owned) owners.emplace(entry.cookie, entry.owner);
+    return owners;
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ void tell(const std::exception_ptr& failure, const std::string& name,
           const std::function<void(const std::string&)>& on_failure) {
     try {
         std::rethrow_exception(failure);
+    } catch (const asio::multiple_exceptions& several) {  // of tasks joined by &&: the first tells
+        tell(several.first_exception(), name, on_failure);
     } catch (const boost::system::system_error& error) {
         if (error.code() != asio::error::operation_aborted) on_failure(name + ": " + error.what());
     } catch (const std::exception& error) {
@@ -56,14 +58,7 @@ Spawned spawn(asio::any_io_executor executor, std::string name, Task<void> task,
     // The handler keeps the signal: its slot must outlive the operations bound to it.
     auto done = [signal = spawned.signal_, name = std::move(name),
                  on_failure = std::move(on_failure)](std::exception_ptr failure) {
-        if (!failure) return;
-        try {
-            std::rethrow_exception(failure);
-        } catch (const asio::multiple_exceptions& several) {  // of tasks joined by &&: the first tells
-            tell(several.first_exception(), name, on_failure);
-        } catch (...) {
-            tell(failure, name, on_failure);
-        }
+        if (failure) tell(failure, name, on_failure);
     };
     asio::co_spawn(executor, std::move(task),
                    asio::bind_cancellation_slot(spawned.signal_->slot(), std::move(done)));

@@ -3,12 +3,18 @@
 #ifndef LB_ADDRESS_H
 #define LB_ADDRESS_H
 
-#include "maps.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include "bpf/abi.h"
 
 #define LB_AF_INET 2
 #define LB_AF_INET6 10
 #define LB_TCP_ESTABLISHED 1
+
+#define LB_IPPROTO_TCP 6
+#define LB_IPPROTO_UDP 17
+#define LB_IPPROTO_MPTCP 262
 
 /* A field of a hook's context or socket, each read an instruction of its own: merged reads become
  * pointer arithmetic, which the verifier refuses there. */

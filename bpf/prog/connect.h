@@ -8,6 +8,7 @@
 
 #define LB_EAGAIN 11
 #define LB_EACCES 13
+#define LB_EPROTONOSUPPORT 93
 #define LB_ECONNREFUSED 111
 
 const volatile __u8 cfg_has_set_retval = 1; /* Linux 5.18; before that every refusal is EPERM */
@@ -27,18 +28,24 @@ static __always_inline int refuse_for_now(void)
 	return LB_REJECT;
 }
 
+static __always_inline int refuse_protocol(void)
+{
+	if (cfg_has_set_retval)
+		bpf_set_retval(-LB_EPROTONOSUPPORT);
+	return LB_REJECT;
+}
+
 /* The re-point under way, if this connect is reseat's own doing on the socket. */
 static __always_inline const struct lb_repoint *repoint_by_us(__u8 protocol, __u64 cookie)
 {
-	__u32 zero = 0;
 	const struct lb_repoint *repoint;
 
 	if (protocol != LB_IPPROTO_UDP)
 		return 0;
-	repoint = bpf_map_lookup_elem(&lb_repoint, &zero);
-	if (!repoint || !repoint->cookie || repoint->cookie != cookie)
+	repoint = bpf_map_lookup_elem(&lb_repoint, &cookie);
+	if (!repoint || repoint->tgid != bpf_get_current_pid_tgid() >> 32)
 		return 0;
-	return repoint->tgid == bpf_get_current_pid_tgid() >> 32 ? repoint : 0;
+	return repoint;
 }
 
 /* A UDP socket's source port is chosen after the hook: filed with what is known, completed by user
@@ -207,6 +214,12 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 	flow.pid = owner->pid;
 	index_flow(backend, &owner->current, cookie, &flow);
 	report_if_condemned(backend, &owner->current, cookie);
+}
+
+/* What lb_multipath asked to be told of: see there. */
+static __always_inline int ends_multipath(struct bpf_sock_ops *ops)
+{
+	return ops->op == BPF_SOCK_OPS_STATE_CB && ops->args[1] == BPF_TCP_CLOSE;
 }
 
 /* At close, and when a socket that was connected through us begins to listen. */

@@ -93,7 +93,7 @@ int lb_sockops(struct bpf_sock_ops *ops)
 		return LB_PROCEED;
 	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		index_tcp(ops, sk);
-	else if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB)
+	else if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB || ends_multipath(ops))
 		forget_socket(sk, bpf_get_socket_cookie(ops));
 	return LB_PROCEED;
 }
@@ -105,14 +105,19 @@ int lb_release(struct bpf_sock *sk)
 	return LB_PROCEED;
 }
 
+/* Attached only where the configuration refuses Multipath TCP: runtimes then fall back to TCP. */
+SEC("cgroup/sock_create")
+int lb_create(struct bpf_sock *sk)
+{
+	return FIELD(sk->protocol) == LB_IPPROTO_MPTCP ? refuse_protocol() : LB_PROCEED;
+}
+
 /* Run once by reseat: writes down its own thread group as the hooks will see it. */
 SEC("syscall")
 int lb_introduce(void *ctx)
 {
-	__u32 zero = 0;
-	struct lb_repoint *repoint = bpf_map_lookup_elem(&lb_repoint, &zero);
+	__u64 nobody = 0;
+	struct lb_repoint repoint = {.tgid = bpf_get_current_pid_tgid() >> 32};
 
-	if (repoint)
-		repoint->tgid = bpf_get_current_pid_tgid() >> 32;
-	return 0;
+	return bpf_map_update_elem(&lb_repoint, &nobody, &repoint, BPF_ANY);
 }

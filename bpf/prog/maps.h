@@ -93,9 +93,9 @@ struct {
 } lb_flows SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_MAX_REPOINTS);
+	__type(key, __u64);
 	__type(value, struct lb_repoint);
 } lb_repoint SEC(".maps");
 

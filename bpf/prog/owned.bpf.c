@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Every socket that has an owner record, for user space to read: cookie and record, one after the
+/* Every socket that has an owner record, for user space to read: struct lb_owned, one after the
  * other. Takes no lock of any socket, and sees all network namespaces. An object of its own, as it
  * needs CAP_PERFMON and BTF, and reseat works without. */
 #include <linux/bpf.h>
@@ -14,14 +14,15 @@ int lb_owned(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk;
 	struct lb_owner *owner = ctx->value;
-	__u64 cookie;
+	struct lb_owned entry = {};
 
 	if (!sk || !owner)
 		return 0; /* the end of the iteration */
-	cookie = (__u64)sk->__sk_common.skc_cookie.counter;
-	if (!cookie)
+	entry.cookie = (__u64)sk->__sk_common.skc_cookie.counter;
+	if (!entry.cookie)
 		return 0; /* a socket of reseat's own that never was in a hook */
-	bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie));
-	bpf_seq_write(ctx->meta->seq, owner, sizeof(*owner));
+	entry.netns = sk->__sk_common.skc_net.net->net_cookie;
+	entry.owner = *owner;
+	bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
 	return 0;
 }

@@ -51,7 +51,9 @@ static __always_inline void settle(struct lb_owner *owner, const struct lb_endpo
 static __always_inline void push_record(struct lb_owner *owner, __u64 cookie)
 {
 	drop_record(&owner->previous, cookie);
-	uncount(&owner->current); /* optimistic: it is about to connect elsewhere */
+	if (owner->current.flags & LB_RECORD_INDEXED)
+		uncount(&owner->current); /* optimistic: it is about to connect elsewhere */
+	/* else its life would look idle, should this connect fail */
 	owner->previous = owner->current;
 	__builtin_memset(&owner->current, 0, sizeof(owner->current));
 }
@@ -80,6 +82,15 @@ static __always_inline void supersede(struct lb_owner *owner, __u64 cookie)
 	drop_record(&owner->previous, cookie);
 }
 
+/* UDP sockets leave a life that drains at once, TCP sockets stay. */
+static __always_inline int must_leave(const struct lb_backend *backend)
+{
+	__u32 state = *(volatile __u32 *)&backend->state;
+
+	return state == LB_LIFE_CONDEMNED ||
+	       (state == LB_LIFE_DRAINING && backend->endpoint.protocol == LB_IPPROTO_UDP);
+}
+
 /* Tells user space of a socket that reached a life while it was being condemned: it condemns first
  * and walks the index afterwards, we file first and look at the state afterwards, so one of us sees
  * it. */
@@ -88,12 +99,14 @@ static __always_inline void report_if_condemned(struct lb_backend *backend,
 {
 	struct lb_event *event;
 
-	if (*(volatile __u32 *)&backend->state != LB_LIFE_CONDEMNED)
+	if (!must_leave(backend))
 		return;
 	count(LB_STAT_RACED);
 	event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
-	if (!event)
-		return; /* found only if a sweep is still to come: it takes thousands at once */
+	if (!event) {
+		count(LB_STAT_EVENTS_LOST); /* user space then looks at all such lives */
+		return;
+	}
 	event->kind = LB_EVENT_RACED;
 	event->service = record->service;
 	event->life = record->life;

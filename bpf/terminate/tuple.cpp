@@ -3,48 +3,63 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace reseat::bpf {
-
 namespace {
 
 constexpr std::size_t kBatch = 128;  // small, so that little time passes between the look and the end
 
-lb::Result<void> terminate_batch(SockDiag& diag, std::span<const SocketTuple> tuples,
-                                 std::span<TupleOutcome> outcomes) {
-    auto found = diag.find(tuples);
-    if (!found) return found.error();
-    std::vector<SocketTuple> live;
-    std::vector<std::size_t> positions;
-    for (std::size_t i = 0; i < tuples.size(); ++i) {
-        if (!(*found)[i]) continue;
-        live.push_back(tuples[i]);
-        positions.push_back(i);
+void destroy(Ending& ending, const std::vector<Flow>& flows) {
+    if (flows.empty()) return;
+    std::vector<SocketTuple> tuples;
+    for (const Flow& flow : flows) tuples.push_back(flow.tuple());
+    const auto diag = ending.diag;
+    const auto errors = ending.baton.blocking(flows, [diag, tuples] { return diag->destroy(tuples); });
+    for (std::size_t i = 0; i < flows.size(); ++i) {
+        if (!errors)
+            ending.stays(flows[i], errors.error().message);
+        else if ((*errors)[i] == 0)
+            ending.ended(flows[i]);
+        else if ((*errors)[i] == ENOENT)
+            ending.unseen.push_back(flows[i]);
+        else
+            ending.stays(flows[i], std::string("SOCK_DESTROY: ") + std::strerror((*errors)[i]));
     }
-    auto errors = diag.destroy(live);
-    if (!errors) return errors.error();
-    for (std::size_t i = 0; i < live.size(); ++i) {
-        const int error = (*errors)[i];
-        const Fate fate = error == 0 ? Fate::ended : error == ENOENT ? Fate::gone : Fate::failed;
-        outcomes[positions[i]] = {fate, fate == Fate::failed ? error : 0};
+}
+
+void end_batch(Ending& ending, std::span<const Flow> flows, bool multipath) {
+    std::vector<SocketTuple> tuples;
+    for (const Flow& flow : flows) tuples.push_back(flow.tuple());
+    const auto found = ending.diag->find(tuples);
+    std::vector<Flow> live;
+    for (std::size_t i = 0; i < flows.size(); ++i) {
+        Flow flow = flows[i];
+        if (!found) {
+            ending.stays(flow, found.error().message);
+        } else if (!(*found)[i]) {
+            ending.unseen.push_back(flow);
+        } else {
+            flow.multipath = (*found)[i]->multipath;
+            flow.value.inode = (*found)[i]->inode;
+            if (flow.multipath && !multipath)
+                ending.stays(flow, "Multipath TCP");
+            else
+                live.push_back(flow);
+        }
     }
-    return {};
+    destroy(ending, live);
 }
 
 }  // namespace
 
-lb::Result<std::vector<TupleOutcome>> terminate_tuples(SockDiag& diag, std::span<const Flow> flows) {
-    std::vector<SocketTuple> tuples;
-    tuples.reserve(flows.size());
-    for (const Flow& flow : flows) tuples.push_back(flow.tuple());
-    std::vector<TupleOutcome> outcomes(flows.size());
-    for (std::size_t from = 0; from < flows.size(); from += kBatch) {
-        const std::size_t size = std::min(kBatch, flows.size() - from);
-        auto done = terminate_batch(diag, std::span(tuples).subspan(from, size),
-                                    std::span(outcomes).subspan(from, size));
-        if (!done) return done.error();
-    }
-    return outcomes;
+void end_by_tuple(Ending& ending, std::vector<Flow> flows, bool multipath) {
+    for (std::size_t from = 0; from < flows.size(); from += kBatch)
+        end_batch(ending, std::span(flows).subspan(from, std::min(kBatch, flows.size() - from)), multipath);
+}
+
+void TupleEngine::end(Ending& ending) {
+    if (ending.diag) end_by_tuple(ending, std::exchange(ending.open, {}), false);
 }
 
 }  // namespace reseat::bpf

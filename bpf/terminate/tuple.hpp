@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/flow_index.hpp"
-#include "bpf/sock_diag.hpp"
-
-#include <span>
+#include "bpf/terminate/engine.hpp"
 
 namespace reseat::bpf {
 
-enum class Fate { ended, gone, failed };
-
-struct TupleOutcome {
-    Fate fate = Fate::gone;
-    int error = 0;  ///< errno, where it failed
+/// Ends sockets by exact SOCK_DESTROY (tuple, cookie and bound device), each batch looked at immediately
+/// before: a socket that was unconnected meanwhile, or listens, is still found under its old tuple. What is
+/// not found so is left `unseen`: it may be bound to a device by now, or hidden behind a twin. Multipath TCP
+/// is left to who can end it.
+class TupleEngine final : public TerminationEngine {
+public:
+    Engine kind() const override { return Engine::tuple; }
+    void end(Ending& ending) override;
 };
 
-/// Ends sockets by exact SOCK_DESTROY (tuple, cookie and bound device), each batch looked at immediately
-/// before: a socket that was unconnected meanwhile, or listens, is still found under its old tuple. `gone`:
-/// no socket like that is connected there. One outcome per flow.
-lb::Result<std::vector<TupleOutcome>> terminate_tuples(SockDiag& diag, std::span<const Flow> flows);
+/// What TupleEngine does to flows whose tuples are known to be right. `multipath`: also to those, whose
+/// application then waits for net.mptcp.close_timeout.
+void end_by_tuple(Ending& ending, std::vector<Flow> flows, bool multipath);
 
 }  // namespace reseat::bpf

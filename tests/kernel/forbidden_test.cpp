@@ -6,10 +6,16 @@
 #include <catch2/catch.hpp>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 
+#include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 using namespace reseat;
 using namespace reseat::test;
@@ -32,6 +38,19 @@ Client connected(Sandbox& box, const Kind& kind, const Where& to) {
     Client client = box.client(kind.protocol, kind.socket);
     REQUIRE(client.connect(to) == 0);
     return client;
+}
+
+/// Connects in a network namespace of its own; 42: told to leave by ECONNABORTED.
+int connect_in_own_namespace(const Where& to, int tells) {
+    if (::unshare(CLONE_NEWNET) != 0) return 1;
+    Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
+    ifreq loopback{};
+    std::strcpy(loopback.ifr_name, "lo");
+    loopback.ifr_flags = IFF_UP;
+    if (::ioctl(client.fd(), SIOCSIFFLAGS, &loopback) != 0) return 2;
+    const int error = client.connect(to);
+    if (::write(tells, error ? "n" : "y", 1) != 1 || error) return 3;
+    return client.recv_error(20s) == ECONNABORTED ? 42 : 4;
 }
 
 std::vector<lb::Destination> both_vips() {
@@ -194,6 +213,21 @@ TEST_CASE("a raw socket ends where the kernel lists raw sockets; elsewhere it li
     CHECK(error == (listed ? ECONNABORTED : 0));
     CHECK(::getsockopt(unconnected.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0);
     CHECK(error == 0);
+}
+
+TEST_CASE("sockets in a network namespace of a process below the cgroup end, too [E58]",
+          "[kernel][forbidden]") {
+    Balanced net("forbid-netns");
+    int told[2];
+    REQUIRE(::pipe2(told, O_CLOEXEC) == 0);
+    const bpf::UniqueFd hears(told[0]), tells(told[1]);
+    Process below = net.box.spawn([&] { return connect_in_own_namespace("127.0.0.1:9", tells.get()); });
+    char ready = 0;
+    REQUIRE(::read(hears.get(), &ready, 1) == 1);
+    REQUIRE(ready == 'y');
+    set_policies(net.plane, {deny({{cidr("127.0.0.0/8"), {}, {}, {}}})});
+    CHECK(enforce(net.plane)["no"].terminated == 1);
+    CHECK(below.wait() == 42);
 }
 
 TEST_CASE("a connect in the middle of its handshake ends, too [E30]", "[kernel][forbidden]") {

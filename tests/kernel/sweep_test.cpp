@@ -126,7 +126,9 @@ TEST_CASE("beyond the index, sockets that were unconnected or connected elsewher
 TEST_CASE("thousands of sockets on one backend are ended in one go [E28]", "[kernel][sweep]") {
     Sandbox box("thousands");
     auto& a = box.host("a");
-    TestPlane plane(box, {service(kVip, {a.endpoint(), box.host("b").endpoint()})});
+    lb::Service spec = service(kVip, {a.endpoint(), box.host("b").endpoint()});
+    spec.connections.close_spread = 0s;
+    TestPlane plane(box, {spec});
     std::vector<Client> others;
     auto victims = many_on(box, a.endpoint(), kVip, Protocol::tcp, Family::v4, 4000, others);
     REQUIRE(victims.size() == 2000);

@@ -94,7 +94,9 @@ std::vector<lb::LifeId> TestPlane::take_out(const lb::Endpoint& backend) {
 lb::TerminationReport TestPlane::reseat(lb::LifeId id) {
     for (const auto& entry : entries_)
         for (const auto& life : entry.lives)
-            if (life.id == id) return run(kernel_->reseat({id, true, entry.connections.udp}));
+            if (life.id == id)
+                return run(kernel_->reseat(
+                    {.life = id, .udp = entry.connections.udp, .spread = entry.connections.close_spread}));
     throw std::runtime_error("the test plane has no such life");
 }
 

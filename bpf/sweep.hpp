@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/flow_index.hpp"
+#include "lb/control/data_plane.hpp"
+
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+namespace reseat::bpf {
+
+class Baton;
+
+/// What was done for one order so far, and what its last sweep left.
+struct Sweep {
+    lb::ReseatOrder order;
+    std::uint32_t backend = 0;  ///< the life's element in lb_backends
+    bool last = false;          ///< no other sweep follows: what is still pending is decided now
+
+    lb::TerminationReport report;
+    unsigned left = 0;   ///< could not be ended in this sweep
+    bool again = false;  ///< something was not settled yet: a connect may sit between its hook and the
+                         ///< kernel's part of it, and of sockets with one tuple only one is seen at a time
+    lb::TimePoint last_done = std::chrono::steady_clock::now();
+
+    std::vector<Flow> tcp;  ///< found, not tried yet in this sweep
+    /// Handed to the engines by the step that runs now, and the cookies of those that are settled: so that
+    /// another worker can go on with the others.
+    std::vector<Flow> current;
+    std::unordered_set<std::uint64_t> settled;
+    /// A worker that was overtaken, and still has this baton, waits for the lock of one of these; with those
+    /// before that one it is through.
+    std::vector<Flow> suspects;
+    std::weak_ptr<Baton> waiting;
+
+    void done(unsigned& counter);
+    void failed(const std::string& why);
+};
+
+}  // namespace reseat::bpf

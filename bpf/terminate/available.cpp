@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/terminate/available.hpp"
+
+#include "bpf/byte_order.hpp"
+#include "bpf/process_sockets.hpp"
+#include "bpf/terminate/descriptor.hpp"
+#include "bpf/terminate/diag.hpp"
+#include "bpf/terminate/iterator.hpp"
+#include "bpf/terminate/tuple.hpp"
+
+#include <bpf/bpf.h>
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace reseat::bpf {
+namespace {
+
+constexpr lb::LifeId kThrowAwayLife = ~0ull;
+
+lb_endpoint name_of(int fd, decltype(getsockname) get) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof(address);
+    if (get(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+    return from_sockaddr(address, lb::Protocol::tcp);
+}
+
+/// A client that is connected to a listener of ours.
+class ThrowAway {
+public:
+    ThrowAway()
+        : server_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+          client_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+        sockaddr_storage address{};
+        socklen_t length =
+            to_sockaddr(to_kernel({lb::Address::v4({127, 0, 0, 1}), 0}, lb::Protocol::tcp), AF_INET, address);
+        auto* name = reinterpret_cast<sockaddr*>(&address);
+        if (bind(server_.get(), name, length) != 0 || listen(server_.get(), 1) != 0 ||
+            getsockname(server_.get(), name, &length) != 0)
+            return;
+        connect(client_.get(), name, length);  // on loopback it is there when this returns
+        flow_.key = {.cookie = cookie_of(client_.get()), .life = kThrowAwayLife};
+        flow_.value.netns = netns_of(client_.get());
+        flow_.value.local = name_of(client_.get(), getsockname);
+        flow_.value.remote = name_of(client_.get(), getpeername);
+        flow_.value.pid = static_cast<std::uint32_t>(getpid());
+        flow_.indexed = false;
+    }
+
+    bool connected() const { return flow_.value.remote.port_be != 0; }
+    const Flow& flow() const { return flow_; }
+    /// As a socket that was balanced.
+    bool own(const Programs& programs) const {
+        lb_owner owner{};
+        owner.current.life = kThrowAwayLife;
+        owner.current.peer = flow_.value.remote;
+        const int fd = client_.get();
+        return bpf_map_update_elem(programs.owner_fd(), &fd, &owner, BPF_ANY) == 0;
+    }
+    bool ended() const {
+        char byte;
+        return recv(client_.get(), &byte, 1, MSG_DONTWAIT) == 0 || errno != EAGAIN;
+    }
+
+private:
+    UniqueFd server_, client_;
+    Flow flow_;
+};
+
+/// Empty: it works.
+std::string try_engine(TerminationEngine& engine, const Programs& programs, NetNamespaces& namespaces) {
+    const ThrowAway socket;
+    if (!socket.connected()) return {};  // no loopback here: nothing to try it on
+    if (!socket.own(programs)) return std::string("lb_owner: ") + std::strerror(errno);
+    Sweep sweep;
+    sweep.order.life = kThrowAwayLife;
+    Baton baton;
+    const FlowIndex index(programs);
+    Ending ending{.sweep = sweep, .baton = baton, .index = index};
+    ending.backend = socket.flow().value.remote;
+    ending.netns = namespaces.own();
+    ending.diag = namespaces.channel(ending.netns, 0, ending.why);
+    (engine.kind() == Engine::diag ? ending.unseen : ending.open).push_back(socket.flow());
+    baton.carry([&] { engine.end(ending); });
+    if (socket.ended() && sweep.report.terminated == 1) return {};
+    return ending.why.empty() ? "a throw-away socket was not found" : ending.why;
+}
+
+bool can_duplicate() {
+    const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+    return UniqueFd(static_cast<int>(syscall(SYS_pidfd_getfd, self.get(), self.get(), 0))).get() >= 0;
+}
+
+struct Chooser {
+    const std::shared_ptr<const Programs>& programs;
+    const std::shared_ptr<NetNamespaces>& namespaces;
+    const std::string& cgroup;
+    std::optional<Engine> only;
+    std::vector<std::unique_ptr<TerminationEngine>> chosen;
+    std::string why_not;
+
+    bool wanted(Engine kind) const { return !only || only == kind; }
+
+    bool add(std::unique_ptr<TerminationEngine> engine) {
+        const std::string why = try_engine(*engine, *programs, *namespaces);
+        if (why.empty()) {
+            chosen.push_back(std::move(engine));
+            return true;
+        }
+        why_not = std::string(to_string(engine->kind())) + ": " + why;
+        spdlog::debug("engine {}", why_not);
+        return false;
+    }
+    bool add_iterator() {
+        auto engine = IteratorEngine::load(*programs, namespaces);
+        if (engine) return add(std::move(*engine));
+        why_not = "iterator: " + engine.error().message;
+        return false;
+    }
+};
+
+}  // namespace
+
+lb::Result<std::vector<std::unique_ptr<TerminationEngine>>> available_engines(
+    const std::shared_ptr<const Programs>& programs, const std::shared_ptr<NetNamespaces>& namespaces,
+    const std::string& cgroup, std::optional<Engine> only) {
+    Chooser chooser{programs, namespaces, cgroup, only, {}, {}};
+    bool destroys = false;
+    if (chooser.wanted(Engine::tuple)) destroys |= chooser.add(std::make_unique<TupleEngine>());
+    if (chooser.wanted(Engine::diag)) destroys |= chooser.add(std::make_unique<DiagEngine>());
+    if (only ? only == Engine::iterator : !destroys) chooser.add_iterator();
+    if (chooser.wanted(Engine::descriptor)) {
+        if (can_duplicate())
+            chooser.chosen.push_back(std::make_unique<DescriptorEngine>(programs, cgroup, !destroys));
+        else
+            chooser.why_not = std::string("descriptor: pidfd_getfd: ") + std::strerror(errno);
+    }
+    if (only && chooser.chosen.empty())
+        return lb::Error{lb::ErrorCode::unsupported, "the engine does not work here: " + chooser.why_not};
+    return std::move(chooser.chosen);
+}
+
+}  // namespace reseat::bpf

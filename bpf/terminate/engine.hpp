@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/baton.hpp"
+#include "bpf/kernel_data_plane.hpp"
+#include "bpf/sweep.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace reseat::bpf {
+
+/// Sockets of one life in one network namespace on the way to their end. Each engine takes out what it ended
+/// or saw gone; what it leaves is for the next one.
+struct Ending {
+    Sweep& sweep;
+    Baton& baton;
+    const FlowIndex& index;
+    lb_endpoint backend{};           ///< the life's
+    std::uint64_t netns = 0;         ///< cookie of the network namespace
+    std::shared_ptr<SockDiag> diag;  ///< null: no way into the namespace
+
+    std::vector<Flow> open;    ///< to be ended
+    std::vector<Flow> unseen;  ///< to be ended, but not found where they are filed
+    std::string why;           ///< of the first that could not be ended
+
+    void ended(const Flow& flow);
+    /// Nothing is connected to the backend any more.
+    void gone(const Flow& flow);
+    void stays(const Flow& flow, const std::string& reason);
+    bool is_udp() const;
+};
+
+/// One way to end sockets. Each makes sure of the socket (cookie, peer, state) immediately before.
+/// Thread-safe.
+class TerminationEngine {
+public:
+    virtual ~TerminationEngine() = default;
+    virtual Engine kind() const = 0;
+    virtual void end(Ending& ending) = 0;
+};
+
+}  // namespace reseat::bpf

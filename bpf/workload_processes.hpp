@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reseat::bpf {
+
+/// The processes in the cgroup2 directory `cgroup` and below, as far as our pid namespace shows them.
+std::vector<std::uint32_t> processes_below(const std::string& cgroup);
+
+/// What cgroup.procs says, one number a line; 0 (not visible in our pid namespace) and what is no number are
+/// left out.
+std::vector<std::uint32_t> parse_processes(std::string_view text);
+
+/// The inode in a descriptor's link "socket:[inode]"; 0 where it is no socket.
+std::uint32_t parse_socket_link(std::string_view target);
+
+}  // namespace reseat::bpf
