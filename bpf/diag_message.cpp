@@ -15,6 +15,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
 
 namespace reseat::bpf {
 namespace {
@@ -78,6 +79,8 @@ DiagSocket read_socket(const nlmsghdr* header, std::uint8_t protocol) {
     const std::size_t size = header->nlmsg_len - NLMSG_LENGTH(0);
     if (size <= NLMSG_ALIGN(sizeof(message))) return socket;
     each_attribute(attributes, size - NLMSG_ALIGN(sizeof(message)), [&](const nlattr& item, auto payload) {
+        if (item.nla_type == INET_DIAG_CGROUP_ID && payload.size() == sizeof(socket.cgroup))
+            std::memcpy(&socket.cgroup, payload.data(), sizeof(socket.cgroup));
         if (item.nla_type == INET_DIAG_INFO) socket.idle = idle_time(payload);
         if ((item.nla_type & NLA_TYPE_MASK) == INET_DIAG_ULP_INFO) socket.multipath = is_multipath(payload);
     });
@@ -132,6 +135,8 @@ inet_diag_req_v2 diag_request(const SocketTuple& tuple, bool details) {
     request.id.idiag_cookie[0] = static_cast<std::uint32_t>(tuple.cookie);
     request.id.idiag_cookie[1] = static_cast<std::uint32_t>(tuple.cookie >> 32);
     request.idiag_states = ~0u;
+    if (request.sdiag_protocol == IPPROTO_RAW)
+        request.pad = static_cast<std::uint8_t>(from_kernel(tuple.local).port);
     if (details) request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
     return request;
 }

@@ -27,6 +27,7 @@ struct DiagSocket {
     SocketTuple tuple;
     std::uint8_t state = 0;
     std::uint32_t inode = 0;   ///< of the application's descriptor; 0: closed
+    std::uint64_t cgroup = 0;  ///< id of the one that it was created in; 0: not told (before Linux 5.9)
     std::uint32_t unread = 0;  ///< bytes in its receive queue
     std::uint32_t unsent = 0;  ///< bytes not sent or not acknowledged
     bool multipath = false;    ///< part of a Multipath TCP connection that did not fall back to TCP
@@ -50,7 +51,8 @@ void read_diag_messages(std::span<const std::uint8_t> bytes, std::uint8_t protoc
                         const std::function<void(const DiagMessage&)>& visit);
 
 /// The request for exactly this socket, in all states. `details`: ask for DiagSocket::idle too, for which the
-/// kernel takes the socket's lock.
+/// kernel takes the socket's lock. A raw socket is one whose addresses have the protocol IPPROTO_RAW and
+/// whose local port is its real protocol, which is how sock_diag shows it.
 inet_diag_req_v2 diag_request(const SocketTuple& tuple, bool details);
 
 }  // namespace reseat::bpf

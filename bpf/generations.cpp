@@ -32,8 +32,8 @@ MapSizes sizes_of(const KernelOptions& options) {
 }  // namespace
 
 lb::Result<std::unique_ptr<Generations>> Generations::start(const std::string& cgroup,
-                                                            const KernelOptions& options,
-                                                            GracePeriod& grace) {
+                                                            const KernelOptions& options, GracePeriod& grace,
+                                                            const BeforeFirst& before_first) {
     auto attachment = CgroupAttachment::claim(cgroup);
     if (!attachment) return attachment.error();
     std::unique_ptr<Generations> all(new Generations(grace, std::move(*attachment)));
@@ -47,7 +47,7 @@ lb::Result<std::unique_ptr<Generations>> Generations::start(const std::string& c
         else
             all->pins_->clear();
     }
-    if (auto taken = all->take_over(std::move(found), options); !taken) return taken.error();
+    if (auto taken = all->take_over(std::move(found), options, before_first); !taken) return taken.error();
     return all;
 }
 
@@ -82,7 +82,9 @@ std::optional<Generations::Found> Generations::find_pinned() {
     return found;
 }
 
-lb::Result<void> Generations::take_over(Found found, const KernelOptions& options) {
+lb::Result<void> Generations::take_over(Found found, const KernelOptions& options,
+                                        const BeforeFirst& before_first) {
+    const bool first = found.elements.empty();
     inheritance_ = found.knowledge.inheritance();
     auto programs =
         Programs::load(options, grown(sizes_of(options), found.knowledge.sizes()), std::move(found.maps));
@@ -91,6 +93,7 @@ lb::Result<void> Generations::take_over(Found found, const KernelOptions& option
     lives_ = std::make_unique<LifeTable>(programs_->set(), grace_, programs_->drawers().size());
     if (auto written = lives_->restore(found.knowledge); !written) return written;
     if (auto pinned = pin(programs_->to_be_pinned(programs_->set())); !pinned) return pinned;
+    if (first) before_first(programs_);
     if (auto attached = attach(programs_->set()); !attached) return attached;
     for (auto& elements : found.elements) lives_->predecessors().add(std::move(elements));
     lives_->predecessors().gather_drawers();

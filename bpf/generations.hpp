@@ -7,6 +7,7 @@
 #include "bpf/pin_directory.hpp"
 #include "bpf/programs.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,8 +23,11 @@ class Generations {
 public:
     /// Attached on return, balancing what was adopted, if anything was. Errors: those of CgroupAttachment,
     /// PinDirectory and Programs.
+    /// `before_first` is called where none of ours is attached yet, just before the first one is.
+    using BeforeFirst = std::function<void(std::shared_ptr<const Programs>)>;
     static lb::Result<std::unique_ptr<Generations>> start(const std::string& cgroup,
-                                                          const KernelOptions& options, GracePeriod& grace);
+                                                          const KernelOptions& options, GracePeriod& grace,
+                                                          const BeforeFirst& before_first);
 
     Programs& programs() { return *programs_; }
     std::shared_ptr<Programs> shared_programs() { return programs_; }
@@ -46,7 +50,7 @@ private:
     Generations(GracePeriod& grace, CgroupAttachment attachment)
         : grace_(grace), attachment_(std::move(attachment)) {}
     std::optional<Found> find_pinned();
-    lb::Result<void> take_over(Found found, const KernelOptions& options);
+    lb::Result<void> take_over(Found found, const KernelOptions& options, const BeforeFirst& before_first);
     lb::Result<void> grow(const MapSizes& needed);
     lb::Result<void> pin(const OpenMaps& maps);
     lb::Result<void> attach(const MapSet& set);

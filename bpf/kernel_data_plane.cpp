@@ -14,6 +14,7 @@
 #include "bpf/terminate/available.hpp"
 #include "bpf/udp_resolver.hpp"
 #include "bpf/workers.hpp"
+#include "bpf/workload_orders.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -76,6 +77,7 @@ struct KernelDataPlane::Impl {
     std::unique_ptr<Workers> workers;  ///< end and move sockets
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<PolicyTable> policies;
+    std::unique_ptr<WorkloadOrders> orders;
 
     ~Impl() { maintenance.join(); }
 
@@ -96,17 +98,23 @@ lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_i
     impl->executor = executor;
     impl->cgroup = cgroup;
     impl->grace = std::make_unique<GracePeriod>(executor, impl->maintenance);
-    auto generations = Generations::start(cgroup, options, *impl->grace);
+    impl->namespaces = std::make_shared<NetNamespaces>(cgroup);
+    impl->workers = std::make_unique<Workers>(executor);
+    UntrackedSockets older;
+    auto note_older = [&](const std::shared_ptr<const Programs>& programs) {
+        older = older_sockets(*programs, *impl->namespaces, cgroup);
+    };
+    auto generations = Generations::start(cgroup, options, *impl->grace, note_older);
     if (!generations) return generations.error();
     impl->generations = std::move(*generations);
     impl->programs = impl->generations->shared_programs();
-    impl->namespaces = std::make_shared<NetNamespaces>(cgroup);
     auto engines = available_engines(impl->programs, impl->namespaces, cgroup, options.only_engine);
     if (!engines) return engines.error();
     auto mark = [owner_map = impl->programs->owner_fd()](int fd) { (void)exempt(owner_map, fd); };
     impl->reseater = std::make_shared<Reseater>(impl->programs, impl->namespaces, cgroup, mark,
                                                 std::move(*engines), options.only_engine);
-    impl->workers = std::make_unique<Workers>(executor);
+    impl->orders = std::make_unique<WorkloadOrders>(impl->programs, impl->namespaces, cgroup,
+                                                    std::move(older), *impl->workers);
     impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
     return std::unique_ptr<KernelDataPlane>(new KernelDataPlane(std::move(impl)));
 }
@@ -173,8 +181,8 @@ lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::L
     co_return co_await run_on(impl_->maintenance, std::move(task));
 }
 
-lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder) {
-    co_return lb::TerminationReport{};
+lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder order) {
+    return impl_->orders->end_untracked(std::move(order));
 }
 
 lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
@@ -182,7 +190,7 @@ lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& po
 }
 
 lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
-    co_return std::vector<std::pair<std::string, lb::TerminationReport>>{};
+    return impl_->orders->enforce(impl_->policies->policies());
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::policy_denials() const {

@@ -111,6 +111,25 @@ std::unique_ptr<SockDiag> NetNamespaces::open_by_process(std::uint64_t netns, st
     return opened;
 }
 
+std::vector<std::shared_ptr<SockDiag>> NetNamespaces::channels_of_workload() {
+    std::vector<std::shared_ptr<SockDiag>> channels;
+    std::string why;
+    if (auto ours = channel(own_, 0, why)) channels.push_back(std::move(ours));
+    std::set<ino_t> seen;
+    for (const std::uint32_t process : processes_below(cgroup_)) {
+        struct stat its {};
+        const UniqueFd fd = namespace_of(process);
+        if (!fd || fstat(fd.get(), &its) != 0 || !seen.insert(its.st_ino).second) continue;
+        std::uint64_t netns = 0;
+        call_inside(fd.get(), [&] {
+            if (auto inside = SockDiag::open()) netns = inside->netns();
+        });
+        if (!netns || netns == own_) continue;
+        if (auto theirs = channel(netns, process, why)) channels.push_back(std::move(theirs));
+    }
+    return channels;
+}
+
 bool NetNamespaces::run_inside(std::uint64_t netns, const std::function<void()>& function) {
     if (netns == own_) {
         function();

@@ -27,6 +27,10 @@ public:
     /// in, `why` says why. `pid`: a process that was in there once, 0: none known.
     std::shared_ptr<SockDiag> channel(std::uint64_t netns, std::uint32_t pid, std::string& why);
 
+    /// One into each namespace that a process of the workload is in, ours first; where there is no way in,
+    /// none.
+    std::vector<std::shared_ptr<SockDiag>> channels_of_workload();
+
     /// Calls `function` on a thread that is inside a namespace into which there was a channel; in ours, here.
     /// False: it is not known (any more).
     bool run_inside(std::uint64_t netns, const std::function<void()>& function);

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include <unistd.h>
 
@@ -14,7 +15,10 @@ lb::LifeId life_of(const lb_owner& owner, const lb_endpoint& peer) {
     return (same_endpoint(owner.current.peer, peer) ? owner.current : owner.previous).life;
 }
 
-lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::LifeId life) {
+namespace {
+
+lb::Result<std::vector<lb_owned>> read_owned(const Programs& programs,
+                                             const std::function<bool(const lb_owner&)>& wanted) {
     auto fd = programs.iterate_owned();
     if (!fd) return fd.error();
     std::vector<lb_owned> owned;
@@ -30,12 +34,24 @@ lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::Li
         for (; filled - at >= sizeof(lb_owned); at += sizeof(lb_owned)) {
             lb_owned entry;
             std::memcpy(&entry, buffer.data() + at, sizeof(entry));
-            if (entry.owner.current.life == life || entry.owner.previous.life == life) owned.push_back(entry);
+            if (wanted(entry.owner)) owned.push_back(entry);
         }
         std::copy(buffer.begin() + static_cast<std::ptrdiff_t>(at),
                   buffer.begin() + static_cast<std::ptrdiff_t>(filled), buffer.begin());
         filled -= at;
     }
+}
+
+}  // namespace
+
+lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::LifeId life) {
+    return read_owned(programs, [&](const lb_owner& owner) {
+        return owner.current.life == life || owner.previous.life == life;
+    });
+}
+
+lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs) {
+    return read_owned(programs, [](const lb_owner&) { return true; });
 }
 
 }  // namespace reseat::bpf

@@ -11,6 +11,8 @@ namespace reseat::bpf {
 /// them, whether the index had room for them or not. Costs by all sockets that were ever balanced and are
 /// open; takes no socket's lock. Needs CAP_PERFMON and BTF.
 lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::LifeId life);
+/// The same of all lives, and of sockets of reseat's own (LB_OWNER_EXEMPT).
+lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs);
 
 /// The life that a socket which is connected to `peer` belongs to: both records may name this address, when
 /// another life of it followed; the newer one is true then.

@@ -2,6 +2,10 @@
 #include "bpf/workers.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <condition_variable>
@@ -79,6 +83,20 @@ void Workers::run(std::function<void()> work, std::function<void()> done) {
         std::thread([state = state_] { state->serve(); }).detach();
     }
     state_->changed.notify_one();
+}
+
+lb::Task<void> on_worker(Workers& workers, std::function<void()> work) {
+    namespace asio = lb::asio;
+    const auto wake_up = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
+    const auto finished = std::make_shared<bool>(false);
+    wake_up->expires_at(asio::steady_timer::time_point::max());
+    workers.run(std::move(work), [=] {
+        *finished = true;
+        wake_up->cancel();
+    });
+    boost::system::error_code ended;
+    if (!*finished) co_await wake_up->async_wait(asio::redirect_error(asio::use_awaitable, ended));
+    if (!*finished) throw boost::system::system_error(asio::error::operation_aborted);
 }
 
 }  // namespace reseat::bpf

@@ -28,4 +28,8 @@ private:
     std::shared_ptr<State> state_;
 };
 
+/// Has `work` done by a thread and waits for it. Cancelled: it goes on by itself, so what it uses must be its
+/// own.
+lb::Task<void> on_worker(Workers& workers, std::function<void()> work);
+
 }  // namespace reseat::bpf

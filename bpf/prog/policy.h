@@ -8,9 +8,6 @@
 #include "maps.h"
 #include "address.h"
 
-#define LB_IPPROTO_TCP 6
-#define LB_IPPROTO_UDP 17
-
 #define LB_REJECT 0
 #define LB_PROCEED 1
 
