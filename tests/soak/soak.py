@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--members", type=int, default=24, help="client processes (default 24)")
     parser.add_argument("--sockets", type=int, default=100, help="sockets of each at the start (default 100)")
     parser.add_argument("--pin", choices=["on", "off"], default=None, help="default: the seed decides")
+    parser.add_argument("--without", action="append", default=[], metavar="STEP", help="leave a kind of step out")
     parser.add_argument("--sabotage", choices=["stopped", "bystander", "nameless"],
                         help="break a rule on purpose; exit status 0 if the checker notices")
     return parser.parse_args()
@@ -60,7 +61,7 @@ def soak(world, options, report):
     gather(world, crowd, rng, options)
     report.step("start", "the crowd is there", checker.settle())
     holdings = Holdings(world)
-    steps = Steps(world, crowd, rng)
+    steps = Steps(world, crowd, rng, options.without)
     deadline = now() + options.minutes * 60
     while now() < deadline and not checker.faults:
         name = options.sabotage or steps.choose()

@@ -9,14 +9,15 @@ from world import SHORTEST_VERDICT
 
 
 class Steps:
-    def __init__(self, world, crowd, rng):
-        self.world, self.truth, self.crowd, self.rng = world, world.truth, crowd, rng
+    def __init__(self, world, crowd, rng, without=()):
+        self.world, self.truth, self.crowd, self.rng, self.without = world, world.truth, crowd, rng, without
 
     def upgrade(self):
         """SIGTERM and a new process: pinned, that is no outage."""
         status = self.world.stop_reseat()
         if status != 0:
             raise AssertionError(f"reseat ended with status {status}: {self.world.reseat.describe()}")
+        self.truth.allow_consequences(spared=True)  # the new one must first find out who is well
         self.world.start_reseat()
         return "reseat was replaced by a new process"
 
@@ -52,7 +53,7 @@ class Steps:
                         "remove": 2 if removable else 0, "add": 3 if truth.removed else 0, "move": 2,
                         "deny": 2 if not truth.denied and well else 0, "allow": 3 if truth.denied else 0,
                         "nonsense": 1, "upgrade": 2 if self.world.pinned else 0}
-        return {name: weight for name, weight in weights.items() if weight}
+        return {name: weight for name, weight in weights.items() if weight and name not in self.without}
 
     def well(self):
         return sorted({*HOSTS} - {*self.truth.gone, *self.truth.dead, *self.truth.denied.values()})
