@@ -169,8 +169,10 @@ void Reseater::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sw
     ending.backend = flows.front().value.remote;
     ending.netns = netns;
     ending.diag = namespaces_->channel(netns, flows.front().value.pid, ending.why);
+    // Where one that is not indexed is connected from, the dump tells; its descriptor needs no telling.
+    const bool dumped = ending.diag && only_ != Engine::descriptor;
     for (Flow& flow : flows)
-        (flow.indexed || !ending.diag ? ending.open : ending.unseen).push_back(std::move(flow));
+        (flow.indexed || !dumped ? ending.open : ending.unseen).push_back(std::move(flow));
     for (const auto& engine : engines_) {
         // Of UDP sockets with one tuple only one is seen at a time: mostly the next sweep does it.
         if (engine->kind() == Engine::diag && ending.is_udp() && !sweep.last && !only_ &&

@@ -221,7 +221,7 @@ TEST_CASE("50,000 sockets on one backend are all ended, and the event loop goes 
     std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "1024 65535";  // of this namespace
     TestPlane plane(box, {service(kVip, {a.endpoint()})});
     a.vanish();  // so that nobody has to accept them: they stay in SYN_SENT
-    constexpr unsigned kProcesses = 4, kEach = 12'500;
+    constexpr unsigned kProcesses = 5, kEach = 10'000;
     auto open_many = [&] {
         std::vector<Client> clients;
         for (unsigned i = 0; i < kEach; ++i) {
@@ -229,13 +229,14 @@ TEST_CASE("50,000 sockets on one backend are all ended, and the event loop goes 
             if (clients.back().connect_nonblocking(kVip) != EINPROGRESS) return 1;
         }
         for (auto& client : clients)
-            if (client.finish_connect(30s) != ECONNABORTED) return 2;
+            if (client.finish_connect(90s) != ECONNABORTED) return 2;
         return 0;
     };
     std::vector<Process> workload;
     for (unsigned i = 0; i < kProcesses; ++i) workload.push_back(box.spawn(open_many));
     const auto life = plane.life("10.96.0.1:80/tcp", a.endpoint());
-    REQUIRE(plane.pump_until([&] { return plane.kernel().open_sockets(life) == kProcesses * kEach; }, 30s));
+    const auto all_there = [&] { return plane.kernel().open_sockets(life) == kProcesses * kEach; };
+    REQUIRE(plane.pump_until(all_there, 60s));
     const auto lives = plane.take_out(a.endpoint());
     REQUIRE(lives == std::vector{life});
     unsigned ticks = 0;
