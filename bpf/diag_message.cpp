@@ -120,7 +120,11 @@ DiagMessage read_message(const nlmsghdr* header, std::uint8_t protocol) {
 void read_diag_messages(std::span<const std::uint8_t> bytes, std::uint8_t protocol,
                         const std::function<void(const DiagMessage&)>& visit) {
     const auto* header = reinterpret_cast<const nlmsghdr*>(bytes.data());
-    for (auto left = static_cast<int>(bytes.size()); mnl_nlmsg_ok(header, left);
+    // libmnl compares lengths as signed numbers: one of over 2 GiB passes for a short one.
+    const auto whole = [](const nlmsghdr* one, int left) {
+        return mnl_nlmsg_ok(one, left) && one->nlmsg_len <= static_cast<std::uint32_t>(left);
+    };
+    for (auto left = static_cast<int>(bytes.size()); whole(header, left);
          header = mnl_nlmsg_next(header, &left))
         visit(read_message(header, protocol));
 }

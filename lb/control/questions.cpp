@@ -131,7 +131,8 @@ Task<Result<std::vector<ListedSocket>>> Controller::sockets(std::optional<std::s
     }
     if (!found) co_return impl.unknown(*service, backend);
     std::vector<ListedSocket> listed;
-    for (SocketInfo& info : co_await impl.plane.sockets(std::move(lives)))
+    std::vector<SocketInfo> open = co_await impl.plane.sockets(std::move(lives));
+    for (SocketInfo& info : open)
         if (const auto name = names.find(info.life); name != names.end())
             listed.push_back({name->second.first, name->second.second, std::move(info)});
     co_return listed;

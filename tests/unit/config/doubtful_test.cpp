@@ -143,7 +143,7 @@ TEST_CASE("a service address that a local program uses is found in /proc/net", "
 }
 
 TEST_CASE("the example shows every option, loads without a warning and shows their defaults", "[config]") {
-    const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../config/example.yaml";
+    const auto path = std::filesystem::path("config/example.yaml");
     const auto outcome = load_file(path.lexically_normal());
     INFO(fmt::format("{}", fmt::join(brief(outcome.faults), "\n")));
     REQUIRE(outcome);
