@@ -46,13 +46,15 @@ lb::Task<Reply> reload(const AdminView& view) {
 }
 
 lb::Task<Reply> sockets(Target which, const AdminView& view) {
-    const auto rows = co_await view.sockets(std::move(which));
+    auto task = view.sockets(std::move(which));
+    const auto rows = co_await std::move(task);
     if (!rows) co_return refused(rows.error());
     co_return json_reply(200, {{"sockets", sockets_json(*rows)}});
 }
 
 lb::Task<Reply> terminate(Target which, const AdminView& view) {
-    const auto report = co_await view.terminate(std::move(which));
+    auto task = view.terminate(std::move(which));
+    const auto report = co_await std::move(task);
     if (!report) co_return refused(report.error());
     co_return json_reply(200, report_json(*report));
 }
@@ -94,9 +96,17 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
     if (path.front() == "ready") co_return ready_reply(view.ready());
     if (path.front() == "status") co_return json_reply(200, view.status());
     if (path.front() == "reload") co_return co_await reload(view);
-    if (path.front() == "sockets")
-        co_return co_await sockets({query_of(target, "service"), query_of(target, "backend")}, view);
-    co_return co_await terminate(*to_terminate(path), view);
+    // Named: GCC 12 destroys some temporaries of an awaited call twice.
+    const bool listing = path.front() == "sockets";
+    Target which;
+    if (listing) {
+        which.service = query_of(target, "service");
+        which.backend = query_of(target, "backend");
+    } else {
+        which = *to_terminate(path);
+    }
+    auto task = listing ? sockets(std::move(which), view) : terminate(std::move(which), view);
+    co_return co_await std::move(task);
 }
 
 }  // namespace reseat::proxy
