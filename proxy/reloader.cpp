@@ -98,7 +98,9 @@ const ReloadReport& Reloader::take(config::LoadOutcome outcome) {
         loaded_at_ = last_.at;
         // Each change is told by whoever carries it out.
         spdlog::info("reloaded {}: {}", file(),
-                     last_.lines.empty() ? "nothing changed" : fmt::format("{} changes", last_.lines.size()));
+                     last_.lines.empty()       ? "nothing changed"
+                     : last_.lines.size() == 1 ? "1 change"
+                                               : fmt::format("{} changes", last_.lines.size()));
     } else {
         spdlog::error("{} was not reloaded, the running configuration stays:", file());
         log_lines(spdlog::level::err, last_.lines);

@@ -7,7 +7,10 @@
 namespace reseat::proxy {
 namespace {
 
-const lb::Error kStopping{lb::ErrorCode::failed, "this instance is stopping"};
+template <class T>
+lb::Task<lb::Result<T>> stopping() {
+    co_return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+}
 
 }  // namespace
 
@@ -24,15 +27,16 @@ AdminView Sidecar::admin_view() {
     return {.status = [this] { return status(); },
             .ready = [this] { return ready(); },
             .reload = [this] { return reloader_.reload(); },
-            .sockets = [this](Target which) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
-                if (!controller_) co_return kStopping;
-                co_return co_await controller_->sockets(std::move(which.service), std::move(which.backend));
-            },
-            .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
-                if (!controller_) co_return kStopping;
-                co_return co_await controller_->terminate(which.service.value_or(""),
-                                                          std::move(which.backend));
-            }};
+            .sockets =
+                [this](Target which) {
+                    if (!controller_) return stopping<std::vector<lb::ListedSocket>>();
+                    return controller_->sockets(std::move(which.service), std::move(which.backend));
+                },
+            .terminate =
+                [this](Target which) {
+                    if (!controller_) return stopping<lb::TerminationReport>();
+                    return controller_->terminate(which.service.value_or(""), std::move(which.backend));
+                }};
 }
 
 boost::json::object Sidecar::status() {

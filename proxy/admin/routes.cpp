@@ -46,13 +46,15 @@ lb::Task<Reply> reload(const AdminView& view) {
 }
 
 lb::Task<Reply> sockets(Target which, const AdminView& view) {
-    const auto rows = co_await view.sockets(std::move(which));
+    auto task = view.sockets(std::move(which));
+    const auto rows = co_await std::move(task);
     if (!rows) co_return refused(rows.error());
     co_return json_reply(200, {{"sockets", sockets_json(*rows)}});
 }
 
 lb::Task<Reply> terminate(Target which, const AdminView& view) {
-    const auto report = co_await view.terminate(std::move(which));
+    auto task = view.terminate(std::move(which));
+    const auto report = co_await std::move(task);
     if (!report) co_return refused(report.error());
     co_return json_reply(200, report_json(*report));
 }
