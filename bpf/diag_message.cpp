@@ -119,14 +119,13 @@ DiagMessage read_message(const nlmsghdr* header, std::uint8_t protocol) {
 
 void read_diag_messages(std::span<const std::uint8_t> bytes, std::uint8_t protocol,
                         const std::function<void(const DiagMessage&)>& visit) {
-    const auto* header = reinterpret_cast<const nlmsghdr*>(bytes.data());
-    // libmnl compares lengths as signed numbers: one of over 2 GiB passes for a short one.
-    const auto whole = [](const nlmsghdr* one, int left) {
-        return mnl_nlmsg_ok(one, left) && one->nlmsg_len <= static_cast<std::uint32_t>(left);
-    };
-    for (auto left = static_cast<int>(bytes.size()); whole(header, left);
-         header = mnl_nlmsg_next(header, &left))
+    while (bytes.size() >= sizeof(nlmsghdr)) {
+        const auto* header = reinterpret_cast<const nlmsghdr*>(bytes.data());
+        // mnl_nlmsg_ok() compares as int: a length beyond 2^31 would pass.
+        if (header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > bytes.size()) return;
         visit(read_message(header, protocol));
+        bytes = bytes.subspan(std::min<std::size_t>(NLMSG_ALIGN(header->nlmsg_len), bytes.size()));
+    }
 }
 
 inet_diag_req_v2 diag_request(const SocketTuple& tuple, bool details) {

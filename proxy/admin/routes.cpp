@@ -97,8 +97,9 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
     if (path.front() == "status") co_return json_reply(200, view.status());
     if (path.front() == "reload") co_return co_await reload(view);
     // GCC 12 destroys an aggregate twice that is a temporary of a co_await expression.
-    Target which = path.front() == "sockets" ? Target{query_of(target, "service"), query_of(target, "backend")}
-                                             : *to_terminate(path);
+    Target which = path.front() == "sockets"
+                       ? Target{query_of(target, "service"), query_of(target, "backend")}
+                       : *to_terminate(path);
     if (path.front() == "sockets") co_return co_await sockets(std::move(which), view);
     co_return co_await terminate(std::move(which), view);
 }

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr unsigned kPrograms = 10;
+constexpr unsigned kPrograms = 11;  // one per hook, and the one for Multipath TCP
 
 std::vector<lb::Service> both(Sandbox& box) {
     return {service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()}),
