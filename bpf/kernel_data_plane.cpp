@@ -2,25 +2,22 @@
 #include "bpf/kernel_data_plane.hpp"
 
 #include "bpf/byte_order.hpp"
-#include "bpf/descriptor_table.hpp"
 #include "bpf/generations.hpp"
 #include "bpf/grace_period.hpp"
+#include "bpf/kernel_events.hpp"
 #include "bpf/listed_sockets.hpp"
 #include "bpf/net_namespaces.hpp"
 #include "bpf/pin_directory.hpp"
 #include "bpf/policy_table.hpp"
+#include "bpf/port_resolver.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseat_run.hpp"
+#include "bpf/run_on.hpp"
 #include "bpf/terminate/available.hpp"
-#include "bpf/udp_resolver.hpp"
 #include "bpf/workers.hpp"
 #include "bpf/workload_orders.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
@@ -28,11 +25,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <map>
 #include <numeric>
-#include <unordered_map>
-
-#include <fcntl.h>
 
 namespace reseat::bpf {
 namespace {
@@ -41,16 +34,6 @@ using namespace std::chrono_literals;
 namespace asio = lb::asio;
 
 constexpr lb::Duration kLostEventsPause = 1s;
-constexpr lb::Duration kResolvePause = 500ms;
-constexpr int kResolveRest = 50;  ///< at most a fiftieth of the time is spent on it
-constexpr lb::Duration kLongestResolvePause = 30s;
-/// Runs `task` on `pool` and waits until it has ended, cancelled or not. A cancellation stays here: Asio
-/// would post a pointer to its signal to the pool, and the signal may be gone by then (Boost 1.81).
-template <class T>
-lb::Task<T> run_on(asio::thread_pool& pool, lb::Task<T> task) {
-    co_return co_await asio::co_spawn(
-        pool, std::move(task), asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
-}
 
 lb::Result<void> exempt(int owner_map, int descriptor) {
     const lb_owner owner{.flags = LB_OWNER_EXEMPT};
@@ -81,11 +64,8 @@ struct KernelDataPlane::Impl {
 
     ~Impl() { maintenance.join(); }
 
-    lb::Task<void> hear_events(std::function<void(lb::LifeId)> on_raced);
     lb::Task<void> make_up_for_lost_events(std::function<void(lb::LifeId)> on_raced);
     std::uint64_t stat(std::uint32_t id) const;
-    bool resolve_once();
-    lb::Task<void> resolve_ports();
 };
 
 KernelDataPlane::KernelDataPlane(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -214,35 +194,10 @@ lb::SocketPreparer KernelDataPlane::exempter() {
 
 lb::Task<void> KernelDataPlane::watch(std::function<void(lb::LifeId)> on_raced) {
     using namespace asio::experimental::awaitable_operators;
-    lb::Task<void> events = impl_->hear_events(on_raced);
+    lb::Task<void> events = hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced);
     lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced);
-    lb::Task<void> ports = impl_->resolve_ports();
+    lb::Task<void> ports = resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance);
     co_await (std::move(events) && std::move(lost) && std::move(ports));
-}
-
-lb::Task<void> KernelDataPlane::Impl::hear_events(std::function<void(lb::LifeId)> on_raced) {
-    struct Listener {
-        std::function<void(lb::LifeId)> on_raced;
-        PolicyTable& policies;
-    } listener{std::move(on_raced), *policies};
-    auto on_event = [](void* context, void* data, std::size_t size) {
-        auto& to = *static_cast<Listener*>(context);
-        const auto kind = *static_cast<const std::uint32_t*>(data);
-        if (kind == LB_EVENT_RACED && size >= sizeof(lb_event))
-            to.on_raced(static_cast<const lb_event*>(data)->life);
-        if (kind == LB_EVENT_DENIED && size >= sizeof(lb_denied))
-            spdlog::info("{}", to.policies.describe(*static_cast<const lb_denied*>(data)));
-        return 0;
-    };
-    const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
-        ring_buffer__new(programs->events_fd(), on_event, &listener, nullptr), ring_buffer__free);
-    if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
-    asio::posix::stream_descriptor readable(executor,
-                                            fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
-    while (true) {
-        co_await readable.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-        ring_buffer__consume(ring.get());
-    }
 }
 
 /// The ring buffer was full: any life without new sockets may have got one all the same.
@@ -261,48 +216,6 @@ std::uint64_t KernelDataPlane::Impl::stat(std::uint32_t id) const {
     std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
     if (bpf_map_lookup_elem(programs->stats_fd(), &id, per_cpu.data()) != 0) return 0;
     return std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
-}
-
-/// One round; true: nothing was left that it could not resolve.
-bool KernelDataPlane::Impl::resolve_once() {
-    const FlowIndex index(*programs);
-    std::vector<Flow> flows = index.unresolved();
-    if (flows.empty()) return true;
-    std::map<std::uint64_t, std::vector<Flow>> groups;
-    for (Flow& flow : flows) groups[flow.value.netns].push_back(flow);
-    flows.clear();
-    for (auto& [netns, group] : groups) {
-        std::string why;
-        const auto diag = namespaces->channel(netns, group.front().value.pid, why);
-        if (diag && resolve_udp(*diag, group)) flows.insert(flows.end(), group.begin(), group.end());
-    }
-    std::unordered_map<std::uint32_t, DescriptorTable> processes;
-    bool progress = false;
-    for (Flow& flow : flows) {
-        if (!flow.resolved()) continue;
-        auto& process = processes.try_emplace(flow.value.pid, flow.value.pid).first->second;
-        if (const auto fd = process.find(flow.value.inode, -1))
-            flow.value.fd = static_cast<std::uint32_t>(*fd) + 1;
-        index.complete(flow);
-        progress = true;
-    }
-    return progress;
-}
-
-lb::Task<void> KernelDataPlane::Impl::resolve_ports() {
-    auto resolve = [](Impl& impl) -> lb::Task<bool> { co_return impl.resolve_once(); };
-    lb::Duration pause = kResolvePause;
-    while (true) {
-        co_await lb::sleep_for(pause);
-        const auto start = std::chrono::steady_clock::now();
-        lb::Task<bool> task = resolve(*this);
-        const bool progress = co_await run_on(maintenance, std::move(task));
-        namespaces->forget_unused();
-        const lb::Duration took = std::chrono::steady_clock::now() - start;
-        // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
-        pause = progress ? std::max(kResolvePause, kResolveRest * took)
-                         : std::min(2 * pause, kLongestResolvePause);
-    }
 }
 
 std::vector<std::string> KernelDataPlane::engines() const {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/policy_table.hpp"
+#include "bpf/programs.hpp"
+
+#include <functional>
+
+namespace reseat::bpf {
+
+/// Reads what the programs tell (lb_events) until cancelled: `on_raced` hears of lives that a connect reached
+/// while they were being condemned or drained; denials are logged. The others must outlive it.
+lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& programs,
+                           PolicyTable& policies, std::function<void(lb::LifeId)> on_raced);
+
+}  // namespace reseat::bpf

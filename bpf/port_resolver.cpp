@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/port_resolver.hpp"
+
+#include "bpf/descriptor_table.hpp"
+#include "bpf/flow_index.hpp"
+#include "bpf/run_on.hpp"
+#include "bpf/udp_resolver.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace reseat::bpf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr lb::Duration kPause = 500ms;
+constexpr int kRest = 50;
+constexpr lb::Duration kLongestPause = 30s;
+
+/// One round; true: nothing was left that it could not resolve.
+bool resolve_once(const Programs& programs, NetNamespaces& namespaces) {
+    const FlowIndex index(programs);
+    std::vector<Flow> flows = index.unresolved();
+    if (flows.empty()) return true;
+    std::map<std::uint64_t, std::vector<Flow>> groups;
+    for (Flow& flow : flows) groups[flow.value.netns].push_back(flow);
+    flows.clear();
+    for (auto& [netns, group] : groups) {
+        std::string why;
+        const auto diag = namespaces.channel(netns, group.front().value.pid, why);
+        if (diag && resolve_udp(*diag, group)) flows.insert(flows.end(), group.begin(), group.end());
+    }
+    std::unordered_map<std::uint32_t, DescriptorTable> processes;
+    bool progress = false;
+    for (Flow& flow : flows) {
+        if (!flow.resolved()) continue;
+        auto& process = processes.try_emplace(flow.value.pid, flow.value.pid).first->second;
+        if (const auto fd = process.find(flow.value.inode, -1))
+            flow.value.fd = static_cast<std::uint32_t>(*fd) + 1;
+        index.complete(flow);
+        progress = true;
+    }
+    return progress;
+}
+
+}  // namespace
+
+lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces,
+                             lb::asio::thread_pool& pool) {
+    auto resolve = [](const Programs& all, NetNamespaces& in) -> lb::Task<bool> {
+        co_return resolve_once(all, in);
+    };
+    lb::Duration pause = kPause;
+    while (true) {
+        co_await lb::sleep_for(pause);
+        const auto start = std::chrono::steady_clock::now();
+        lb::Task<bool> task = resolve(programs, namespaces);
+        const bool progress = co_await run_on(pool, std::move(task));
+        namespaces.forget_unused();
+        const lb::Duration took = std::chrono::steady_clock::now() - start;
+        // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
+        pause = progress ? std::max(kPause, kRest * took)
+                         : std::min(2 * pause, kLongestPause);
+    }
+}
+
+}  // namespace reseat::bpf

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/net_namespaces.hpp"
+#include "bpf/programs.hpp"
+
+#include <boost/asio/thread_pool.hpp>
+
+namespace reseat::bpf {
+
+/// Fills in what the index lacks of connected UDP sockets, shortly after they connected, until cancelled; so
+/// that ending or moving them needs no dump. Works on `pool`, a fiftieth of the time at most.
+lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces,
+                             lb::asio::thread_pool& pool);
+
+}  // namespace reseat::bpf
