@@ -27,6 +27,7 @@ constexpr std::array kHooks = {
     BPF_CGROUP_INET4_GETPEERNAME, BPF_CGROUP_INET6_GETPEERNAME, BPF_CGROUP_SOCK_OPS,
     BPF_CGROUP_INET_SOCK_RELEASE,
 };
+constexpr unsigned kPrograms = kHooks.size() + 1;  ///< two of them are run by TCP events
 
 bpf::UniqueFd open_cgroup(const std::string& path) {
     return bpf::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -105,7 +106,7 @@ TEST_CASE("a second instance on the same cgroup, above or below is refused; else
     auto first = bpf::KernelDataPlane::attach(io.get_executor(), outer.path());
     REQUIRE(first.has_value());
     const unsigned before = attached(outer.path());
-    CHECK(before == kHooks.size());
+    CHECK(before == kPrograms);
     CHECK(refusal(outer.path()) == "another reseat holds " + outer.path() + " or a cgroup below it" + remedy);
     CHECK(refusal(inner.path) ==
           "another reseat holds a cgroup above " + inner.path + ", which covers this one" + remedy);
@@ -174,7 +175,7 @@ TEST_CASE("nothing is left when the data plane is destroyed: no program, no desc
                               udp_service(kVip, {a.endpoint(), box.host("b").endpoint()})});
         Client tcp = landing_on(box, "a", kVip);
         Client udp = landing_on(box, "a", kVip, Protocol::udp);
-        CHECK(attached(box.cgroup().path()) == kHooks.size());
+        CHECK(attached(box.cgroup().path()) == kPrograms);
         CHECK(plane.condemn(a).matched == 2);
     };
     use();  // what is made once and kept: threads' event descriptors and the like
