@@ -68,6 +68,12 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
     place->news().check = status;
     place->news().checked = true;
     impl_->never_checked.erase(backend);
+    BackendRecord& record = place->record();
+    if (record.presumed && status.result.outcome == ProbeOutcome::passed) {
+        record.presumed = false;
+        impl_->agenda.wake(place->service->state.id);
+        impl_->loop.wake();
+    }
     if (!event) return;
     impl_->heard.push_back({backend, *event});
     impl_->loop.wake();

@@ -20,6 +20,7 @@ void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& eve
     const Connections& connections = state.service->connections;
     record.health = event.healthy ? Health::up : Health::down;
     record.evidence = event.outcome;
+    record.presumed = false;
     record.held_until = held_until;
     if (event.healthy) return;
     ++record.verdicts_against;

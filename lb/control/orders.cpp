@@ -53,7 +53,7 @@ public:
 private:
     bool is_released(std::size_t backend) const {
         if (state_.removed || !state_.service->connections.only_if_alternative) return true;
-        return has_eligible(state_, state_.service->backends[backend].endpoint.address.family());
+        return has_alternative(state_, state_.service->backends[backend].endpoint.address.family());
     }
 
     void end(Life& life, std::size_t backend, bool released) {

@@ -146,6 +146,7 @@ ServiceState inherit(const Service* configured, const ServiceSpec& spec,
     for (BackendRecord& record : state.backends) {
         const bool serves = record.life && record.life->state == Life::State::serving;
         record.health = serves ? Health::up : Health::down;
+        record.presumed = serves;
     }
     return state;
 }

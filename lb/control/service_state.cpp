@@ -38,6 +38,14 @@ bool has_eligible(const ServiceState& state, Family family) {
     return false;
 }
 
+bool has_alternative(const ServiceState& state, Family family) {
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const Candidate one = candidate(state, i);
+        if (one.family == family && is_eligible(one) && !state.backends[i].presumed) return true;
+    }
+    return false;
+}
+
 unsigned eligible_count(const ServiceState& state) {
     unsigned count = 0;
     for (std::size_t i = 0; i < state.backends.size(); ++i) count += is_eligible(candidate(state, i));

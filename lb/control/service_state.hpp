@@ -60,9 +60,10 @@ struct BackendRecord {
     unsigned verdicts_against = 0;                 ///< down verdicts and ejections
     bool last_healthy = false;                     ///< eligible when its family last had an eligible backend
     bool ejected = false;
-    bool removing = false;                ///< left the configuration
-    std::string denied_by;                ///< the policy that denies it; empty: none does
-    bool denied_sockets_end = false;      ///< what that policy says of open sockets
+    bool presumed = false;            ///< health is what it was before this process; no check has said it yet
+    bool removing = false;            ///< left the configuration
+    std::string denied_by;            ///< the policy that denies it; empty: none does
+    bool denied_sockets_end = false;  ///< what that policy says of open sockets
     std::optional<TimePoint> held_until;  ///< our own network is suspected: sockets are not ended before
     std::optional<Life> life;             ///< serving or draining
     std::vector<Life> ended;              ///< condemned, not retired
@@ -100,6 +101,8 @@ BackendRecord initial_record(const Service& service, const Backend& backend);
 
 Candidate candidate(const ServiceState& state, std::size_t backend);
 bool has_eligible(const ServiceState& state, Family family);
+/// Somebody is eligible whose health is not only presumed: sockets may be ended because they can go there.
+bool has_alternative(const ServiceState& state, Family family);
 unsigned eligible_count(const ServiceState& state);
 
 }  // namespace reseat::lb

@@ -188,6 +188,8 @@ class Checker:
         if not self.is_served(row):
             return None
         if row.state == "c" or seen and seen.protocol == "tcp" and seen.state == "SYN-SENT":
+            if protocol_of(row.kind) == "tcp" and row.opened < began:
+                return None  # to a host that was away: TCP asks again after a minute at the latest
             return "stuck", "does not get connected"
         talks = row.kind in ("asker", "roamer", "busy")
         if talks and row.heard < began:

@@ -39,6 +39,7 @@ class Udp(Application):
         self.spec["bind"] = self.sock.getsockname()[1]
 
     def dial(self, to, addresses):
+        before = {name: getattr(self, name) for name in ("to", "addresses", "epoch", "opened", "state", "backend")}
         self.to, self.addresses = to, [tuple(a) for a in addresses]
         self.epoch += 1
         self.past[self.epoch] = self.addresses
@@ -48,9 +49,14 @@ class Udp(Application):
             self.sock.connect(self.addresses[0])
         except OSError as error:
             self.ended(error.errno)
+            if self.connected():  # a refused connect leaves the peer that it had
+                self.past.pop(self.epoch)
+                self.__dict__.update(before)
+                return None
             self.state = "w"
             return self.member.later(RETRY, self)
         self.state = "e"
+        return None
 
     def adopt(self, state):
         state["past"] = {int(k): [tuple(a) for a in v] for k, v in state["past"].items()}

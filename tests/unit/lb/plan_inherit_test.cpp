@@ -29,6 +29,11 @@ struct Heir {
         last = make_plan(state, next_life, now);
         state = last.after;
     }
+    /// The first check of this process passes.
+    void passes(std::size_t backend) {
+        state.backends[backend].presumed = false;
+        plan();
+    }
     ServiceState state;
     Decision last;
     LifeId next_life = 100;
@@ -72,10 +77,25 @@ TEST_CASE("interrupted work is finished: what is condemned is ordered again [E40
     Heir heir(&config, spec_of(config),
               {left(7, "10.0.1.1:5432", State::condemned), left(8, "10.0.1.2:5432", State::serving)});
     CHECK(heir.last.plan.condemn.empty());
+    CHECK(heir.last.plan.tables.at(0).slots == Lives{8});
+    heir.passes(1);
     REQUIRE(heir.last.orders.size() == 1);
     CHECK(heir.last.orders[0].order.life == 7);
-    CHECK(heir.last.orders[0].cause == EndCause::inherited);
-    CHECK(heir.last.plan.tables.at(0).slots == Lives{8});
+}
+
+TEST_CASE("health that is only presumed is no alternative: what was spared stays spared [E14][E40]",
+          "[plan][inherit]") {
+    const Service config = service(2);
+    Heir heir(&config, spec_of(config),
+              {left(7, "10.0.1.1:5432", State::condemned), left(8, "10.0.1.2:5432", State::serving)});
+    CHECK(heir.last.orders.empty());
+    on_verdict(heir.state, 1, no_answer(), heir.now);
+    heir.plan();
+    CHECK(heir.last.orders.empty());
+    on_verdict(heir.state, 0, up(), heir.now);
+    heir.plan();
+    REQUIRE_FALSE(heir.last.orders.empty());
+    CHECK(heir.last.orders[0].order.life == 7);
 }
 
 TEST_CASE("of two lives of one backend the newer is kept, the older condemned", "[plan][inherit]") {
@@ -84,6 +104,7 @@ TEST_CASE("of two lives of one backend the newer is kept, the older condemned", 
               {left(9, "10.0.1.1:5432", State::serving), left(7, "10.0.1.1:5432", State::serving)});
     CHECK(heir.last.plan.condemn == Lives{7});
     CHECK(heir.last.plan.tables.at(0).slots == Lives{9});
+    heir.passes(0);
     REQUIRE(heir.last.orders.size() == 1);
     CHECK(heir.last.orders[0].order.life == 7);
 }
