@@ -32,7 +32,7 @@ lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& p
         ring_buffer__new(programs.events_fd(), on_event, &listener, nullptr), ring_buffer__free);
     if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
     lb::asio::posix::stream_descriptor readable(executor,
-                                            fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
+                                                fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
     while (true) {
         co_await readable.async_wait(lb::asio::posix::stream_descriptor::wait_read, lb::asio::use_awaitable);
         ring_buffer__consume(ring.get());

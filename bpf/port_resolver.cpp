@@ -64,8 +64,7 @@ lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces
         namespaces.forget_unused();
         const lb::Duration took = std::chrono::steady_clock::now() - start;
         // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
-        pause = progress ? std::max(kPause, kRest * took)
-                         : std::min(2 * pause, kLongestPause);
+        pause = progress ? std::max(kPause, kRest * took) : std::min(2 * pause, kLongestPause);
     }
 }
 

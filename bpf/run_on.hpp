@@ -17,7 +17,8 @@ namespace reseat::bpf {
 template <class T>
 lb::Task<T> run_on(lb::asio::thread_pool& pool, lb::Task<T> task) {
     co_return co_await lb::asio::co_spawn(
-        pool, std::move(task), lb::asio::bind_cancellation_slot(lb::asio::cancellation_slot(), lb::asio::use_awaitable));
+        pool, std::move(task),
+        lb::asio::bind_cancellation_slot(lb::asio::cancellation_slot(), lb::asio::use_awaitable));
 }
 
 }  // namespace reseat::bpf
