@@ -2,6 +2,7 @@
 #include "bpf/end_sockets.hpp"
 
 #include "bpf/pace.hpp"
+#include "bpf/supervised.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <span>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
 namespace reseat::bpf {
 namespace {
@@ -20,35 +22,70 @@ using namespace std::chrono_literals;
 constexpr std::array<lb::Duration, 4> kLooks = {0ms, 1ms, 10ms, 100ms};
 constexpr std::size_t kBatch = 128;  // small, so that little time passes between the look and the end
 
-/// Shared with the thread, which may be at it while whoever awaits the end goes away.
+std::vector<SocketTuple> tuples_of(std::span<const Target> targets) {
+    std::vector<SocketTuple> tuples;
+    for (const Target& target : targets) tuples.push_back(target.tuple);
+    return tuples;
+}
+
+std::vector<Flow> flows_of(std::span<const Target> targets) {
+    std::vector<Flow> flows;
+    for (const auto& [tuple, report, netns] : targets) {
+        Flow flow;
+        flow.key.cookie = tuple.cookie;
+        flow.value.local = tuple.local;
+        flow.value.remote = tuple.remote;
+        flows.push_back(flow);
+    }
+    return flows;
+}
+
+/// Shared with the worker, which may be at it while whoever awaits the end goes away.
 struct Work {
     std::shared_ptr<NetNamespaces> namespaces;
+    std::shared_ptr<StuckSockets> stuck;
     FindTargets find;
-    std::vector<std::shared_ptr<SockDiag>> channels;
     std::vector<lb::TerminationReport> reports;
-    std::vector<Target> targets;
+    std::vector<Target> targets;  ///< found, not tried yet
+    std::vector<Target> current;  ///< in the hands of the step that runs now
+    std::vector<Flow> suspects;   ///< a worker that was overtaken waits for one of these
+    std::weak_ptr<Baton> waiting;
     std::unordered_set<std::uint64_t> seen;
     lb::TimePoint start = std::chrono::steady_clock::now();
     lb::TimePoint last_done = start;
 
     void look();
-    void end(std::span<const Target> batch);
+    void end(Baton& baton, std::size_t most);
+    void take(std::size_t most);
+    void settle_suspects(SockDiag& diag);
+    void done(const Target& target);
     void failed(const Target& target, const std::string& why);
+    void give_up(const std::string& why);
 };
 
 void Work::look() {
     targets.clear();
     for (auto& report : reports) report.failed = 0;  // those that are left are found again
-    channels = namespaces->channels_of_workload();
-    for (std::size_t channel = 0; channel < channels.size(); ++channel) {
-        const auto found = find(*channels[channel]);
+    for (const auto& channel : namespaces->channels_of_workload()) {
+        const auto found = find(*channel);
         if (!found)
             for (auto& report : reports) report.first_failure = found.error().message;
         else
-            for (const Target& target : *found) targets.push_back({target.tuple, target.report, channel});
+            for (const Target& target : *found)
+                targets.push_back({target.tuple, target.report, channel->netns()});
     }
     for (const Target& target : targets)
         if (seen.insert(target.tuple.cookie).second) ++reports[target.report].matched;
+    std::erase_if(targets, [this](const Target& target) {
+        const bool waited_for = stuck->contains(target.tuple.cookie);
+        if (waited_for) failed(target, kLocked);
+        return waited_for;
+    });
+}
+
+void Work::done(const Target& target) {
+    ++reports[target.report].terminated;
+    last_done = std::chrono::steady_clock::now();
 }
 
 void Work::failed(const Target& target, const std::string& why) {
@@ -57,50 +94,101 @@ void Work::failed(const Target& target, const std::string& why) {
     if (report.first_failure.empty()) report.first_failure = why;
 }
 
-/// Of one channel.
-void Work::end(std::span<const Target> batch) {
-    SockDiag& diag = *channels[batch.front().channel];
-    std::vector<SocketTuple> tuples;
-    for (const Target& target : batch) tuples.push_back(target.tuple);
-    const auto there = diag.find(tuples);
-    std::vector<Target> live;
-    tuples.clear();
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (!there) failed(batch[i], there.error().message);
-        if (!there || !(*there)[i]) continue;
-        live.push_back(batch[i]);
-        tuples.push_back(batch[i].tuple);
-    }
-    if (live.empty()) return;
-    const auto errors = diag.destroy(tuples);
-    for (std::size_t i = 0; i < live.size(); ++i) {
-        const int error = errors ? (*errors)[i] : EIO;
-        if (error == 0) {
-            ++reports[live[i].report].terminated;
-            last_done = std::chrono::steady_clock::now();
-        } else if (error != ENOENT) {  // that one: it closed by itself just now
-            failed(live[i],
-                   errors ? std::string("SOCK_DESTROY: ") + std::strerror(error) : errors.error().message);
-        }
-    }
+void Work::give_up(const std::string& why) {
+    for (const Target& target : current) failed(target, why);
+    current.clear();
+    suspects.clear();
 }
 
-std::size_t batch_size(std::span<const Target> targets) {
-    const auto other = std::ranges::find_if(
-        targets, [&](const Target& target) { return target.channel != targets.front().channel; });
-    return std::min<std::size_t>(kBatch, static_cast<std::size_t>(other - targets.begin()));
+/// The next ones, all of one network namespace.
+void Work::take(std::size_t most) {
+    const auto end = targets.begin() + static_cast<std::ptrdiff_t>(std::min({most, targets.size(), kBatch}));
+    const auto other = std::find_if(
+        targets.begin(), end, [this](const Target& target) { return target.netns != targets.front().netns; });
+    current.assign(targets.begin(), other);
+    targets.erase(targets.begin(), other);
+}
+
+/// The first that is still there is the one that the other worker waits for; those before it were ended,
+/// those behind it are still wanted.
+void Work::settle_suspects(SockDiag& diag) {
+    if (suspects.empty()) return;
+    std::unordered_set<std::uint64_t> tried;
+    for (const Flow& flow : std::exchange(suspects, {})) tried.insert(flow.key.cookie);
+    std::erase_if(current, [&](const Target& target) { return !tried.contains(target.tuple.cookie); });
+    const auto found = diag.find(tuples_of(current));
+    if (!found) return give_up(found.error().message);
+    std::vector<Target> left;
+    bool first = true;
+    for (std::size_t i = 0; i < current.size(); ++i) {
+        if (!(*found)[i]) {
+            done(current[i]);
+        } else if (std::exchange(first, false)) {
+            stuck->add(current[i].tuple.cookie, waiting);
+            failed(current[i], kLocked);
+        } else {
+            left.push_back(current[i]);
+        }
+    }
+    current = std::move(left);
+}
+
+void Work::end(Baton& baton, std::size_t most) {
+    if (current.empty()) take(most);
+    std::string why;
+    const auto diag = namespaces->channel(current.front().netns, 0, why);
+    if (!diag) return give_up(why);
+    settle_suspects(*diag);
+    const auto there = diag->find(tuples_of(current));
+    if (!there) return give_up(there.error().message);
+    std::vector<Target> live;
+    for (std::size_t i = 0; i < current.size(); ++i)
+        if ((*there)[i]) live.push_back(current[i]);
+    current = std::move(live);
+    if (current.empty()) return;
+    const auto errors = baton.blocking(flows_of(current),
+                                       [diag, tuples = tuples_of(current)] { return diag->destroy(tuples); });
+    if (!errors) return give_up(errors.error().message);
+    for (std::size_t i = 0; i < current.size(); ++i) {
+        const int error = (*errors)[i];
+        if (error == 0)
+            done(current[i]);
+        else if (error != ENOENT)  // that one: it closed by itself just now
+            failed(current[i], std::string("SOCK_DESTROY: ") + std::strerror(error));
+    }
+    current.clear();
+}
+
+void take_step(Work& work, Baton& baton, std::size_t most) {
+    baton.carry([&] {
+        try {
+            work.end(baton, most);
+        } catch (const std::exception& error) {
+            work.give_up(error.what());
+        }
+    });
+}
+
+lb::Task<void> end_next(Workers& workers, std::shared_ptr<Work> work, std::size_t most) {
+    bool taken = false;
+    while (!taken) {
+        const auto baton = std::make_shared<Baton>();
+        lb::Task<bool> attempt = try_step(
+            workers, baton, [=] { take_step(*work, *baton, most); }, work->suspects);
+        taken = co_await std::move(attempt);
+        if (!taken) work->waiting = baton;
+    }
 }
 
 lb::Task<void> end_all(Workers& workers, std::shared_ptr<Work> work, std::optional<lb::Duration> spread) {
-    const Pace pace(spread, work->targets.size(), std::chrono::steady_clock::now());
-    for (std::size_t done = 0; done < work->targets.size();) {
+    const std::size_t count = work->targets.size();
+    const Pace pace(spread, count, std::chrono::steady_clock::now());
+    while (!work->targets.empty()) {
         const std::size_t due = pace.due(std::chrono::steady_clock::now());
+        const std::size_t done = count - work->targets.size();
         if (due > done) {
-            const std::size_t size = batch_size(std::span(work->targets).subspan(done, due - done));
-            lb::Task<void> step =
-                on_worker(workers, [=] { work->end(std::span(work->targets).subspan(done, size)); });
+            lb::Task<void> step = end_next(workers, work, due - done);
             co_await std::move(step);
-            done += size;
         } else {
             co_await lb::sleep_for(Pace::tick());
         }
@@ -111,10 +199,12 @@ lb::Task<void> end_all(Workers& workers, std::shared_ptr<Work> work, std::option
 
 lb::Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
                                                          std::shared_ptr<NetNamespaces> namespaces,
+                                                         std::shared_ptr<StuckSockets> stuck,
                                                          FindTargets find, std::size_t reports,
                                                          std::optional<lb::Duration> spread) {
     auto work = std::make_shared<Work>();
     work->namespaces = std::move(namespaces);
+    work->stuck = std::move(stuck);
     work->find = std::move(find);
     work->reports.resize(reports);
     for (const lb::Duration pause : kLooks) {

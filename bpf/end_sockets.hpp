@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bpf/net_namespaces.hpp"
+#include "bpf/stuck_sockets.hpp"
 #include "bpf/workers.hpp"
 #include "lb/control/data_plane.hpp"
 
@@ -16,7 +17,7 @@ namespace reseat::bpf {
 struct Target {
     SocketTuple tuple;
     std::size_t report = 0;
-    std::size_t channel = 0;  ///< of end_sockets(): into its network namespace
+    std::uint64_t netns = 0;  ///< of end_sockets(): cookie of its network namespace
 };
 /// Finds those that are there now, in one network namespace. Blocks.
 using FindTargets = std::function<lb::Result<std::vector<Target>>(SockDiag&)>;
@@ -24,9 +25,10 @@ using FindTargets = std::function<lb::Result<std::vector<Target>>(SockDiag&)>;
 /// Ends what `find` finds by exact SOCK_DESTROY, each batch looked at immediately before: a socket that is
 /// not connected there any more lives. Looks several times, as a connect may sit between its hook and the
 /// kernel's part of it. `spread` as in lb::ReseatOrder. Returns `reports` reports. A socket
-/// whose lock is held keeps those behind it waiting.
+/// whose lock is held delays no other: it is reported as failed, noted in `stuck`, and ends when it can.
 lb::Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
                                                          std::shared_ptr<NetNamespaces> namespaces,
+                                                         std::shared_ptr<StuckSockets> stuck,
                                                          FindTargets find, std::size_t reports,
                                                          std::optional<lb::Duration> spread);
 

@@ -2,11 +2,7 @@
 #include "bpf/reseat_run.hpp"
 
 #include "bpf/pace.hpp"
-
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include "bpf/supervised.hpp"
 
 #include <array>
 
@@ -14,12 +10,9 @@ namespace reseat::bpf {
 namespace {
 
 using namespace std::chrono_literals;
-namespace asio = lb::asio;
 
 /// A life is swept at once and, while something was not settled, so long after the sweep before.
 constexpr std::array<lb::Duration, 4> kSweeps = {0ms, 1ms, 10ms, 100ms};
-/// A worker that is found in the same call twice, so long apart, is taken to be stuck: a batch takes 1 ms.
-constexpr lb::Duration kPatience = 100ms;
 
 using Step = std::function<void(Sweep&, const std::shared_ptr<Baton>&)>;
 
@@ -33,39 +26,19 @@ void take_step(const Step& step, Sweep& sweep, const std::shared_ptr<Baton>& bat
     });
 }
 
-/// False: the worker is stuck and was overtaken, the step is to be taken anew.
-lb::Task<bool> try_step(Workers& workers, std::shared_ptr<Sweep> sweep, Step step) {
+lb::Task<bool> try_once(Workers& workers, std::shared_ptr<Sweep> sweep, Step step) {
     const auto baton = std::make_shared<Baton>();
-    const auto wake_up = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
-    const auto finished = std::make_shared<bool>(false);
-    workers.run([=] { take_step(step, *sweep, baton); },
-                [=] {
-                    *finished = true;
-                    wake_up->cancel();
-                });
-    std::uint64_t waits_in = 0;
-    while (!*finished) {
-        wake_up->expires_after(kPatience);
-        boost::system::error_code ignored;
-        co_await wake_up->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        if (*finished) break;
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none)  // the worker goes on by itself
-            throw boost::system::system_error(asio::error::operation_aborted);
-        const std::uint64_t call = baton->waits_in();
-        if (call && call == waits_in && baton->overtake(call, sweep->suspects)) {
-            sweep->waiting = baton;
-            co_return false;
-        }
-        waits_in = call;
-    }
-    co_return true;
+    lb::Task<bool> attempt = try_step(
+        workers, baton, [=] { take_step(step, *sweep, baton); }, sweep->suspects);
+    const bool taken = co_await std::move(attempt);
+    if (!taken) sweep->waiting = baton;
+    co_return taken;
 }
 
 lb::Task<void> take(Workers& workers, std::shared_ptr<Sweep> sweep, Step step) {
     bool taken = false;
     while (!taken) {
-        lb::Task<bool> attempt = try_step(workers, sweep, step);
+        lb::Task<bool> attempt = try_once(workers, sweep, step);
         taken = co_await std::move(attempt);
     }
 }

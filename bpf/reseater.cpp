@@ -3,6 +3,7 @@
 
 #include "bpf/byte_order.hpp"
 #include "bpf/owned_sockets.hpp"
+#include "bpf/supervised.hpp"
 #include "bpf/terminate/tuple.hpp"
 #include "bpf/udp_resolver.hpp"
 
@@ -13,8 +14,6 @@
 
 namespace reseat::bpf {
 namespace {
-
-constexpr auto kLocked = "its owner holds the socket's lock (it sleeps in a page fault inside send(), say)";
 
 std::map<std::uint64_t, std::vector<Flow>> by_namespace(std::vector<Flow> flows) {
     std::map<std::uint64_t, std::vector<Flow>> groups;
@@ -77,12 +76,6 @@ void Reseater::add_owned(Sweep& sweep, std::vector<Flow>& flows) const {
     }
 }
 
-bool Reseater::is_stuck(const Flow& flow) {
-    const std::lock_guard lock(stuck_mutex_);
-    std::erase_if(stuck_, [](const auto& entry) { return entry.second.expired(); });
-    return stuck_.contains(flow.key.cookie);
-}
-
 /// After another worker was overtaken: the first that is still there is the one that it waits for; those
 /// before it were ended. Returns how many are known to be stuck.
 unsigned Reseater::settle_suspects(Sweep& sweep) {
@@ -100,8 +93,7 @@ unsigned Reseater::settle_suspects(Sweep& sweep) {
             sweep.done(sweep.report.terminated);
             index_.remove(suspects[i]);
         } else if (!std::exchange(stuck, true) || !found) {
-            const std::lock_guard lock(stuck_mutex_);
-            stuck_[suspects[i].key.cookie] = sweep.waiting;
+            stuck_.add(suspects[i].key.cookie, sweep.waiting);
         } else {
             continue;  // behind the one that is stuck: it is still wanted
         }
@@ -119,7 +111,7 @@ void Reseater::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
     for (Flow& flow : find(sweep)) {
         const bool wanted = flow.is_udp() ? sweep.order.udp != lb::UdpFate::keep : sweep.order.terminate_tcp;
         if (!wanted) continue;
-        if (is_stuck(flow))
+        if (stuck_.contains(flow.key.cookie))
             sweep.failed(kLocked);
         else
             (flow.is_udp() ? udp : sweep.tcp).push_back(flow);

@@ -3,14 +3,13 @@
 
 #include "bpf/net_namespaces.hpp"
 #include "bpf/repoint.hpp"
+#include "bpf/stuck_sockets.hpp"
 #include "bpf/terminate/engine.hpp"
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace reseat::bpf {
@@ -38,7 +37,6 @@ private:
     std::vector<Flow> find(Sweep& sweep) const;
     void add_owned(Sweep& sweep, std::vector<Flow>& flows) const;
     unsigned settle_suspects(Sweep& sweep);
-    bool is_stuck(const Flow& flow);
     std::vector<Flow> quiet_ones(std::vector<Flow> flows, Sweep& sweep, Baton& baton);
     void handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton);
     std::vector<Flow> connected(SockDiag& diag, std::vector<Flow> flows, Sweep& sweep) const;
@@ -54,9 +52,7 @@ private:
     FlowIndex index_;
     Engines engines_;
     std::optional<Engine> only_;
-    std::mutex stuck_mutex_;
-    /// By cookie: who waits for the socket's lock, until that ends.
-    std::unordered_map<std::uint64_t, std::weak_ptr<Baton>> stuck_;
+    StuckSockets stuck_;
 };
 
 }  // namespace reseat::bpf

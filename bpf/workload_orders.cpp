@@ -13,6 +13,7 @@ struct WorkloadOrders::State {
     std::shared_ptr<NetNamespaces> namespaces;
     std::string cgroup;
     UntrackedSockets untracked;
+    std::shared_ptr<StuckSockets> stuck = std::make_shared<StuckSockets>();
 };
 
 UntrackedSockets older_sockets(const Programs& programs, NetNamespaces& namespaces,
@@ -44,7 +45,7 @@ lb::Task<lb::TerminationReport> WorkloadOrders::end_untracked(lb::UntrackedOrder
         return targets;
     };
     lb::Task<std::vector<lb::TerminationReport>> end =
-        end_sockets(workers_, state_->namespaces, std::move(find), 1, order.spread);
+        end_sockets(workers_, state_->namespaces, state_->stuck, std::move(find), 1, order.spread);
     const auto reports = co_await std::move(end);
     co_return reports.front();
 }
@@ -59,8 +60,8 @@ lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> WorkloadOrd
         WorkloadSockets sockets(*state->programs, channel, state->cgroup);
         return find_forbidden(sockets, policies);
     };
-    lb::Task<std::vector<lb::TerminationReport>> end =
-        end_sockets(workers_, state_->namespaces, std::move(find), reports.size(), std::nullopt);
+    lb::Task<std::vector<lb::TerminationReport>> end = end_sockets(
+        workers_, state_->namespaces, state_->stuck, std::move(find), reports.size(), std::nullopt);
     const auto ended = co_await std::move(end);
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].second = ended[i];
     co_return reports;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A socket whose owner sleeps in a page fault inside send(), with the socket's lock: it delays nobody else.
+#include "tests/kernel/policies.hpp"
 #include "tests/kernel/victims.hpp"
 
 #include <catch2/catch.hpp>
@@ -130,4 +131,32 @@ TEST_CASE("shutting down does not wait for a lock that is held [E52]", "[kernel]
     CHECK(victim.is_silent(10ms));
     holder.release();
     CHECK(wait_until([&] { return victim.pending_error() == ECONNABORTED; }));  // by who was left behind
+}
+
+TEST_CASE("a denied socket whose lock is held delays no other, is reported, and ends when it can [E21][E52]",
+          "[kernel][stuck][forbidden]") {
+    Sandbox box("stuck-denied", {"a"});
+    auto& a = box.host("a");
+    TestPlane plane(box, {service(kVip, {a.endpoint()})});
+    std::vector<Client> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.push_back(box.client());
+        REQUIRE(clients.back().connect(a.endpoint()) == 0);
+    }
+    LockHolder holder(clients[10]);
+    set_policies(plane, {deny(all_of(a))});
+    const auto enforce = [&] { return plane.run(plane.kernel().enforce_policies()).at(0).second; };
+    const auto report = enforce();
+    CHECK(report.matched == 20);
+    CHECK(report.terminated == 19);
+    CHECK(report.failed == 1);
+    CHECK_THAT(report.first_failure, Catch::Contains("lock"));
+    for (std::size_t i = 0; i < clients.size(); ++i)
+        if (i != 10) CHECK(clients[i].recv_error(0ms) == ECONNABORTED);
+    CHECK(enforce().failed == 1);  // told again, and nobody waits again
+
+    holder.release();
+    CHECK(wait_until([&] { return sockets_to(a.endpoint(), Protocol::tcp) == 0; }));
+    CHECK(enforce().matched == 0);
+    CHECK(clients[10].pending_error() == ECONNABORTED);
 }
