@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <map>
 
 #include <netinet/in.h>
 
@@ -67,8 +68,21 @@ std::vector<Flow> FlowIndex::unresolved() const {
     return found;
 }
 
-void FlowIndex::remove(const Flow& flow) const {
-    bpf_map_delete_elem(programs_.drawers()[flow.drawer].get(), &flow.key);
+void FlowIndex::remove(std::span<const Flow> flows) const {
+    std::map<std::uint32_t, std::vector<lb_flow_key>> keys;
+    for (const Flow& flow : flows)
+        if (flow.indexed) keys[flow.drawer].push_back(flow.key);
+    bpf_map_batch_opts how{.sz = sizeof(how)};
+    for (const auto& [drawer, all] : keys) {
+        const int fd = programs_.drawers()[drawer].get();
+        for (std::size_t done = 0; done < all.size();) {
+            auto count = static_cast<std::uint32_t>(all.size() - done);
+            const int failure = bpf_map_delete_batch(fd, all.data() + done, &count, &how);
+            if (!failure) break;
+            if (errno == EFAULT) return;  // only then `count` is not told
+            done += count + 1;            // it stops at the first that is gone
+        }
+    }
 }
 
 void FlowIndex::complete(const Flow& flow) const {

@@ -5,6 +5,7 @@
 #include "bpf/sock_diag.hpp"
 #include "lb/control/data_plane.hpp"
 
+#include <span>
 #include <vector>
 
 namespace reseat::bpf {
@@ -36,7 +37,8 @@ public:
     /// Connected UDP sockets, of any life, whose port or inode is not known yet.
     std::vector<Flow> unresolved() const;
 
-    void remove(const Flow& flow) const;
+    /// Those that are filed; costs one system call per drawer, and one for each that is gone already.
+    void remove(std::span<const Flow> flows) const;
     /// Writes `flow.value` back unless the entry is gone.
     void complete(const Flow& flow) const;
 

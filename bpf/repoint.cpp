@@ -249,7 +249,7 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     if (!choose_target(record, target)) return {Outcome::failed, "no backend to move to"};
     Result result = connect_to(diag, number, flow, record, target, settled);
     if (result.outcome == Outcome::moved) result = confirm(diag, number, flow, target);
-    if (result.outcome == Outcome::moved) index_.remove(flow);
+    if (result.outcome == Outcome::moved) index_.remove({&flow, 1});
     return result;
 }
 

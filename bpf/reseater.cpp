@@ -91,7 +91,7 @@ unsigned Reseater::settle_suspects(Sweep& sweep) {
     for (std::size_t i = 0; i < suspects.size(); ++i) {
         if (found && !(*found)[i]) {
             sweep.done(sweep.report.terminated);
-            index_.remove(suspects[i]);
+            index_.remove({&suspects[i], 1});
         } else if (!std::exchange(stuck, true) || !found) {
             stuck_.add(suspects[i].key.cookie, sweep.waiting);
         } else {
@@ -171,6 +171,7 @@ void Reseater::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sw
             ending.open.empty() && std::ranges::all_of(ending.unseen, &Flow::indexed))
             continue;
         engine->end(ending);
+        ending.clear_index();
     }
     settle_leftovers(ending);
 }
@@ -188,6 +189,7 @@ void Reseater::settle_leftovers(Ending& ending) const {
                 "Multipath TCP, told only after net.mptcp.close_timeout: " + ending.why;
         end_by_tuple(ending, std::move(subflows), true);
     }
+    ending.clear_index();
     for (std::size_t i = 0; i < ending.open.size(); ++i) ending.sweep.failed(ending.why);
     if (!ending.unseen.empty() && ending.is_udp()) ending.sweep.again = true;
 }

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kBatch = 128;              // KERNEL: 100-200 a send is cheapest
 constexpr int kReceiveBuffer = 4 * 1024 * 1024;  // an error reply for each socket of a batch, and dumps
 constexpr std::size_t kAnswer = 16 * 1024;
+constexpr std::size_t kSmallAnswer = 1024;  // one socket, with details
 constexpr std::size_t kDumpBuffer = 256 * 1024;
 constexpr int kAttempts = 5;
 constexpr std::size_t kRequestSize = NLMSG_ALIGN(sizeof(nlmsghdr) + sizeof(inet_diag_req_v2));
@@ -82,6 +83,33 @@ int SockDiag::receive(std::span<std::uint8_t> buffer, int flags, Bytes& answer) 
     if (length < 0) return errno;
     if (static_cast<std::size_t>(length) > buffer.size()) return ENOBUFS;
     answer = from.nl_pid == 0 ? Bytes(buffer.data(), static_cast<std::size_t>(length)) : Bytes();
+    return 0;
+}
+
+/// errno; 0: `visit` has seen at least one answer of the kernel's, or none where somebody else sent it. The
+/// first is waited for; up to `most` small ones come by one system call.
+int SockDiag::receive_some(std::size_t most, const std::function<void(Bytes)>& visit) const {
+    alignas(nlmsghdr) std::array<std::array<std::uint8_t, kSmallAnswer>, kBatch> buffers;
+    std::array<iovec, kBatch> places;
+    std::array<sockaddr_nl, kBatch> from{};
+    std::array<mmsghdr, kBatch> answers{};
+    most = std::min(most, kBatch);
+    for (std::size_t i = 0; i < most; ++i) {
+        places[i] = {buffers[i].data(), buffers[i].size()};
+        answers[i].msg_hdr.msg_name = &from[i];
+        answers[i].msg_hdr.msg_namelen = sizeof(from[i]);
+        answers[i].msg_hdr.msg_iov = &places[i];
+        answers[i].msg_hdr.msg_iovlen = 1;
+    }
+    int count = -1;
+    do {
+        count = recvmmsg(fd_.get(), answers.data(), static_cast<unsigned>(most), MSG_WAITFORONE, nullptr);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) return errno;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+        if (answers[i].msg_hdr.msg_flags & MSG_TRUNC) return ENOBUFS;
+        if (from[i].nl_pid == 0) visit(Bytes(buffers[i].data(), answers[i].msg_len));
+    }
     return 0;
 }
 
@@ -168,21 +196,22 @@ lb::Result<bool> SockDiag::find_batch(std::span<const SocketTuple> tuples,
     const std::uint32_t first = sequence_;
     sequence_ += static_cast<std::uint32_t>(tuples.size());
     if (auto sent = send_batch(SOCK_DIAG_BY_FAMILY, tuples, first, details); !sent) return sent.error();
-    alignas(nlmsghdr) std::array<std::uint8_t, kAnswer> buffer;
-    for (std::size_t heard = 0; heard < tuples.size();) {
-        Bytes answer;
-        const int error = receive(buffer, 0, answer);
+    std::size_t heard = 0;
+    const auto hear = [&](const DiagMessage& message) {
+        const std::uint32_t position = message.sequence - first;
+        if (position >= tuples.size()) return;  // of an earlier request
+        ++heard;
+        if (message.kind != DiagMessage::Kind::socket) return;  // ENOENT
+        DiagSocket socket = message.socket;
+        socket.tuple.local.protocol = socket.tuple.remote.protocol = tuples[position].remote.protocol;
+        if (may_be_ended(socket, tuples[position])) found[position] = std::move(socket);
+    };
+    while (heard < tuples.size()) {
+        const int error = receive_some(tuples.size() - heard, [&](Bytes answer) {
+            read_diag_messages(answer, tuples.front().remote.protocol, hear);
+        });
         if (error == ENOBUFS) return false;
         if (error) return lb::system_error("sock_diag answer", error);
-        read_diag_messages(answer, tuples.front().remote.protocol, [&](const DiagMessage& message) {
-            const std::uint32_t position = message.sequence - first;
-            if (position >= tuples.size()) return;  // of an earlier request
-            ++heard;
-            if (message.kind != DiagMessage::Kind::socket) return;  // ENOENT
-            DiagSocket socket = message.socket;
-            socket.tuple.local.protocol = socket.tuple.remote.protocol = tuples[position].remote.protocol;
-            if (may_be_ended(socket, tuples[position])) found[position] = std::move(socket);
-        });
     }
     return true;
 }

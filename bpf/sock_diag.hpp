@@ -61,6 +61,7 @@ private:
     lb::Result<void> send_batch(std::uint16_t type, std::span<const SocketTuple> tuples,
                                 std::uint32_t first_sequence, bool details);
     lb::Result<void> collect_errors(std::uint32_t first_sequence, std::span<int> outcomes);
+    int receive_some(std::size_t most, const std::function<void(Bytes)>& visit) const;
     int receive(std::span<std::uint8_t> buffer, int flags, Bytes& answer) const;
     void drain();
 

@@ -23,12 +23,17 @@ void Ending::ended(const Flow& flow) {
 
 void Ending::gone(const Flow& flow) {
     sweep.settled.insert(flow.key.cookie);
-    if (flow.indexed) index.remove(flow);
+    settled.push_back(flow);
 }
 
 void Ending::stays(const Flow& flow, const std::string& reason) {
     open.push_back(flow);
     if (why.empty()) why = reason;
+}
+
+void Ending::clear_index() {
+    index.remove(settled);
+    settled.clear();
 }
 
 bool Ending::is_udp() const {

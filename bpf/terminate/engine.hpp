@@ -25,10 +25,14 @@ struct Ending {
     std::vector<Flow> unseen;  ///< to be ended, but not found where they are filed
     std::string why;           ///< of the first that could not be ended
 
+    std::vector<Flow> settled;  ///< not taken out of the index yet
+
     void ended(const Flow& flow);
     /// Nothing is connected to the backend any more.
     void gone(const Flow& flow);
     void stays(const Flow& flow, const std::string& reason);
+    /// Takes what is settled out of the index: before every wait, as this may be the last one.
+    void clear_index();
     bool is_udp() const;
 };
 

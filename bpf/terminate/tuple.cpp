@@ -26,6 +26,7 @@ void destroy(Ending& ending, const std::vector<Flow>& flows) {
         else
             ending.stays(flows[i], std::string("SOCK_DESTROY: ") + std::strerror((*errors)[i]));
     }
+    ending.clear_index();
 }
 
 /// Whether its peer speaks it, too: for that the kernel takes the socket's lock.
