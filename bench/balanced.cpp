@@ -10,6 +10,12 @@ Balanced::Balanced(const Stage& stage, const std::vector<lb::Service>& services,
     plane_ = std::move(*plane);
     controller_ = std::make_unique<lb::Controller>(loop_.get_executor(), *plane_, services);
     if (auto started = controller_->start(); !started) throw std::runtime_error(started.error().message);
+    const lb::HealthEvent passed{true, lb::ProbeOutcome::passed, "connected"};
+    for (const lb::CheckTarget& target : controller_->targets())
+        controller_->on_check(
+            target.id,
+            {.result = {passed.outcome, passed.reason, {}}, .at = std::chrono::system_clock::now()}, passed);
+    loop_.poll();
     watch_ = lb::spawn(loop_.get_executor(), "kernel events",
                        plane_->watch([this](lb::LifeId life) { controller_->on_raced_connect(life); }),
                        [](const std::string& failure) { throw std::runtime_error(failure); });

@@ -113,7 +113,7 @@ lb::Service service(const std::string& name, const lb::Endpoint& address,
     service.name = name;
     service.protocol = protocol;
     service.addresses = {address};
-    service.health_check.type = lb::CheckType::none;
+    service.health_check.type = lb::CheckType::tcp;
     for (const auto& backend : backends)
         service.backends.push_back({.name = "backend-" + std::to_string(service.backends.size()),
                                     .endpoint = backend,
