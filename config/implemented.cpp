@@ -57,11 +57,6 @@ void check_outlier_detection(const OutlierDetectionBlock& block, Check& check) {
     check.only(block.max_ejection_percent, "max_ejection_percent", 10, "10");
 }
 
-void check_connections(const ConnectionsBlock& block, Check& check) {
-    check.only(block.drain_quiet, "drain_quiet", 0s, "0s");
-    check.only(block.close_spread, "close_spread", std::nullopt, "auto");
-}
-
 void check_service(const ServiceBlock& service, Check& check) {
     if (service.lb_policy && service.lb_policy->value > lb::LbPolicy::random)
         check.refuse(service.lb_policy->at, "lb_policy: least_conn or maglev", "write round_robin or random");
@@ -70,7 +65,6 @@ void check_service(const ServiceBlock& service, Check& check) {
     check.only(service.slow_start, "slow_start", 0s, "0s");
     check_health_check(service.health_check, check);
     check_outlier_detection(service.outlier_detection, check);
-    check_connections(service.connections, check);
     for (const auto& backend : service.backends) {
         if (backend.dns) check.refuse(backend.dns->at, "address: a DNS name", "write IP addresses");
         if (backend.srv) check.refuse(backend.srv->at, "srv: a DNS name", "write IP addresses");
