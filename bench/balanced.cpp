@@ -4,11 +4,11 @@
 namespace reseat::bench {
 
 Balanced::Balanced(const Stage& stage, const std::vector<lb::Service>& services,
-                   const bpf::KernelOptions& options) {
+                   const bpf::KernelOptions& options, const std::vector<lb::Policy>& policies) {
     auto plane = bpf::KernelDataPlane::attach(loop_.get_executor(), stage.cgroup(), options);
     if (!plane) throw std::runtime_error(plane.error().message);
     plane_ = std::move(*plane);
-    controller_ = std::make_unique<lb::Controller>(loop_.get_executor(), *plane_, services);
+    controller_ = std::make_unique<lb::Controller>(loop_.get_executor(), *plane_, services, policies);
     if (auto started = controller_->start(); !started) throw std::runtime_error(started.error().message);
     const lb::HealthEvent passed{true, lb::ProbeOutcome::passed, "connected"};
     for (const lb::CheckTarget& target : controller_->targets())

@@ -37,7 +37,9 @@ class Checker:
         seen = self.peers.get(event["cookie"])
         if protocol_of(event["kind"]) == "tcp" and event["backend"]:
             return event["backend"]
-        return seen[1] if seen and seen[0] == event["opened"] else None
+        if seen and seen[0] == event["opened"]:
+            return seen[1]
+        return None if event["to"] in SERVICES or event["state"] != "e" else event["to"].rpartition(":")[2]
 
     def judge_end(self, event):
         why, to, host, at = event["why"], event["to"], self.host(event), event["t"]

@@ -7,6 +7,7 @@ from lab import now
 ABORTED = ("ECONNABORTED", "EDESTADDRREQ")
 CLOSED = ("EOF", "ECONNRESET", "EPIPE")
 SLACK = 1.0  # a client may say a little later what has happened to it
+SPREAD = 1.0  # more than 100 sockets of one backend are ended over that long
 PORTS = (7000, 7001)
 OUTSIDE = "o"
 DRAIN = 4.0  # seconds: drain_timeout
@@ -89,7 +90,7 @@ class Truth:
         """Whatever had to happen has happened."""
         for window in self.windows:
             if window.until is None:
-                window.until = now() + SLACK
+                window.until = now() + SPREAD + SLACK
         self.windows = [w for w in self.windows if w.until > now() - 60]
 
     def dies(self, host):

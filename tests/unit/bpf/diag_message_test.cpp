@@ -116,6 +116,19 @@ TEST_CASE("a Multipath TCP socket counts as one only while its peer speaks it [E
     }
 }
 
+TEST_CASE("the cgroup that a socket was created in is read, and is none where it is not told", "[diag]") {
+    const std::uint64_t id = 0x1234567890;
+    const auto told = [](const Bytes& attributes) {
+        const auto messages = read(message(SOCK_DIAG_BY_FAMILY, bytes_of(some_socket()) + attributes));
+        REQUIRE(messages.size() == 1);
+        return messages[0].socket.cgroup;
+    };
+    CHECK(told(attribute(INET_DIAG_CGROUP_ID, bytes_of(id))) == id);
+    CHECK(told(mptcp_attribute(0) + attribute(INET_DIAG_CGROUP_ID, bytes_of(id))) == id);
+    CHECK(told(attribute(INET_DIAG_CGROUP_ID, bytes_of(std::uint32_t{7}))) == 0);
+    CHECK(told({}) == 0);
+}
+
 TEST_CASE("errors, acknowledgements and the end of a dump are told apart [E26]", "[diag]") {
     nlmsgerr refused{}, fine{};
     refused.error = -ENOENT;
