@@ -18,13 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr unsigned kPrograms = 11;  // one per hook, and the one for Multipath TCP
-
-std::vector<lb::Service> both(Sandbox& box) {
-    return {service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()}),
-            udp_service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})};
-}
-
 lb::Endpoint nobody(unsigned number) {
     return Where(
         ("10.98." + std::to_string(number / 200 % 200) + "." + std::to_string(number % 200 + 1) + ":80")

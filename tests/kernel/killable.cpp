@@ -47,6 +47,11 @@ Process start(const Sandbox& box, const std::vector<lb::Service>& services, cons
 
 }  // namespace
 
+std::vector<lb::Service> both(Sandbox& box) {
+    return {service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()}),
+            udp_service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})};
+}
+
 KillablePlane::KillablePlane(const Sandbox& box, const std::vector<lb::Service>& services,
                              const bpf::KernelOptions& options, const Then& then)
     : process_(start(box, services, options, then)) {}

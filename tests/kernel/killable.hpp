@@ -8,6 +8,11 @@
 
 namespace reseat::test {
 
+constexpr unsigned kPrograms = 11;  ///< that are attached: one per hook, and the one for Multipath TCP
+
+/// kVip for TCP and for UDP, each with hosts a and b.
+std::vector<lb::Service> both(Sandbox& box);
+
 /// A process of its own that has the data plane on the sandbox's cgroup, outside of the workload, for the
 /// test to kill. Make it while the test has no data plane itself: it would inherit the locks.
 class KillablePlane {

@@ -18,13 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr unsigned kPrograms = 11;  // one per hook, and the one for Multipath TCP
-
-std::vector<lb::Service> both(Sandbox& box) {
-    return {service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()}),
-            udp_service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})};
-}
-
 lb::LifeId life_on(TestPlane& plane, Sandbox& box, const std::string& host, Protocol protocol) {
     return plane.life(to_string(kVip) + "/" + std::string(to_string(protocol)), box.host(host).endpoint());
 }
