@@ -182,3 +182,24 @@ TEST_CASE("reuseport twins with one tuple are both moved or both ended [E55]", "
             CHECK(twin.actual_peer() == b.endpoint());
     }
 }
+
+TEST_CASE("twins follow their backend into a new life of the same address, all of them [E55][E33]",
+          "[kernel][udp]") {
+    Sandbox box("twinlives");
+    auto& a = box.host("a");
+    TestPlane plane(box, {udp_service(kVip, {a.endpoint()})});
+    const Where local = "10.99.0.1:40056";
+    const int yes = 1;
+    std::vector<Client> twins;
+    for (int i = 0; i < 3; ++i)
+        twins.push_back(silently_on(box, a.endpoint(), kVip, Protocol::udp, Family::v4, [&](Client& twin) {
+            REQUIRE(::setsockopt(twin.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
+            REQUIRE(twin.bind(local) == 0);
+        }));
+    const auto ended = plane.take_out(a.endpoint());
+    REQUIRE(ended.size() == 1);
+    plane.bring_back(a.endpoint());
+    CHECK(plane.reseat(ended[0]).repointed == 3);
+    CHECK(plane.kernel().open_sockets(ended[0]) == 0);
+    for (auto& twin : twins) CHECK(twin.peer() == kVip);
+}
