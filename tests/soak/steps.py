@@ -163,22 +163,22 @@ class Steps:
 
     def drain(self):
         pair = self.rng.choice(self.pairs_with_others(self.truth.drained))
-        self.truth.drained.add(pair)
+        self.truth.drained[pair] = now()
         return self.reload("%s/%s drained" % pair)
 
     def undrain(self):
         pair = self.rng.choice(sorted(self.truth.drained))
-        self.truth.drained.discard(pair)
+        del self.truth.drained[pair]
         return self.reload("%s/%s ready again" % pair)
 
     def remove(self):
         pair = self.rng.choice(self.pairs_with_others(self.truth.removed))
-        self.truth.removed.add(pair)
+        self.truth.removed[pair] = now()
         return self.reload("%s/%s removed" % pair)
 
     def add(self):
         pair = self.rng.choice(sorted(self.truth.removed))
-        self.truth.removed.discard(pair)
+        del self.truth.removed[pair]
         return self.reload("%s/%s added again" % pair)
 
     def move(self):
