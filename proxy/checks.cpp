@@ -75,13 +75,15 @@ void Checks::follow(const std::vector<lb::CheckTarget>& targets) {
         return true;
     });
     const lb::Duration spread = start_spread(fresh.size());
-    for (std::size_t i = 0; i < fresh.size(); ++i)
-        start(*fresh[i],
-              i < kAtOnce ? lb::Duration::zero() : spread * (i - kAtOnce) / (fresh.size() - kAtOnce));
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+        const double share = i < kAtOnce ? 0 : double(i - kAtOnce) / double(fresh.size() - kAtOnce);
+        start(*fresh[i], std::chrono::duration_cast<lb::Duration>(spread * share));
+    }
 }
 
 lb::Duration Checks::start_spread(std::size_t count) {
-    return count <= kAtOnce ? lb::Duration::zero() : std::min(kPause * (count - kAtOnce), kLongestSpread);
+    if (count <= kAtOnce) return lb::Duration::zero();
+    return std::min<lb::Duration>(kPause * static_cast<long>(count - kAtOnce), kLongestSpread);
 }
 
 void Checks::start(const lb::CheckTarget& target, lb::Duration delay) {
