@@ -145,6 +145,13 @@ struct lb_owner {
 };
 LB_ASSERT_SIZE(struct lb_owner, 144);
 
+/* lb_sessions: the sessions of exec checks' commands, as they are numbered in their pid namespace. */
+struct lb_session {
+	__u32 pid;
+	__u32 pid_namespace; /* inode */
+};
+LB_ASSERT_SIZE(struct lb_session, 8);
+
 /* What lb_owned tells of each socket that has an owner. */
 struct lb_owned {
 	__u64 cookie;

@@ -2,6 +2,7 @@
 #include "bpf/kernel_data_plane.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "bpf/check_sessions.hpp"
 #include "bpf/generations.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/kernel_events.hpp"
@@ -61,6 +62,7 @@ struct KernelDataPlane::Impl {
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<PolicyTable> policies;
     std::unique_ptr<WorkloadOrders> orders;
+    std::unique_ptr<CheckSessions> check_sessions;  ///< where health checks may run commands
 
     ~Impl() { maintenance.join(); }
 
@@ -190,6 +192,17 @@ lb::SocketPreparer KernelDataPlane::exempter() {
     return [owner_map = impl_->programs->owner_fd()](int descriptor) {
         if (auto done = exempt(owner_map, descriptor); !done) spdlog::warn("{}", done.error().message);
     };
+}
+
+lb::SessionPreparer KernelDataPlane::session_exempter() {
+    auto sessions = CheckSessions::attach(impl_->cgroup, impl_->programs->owner_fd());
+    if (!sessions) {
+        spdlog::warn("{}: if reseat itself runs in {}, these commands are balanced like the workload",
+                     sessions.error().message, impl_->cgroup);
+        return {};
+    }
+    impl_->check_sessions = std::move(*sessions);
+    return impl_->check_sessions->preparer();
 }
 
 lb::Task<void> KernelDataPlane::watch(std::function<void(lb::LifeId)> on_raced) {

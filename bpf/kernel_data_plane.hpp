@@ -77,6 +77,9 @@ public:
 
     /// Marks sockets of reseat's own so that they are never translated. Must not outlive this object.
     lb::SocketPreparer exempter();
+    /// The same for the sockets of commands that reseat runs. Where that is impossible: does nothing, which
+    /// the log tells. Must not outlive this object; call once.
+    lb::SessionPreparer session_exempter();
 
     /// Runs until cancelled: `on_raced` hears of each life that a connect reached while it was being
     /// condemned. Also resolves the ports of connected UDP sockets in the background.

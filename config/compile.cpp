@@ -34,6 +34,10 @@ lb::HealthCheck compile_health_check(const HealthCheckBlock& block, lb::Protocol
     take(check.http.method, block.http_method);
     take(check.http.host, block.http_host);
     take(check.http.expect_body, block.http_expect_body);
+    take(check.grpc.service, block.grpc_service);
+    take(check.exec.command, block.exec_command);
+    check.tls.context = block.tls_context;
+    if (check.tls.context) take(check.tls.server_name, block.tls_server_name);
     for (const auto& [name, value] : block.http_headers) check.http.headers.emplace(name, value.value);
     if (block.http_expected_statuses) {
         check.http.expected_statuses.clear();
@@ -70,6 +74,8 @@ lb::Backend compile_backend(const BackendBlock& block) {
     take(backend.weight, block.weight);
     take(backend.priority, block.priority);
     take(backend.state, block.state);
+    if (block.check_address) backend.check_address = block.check_address->value;
+    take(backend.check_port, block.check_port);
     return backend;
 }
 

@@ -23,6 +23,13 @@ void check_unique(const ConfigFile& file, Diagnostics& out);
 /// Reports each option that is written with a value which nothing acts on yet.
 void check_implemented(const ConfigFile& file, Diagnostics& out);
 
+/// Reports what health checks need and do not have: permission to run commands, readable files. Puts what
+/// was made from the files in `tls_context` of the blocks.
+void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out);
+
+/// Whether its check speaks TLS.
+bool uses_tls(const HealthCheckBlock& block);
+
 /// Warns of what is legal but surely not meant. For a file without errors.
 void warn_of_doubtful(const ConfigFile& file, Diagnostics& out);
 

@@ -18,7 +18,7 @@ LoadOutcome failed(const Diagnostics& out, const std::string& file) {
 
 }  // namespace
 
-LoadOutcome load_text(std::string_view bytes, const std::string& file_name) {
+LoadOutcome load_text(std::string_view bytes, const std::string& file_name, ExecChecks exec) {
     Diagnostics out;
     const auto text = as_text(bytes, max_file_size, out);
     if (!text) return failed(out, file_name);
@@ -29,19 +29,20 @@ LoadOutcome load_text(std::string_view bytes, const std::string& file_name) {
         return failed(out, file_name);
     }
 
-    const ConfigFile file = read_config(*root, out);
+    ConfigFile file = read_config(*root, out);
     check_unique(file, out);
     check_implemented(file, out);
+    check_needs(file, exec, out);
     if (!out.has_errors()) warn_of_doubtful(file, out);
     if (out.has_errors()) return failed(out, file_name);
     return {Loaded{compile(file), out.in_order(file_name), file_name, sha256(bytes), service_addresses(file)},
             {}};
 }
 
-LoadOutcome load_file(const std::string& path) {
+LoadOutcome load_file(const std::string& path, ExecChecks exec) {
     Diagnostics out;
     const auto bytes = read_bytes(path, max_file_size, out);
-    return bytes ? load_text(*bytes, path) : failed(out, path);
+    return bytes ? load_text(*bytes, path, exec) : failed(out, path);
 }
 
 }  // namespace reseat::config

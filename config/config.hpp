@@ -39,11 +39,19 @@ struct LoadOutcome {
 /// A larger file is refused.
 inline constexpr std::size_t max_file_size = 4 * 1024 * 1024;
 
+/// Health checks that run commands: whoever may write the configuration could run anything as us.
+enum class ExecChecks {
+    refused,   ///< an error
+    doubtful,  ///< a warning that reseat will have to be told to allow them
+    allowed,
+};
+
 /// Loads a regular file or a pipe (waits for its end for at most 5 s). Blocks on the disk.
-/// Never throws for what the file contains; memory stays below 256 MiB.
-LoadOutcome load_file(const std::string& path);
+/// Reads the files that it names, too. Never throws for what it contains; memory stays below 256 MiB.
+LoadOutcome load_file(const std::string& path, ExecChecks exec = ExecChecks::refused);
 
 /// The same for text that is already in memory; `file_name` is only used in the diagnostics.
-LoadOutcome load_text(std::string_view text, const std::string& file_name);
+LoadOutcome load_text(std::string_view text, const std::string& file_name,
+                      ExecChecks exec = ExecChecks::refused);
 
 }  // namespace reseat::config

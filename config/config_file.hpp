@@ -5,6 +5,7 @@
 #include "lb/model.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,7 +43,11 @@ struct HealthCheckBlock {
     Written<std::string> http_path, http_method, http_host, http_expect_body;
     std::map<std::string, Located<std::string>> http_headers;
     Written<std::vector<StatusRange>> http_expected_statuses;
-    Written<bool> http_tls;
+    Written<bool> http_tls, grpc_tls;
+    std::optional<Position> tls_at;  ///< where `tls:` was written in this very service
+    Written<std::string> tls_server_name, tls_ca_file, tls_cert_file, tls_key_file;
+    Written<bool> tls_insecure_skip_verify;
+    std::shared_ptr<const lb::TlsContext> tls_context;  ///< made from the files, where the check speaks TLS
     Written<std::vector<std::string>> exec_command;
 };
 
@@ -69,6 +74,8 @@ struct BackendBlock {
     Written<std::string> dns, srv, name;
     Written<unsigned> weight, priority;
     Written<lb::OperatorState> state;
+    Written<lb::Address> check_address;
+    Written<unsigned> check_port;
 };
 
 struct ServiceBlock {

@@ -50,6 +50,19 @@ void warn_of_idle_settings(const ServiceBlock& block, const std::vector<lb::Serv
     }
 }
 
+void warn_of_tls(const HealthCheckBlock& block, Diagnostics& out) {
+    if (block.tls_at && !uses_tls(block))
+        out.warning(
+            *block.tls_at,
+            "tls: these settings have no effect, as the check does not speak TLS; write 'tls: true' in "
+            "its http or grpc settings, or remove them");
+    const bool insecure = block.tls_insecure_skip_verify && block.tls_insecure_skip_verify->value;
+    if (insecure && block.tls_ca_file)
+        out.warning(
+            block.tls_ca_file->at,
+            "ca_file: has no effect beside insecure_skip_verify: true, which trusts anybody; remove one");
+}
+
 void warn_of_families(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
     for (const auto& address : block.addresses) {
         const auto family = address.value.address.family();
@@ -116,6 +129,7 @@ void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
             warn_of_backends(block, service, owners, out);
         }
         warn_of_idle_settings(block, services, out);
+        warn_of_tls(block.health_check, out);
     }
     warn_of_policies(file, out);
 }

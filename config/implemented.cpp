@@ -38,16 +38,6 @@ void check_process(const ConfigFile& file, Check& check) {
     check.only(file.admin_address, "address", "", "\"\"");
 }
 
-void check_health_check(const HealthCheckBlock& block, Check& check) {
-    if (block.type && block.type->value == lb::CheckType::grpc)
-        check.refuse(block.type->at, "type: grpc", "write tcp, which only sees whether the port accepts");
-    if (block.type && block.type->value == lb::CheckType::exec)
-        check.refuse(block.type->at, "type: exec", "write tcp, http or udp");
-    check.only(block.http_tls, "tls", false, "false");
-    check.only(block.grpc_service, "service", "", "\"\"");
-    check.only(block.exec_command, "command", {}, "[]");
-}
-
 void check_outlier_detection(const OutlierDetectionBlock& block, Check& check) {
     // Nothing ejects yet, which is what `enabled: false` asks for.
     check.only(block.consecutive_connect_failures, "consecutive_connect_failures", 5, "5");
@@ -63,7 +53,6 @@ void check_service(const ServiceBlock& service, Check& check) {
     check.only(service.hash_key, "hash_key", lb::HashKey::uid, "uid");
     check.only(service.panic_threshold, "panic_threshold", 0, "0");
     check.only(service.slow_start, "slow_start", 0s, "0s");
-    check_health_check(service.health_check, check);
     check_outlier_detection(service.outlier_detection, check);
     for (const auto& backend : service.backends) {
         if (backend.dns) check.refuse(backend.dns->at, "address: a DNS name", "write IP addresses");

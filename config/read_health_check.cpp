@@ -45,6 +45,16 @@ std::optional<std::string> http_method(const Value& value) {
     return std::nullopt;
 }
 
+/// A name for SNI, or an address.
+std::optional<std::string> server_name(const Value& value) {
+    auto name = line_or_empty(value);
+    const auto odd = [](unsigned char c) { return !std::isalnum(c) && (c == 0 || !std::strchr("-._:", c)); };
+    if (!name || (name->size() <= 253 && std::ranges::none_of(*name, odd))) return name;
+    value.fail(
+        fmt::format("{} is not the name of a server; write it as its certificate has it", quote(*name)));
+    return std::nullopt;
+}
+
 std::optional<std::string> http_host(const Value& value) {
     auto host = line_or_empty(value);
     if (!host || (!has_blank_or_not_ascii(*host) && host->find('/') == std::string::npos)) return host;
@@ -131,6 +141,17 @@ void read_http(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
     map.finish();
 }
 
+void read_tls(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
+    into.tls_at = node.at;
+    MapReader map(node, "tls", out);
+    map.field("server_name", into.tls_server_name, server_name);
+    map.field("ca_file", into.tls_ca_file, absolute_path);
+    map.field("cert_file", into.tls_cert_file, absolute_path);
+    map.field("key_file", into.tls_key_file, absolute_path);
+    map.field("insecure_skip_verify", into.tls_insecure_skip_verify, boolean);
+    map.finish();
+}
+
 void read_send_expect(const Node& node, std::string_view place, Written<std::string>& send,
                       Written<std::string>& expect, Diagnostics& out) {
     MapReader map(node, place, out);
@@ -154,6 +175,7 @@ void read_settings(MapReader& map, HealthCheckBlock& into, Diagnostics& out) {
     settings("grpc", CheckType::grpc, [&](const Node& node) {
         MapReader grpc(node, "grpc", out);
         grpc.field("service", into.grpc_service, line_or_empty);
+        grpc.field("tls", into.grpc_tls, boolean);
         grpc.finish();
     });
     settings("exec", CheckType::exec, [&](const Node& node) {
@@ -178,6 +200,7 @@ void read_health_check(const Node& node, HealthCheckBlock& into, Diagnostics& ou
     map.field("jitter_percent", into.jitter_percent, number(0U, 100U));
     map.field("port", into.port, number(0U, 65535U));
     map.field("watch", into.watch, one_of(watches));
+    map.block("tls", [&](const Node& value) { read_tls(value, into, out); });
     read_settings(map, into, out);
     map.finish();
 }

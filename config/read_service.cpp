@@ -93,6 +93,12 @@ BackendBlock read_backend(const Node& node, Diagnostics& out) {
     map.field("weight", backend.weight, number(0U, 256U));
     map.field("priority", backend.priority, number(0U, 255U));
     map.field("state", backend.state, one_of(states));
+    map.block("health_check", [&](const Node& check) {
+        MapReader place(check, "health_check", out);
+        place.field("address", backend.check_address, host_address);
+        place.field("port", backend.check_port, number(0U, 65535U));
+        place.finish();
+    });
     map.finish();
     if (map.has("address") && map.has("srv"))
         out.error(node.at, "a backend has either 'address' or 'srv', not both; remove one");

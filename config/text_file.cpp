@@ -91,9 +91,9 @@ std::optional<std::string> read_bytes(const std::string& path, std::size_t limit
     struct stat status {};
     if (::fstat(file.fd, &status) != 0)
         return fail(out, fmt::format("cannot be read: {}", std::strerror(errno)));
-    if (S_ISDIR(status.st_mode)) return fail(out, "is a directory; name the configuration file in it");
+    if (S_ISDIR(status.st_mode)) return fail(out, "is a directory; name a file in it");
     if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode))
-        return fail(out, "is neither a file nor a pipe; name a configuration file");
+        return fail(out, "is neither a file nor a pipe; name a file");
 
     const auto deadline = Clock::now() + pipe_patience;
     std::string bytes;

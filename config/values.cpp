@@ -172,13 +172,28 @@ std::optional<lb::Endpoint> any_endpoint(const Value& value) {
     return std::nullopt;
 }
 
-std::optional<lb::Endpoint> endpoint(const Value& value) {
-    const auto parsed = any_endpoint(value);
-    if (!parsed) return std::nullopt;
-    if (!parsed->address.is_unspecified() && !parsed->address.is_multicast()) return *parsed;
+namespace {
+
+bool is_one_host(const lb::Address& address, const Value& value) {
+    if (!address.is_unspecified() && !address.is_multicast()) return true;
     value.fail(fmt::format("{} is {} address, which nothing can connect to; write the address of one host",
                            quote(value.node.text),
-                           parsed->address.is_multicast() ? "a multicast" : "the unspecified"));
+                           address.is_multicast() ? "a multicast" : "the unspecified"));
+    return false;
+}
+
+}  // namespace
+
+std::optional<lb::Endpoint> endpoint(const Value& value) {
+    const auto parsed = any_endpoint(value);
+    return parsed && is_one_host(parsed->address, value) ? parsed : std::nullopt;
+}
+
+std::optional<lb::Address> host_address(const Value& value) {
+    const auto parsed = lb::parse_address(value.node.text);
+    if (value.node.kind == Node::Kind::scalar && parsed)
+        return is_one_host(*parsed, value) ? std::optional(*parsed) : std::nullopt;
+    value.expected("an address without a port, such as 1.2.3.4 or fd00::1");
     return std::nullopt;
 }
 

@@ -40,6 +40,8 @@ std::optional<std::string> absolute_path(const Value& value);
 /// Of a service, backend or policy: [A-Za-z0-9][A-Za-z0-9_.:-]{0,62}
 std::optional<std::string> name(const Value& value);
 std::optional<lb::Endpoint> any_endpoint(const Value& value);
+/// The address of one host, without a port.
+std::optional<lb::Address> host_address(const Value& value);
 /// One that something can connect to: not unspecified, not multicast.
 std::optional<lb::Endpoint> endpoint(const Value& value);
 

@@ -3,6 +3,7 @@
 
 #include "lb/endpoint.hpp"
 #include "lb/policy.hpp"
+#include "lb/tls_context.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -50,6 +51,17 @@ struct HttpCheck {
     bool operator==(const HttpCheck&) const = default;
 };
 
+/// The standard protocol: grpc.health.v1.Health/Check.
+struct GrpcCheck {
+    std::string service;  ///< empty: the server as a whole
+    bool operator==(const GrpcCheck&) const = default;
+};
+
+struct ExecCheck {
+    std::vector<std::string> command;  ///< run without a shell
+    bool operator==(const ExecCheck&) const = default;
+};
+
 struct UdpCheck {
     std::string send;
     std::string expect;  ///< empty: passes unless ICMP says unreachable
@@ -69,7 +81,10 @@ struct HealthCheck {
     Watch watch = Watch::automatic;
     TcpCheck tcp;
     HttpCheck http;
+    GrpcCheck grpc;
     UdpCheck udp;
+    ExecCheck exec;
+    TlsCheck tls;  ///< of http and grpc
     bool operator==(const HealthCheck&) const = default;
 };
 
@@ -94,7 +109,9 @@ struct Connections {
 struct Backend {
     std::string name;  ///< unique in its service; the address where none was given
     Endpoint endpoint;
-    unsigned weight = 1;  ///< 0: no new connections
+    std::optional<Address> check_address;  ///< where it is checked; nothing: at `endpoint`
+    std::uint16_t check_port = 0;          ///< 0: the health check's, else the endpoint's
+    unsigned weight = 1;                   ///< 0: no new connections
     unsigned priority = 0;
     OperatorState state = OperatorState::ready;
     bool operator==(const Backend&) const = default;
@@ -111,6 +128,9 @@ struct Service {
     std::vector<Backend> backends;
     bool operator==(const Service&) const = default;
 };
+
+/// Where `backend` is checked.
+Endpoint checked_endpoint(const HealthCheck& check, const Backend& backend);
 
 enum class LogLevel { trace, debug, info, warn, error };
 enum class LogFormat { text, json };

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/checks.hpp"
 
+#include "lb/health/slots.hpp"
 #include "proxy/keep_running.hpp"
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
 namespace reseat::proxy {
+namespace {
+
+constexpr std::size_t kAtOnce = 100;  ///< checks that begin together
+constexpr lb::Duration kPause = std::chrono::milliseconds(1);
+constexpr lb::Duration kLongestSpread = std::chrono::seconds(5);
+constexpr unsigned kCommandsAtOnce = 16;
+
+}  // namespace
 
 /// Belongs to its coroutine too, which outlives it by a turn of the executor.
 struct Checks::Check {
@@ -17,11 +27,11 @@ struct Checks::Check {
     lb::Spawned task;
     std::unique_ptr<lb::Checker> checker;
 
-    lb::Task<void> run(lb::SocketPreparer prepare) {
+    lb::Task<void> run(const lb::ProbeMeans& means, lb::Duration delay) {
         checker = std::make_unique<lb::Checker>(  // one run each
-            target.check, target.endpoint, std::move(prepare),
+            target.check, lb::ProbeTarget{target.endpoint, target.service, target.backend}, means,
             [this](const auto& status, const auto& event) { on_check(status, event); }, target.health);
-        return checker->run();
+        return checker->run(delay);
     }
 
     void on_check(const lb::CheckStatus& status, const std::optional<lb::HealthEvent>& event) {
@@ -35,8 +45,10 @@ struct Checks::Check {
     }
 };
 
-Checks::Checks(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnResult on_result)
-    : executor_(std::move(executor)), prepare_(std::move(prepare)), on_result_(std::move(on_result)) {}
+Checks::Checks(lb::asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result)
+    : executor_(std::move(executor)), means_(std::move(means)), on_result_(std::move(on_result)) {
+    means_.commands = std::make_shared<lb::Slots>(kCommandsAtOnce);
+}
 
 Checks::~Checks() {
     clear();
@@ -44,16 +56,17 @@ Checks::~Checks() {
 
 void Checks::follow(const std::vector<lb::CheckTarget>& targets) {
     std::unordered_set<lb::BackendId> wanted;
+    std::vector<const lb::CheckTarget*> fresh;
     for (const auto& target : targets) {
         if (target.check.type == lb::CheckType::none) continue;
         wanted.insert(target.id);
         const auto found = running_.find(target.id);
         if (found == running_.end()) {
-            start(target);
+            fresh.push_back(&target);
         } else if (const auto& now = found->second->target;
                    now.check != target.check || now.endpoint != target.endpoint) {
             found->second->end();
-            start(target);
+            fresh.push_back(&target);
         }
     }
     std::erase_if(running_, [&](const auto& entry) {
@@ -61,14 +74,24 @@ void Checks::follow(const std::vector<lb::CheckTarget>& targets) {
         entry.second->end();
         return true;
     });
+    const lb::Duration spread = start_spread(fresh.size());
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+        const double share = i < kAtOnce ? 0 : double(i - kAtOnce) / double(fresh.size() - kAtOnce);
+        start(*fresh[i], std::chrono::duration_cast<lb::Duration>(spread * share));
+    }
 }
 
-void Checks::start(const lb::CheckTarget& target) {
+lb::Duration Checks::start_spread(std::size_t count) {
+    if (count <= kAtOnce) return lb::Duration::zero();
+    return std::min<lb::Duration>(kPause * static_cast<long>(count - kAtOnce), kLongestSpread);
+}
+
+void Checks::start(const lb::CheckTarget& target, lb::Duration delay) {
     auto check = std::make_shared<Check>();
     check->target = target;
     check->on_result = on_result_;
     const std::string name = "check " + target.service + "/" + target.backend;
-    auto task = keep_running(name, [check, prepare = prepare_] { return check->run(prepare); });
+    auto task = keep_running(name, [check, means = means_, delay] { return check->run(means, delay); });
     check->task = lb::spawn(executor_, name, std::move(task),
                             [](const std::string& failure) { spdlog::error("{}", failure); });
     running_[target.id] = std::move(check);

@@ -17,12 +17,19 @@ public:
     using OnResult =
         std::function<void(lb::BackendId, const lb::CheckStatus&, const std::optional<lb::HealthEvent>&)>;
 
-    Checks(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnResult on_result);
+    /// `means.commands` is set here.
+    Checks(lb::asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result);
     ~Checks();
 
     /// Starts what is new, ends what is gone, and starts again what is checked differently now, with the
     /// health that is known. The others are not disturbed. Costs one comparison for each target.
+    /// Of many new ones, the first 100 are checked at once and the others spread over start_spread(), so that
+    /// neither we nor what they share are flooded, now and at every interval after.
     void follow(const std::vector<lb::CheckTarget>& targets);
+
+    /// How long it takes until the last of `count` new ones has begun: 1 ms for each after the first 100,
+    /// 5 s at most.
+    static lb::Duration start_spread(std::size_t count);
 
     /// Ends all; nothing is reported any more. Their coroutines end in the next turns of the executor.
     void clear();
@@ -30,10 +37,10 @@ public:
 private:
     struct Check;
 
-    void start(const lb::CheckTarget& target);
+    void start(const lb::CheckTarget& target, lb::Duration delay);
 
     lb::asio::any_io_executor executor_;
-    lb::SocketPreparer prepare_;
+    lb::ProbeMeans means_;
     OnResult on_result_;
     std::unordered_map<lb::BackendId, std::shared_ptr<Check>> running_;
 };

@@ -131,6 +131,12 @@ void Flags::confirmation(CLI::App& command) {
     from_environment(command, command.add_flag("--yes", options_.yes, "Do not ask"), "RESEAT_YES");
 }
 
+void Flags::allow_exec(CLI::App& command) {
+    auto* allow = command.add_flag("--allow-exec", options_.allow_exec,
+                                   "Health checks of type exec may run their commands, as this user");
+    from_environment(command, allow, "RESEAT_ALLOW_EXEC");
+}
+
 void Flags::pin(CLI::App& command) {
     auto* pin = command.add_option("--pin", options_.pin, "Directory (default: /sys/fs/bpf/reseat/INSTANCE)");
     from_environment(command, pin->type_name("DIR"), "RESEAT_PIN");

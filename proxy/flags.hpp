@@ -27,6 +27,7 @@ public:
     /// SERVICE[/BACKEND], an argument.
     CLI::Option* target(CLI::App& command, const std::string& meaning);
     void confirmation(CLI::App& command);
+    void allow_exec(CLI::App& command);
     void pin(CLI::App& command);
     void output(CLI::App& command);
 

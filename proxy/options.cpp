@@ -18,6 +18,7 @@ void add_serving_commands(CLI::App& app, Flags& flags) {
     flags.config(*run);
     flags.workload(*run);
     flags.instance(*run, "Name of this instance (default: default)");
+    flags.allow_exec(*run);
     flags.log_level(*run);
     flags.engine(*run);
     run->footer(
@@ -28,6 +29,7 @@ void add_serving_commands(CLI::App& app, Flags& flags) {
     auto* exec = app.add_subcommand("exec", "Run a command behind the load balancer");
     flags.config(*exec);
     flags.instance(*exec, "Name of this instance (default: exec-PID)");
+    flags.allow_exec(*exec);
     flags.log_level(*exec);
     flags.engine(*exec);
     exec->prefix_command();
@@ -54,6 +56,7 @@ void add_inspecting_commands(CLI::App& app, Flags& flags) {
 
     auto* check = app.add_subcommand("check", "Probe every backend once; needs no privilege");
     flags.config_argument(*check);
+    flags.allow_exec(*check);
     flags.output(*check);
     check->footer("Exit status: 0 all pass, 1 otherwise.\n\nExample:\n  reseat check reseat.yaml");
 

@@ -42,6 +42,7 @@ struct Options {
     std::string service;   ///< sockets, terminate; empty: not given
     std::string backend;   ///< of `service`; empty: not given
     bool dry_run = false;
+    bool allow_exec = false;                ///< health checks may run commands
     bool yes = false;                       ///< do not ask
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
     Output output = Output::table;

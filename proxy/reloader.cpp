@@ -17,8 +17,8 @@ namespace asio = lb::asio;
 
 constexpr std::size_t kLoggedLines = 20;  ///< the command prints all of them
 
-lb::Task<config::LoadOutcome> load_now(std::string file) {
-    co_return config::load_file(file);
+lb::Task<config::LoadOutcome> load_now(std::string file, config::ExecChecks exec) {
+    co_return config::load_file(file, exec);
 }
 
 void log_lines(spdlog::level::level_enum level, const std::vector<std::string>& lines) {
@@ -45,9 +45,10 @@ std::vector<std::string> needing_restart(const lb::Model& running, const lb::Mod
     return names;
 }
 
-Reloader::Reloader(config::Loaded running, Apply apply)
+Reloader::Reloader(config::Loaded running, config::ExecChecks exec, Apply apply)
     : started_with_(running.model),
       running_(std::move(running)),
+      exec_(exec),
       apply_(std::move(apply)),
       known_(running_.sha256),
       loaded_at_(std::chrono::system_clock::now()),
@@ -56,7 +57,7 @@ Reloader::Reloader(config::Loaded running, Apply apply)
 /// As KernelDataPlane's run_on(): a cancellation must not be handed to another thread (Boost 1.81).
 lb::Task<config::LoadOutcome> Reloader::load() {
     co_return co_await asio::co_spawn(
-        disk_, load_now(file()),
+        disk_, load_now(file(), exec_),
         asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 

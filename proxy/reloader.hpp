@@ -36,7 +36,7 @@ public:
     /// `apply` puts services, policies and logging of a model in force and says what changed, or changes
     /// nothing.
     using Apply = std::function<lb::Result<std::vector<std::string>>(const lb::Model&)>;
-    Reloader(config::Loaded running, Apply apply);
+    Reloader(config::Loaded running, config::ExecChecks exec, Apply apply);
 
     const std::string& file() const { return running_.file; }
 
@@ -62,6 +62,7 @@ private:
 
     const lb::Model started_with_;
     config::Loaded running_;
+    const config::ExecChecks exec_;
     Apply apply_;
     std::string known_;
     std::chrono::system_clock::time_point loaded_at_;

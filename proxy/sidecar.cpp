@@ -61,8 +61,8 @@ Sidecar::Sidecar(SidecarSettings settings)
             .cgroup = settings_.cgroup,
             .started_at = std::chrono::system_clock::now(),
             .kernel_release = kernel_release()},
-      reloader_(std::move(settings_.config), [this](const lb::Model& model) { return put_in_force(model); }) {
-}
+      reloader_(std::move(settings_.config), settings_.exec_checks,
+                [this](const lb::Model& model) { return put_in_force(model); }) {}
 
 Sidecar::~Sidecar() {
     end();
@@ -84,8 +84,11 @@ lb::Result<void> Sidecar::attach() {
 }
 
 void Sidecar::start_checks() {
+    lb::ProbeMeans means{.prepare = plane_->exempter()};
+    if (settings_.exec_checks == config::ExecChecks::allowed)
+        means.prepare_session = plane_->session_exempter();
     checks_ = std::make_unique<Checks>(
-        executor(), plane_->exempter(),
+        executor(), std::move(means),
         [this](auto backend, const auto& status, const auto& event) { on_check(backend, status, event); });
     checks_->follow(controller_->targets());
     controller_->on_targets_changed([this] {

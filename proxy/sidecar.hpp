@@ -27,7 +27,8 @@ struct SidecarSettings {
     std::string admin_socket;               ///< empty: no admin interface
     std::string pin;                        ///< directory; empty: nothing outlives this process
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
-    bool watch_config = true;               ///< reload when the file changes
+    config::ExecChecks exec_checks = config::ExecChecks::refused;
+    bool watch_config = true;  ///< reload when the file changes
     std::optional<bpf::Engine> only_engine = {};
 };
 

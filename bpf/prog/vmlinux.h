@@ -58,6 +58,32 @@ struct tcp_sock {
 	_Bool is_mptcp;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
+struct signal_struct {
+	struct pid *pids[4];
+};
+
+struct task_struct {
+	struct signal_struct *signal;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {

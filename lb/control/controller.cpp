@@ -51,7 +51,8 @@ std::vector<CheckTarget> Controller::targets() const {
             const bool is_guess = !news.checked && record.health == Health::down;
             const KnownHealth known{is_guess ? Health::unchecked : record.health, record.evidence};
             targets.push_back({news.id, config.name, config.backends[i].name, config.health_check,
-                               config.backends[i].endpoint, known, config.protocol});
+                               checked_endpoint(config.health_check, config.backends[i]), known,
+                               config.protocol});
         }
     }
     return targets;

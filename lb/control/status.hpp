@@ -22,7 +22,7 @@ struct CheckTarget {
     std::string service;
     std::string backend;
     HealthCheck check;
-    Endpoint endpoint;
+    Endpoint endpoint;                  ///< where it is checked
     KnownHealth health;                 ///< where a new Checker starts
     Protocol protocol = Protocol::tcp;  ///< of the service
 };

@@ -24,29 +24,25 @@ Duration with_jitter(Duration pause, unsigned percent) {
     return pause - std::chrono::duration_cast<Duration>(pause * shortened);
 }
 
-Endpoint probed_endpoint(const HealthCheck& check, Endpoint backend) {
-    if (check.port != 0) backend.port = check.port;
-    return backend;
-}
-
 }  // namespace
 
 bool our_loop_stalled(Duration elapsed, Duration timeout) {
     return elapsed - timeout > std::max<Duration>(std::chrono::milliseconds(100), timeout / 2);
 }
 
-Checker::Checker(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare,
+Checker::Checker(const HealthCheck& check, const ProbeTarget& target, const ProbeMeans& means,
                  OnResult on_result, KnownHealth known)
     : check_(check),
-      endpoint_(probed_endpoint(check, backend)),
-      prepare_(std::move(prepare)),
+      endpoint_(target.endpoint),
+      prepare_(means.prepare),
       on_result_(std::move(on_result)),
       tracker_(check, known),
-      probe_(make_probe(check, backend, prepare_)) {}
+      probe_(make_probe(check, target, means)) {}
 
 Checker::~Checker() = default;
 
-Task<void> Checker::run() {
+Task<void> Checker::run(Duration delay) {
+    if (delay > Duration::zero()) co_await sleep_for(delay);
     const auto executor = co_await asio::this_coro::executor;
     probe_now_ = std::make_unique<WakeUp>(executor);
     new_result_ = std::make_unique<WakeUp>(executor);
@@ -60,10 +56,9 @@ Task<void> Checker::probe_for_ever() {
     while (true) {
         // Only now: a probe that was under way when the watch was lost may have been answered before.
         if (std::exchange(watch_lost_, false)) tracker_.on_watch_lost();
-        const auto start = steady_clock::now();
         ProbeResult result = co_await probe_->once(check_.timeout);
         const bool silent = result.outcome == ProbeOutcome::no_answer;
-        const bool stalled = silent && our_loop_stalled(steady_clock::now() - start, check_.timeout);
+        const bool stalled = silent && our_loop_stalled(result.latency, check_.timeout);
         if (stalled) {
             result.outcome = ProbeOutcome::not_probed;
             result.detail = fmt::format("reseat itself was stalled: {}", result.detail);

@@ -30,19 +30,18 @@ public:
     /// `on_result` hears every result, with the verdict that it brought, if any.
     using OnResult = std::function<void(const CheckStatus&, const std::optional<HealthEvent>&)>;
 
-    /// `check.type` is not `none`. Throws std::invalid_argument for types that are not built in.
-    /// `known`: the first verdict is needed only where nothing is.
-    Checker(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare, OnResult on_result,
+    /// `check.type` is not `none`. `known`: the first verdict is needed only where nothing is.
+    Checker(const HealthCheck& check, const ProbeTarget& target, const ProbeMeans& means, OnResult on_result,
             KnownHealth known = {});
     ~Checker();
 
-    /// Probes at once, then for ever; ends by cancellation. Pauses are up to `check.jitter_percent` shorter
-    /// than configured, never longer, so that the promised time of detection holds.
-    /// With `check.watch` and a tcp check, holds one idle connection beside while the backend is up: when it
-    /// ends, confirming probes start within the same millisecond. Servers that end idle connections are
-    /// watched less and less, then not at all (one log line) [E68].
-    /// Throws what `on_result` throws. Call once; the Checker must live until run() has ended.
-    Task<void> run();
+    /// Probes after `delay`, then for ever; ends by cancellation. Pauses are up to `check.jitter_percent`
+    /// shorter than configured, never longer, so that the promised time of detection holds. With
+    /// `check.watch` and a tcp check, holds one idle connection beside while the backend is up: when it ends,
+    /// confirming probes start within the same millisecond. Servers that end idle connections are watched
+    /// less and less, then not at all (one log line) [E68]. Throws what `on_result` throws. Call once; the
+    /// Checker must live until run() has ended.
+    Task<void> run(Duration delay = Duration::zero());
 
 private:
     Task<void> probe_for_ever();

@@ -11,8 +11,16 @@ constexpr Duration kConfirmingDelay = std::chrono::milliseconds(1);
 /// pass proves nothing. 1, 1, 2, 4 ... 64 ms apart.
 constexpr unsigned kConfirmingPasses = 8;
 
+/// How long a bad answer took is part of what came; that a timeout took its time is no news.
+std::string explain(const ProbeResult& evidence) {
+    if (evidence.outcome != ProbeOutcome::answered_badly || evidence.latency <= Duration::zero())
+        return evidence.detail;
+    const std::chrono::duration<double, std::milli> took = evidence.latency;
+    return fmt::format("{}, in {:.1f} ms", evidence.detail, took.count());
+}
+
 HealthEvent verdict(bool healthy, const ProbeResult& evidence, unsigned threshold) {
-    return {healthy, evidence.outcome, fmt::format("{} ({}/{})", evidence.detail, threshold, threshold)};
+    return {healthy, evidence.outcome, fmt::format("{} ({}/{})", explain(evidence), threshold, threshold)};
 }
 
 }  // namespace
@@ -71,7 +79,7 @@ std::optional<HealthEvent> HealthTracker::on_failure(const ProbeResult& result) 
     health_ = Health::down;
     confirming_passes_ = 0;
     evidence_ = shown.outcome;
-    if (before == Health::unchecked) return HealthEvent{false, shown.outcome, shown.detail};
+    if (before == Health::unchecked) return HealthEvent{false, shown.outcome, explain(shown)};
     return verdict(false, shown, unhealthy_threshold_);
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/health/probe_socket.hpp"
+#include "lb/health/connection.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 
 namespace reseat::lb {
@@ -17,7 +15,8 @@ namespace reseat::lb {
 /// Headers in `check.headers` replace ours (Host, User-Agent, Connection).
 class HttpProbe final : public Probe {
 public:
-    HttpProbe(HttpCheck check, const Endpoint& endpoint, SocketPreparer prepare);
+    /// With `tls.context`, over TLS.
+    HttpProbe(HttpCheck check, const TlsCheck& tls, const Endpoint& endpoint, SocketPreparer prepare);
 
     Task<ProbeResult> once(Duration timeout) override;
 
@@ -25,15 +24,14 @@ private:
     using Parser = boost::beast::http::response_parser<boost::beast::http::buffer_body>;
 
     Task<ProbeResult> attempt(Progress& progress);
-    Task<ProbeResult> read_answer(asio::ip::tcp::socket& socket, Progress& progress);
-    Task<ProbeResult> read_body(asio::ip::tcp::socket& socket, boost::beast::flat_buffer& buffer,
-                                Parser& parser, Progress& progress);
+    Task<ProbeResult> read_answer(Connection& connection);
+    Task<ProbeResult> read_body(Connection& connection, boost::beast::flat_buffer& buffer, Parser& parser);
     bool expected(unsigned status) const;
 
     HttpCheck check_;
-    Endpoint endpoint_;
-    SocketPreparer prepare_;
-    boost::beast::http::request<boost::beast::http::empty_body> request_;
+    Dial dial_;
+    std::string request_;
+    std::string asked_;  ///< "GET /ready", cut where it is long
 };
 
 }  // namespace reseat::lb

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe.hpp"
 
+#include "lb/health/exec_probe.hpp"
+#include "lb/health/grpc_probe.hpp"
 #include "lb/health/http_probe.hpp"
 #include "lb/health/tcp_probe.hpp"
 #include "lb/health/udp_probe.hpp"
-
-#include <stdexcept>
 
 namespace reseat::lb {
 
@@ -25,23 +25,24 @@ std::string_view to_string(ProbeOutcome outcome) {
     return "unknown";
 }
 
-std::unique_ptr<Probe> make_probe(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare) {
-    Endpoint endpoint = backend;
-    if (check.port != 0) endpoint.port = check.port;
+std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
+                                  const ProbeMeans& means) {
+    const Endpoint& endpoint = target.endpoint;
     switch (check.type) {
         case CheckType::tcp:
-            return std::make_unique<TcpProbe>(check.tcp, endpoint, std::move(prepare));
+            return std::make_unique<TcpProbe>(check.tcp, endpoint, means.prepare);
         case CheckType::http:
-            return std::make_unique<HttpProbe>(check.http, endpoint, std::move(prepare));
+            return std::make_unique<HttpProbe>(check.http, check.tls, endpoint, means.prepare);
         case CheckType::udp:
-            return std::make_unique<UdpProbe>(check.udp, endpoint, std::move(prepare));
+            return std::make_unique<UdpProbe>(check.udp, endpoint, means.prepare);
         case CheckType::none:
             return nullptr;
         case CheckType::grpc:
+            return std::make_unique<GrpcProbe>(check.grpc, check.tls, endpoint, means.prepare);
         case CheckType::exec:
-            break;
+            return std::make_unique<ExecProbe>(check.exec, target, means);
     }
-    throw std::invalid_argument("this build has no health checks of type grpc or exec");
+    return nullptr;
 }
 
 }  // namespace reseat::lb

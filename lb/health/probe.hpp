@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include <sys/types.h>
+
 namespace reseat::lb {
 
 /// What a probe learnt. The fate of open sockets depends on which failure it was.
@@ -32,6 +34,29 @@ std::string_view to_string(ProbeOutcome outcome);
 /// balancing (reseat may itself live in the balanced cgroup).
 using SocketPreparer = std::function<void(int descriptor)>;
 
+/// Does the same for the sockets of a command that is about to run: called in its process, a child of ours
+/// that leads a session, between fork and exec, so it may only make system calls. Ends with the session.
+struct SessionPreparer {
+    std::function<void(pid_t session)> begin;
+    std::function<void(pid_t session)> end;  ///< called in our process
+};
+
+class Slots;
+
+/// Whom to probe.
+struct ProbeTarget {
+    Endpoint endpoint;    ///< checked_endpoint()
+    std::string service;  ///< names, for exec checks
+    std::string backend;
+};
+
+/// What all probes of this process share. Each may be left out.
+struct ProbeMeans {
+    SocketPreparer prepare;
+    SessionPreparer prepare_session;
+    std::shared_ptr<Slots> commands;  ///< how many commands of exec checks may run at once
+};
+
 /// One way to ask one backend whether it is well.
 class Probe {
 public:
@@ -42,8 +67,8 @@ public:
     virtual Task<ProbeResult> once(Duration timeout) = 0;
 };
 
-/// The probe that `check` asks for, against `backend` (its own port where check.port is 0); null for `none`.
-/// Throws std::invalid_argument for types that are not built in (grpc, exec).
-std::unique_ptr<Probe> make_probe(const HealthCheck& check, const Endpoint& backend, SocketPreparer prepare);
+/// The probe that `check` asks for; null for `none`.
+std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
+                                  const ProbeMeans& means);
 
 }  // namespace reseat::lb

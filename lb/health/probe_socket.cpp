@@ -6,6 +6,7 @@
 #include <boost/asio/error.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -103,6 +104,14 @@ std::string to_text(Duration duration) {
     if (duration % 1s == 0s) return fmt::format("{}s", duration / 1s);
     if (duration % 1ms == 0s) return fmt::format("{}ms", duration / 1ms);
     return fmt::format("{}us", duration / 1us);
+}
+
+std::string abbreviated(std::string_view text) {
+    constexpr std::size_t most = 80;
+    std::string result(text.substr(0, most));
+    std::ranges::replace_if(
+        result, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    return text.size() <= most ? result : result + "...";
 }
 
 ProbeResult connect_failure(const error_code& error) {

@@ -36,6 +36,10 @@ Task<ProbeResult> within(Duration timeout, Progress& progress, Task<ProbeResult>
 /// "250ms", "1s".
 std::string to_text(Duration duration);
 
+/// Text of the configuration or of a peer, cut to what fits on a line beside other words, without
+/// what is not printable.
+std::string abbreviated(std::string_view text);
+
 /// The meaning of a failed open or connect, TCP or UDP. Throws operation_aborted if that is the failure.
 ProbeResult connect_failure(const error_code& error);
 

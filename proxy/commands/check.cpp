@@ -24,8 +24,10 @@ struct Row {
 };
 
 lb::Task<void> probe(Row& row) {
+    const auto& backend = *row.backend;
     const auto& check = row.service->health_check;
-    const auto probe = lb::make_probe(check, row.backend->endpoint, [](int) {});
+    const auto probe =
+        lb::make_probe(check, {lb::checked_endpoint(check, backend), row.service->name, backend.name}, {});
     row.result = co_await probe->once(check.timeout);
 }
 
@@ -59,7 +61,7 @@ void print_table(const std::vector<Row>& rows) {
     for (const auto& row : rows)
         table.add({row.service->name,
                    row.backend->name,
-                   lb::to_string(row.backend->endpoint),
+                   lb::to_string(lb::checked_endpoint(row.service->health_check, *row.backend)),
                    {result_of(row), passed(row) ? Colour::good : Colour::bad},
                    detail_of(row),
                    row.result ? human(row.result->latency) : "-"});
@@ -69,13 +71,14 @@ void print_table(const std::vector<Row>& rows) {
 void print_json(const std::vector<Row>& rows) {
     boost::json::array list;
     for (const auto& row : rows) {
-        boost::json::object entry{{"service", row.service->name},
-                                  {"backend", row.backend->name},
-                                  {"address", lb::to_string(row.backend->endpoint)},
-                                  {"protocol", lb::to_string(row.service->protocol)},
-                                  {"result", result_of(row)},
-                                  {"detail", detail_of(row)},
-                                  {"latency_us", nullptr}};
+        boost::json::object entry{
+            {"service", row.service->name},
+            {"backend", row.backend->name},
+            {"address", lb::to_string(lb::checked_endpoint(row.service->health_check, *row.backend))},
+            {"protocol", lb::to_string(row.service->protocol)},
+            {"result", result_of(row)},
+            {"detail", detail_of(row)},
+            {"latency_us", nullptr}};
         if (row.result)
             entry["latency_us"] =
                 std::chrono::duration_cast<std::chrono::microseconds>(row.result->latency).count();
@@ -87,7 +90,7 @@ void print_json(const std::vector<Row>& rows) {
 }  // namespace
 
 int check_command(const Options& options) {
-    const auto config = load_and_report(options.config);
+    const auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     std::vector<Row> rows;
     for (const auto& service : config->model.services)

@@ -13,10 +13,14 @@ void report(const std::vector<config::Diagnostic>& diagnostics) {
 
 }  // namespace
 
-std::optional<config::Loaded> load_and_report(const std::string& path) {
-    auto outcome = config::load_file(path);
+std::optional<config::Loaded> load_and_report(const std::string& path, config::ExecChecks exec) {
+    auto outcome = config::load_file(path, exec);
     report(outcome ? outcome.loaded->warnings : outcome.faults);
     return std::move(outcome.loaded);
+}
+
+config::ExecChecks exec_checks(const Options& options) {
+    return options.allow_exec ? config::ExecChecks::allowed : config::ExecChecks::refused;
 }
 
 std::string admin_socket(const Options& options, const std::string& configured, const std::string& instance) {

@@ -26,7 +26,10 @@ int terminate_command(const Options& options);
 int detach_command(const Options& options);
 
 /// Loads the configuration; its faults or warnings go to stderr, one a line. Nothing: it has faults.
-std::optional<config::Loaded> load_and_report(const std::string& path);
+std::optional<config::Loaded> load_and_report(const std::string& path, config::ExecChecks exec);
+
+/// What --allow-exec says.
+config::ExecChecks exec_checks(const Options& options);
 
 /// What the instance at `socket` lists for the service and backend of `options`: {"sockets": [...]}.
 lb::Result<boost::json::object> list_sockets(const std::string& socket, const Options& options);

@@ -76,10 +76,13 @@ private:
 
 lb::Duration longest_check(const std::vector<lb::Service>& services) {
     lb::Duration longest{};
+    std::size_t backends = 0;
     for (const auto& service : services)
-        if (service.health_check.type != lb::CheckType::none)
+        if (service.health_check.type != lb::CheckType::none) {
             longest = std::max(longest, service.health_check.timeout);
-    return longest + kCheckSlack;
+            backends += service.backends.size();
+        }
+    return longest + Checks::start_spread(backends) + kCheckSlack;
 }
 
 int failed(const lb::Error& error) {
@@ -91,7 +94,7 @@ int failed(const lb::Error& error) {
 
 int exec_command(const Options& options) {
     const SignalState inherited = SignalState::current();
-    auto config = load_and_report(options.config);
+    auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return kReseatFailed;
     set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
     if (const auto may = require_capabilities(); !may) return failed(may.error());
@@ -111,6 +114,7 @@ int exec_command(const Options& options) {
                                    .admin_socket = admin,
                                    .pin = {},
                                    .log_level = options.log_level,
+                                   .exec_checks = exec_checks(options),
                                    .only_engine = options.engine});
     if (!sidecar) return failed(sidecar.error());
 

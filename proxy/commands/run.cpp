@@ -48,7 +48,7 @@ lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::O
 }  // namespace
 
 int run_command(const Options& options) {
-    auto config = load_and_report(options.config);
+    auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
     const auto cgroup = workload(options, config->model.cgroup);
@@ -70,6 +70,7 @@ int run_command(const Options& options) {
                                    .admin_socket = admin,
                                    .pin = pin->directory,
                                    .log_level = options.log_level,
+                                   .exec_checks = exec_checks(options),
                                    .only_engine = options.engine});
     if (!sidecar) return fail(sidecar.error());
     (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals, on_exit));

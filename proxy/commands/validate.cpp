@@ -15,7 +15,7 @@ std::string counted(std::size_t count, std::string_view noun) {
 }  // namespace
 
 int validate_command(const Options& options) {
-    const auto config = load_and_report(options.config);
+    const auto config = load_and_report(options.config, config::ExecChecks::doubtful);
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     std::size_t backends = 0;
     for (const auto& service : config->model.services) backends += service.backends.size();

@@ -16,16 +16,6 @@ TEST_CASE("what nothing acts on yet is refused when a service writes it", "[conf
          "6:22 panic_threshold: any value but 0 is not implemented yet; write 0 or remove the key"},
         {"slow_start: 5s",
          "6:17 slow_start: any value but 0s is not implemented yet; write 0s or remove the key"},
-        {"health_check: {type: grpc}",
-         "6:26 type: grpc is not implemented yet; write tcp, which only sees whether "
-         "the port accepts"},
-        {"health_check: {type: exec}", "6:26 type: exec is not implemented yet; write tcp, http or udp"},
-        {"health_check: {http: {tls: true}}",
-         "6:32 tls: any value but false is not implemented yet; write false or remove the key"},
-        {"health_check: {grpc: {service: x}}",
-         "6:36 service: any value but \"\" is not implemented yet; write \"\" or remove the key"},
-        {"health_check: {exec: {command: [/x]}}",
-         "6:36 command: any value but [] is not implemented yet; write [] or remove the key"},
         {"outlier_detection: {consecutive_connect_failures: 6}",
          "6:55 consecutive_connect_failures: any value but 5 is not implemented yet; write 5 or remove the "
          "key"},

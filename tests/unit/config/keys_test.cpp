@@ -30,7 +30,7 @@ TEST_CASE("an unknown key is an error at every level, with what was meant", "[co
           "6:27 unknown key 'expect' in http; write one of: path, method, host, headers, expected_statuses, "
           "expect_body, tls");
     CHECK(fault_of("health_check: {grpc: {svc: x}}") ==
-          "6:27 unknown key 'svc' in grpc; write one of: service");
+          "6:27 unknown key 'svc' in grpc; write one of: service, tls");
     CHECK(fault_of("health_check: {exec: {cmd: x}}") ==
           "6:27 unknown key 'cmd' in exec; write one of: command");
 }

@@ -49,11 +49,11 @@ TEST_CASE("a file that is not there is one clear error [E38]", "[config]") {
 
 TEST_CASE("a directory is not taken for a file [E38]", "[config]") {
     const Directory directory;
-    CHECK(fault_of_file(directory.path) == "F: error: is a directory; name the configuration file in it");
+    CHECK(fault_of_file(directory.path) == "F: error: is a directory; name a file in it");
 }
 
 TEST_CASE("a device is not read [E38]", "[config]") {
-    CHECK(fault_of_file("/dev/zero") == "F: error: is neither a file nor a pipe; name a configuration file");
+    CHECK(fault_of_file("/dev/zero") == "F: error: is neither a file nor a pipe; name a file");
 }
 
 TEST_CASE("a file that may not be read says so [E38]", "[config]") {

@@ -70,7 +70,7 @@ private:
 /// A Checker that runs in `io`, and everything that it told.
 struct Checked {
     Checked(asio::io_context& loop, const HealthCheck& check, const Endpoint& backend)
-        : io(loop), checker(check, backend, {}, [this](const CheckStatus& status, const auto& event) {
+        : io(loop), checker(check, {backend}, {}, [this](const CheckStatus& status, const auto& event) {
               results.push_back(status);
               if (event) events.push_back(*event);
           }) {
@@ -237,7 +237,7 @@ TEST_CASE("a cancelled checker ends with all its connections, and that is no fai
 TEST_CASE("a listener of results that throws ends the checker with its own failure", "[checker]") {
     asio::io_context io;
     FakeBackend backend(io);
-    Checker checker(lazy, backend.endpoint, {},
+    Checker checker(lazy, {backend.endpoint}, {},
                     [](const auto&, const auto&) { throw std::runtime_error("full"); });
     std::string failure;
     auto running = spawn(io.get_executor(), "check a/b", checker.run(),

@@ -140,7 +140,7 @@ TEST_CASE("one timeout during a graceful shutdown does not pass for a vanished h
 TEST_CASE("of several kinds of answers, the latest is the evidence", "[health]") {
     auto tracker = after({pass, silence, refusal});
     check_event(tracker.on_result(nonsense), false, ProbeOutcome::answered_badly,
-                "HTTP 503, expected 200-399 (3/3)");
+                "HTTP 503, expected 200-399, in 1.0 ms (3/3)");
 }
 
 TEST_CASE("an answer before the last pass is no evidence", "[health]") {

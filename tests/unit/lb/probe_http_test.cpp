@@ -36,7 +36,7 @@ ProbeResult probe(asio::io_context& io, const Endpoint& endpoint, HttpCheck http
     HealthCheck check;
     check.type = CheckType::http;
     check.http = std::move(http);
-    const auto probe = make_probe(check, endpoint, {});
+    const auto probe = make_probe(check, {endpoint}, {});
     return await(io, probe->once(timeout));
 }
 
@@ -48,7 +48,7 @@ ProbeResult answer_to(const std::string& answer, HttpCheck http = {}, Duration t
 
 void check_bad(const ProbeResult& result, const std::string& detail) {
     CHECK(result.outcome == ProbeOutcome::answered_badly);
-    CHECK(result.detail == detail);
+    CHECK(result.detail == "GET /: " + detail);
 }
 
 /// Writes `head`, then `piece` again and again.
@@ -71,7 +71,7 @@ TEST_CASE("HTTP 200 passes, and the request says what was configured", "[probe]"
     const HttpCheck http = {.path = "/ready?x=1", .method = "HEAD", .headers = {{"X-Probe", "yes"}}};
     const auto result = probe(io, server.endpoint(), http);
     CHECK(result.outcome == ProbeOutcome::passed);
-    CHECK(result.detail == "HTTP 200");
+    CHECK(result.detail == "HEAD /ready?x=1: HTTP 200");
     CHECK_THAT(server.request, Catch::StartsWith("HEAD /ready?x=1 HTTP/1.1\r\n"));
     CHECK_THAT(server.request, Catch::Contains("Host: " + to_string(server.endpoint()) + "\r\n"));
     CHECK_THAT(server.request, Catch::Contains("X-Probe: yes\r\n"));
@@ -81,7 +81,7 @@ TEST_CASE("HTTP 200 passes, and the request says what was configured", "[probe]"
 TEST_CASE("the configured host is the Host header", "[probe]") {
     asio::io_context io;
     HttpServer server(io, "HTTP/1.1 204 No Content\r\n\r\n");
-    CHECK(probe(io, server.endpoint(), {.host = "pg.internal"}).detail == "HTTP 204");
+    CHECK(probe(io, server.endpoint(), {.host = "pg.internal"}).detail == "GET /: HTTP 204");
     CHECK_THAT(server.request, Catch::Contains("Host: pg.internal\r\n"));
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("a redirect is judged by its status and not followed [E41]", "[probe]"
     HttpServer target(io, "HTTP/1.1 200 OK\r\n\r\n");
     HttpServer server(io,
                       "HTTP/1.1 302 Found\r\nLocation: http://" + to_string(target.endpoint()) + "/\r\n\r\n");
-    CHECK(probe(io, server.endpoint()).detail == "HTTP 302");
+    CHECK(probe(io, server.endpoint()).detail == "GET /: HTTP 302");
     check_bad(probe(io, server.endpoint(), {.expected_statuses = {{200, 299}}}),
               "HTTP 302, expected 200-299");
     CHECK(target.accepted() == 0);
@@ -105,7 +105,7 @@ TEST_CASE("a redirect is judged by its status and not followed [E41]", "[probe]"
 TEST_CASE("the body is searched, however it is framed", "[probe]") {
     const HttpCheck http = {.expect_body = "all well"};
     CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n(all well)", http).detail ==
-          "HTTP 200, body as expected");
+          "GET /: HTTP 200, body as expected");
     const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     CHECK(answer_to(chunked + "5\r\n(all \r\n5\r\nwell)\r\n0\r\n\r\n", http).outcome == ProbeOutcome::passed);
     CHECK(answer_to("HTTP/1.0 200 OK\r\n\r\n(all well)", http).outcome == ProbeOutcome::passed);
@@ -163,12 +163,12 @@ TEST_CASE("a server that accepts and stays silent is no answer [E41]", "[probe]"
     HttpServer server(io, "", true);
     const auto result = probe(io, server.endpoint(), {}, kShort);
     CHECK(result.outcome == ProbeOutcome::no_answer);
-    CHECK(result.detail == "connected, but no answer within 50ms");
+    CHECK(result.detail == "GET /: connected, but no answer within 50ms");
 }
 
 TEST_CASE("garbage, and an end before the answer, are bad answers [E41]", "[probe]") {
-    CHECK_THAT(answer_to("SSH-2.0-OpenSSH_9.2\r\n").detail, Catch::StartsWith("not HTTP: "));
-    CHECK_THAT(answer_to(std::string(64, '\x16')).detail, Catch::StartsWith("not HTTP: "));
+    CHECK_THAT(answer_to("SSH-2.0-OpenSSH_9.2\r\n").detail, Catch::StartsWith("GET /: not HTTP: "));
+    CHECK_THAT(answer_to(std::string(64, '\x16')).detail, Catch::StartsWith("GET /: not HTTP: "));
     check_bad(answer_to(""), "connection closed before the answer");
     check_bad(answer_to("HTTP/1.1 200 OK\r\nContent-"), "connection closed before the answer");
     check_bad(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", {.expect_body = "long"}),

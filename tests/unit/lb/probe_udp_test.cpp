@@ -17,7 +17,7 @@ ProbeResult probe(asio::io_context& io, const Endpoint& endpoint, UdpCheck udp, 
     HealthCheck check;
     check.type = CheckType::udp;
     check.udp = std::move(udp);
-    const auto probe = make_probe(check, endpoint, {});
+    const auto probe = make_probe(check, {endpoint}, {});
     return await(io, probe->once(timeout));
 }
 

@@ -138,7 +138,7 @@ TEST_CASE("a reload that the data path refuses changes nothing and says why", "[
     auto other = config::load_text("version: 1\nservices: []\npin: off\n", "a.yaml");
     const std::string first = outcome.loaded->sha256, second = other.loaded->sha256;
     lb::Result<std::vector<std::string>> answer = lb::Error{lb::ErrorCode::failed, "map full"};
-    Reloader reloader(*outcome.loaded, [&](const lb::Model&) { return answer; });
+    Reloader reloader(*outcome.loaded, config::ExecChecks::refused, [&](const lb::Model&) { return answer; });
     const auto refused = reloader.take(other);
     CHECK((!refused.ok && refused.valid));
     CHECK(refused.summary() == "map full");
@@ -156,7 +156,7 @@ TEST_CASE("a reload that the data path refuses changes nothing and says why", "[
 TEST_CASE("an invalid file leaves the running configuration and is told with positions [E38]", "[reload]") {
     auto outcome = config::load_text("version: 1\nservices: []\n", "a.yaml");
     bool applied = false;
-    Reloader reloader(*outcome.loaded, [&](const lb::Model&) {
+    Reloader reloader(*outcome.loaded, config::ExecChecks::refused, [&](const lb::Model&) {
         applied = true;
         return lb::Result<std::vector<std::string>>(std::vector<std::string>{});
     });

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/health/grpc_probe.hpp"
+
+#include "lb/health/grpc_exchange.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace reseat::lb {
+namespace {
+
+std::string authority(const TlsCheck& tls, const Endpoint& endpoint) {
+    if (tls.server_name.empty()) return to_string(endpoint);
+    if (const auto address = parse_address(tls.server_name))
+        return to_string(Endpoint{*address, endpoint.port});
+    return fmt::format("{}:{}", tls.server_name, endpoint.port);
+}
+
+}  // namespace
+
+GrpcProbe::GrpcProbe(GrpcCheck check, const TlsCheck& tls, const Endpoint& endpoint, SocketPreparer prepare)
+    : check_(std::move(check)),
+      dial_{endpoint, std::move(prepare), tls, true},
+      authority_(authority(tls, endpoint)),
+      asked_(check_.service.empty() ? "Health/Check" : "Health/Check " + abbreviated(check_.service)) {}
+
+Task<ProbeResult> GrpcProbe::once(Duration timeout) {
+    Progress progress;
+    auto result = co_await within(timeout, progress, attempt(timeout, progress));
+    if (progress.connected) result.detail = fmt::format("{}: {}", asked_, result.detail);
+    co_return result;
+}
+
+Task<ProbeResult> GrpcProbe::attempt(Duration timeout, Progress& progress) {
+    auto opened = co_await connect(dial_, progress);
+    if (auto* failure = std::get_if<ProbeResult>(&opened)) co_return std::move(*failure);
+    const auto connection = std::get<std::unique_ptr<Connection>>(std::move(opened));
+    GrpcExchange exchange(check_.service, authority_, dial_.tls.context ? "https" : "http", timeout);
+    std::array<char, 4096> buffer;
+    std::size_t received = 0;
+    while (true) {
+        for (auto out = exchange.output(); !out.empty(); out = exchange.output())
+            if (const auto error = co_await connection->write(out))
+                co_return connection->failure(error, "while sending");
+        if (exchange.result()) co_return *exchange.result();
+        if (received >= kMaxAnswer)
+            co_return ProbeResult{ProbeOutcome::answered_badly,
+                                  fmt::format("{} KiB without an answer", received / 1024)};
+        const auto [error, size] = co_await connection->read_some(buffer);
+        if (error == asio::error::eof)
+            exchange.end_of_input();
+        else if (error)
+            co_return connection->failure(error, "before the answer");
+        received += size;
+        exchange.input({buffer.data(), size});
+    }
+}
+
+}  // namespace reseat::lb

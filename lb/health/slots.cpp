@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/health/slots.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace reseat::lb {
+
+Task<Slots::Held> Slots::take() {
+    if (free_ > 0 && waiting_.empty()) {
+        --free_;
+        co_return Held(*this);
+    }
+    // In the list as long as it waits; also when the coroutine is destroyed while it does.
+    struct Place {
+        Slots& slots;
+        std::list<asio::steady_timer>::iterator at;
+        ~Place() {
+            slots.waiting_.erase(at);
+            slots.wake_next();
+        }
+    };
+    const auto executor = co_await asio::this_coro::executor;
+    const Place place{*this, waiting_.emplace(waiting_.end(), executor)};
+    while (free_ == 0 || place.at != waiting_.begin()) {
+        place.at->expires_at(asio::steady_timer::time_point::max());
+        const auto [error] = co_await place.at->async_wait(asio::as_tuple(asio::use_awaitable));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(error);
+    }
+    --free_;
+    co_return Held(*this);
+}
+
+void Slots::give_back() {
+    ++free_;
+    wake_next();
+}
+
+void Slots::wake_next() {
+    if (free_ > 0 && !waiting_.empty()) waiting_.front().cancel();
+}
+
+}  // namespace reseat::lb
