@@ -41,9 +41,10 @@ void on_reply(void* argument, int status, int, unsigned char* message, int lengt
     if (status == ARES_EDESTRUCTION) return;
     const auto size = message && length > 0 ? static_cast<std::size_t>(length) : 0;
     try {
-        question->on_found(read_answer(question->query, status, {message, size}));
+        const std::span<const std::uint8_t> bytes(message, size);
+        question->on_found(read_answer(question->query, status, bytes), asked_name(bytes));
     } catch (const std::bad_alloc&) {  // c-ares, our caller, knows no exceptions
-        question->on_found({.reason = "out of memory"});
+        question->on_found({.reason = "out of memory"}, "");
     }
 }
 

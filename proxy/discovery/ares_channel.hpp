@@ -31,7 +31,8 @@ public:
     AresChannel(const AresChannel&) = delete;
     AresChannel& operator=(const AresChannel&) = delete;
 
-    using OnFound = std::function<void(lb::Found)>;
+    /// What was found, and under which full name.
+    using OnFound = std::function<void(lb::Found, std::string)>;
     /// Asks the name servers, through the search domains. Calls back once; also from within this call.
     void search(const std::string& name, Query query, OnFound on_found);
 

@@ -120,6 +120,15 @@ lb::Found read_answer(Query query, int ares_status, Bytes message) {
     return found;
 }
 
+std::string asked_name(Bytes message) {
+    ns_msg parsed{};
+    ns_rr question{};
+    if (ns_initparse(message.data(), static_cast<int>(message.size()), &parsed) < 0 ||
+        ns_parserr(&parsed, ns_s_qd, 0, &question) < 0)
+        return "";
+    return std::string(ns_rr_name(question)) + ".";
+}
+
 int record_number(Query query) {
     return query == Query::a ? ns_t_a : query == Query::aaaa ? ns_t_aaaa : ns_t_srv;
 }

@@ -46,16 +46,24 @@ bool Resolver::answer_from_hosts(const lb::Lookup& lookup) {
 }
 
 void Resolver::search(const lb::Lookup& lookup) {
-    const auto kinds = queries(lookup.type);
-    const auto pending = std::make_shared<Pending>(lb::Answer(kinds.size()), kinds.size());
+    const auto pending = std::make_shared<Pending>(queries(lookup.type));
     pending_[lookup] = pending;
-    for (std::size_t i = 0; i < kinds.size(); ++i)
-        channel_->search(lookup.name, kinds[i], [this, lookup, pending, i](lb::Found found) {
-            pending->answer[i] = std::move(found);
-            if (--pending->missing > 0) return;
-            pending_.erase(lookup);
-            on_answer_(lookup, std::move(pending->answer));
-        });
+    search_next(lookup, lookup.name, pending);
+}
+
+/// One type after the other: both families are those of one name, the first in the search domains that has
+/// any.
+void Resolver::search_next(const lb::Lookup& lookup, const std::string& name,
+                           const std::shared_ptr<Pending>& pending) {
+    const Query query = pending->queries[pending->answer.size()];
+    channel_->search(name, query, [this, lookup, name, pending](lb::Found found, std::string asked) {
+        const bool is_it = found.outcome == lb::Found::Outcome::records && !asked.empty();
+        pending->answer.push_back(std::move(found));
+        if (pending->answer.size() < pending->queries.size())
+            return search_next(lookup, is_it ? asked : name, pending);
+        pending_.erase(lookup);
+        on_answer_(lookup, std::move(pending->answer));
+    });
 }
 
 void Resolver::reread() {

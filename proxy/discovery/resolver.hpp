@@ -7,6 +7,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace reseat::proxy {
 
@@ -20,7 +22,7 @@ public:
     /// Throws std::runtime_error for lack of memory.
     Resolver(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnAnswer on_answer);
 
-    /// One answer follows, after 7 s for each name server at the most.
+    /// One answer follows, after 14 s for each name server at the most.
     void ask(const lb::Lookup& lookup);
 
     /// resolv.conf has changed: what is under way is asked for again as it says now. Not from within
@@ -29,12 +31,14 @@ public:
 
 private:
     struct Pending {
-        lb::Answer answer;
-        std::size_t missing = 0;
+        std::vector<Query> queries;
+        lb::Answer answer;  ///< to the first of them
     };
 
     bool answer_from_hosts(const lb::Lookup& lookup);
     void search(const lb::Lookup& lookup);
+    void search_next(const lb::Lookup& lookup, const std::string& name,
+                     const std::shared_ptr<Pending>& pending);
 
     lb::asio::any_io_executor executor_;
     lb::SocketPreparer prepare_;
