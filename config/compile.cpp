@@ -2,6 +2,7 @@
 #include "config/compile.hpp"
 
 #include <array>
+#include <string>
 
 namespace reseat::config {
 namespace {
@@ -79,6 +80,27 @@ lb::Backend compile_backend(const BackendBlock& block) {
     return backend;
 }
 
+lb::NamedBackends compile_named_backends(const BackendBlock& block) {
+    lb::NamedBackends named;
+    if (block.srv) {
+        named.type = lb::RecordType::srv;
+        named.dns_name = block.srv->value;
+    } else {
+        const std::string& text = block.dns->value;
+        const auto colon = text.rfind(':');
+        named.dns_name = text.substr(0, colon);
+        named.port = static_cast<std::uint16_t>(std::stoul(text.substr(colon + 1)));
+    }
+    named.name = named.dns_name.substr(0, named.dns_name.find_last_not_of('.') + 1);
+    take(named.name, block.name);
+    take(named.weight, block.weight);
+    take(named.priority, block.priority);
+    take(named.state, block.state);
+    if (block.check_address) named.check_address = block.check_address->value;
+    take(named.check_port, block.check_port);
+    return named;
+}
+
 }  // namespace
 
 std::span<const lb::Protocol> protocols_of(const ServiceBlock& block) {
@@ -99,7 +121,12 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
         take(service.on_no_healthy, block.on_no_healthy);
         service.health_check = compile_health_check(block.health_check, protocol);
         service.connections = compile_connections(block.connections);
-        for (const auto& backend : block.backends) service.backends.push_back(compile_backend(backend));
+        for (const auto& backend : block.backends) {
+            if (backend.dns || backend.srv)
+                service.named_backends.push_back(compile_named_backends(backend));
+            else
+                service.backends.push_back(compile_backend(backend));
+        }
         services.push_back(std::move(service));
     }
     return services;

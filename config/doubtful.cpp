@@ -64,6 +64,7 @@ void warn_of_tls(const HealthCheckBlock& block, Diagnostics& out) {
 }
 
 void warn_of_families(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
+    if (!service.named_backends.empty()) return;  // which families a name has is DNS's to say
     for (const auto& address : block.addresses) {
         const auto family = address.value.address.family();
         const bool reachable = std::ranges::any_of(service.backends, [&](const auto& backend) {
@@ -107,9 +108,11 @@ void warn_of_backends(const ServiceBlock& block, const lb::Service& service, con
                                 own ? "this very service" : "the service " + quote(owner->second)));
     }
     const Position where = at_or(block.name, block.at);
-    if (service.backends.size() == 1)
+    if (service.backends.size() == 1 && service.named_backends.empty())
         out.warning(where, "backends: there is only one, so clients have nowhere to go when it fails");
-    if (std::ranges::all_of(service.backends, [](const auto& backend) { return backend.weight == 0; }))
+    const auto weightless = [](const auto& backend) { return backend.weight == 0; };
+    if (std::ranges::all_of(service.backends, weightless) &&
+        std::ranges::all_of(service.named_backends, weightless))
         out.warning(where, "backends: each has weight 0, so none gets a connection");
 }
 

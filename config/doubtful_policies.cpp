@@ -72,6 +72,7 @@ void warn_of_service(const ConfigFile& file, const lb::Service& service,
                                     "nobody reaches then; let a policy before it allow that",
                                     quote(policy->name), to_string(address), to_string(service.protocol),
                                     quote(service.name)));
+    if (!service.named_backends.empty()) return;  // their addresses are not known here
     const lb::Policy* denial = nullptr;
     for (const auto& backend : service.backends) {
         denial = denied_by(policies, backend.endpoint, service.protocol);

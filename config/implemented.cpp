@@ -54,10 +54,6 @@ void check_service(const ServiceBlock& service, Check& check) {
     check.only(service.panic_threshold, "panic_threshold", 0, "0");
     check.only(service.slow_start, "slow_start", 0s, "0s");
     check_outlier_detection(service.outlier_detection, check);
-    for (const auto& backend : service.backends) {
-        if (backend.dns) check.refuse(backend.dns->at, "address: a DNS name", "write IP addresses");
-        if (backend.srv) check.refuse(backend.srv->at, "srv: a DNS name", "write IP addresses");
-    }
 }
 
 }  // namespace

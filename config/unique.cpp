@@ -42,8 +42,15 @@ void check_addresses(const ConfigFile& file, Diagnostics& out) {
 
 void check_backends(const ServiceBlock& service, Diagnostics& out) {
     std::map<lb::Endpoint, Position> addresses;
-    std::unordered_map<std::string, Position> names;
+    std::unordered_map<std::string, Position> names, dns_names;
     for (const auto& backend : service.backends) {
+        if (const auto& dns = backend.dns ? backend.dns : backend.srv) {
+            const auto [first, is_new] = dns_names.emplace(dns->value, dns->at);
+            if (!is_new)
+                out.error(dns->at, fmt::format("{}: {} is already on line {}; remove one",
+                                               backend.dns ? "address" : "srv", quote(dns->value),
+                                               first->second.line));
+        }
         if (backend.endpoint) {
             const auto& [endpoint, at] = *backend.endpoint;
             const auto [first, is_new] = addresses.emplace(endpoint, at);

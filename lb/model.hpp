@@ -117,6 +117,23 @@ struct Backend {
     bool operator==(const Backend&) const = default;
 };
 
+/// What a DNS name is asked for: its A and AAAA records, or its SRV records.
+enum class RecordType { address, srv };
+
+/// Backends by DNS name: each address that it has is one. lb/discovery makes Backends of them.
+struct NamedBackends {
+    std::string name;  ///< as given, or the DNS name; its backends are called NAME@ADDRESS
+    std::string dns_name;
+    RecordType type = RecordType::address;
+    std::uint16_t port = 0;  ///< of addresses: SRV records bring port and weight
+    unsigned weight = 1;
+    unsigned priority = 0;
+    OperatorState state = OperatorState::ready;
+    std::optional<Address> check_address;  ///< as in Backend
+    std::uint16_t check_port = 0;
+    bool operator==(const NamedBackends&) const = default;
+};
+
 struct Service {
     std::string name;
     Protocol protocol = Protocol::tcp;
@@ -126,6 +143,7 @@ struct Service {
     HealthCheck health_check;
     Connections connections;
     std::vector<Backend> backends;
+    std::vector<NamedBackends> named_backends;  ///< empty once they are expanded
     bool operator==(const Service&) const = default;
 };
 

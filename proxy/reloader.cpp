@@ -45,20 +45,27 @@ std::vector<std::string> needing_restart(const lb::Model& running, const lb::Mod
     return names;
 }
 
-Reloader::Reloader(config::Loaded running, config::ExecChecks exec, Apply apply)
+Reloader::Reloader(config::Loaded running, config::ExecChecks exec, Apply apply, Prepare prepare)
     : started_with_(running.model),
       running_(std::move(running)),
       exec_(exec),
       apply_(std::move(apply)),
+      prepare_(std::move(prepare)),
       known_(running_.sha256),
       loaded_at_(std::chrono::system_clock::now()),
       last_{.ok = true, .valid = true, .lines = {}, .warnings = {}, .at = loaded_at_} {}
 
 /// As KernelDataPlane's run_on(): a cancellation must not be handed to another thread (Boost 1.81).
-lb::Task<config::LoadOutcome> Reloader::load() {
+lb::Task<config::LoadOutcome> Reloader::read() {
     co_return co_await asio::co_spawn(
         disk_, load_now(file(), exec_),
         asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+}
+
+lb::Task<config::LoadOutcome> Reloader::load() {
+    auto outcome = co_await read();
+    if (!outcome || !prepare_ || !co_await prepare_(outcome.loaded->model)) co_return outcome;
+    co_return co_await read();  // another load may have been faster meanwhile: the last content wins
 }
 
 std::string Reloader::identity(const config::LoadOutcome& outcome) {

@@ -36,11 +36,14 @@ public:
     /// `apply` puts services, policies and logging of a model in force and says what changed, or changes
     /// nothing.
     using Apply = std::function<lb::Result<std::vector<std::string>>(const lb::Model&)>;
-    Reloader(config::Loaded running, config::ExecChecks exec, Apply apply);
+    /// What has to be known before a model is put in force; false: nothing was waited for.
+    using Prepare = std::function<lb::Task<bool>(const lb::Model&)>;
+    Reloader(config::Loaded running, config::ExecChecks exec, Apply apply, Prepare prepare = {});
 
     const std::string& file() const { return running_.file; }
 
-    /// Reads the file on a thread of its own. Loads end in the order in which they began.
+    /// Reads the file on a thread of its own and prepares for it. A load that ends later than another one has
+    /// read no older content.
     lb::Task<config::LoadOutcome> load();
     /// Puts it in force or keeps what is; logs either.
     const ReloadReport& take(config::LoadOutcome outcome);
@@ -58,12 +61,14 @@ public:
     const ReloadReport& last() const { return last_; }
 
 private:
+    lb::Task<config::LoadOutcome> read();
     ReloadReport apply(config::Loaded loaded);
 
     const lb::Model started_with_;
     config::Loaded running_;
     const config::ExecChecks exec_;
     Apply apply_;
+    Prepare prepare_;
     std::string known_;
     std::chrono::system_clock::time_point loaded_at_;
     ReloadReport last_;

@@ -22,11 +22,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kFirstAnswers = 2s;      ///< time for one name server that is dead
 constexpr auto kShutdownDeadline = 3s;  ///< a termination that is under way may be stuck in the kernel
 
 std::string kernel_release() {
     utsname names{};
     return ::uname(&names) == 0 ? names.release : "";
+}
+
+bool serves(const lb::Inheritance::Life& life) {
+    return life.state == lb::Inheritance::State::serving;
 }
 
 lb::Task<void> watch_config(Reloader& reloader) {
@@ -48,6 +53,7 @@ lb::Task<void> watch_config(Reloader& reloader) {
 lb::Result<std::unique_ptr<Sidecar>> Sidecar::start(SidecarSettings settings) {
     std::unique_ptr<Sidecar> sidecar(new Sidecar(std::move(settings)));
     if (const auto done = sidecar->attach(); !done) return done.error();
+    sidecar->resolve_names();
     if (const auto done = sidecar->open_admin(); !done) return done.error();
     if (const auto done = sidecar->controller_->start(); !done) return done.error();
     sidecar->start_checks();
@@ -61,8 +67,10 @@ Sidecar::Sidecar(SidecarSettings settings)
             .cgroup = settings_.cgroup,
             .started_at = std::chrono::system_clock::now(),
             .kernel_release = kernel_release()},
-      reloader_(std::move(settings_.config), settings_.exec_checks,
-                [this](const lb::Model& model) { return put_in_force(model); }) {}
+      reloader_(
+          std::move(settings_.config), settings_.exec_checks,
+          [this](const lb::Model& model) { return put_in_force(model); },
+          [this](const lb::Model& model) { return discovery_->learn(model.services, kFirstAnswers); }) {}
 
 Sidecar::~Sidecar() {
     end();
@@ -79,8 +87,37 @@ lb::Result<void> Sidecar::attach() {
     plane_ = std::move(*plane);
     // Until we serve, a fault of ours must not take away what an earlier process left balancing.
     if (!plane_->inheritance().services.empty()) afterwards_ = Afterwards::as_pinned;
-    controller_ = std::make_unique<lb::Controller>(executor(), *plane_, model.services, model.policies);
     return {};
+}
+
+/// Names are asked for when sockets of ours are exempt from balancing. What an earlier process left serving
+/// is the last good answer for those that nobody answers now.
+void Sidecar::resolve_names() {
+    const lb::Model& model = reloader_.running().model;
+    discovery_ = std::make_unique<Discovery>(
+        executor(), plane_->exempter(), [this](std::vector<lb::Service> services) -> lb::Result<void> {
+            if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+            return controller_->change_backends(std::move(services));
+        });
+    const auto left = plane_->inheritance();
+    for (const auto& spec : left.services) {
+        std::vector<lb::Endpoint> endpoints;
+        for (const auto& life : left.lives)
+            if (life.spec.service == spec.id && serves(life)) endpoints.push_back(life.spec.backend);
+        discovery_->inherit(spec.name, spec.protocol, std::move(endpoints));
+    }
+    restart_for_ever("name resolution", [this] { return discovery_->run(); });
+    learn_now(loop_, *discovery_, model.services, kFirstAnswers);
+    controller_ = std::make_unique<lb::Controller>(executor(), *plane_, discovery_->expand(model.services),
+                                                   model.policies);
+    follow_names(model);
+}
+
+void Sidecar::follow_names(const lb::Model& model) {
+    discovery_->follow(model.services);
+    if (name_files_watched_ || discovery_->view().empty()) return;
+    name_files_watched_ = true;
+    add("name files", discovery_->watch_files());
 }
 
 void Sidecar::start_checks() {
@@ -133,7 +170,8 @@ lb::Task<void> Sidecar::reload_when_told() {
 
 lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {
     if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
-    auto changes = controller_->reload(model.services, model.policies);
+    auto changes = controller_->reload(discovery_->expand(model.services), model.policies);
+    follow_names(changes ? model : reloader_.running().model);
     if (changes) set_up_logging(settings_.log_level.value_or(model.log_level), model.log_format);
     return changes;
 }
@@ -190,6 +228,7 @@ void Sidecar::end() {
     loop_.restart();
     loop_.poll();
     controller_.reset();
+    discovery_.reset();
     loop_.restart();
     loop_.run_for(kShutdownDeadline);
     admin_.reset();

@@ -8,6 +8,7 @@
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/status_json.hpp"
 #include "proxy/checks.hpp"
+#include "proxy/discovery/discovery.hpp"
 #include "proxy/reloader.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -73,6 +74,8 @@ private:
     explicit Sidecar(SidecarSettings settings);
 
     lb::Result<void> attach();
+    void resolve_names();
+    void follow_names(const lb::Model& model);
     lb::Result<void> open_admin();
     AdminView admin_view();
     boost::json::object status();
@@ -93,12 +96,14 @@ private:
     lb::WakeUp reload_now_{executor()};
     Reloader reloader_;
     std::unique_ptr<bpf::KernelDataPlane> plane_;
+    std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<lb::Controller> controller_;
     std::unique_ptr<Checks> checks_;
     std::unique_ptr<AdminServer> admin_;
     lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
     std::deque<lb::Spawned> tasks_;
     bool first_round_over_ = false;
+    bool name_files_watched_ = false;
     bool stopping_ = false;
     bool failed_ = false;
     Afterwards afterwards_ = Afterwards::detached;

@@ -47,7 +47,7 @@ boost::json::object Sidecar::status() {
     info_.config_sha256 = reloader_.running().sha256;
     info_.loaded_at = reloader_.loaded_at();
     info_.last_reload = {reloader_.last().ok, reloader_.last().at, reloader_.last().summary()};
-    return status_json(info_, ready(), controller_->status(), controller_->policies());
+    return status_json(info_, ready(), controller_->status(), controller_->policies(), discovery_->view());
 }
 
 }  // namespace reseat::proxy

@@ -124,6 +124,18 @@ Table backends_table(const json::array& services, SystemTime now) {
     return table;
 }
 
+std::string unresolved(const json::array& services, bool colours) {
+    std::string lines;
+    for (const auto& service : services)
+        for (const auto& name : service.at("discovery").as_array())
+            if (!name.at("error").is_null())
+                lines += fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
+                                     text(service.at("name")), text(name.at("name")), text(name.at("error")),
+                                     name.at("addresses").as_array().empty() ? "no backend is known"
+                                                                             : "the last good ones serve");
+    return lines.empty() ? lines : "\n" + lines;
+}
+
 std::string failovers(const json::array& services, SystemTime now) {
     std::string lines;
     for (const auto& service : services) {
@@ -146,7 +158,8 @@ std::string status_text(const json::object& status, SystemTime now, std::size_t 
     return heading(status, now, colours) + failed_reload(status, now, colours) + "\n" +
            services_table(services).render(max_width, colours) + "\n" +
            backends_table(services, now).render(max_width, colours) +
-           policies_text(status.at("policies").as_array(), max_width, colours) + failovers(services, now);
+           policies_text(status.at("policies").as_array(), max_width, colours) +
+           unresolved(services, colours) + failovers(services, now);
 }
 
 }  // namespace reseat::proxy

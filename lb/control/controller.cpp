@@ -3,6 +3,8 @@
 
 #include "lb/control/controller_impl.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace reseat::lb {
 
 Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, std::vector<Service> services,
@@ -35,7 +37,15 @@ Result<void> Controller::start() {
 
 Result<std::vector<std::string>> Controller::reload(std::vector<Service> services,
                                                     std::vector<Policy> policies) {
-    return impl_->reload(std::move(services), std::move(policies));
+    auto lines = impl_->reload(std::move(services), std::move(policies));
+    if (lines)
+        for (const std::string& line : *lines) spdlog::info("reload: {}", line);
+    return lines;
+}
+
+Result<void> Controller::change_backends(std::vector<Service> services) {
+    if (auto done = impl_->reload(std::move(services), impl_->policies); !done) return done.error();
+    return {};
 }
 
 std::vector<CheckTarget> Controller::targets() const {

@@ -29,6 +29,10 @@ public:
     /// nothing changed. Does not wait for sockets being ended.
     Result<std::vector<std::string>> reload(std::vector<Service> services, std::vector<Policy> policies);
 
+    /// The same with the policies that are, for backends that DNS names brought: says nothing about them
+    /// itself.
+    Result<void> change_backends(std::vector<Service> services);
+
     /// Who is to be checked now: also backends that are being removed and still have sockets.
     std::vector<CheckTarget> targets() const;
     /// Called when targets() has changed, from a turn of the loop, never from within a call to the

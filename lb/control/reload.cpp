@@ -46,7 +46,6 @@ Result<std::vector<std::string>> Controller::Impl::reload(std::vector<Service> s
                 spdlog::error("cannot restore the policies: {}", restored.error().message);
         return done.error();
     }
-    for (const std::string& line : draft.lines) spdlog::info("reload: {}", line);
     return draft.lines;
 }
 

@@ -55,7 +55,32 @@ json::value failover_json(const std::optional<lb::Failover>& failover) {
                         {"failed", report.failed},         {"duration_us", microseconds(report.duration)}};
 }
 
-json::object service_json(const lb::ServiceStatus& status) {
+/// What the steady clock says, for people.
+SystemTime system_time(lb::TimePoint at) {
+    const auto ahead = at - std::chrono::steady_clock::now();
+    return std::chrono::system_clock::now() + std::chrono::duration_cast<SystemTime::duration>(ahead);
+}
+
+json::object name_json(const lb::NameView& view) {
+    json::array addresses;
+    for (const auto& [endpoint, srv] : view.endpoints) addresses.emplace_back(lb::to_string(endpoint));
+    return {{"name", view.named.dns_name},
+            {"type", view.named.type == lb::RecordType::srv ? "srv" : "address"},
+            {"addresses", std::move(addresses)},
+            {"at", time_json(view.good_at)},
+            {"error", view.error.empty() ? json::value(nullptr) : json::value(view.error)},
+            {"next", time_json(system_time(view.next))}};
+}
+
+json::array names_json(const lb::Service& service, const std::vector<lb::NameView>& names) {
+    json::array list;
+    for (const auto& view : names)
+        if (view.service == service.name && view.protocol == service.protocol)
+            list.emplace_back(name_json(view));
+    return list;
+}
+
+json::object service_json(const lb::ServiceStatus& status, const std::vector<lb::NameView>& names) {
     const lb::Service& service = *status.service;
     json::array addresses, backends;
     for (const auto& address : service.addresses) addresses.emplace_back(lb::to_string(address));
@@ -73,6 +98,7 @@ json::object service_json(const lb::ServiceStatus& status) {
             {"stuck", status.stuck},
             {"untracked", status.untracked},
             {"last_failover", failover_json(status.last_failover)},
+            {"discovery", names_json(service, names)},
             {"backends", std::move(backends)}};
 }
 
@@ -96,10 +122,11 @@ json::object policy_json(const lb::PolicyStatus& policy) {
 }  // namespace
 
 json::object status_json(const InstanceInfo& info, bool ready, const std::vector<lb::ServiceStatus>& services,
-                         const std::vector<lb::PolicyStatus>& policies) {
+                         const std::vector<lb::PolicyStatus>& policies,
+                         const std::vector<lb::NameView>& names) {
     json::array engines, list, rules;
     for (const auto& engine : info.engines) engines.emplace_back(engine);
-    for (const auto& service : services) list.emplace_back(service_json(service));
+    for (const auto& service : services) list.emplace_back(service_json(service, names));
     for (const auto& policy : policies) rules.emplace_back(policy_json(policy));
     return {{"api_version", 1},
             {"version", RESEAT_VERSION},

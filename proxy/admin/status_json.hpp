@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lb/control/controller.hpp"
+#include "lb/discovery/names.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -36,7 +37,8 @@ struct InstanceInfo {
 /// The body of `GET /status`, api_version 1. What has not happened yet is null.
 boost::json::object status_json(const InstanceInfo& info, bool ready,
                                 const std::vector<lb::ServiceStatus>& services,
-                                const std::vector<lb::PolicyStatus>& policies);
+                                const std::vector<lb::PolicyStatus>& policies,
+                                const std::vector<lb::NameView>& names = {});
 
 /// "tcp", "http", ... as in the configuration.
 std::string_view to_string(lb::CheckType type);

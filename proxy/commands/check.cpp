@@ -2,6 +2,7 @@
 #include "lb/health/probe.hpp"
 #include "lb/task.hpp"
 #include "proxy/commands/commands.hpp"
+#include "proxy/discovery/discovery.hpp"
 #include "proxy/terminal.hpp"
 #include "proxy/text.hpp"
 
@@ -17,10 +18,19 @@ namespace {
 
 constexpr std::size_t kAtOnce = 64;
 
+constexpr auto kPatience = std::chrono::seconds(10);  ///< with DNS
+
 struct Row {
     const lb::Service* service = nullptr;
     const lb::Backend* backend = nullptr;
     std::optional<lb::ProbeResult> result;  ///< nothing: the service has no health check
+};
+
+/// A name without a backend.
+struct Unresolved {
+    std::string service;
+    std::string name;
+    std::string why;
 };
 
 lb::Task<void> probe(Row& row) {
@@ -51,7 +61,7 @@ std::string detail_of(const Row& row) {
     return row.result ? one_line(row.result->detail) : "no health check";
 }
 
-void print_table(const std::vector<Row>& rows) {
+void print_table(const std::vector<Row>& rows, const std::vector<Unresolved>& unresolved) {
     Table table({{"SERVICE", false, true},
                  {"BACKEND", false, true},
                  {"ADDRESS"},
@@ -65,10 +75,12 @@ void print_table(const std::vector<Row>& rows) {
                    {result_of(row), passed(row) ? Colour::good : Colour::bad},
                    detail_of(row),
                    row.result ? human(row.result->latency) : "-"});
+    for (const auto& [service, name, why] : unresolved)
+        table.add({service, name, "-", {"unresolved", Colour::bad}, why, "-"});
     std::fputs(table.render(terminal_width(), use_colours()).c_str(), stdout);
 }
 
-void print_json(const std::vector<Row>& rows) {
+void print_json(const std::vector<Row>& rows, const std::vector<Unresolved>& unresolved) {
     boost::json::array list;
     for (const auto& row : rows) {
         boost::json::object entry{
@@ -84,7 +96,39 @@ void print_json(const std::vector<Row>& rows) {
                 std::chrono::duration_cast<std::chrono::microseconds>(row.result->latency).count();
         list.emplace_back(std::move(entry));
     }
+    for (const auto& [service, name, why] : unresolved)
+        list.emplace_back(boost::json::object{{"service", service},
+                                              {"backend", name},
+                                              {"address", nullptr},
+                                              {"protocol", nullptr},
+                                              {"result", "unresolved"},
+                                              {"detail", why},
+                                              {"latency_us", nullptr}});
     std::printf("%s\n", boost::json::serialize(list).c_str());
+}
+
+/// The services with what DNS says now.
+std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<lb::Service>& services,
+                                 std::vector<Unresolved>& unresolved) {
+    const bool any =
+        std::ranges::any_of(services, [](const auto& service) { return !service.named_backends.empty(); });
+    if (!any) return services;
+    Discovery discovery(loop.get_executor(), {}, {});
+    auto asking =
+        lb::spawn(loop.get_executor(), "name resolution", discovery.run(), [](const std::string& what) {
+            fail({lb::ErrorCode::failed, what});
+        });
+    learn_now(loop, discovery, services, kPatience);
+    for (const auto& view : discovery.view(services))
+        if (view.endpoints.empty())
+            unresolved.push_back({view.service, view.named.name,
+                                  view.error.empty() ? "no answer in time" : one_line(view.error)});
+    auto expanded = discovery.expand(services);
+    asking.cancel();
+    loop.restart();
+    loop.poll();
+    loop.restart();
+    return expanded;
 }
 
 }  // namespace
@@ -92,11 +136,13 @@ void print_json(const std::vector<Row>& rows) {
 int check_command(const Options& options) {
     const auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
+    lb::asio::io_context loop(1);
+    std::vector<Unresolved> unresolved;
+    const auto services = resolve(loop, config->model.services, unresolved);
     std::vector<Row> rows;
-    for (const auto& service : config->model.services)
+    for (const auto& service : services)
         for (const auto& backend : service.backends) rows.push_back({&service, &backend, std::nullopt});
 
-    lb::asio::io_context loop(1);
     std::size_t next = 0;
     std::deque<lb::Spawned> workers;
     std::string failure;
@@ -105,8 +151,8 @@ int check_command(const Options& options) {
                                     [&](const std::string& what) { failure = what; }));
     loop.run();
     if (!failure.empty()) return fail({lb::ErrorCode::failed, failure});
-    options.output == Output::json ? print_json(rows) : print_table(rows);
-    return std::ranges::all_of(rows, passed) ? 0 : 1;
+    options.output == Output::json ? print_json(rows, unresolved) : print_table(rows, unresolved);
+    return std::ranges::all_of(rows, passed) && unresolved.empty() ? 0 : 1;
 }
 
 }  // namespace reseat::proxy

@@ -17,11 +17,15 @@ std::string counted(std::size_t count, std::string_view noun) {
 int validate_command(const Options& options) {
     const auto config = load_and_report(options.config, config::ExecChecks::doubtful);
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
-    std::size_t backends = 0;
-    for (const auto& service : config->model.services) backends += service.backends.size();
+    std::size_t backends = 0, names = 0;
+    for (const auto& service : config->model.services) {
+        backends += service.backends.size();
+        names += service.named_backends.size();
+    }
     std::string line =
         fmt::format("{}: {}, {}", options.config, counted(config->model.services.size(), "service"),
                     counted(backends, "backend"));
+    if (names) line += " and " + counted(names, "DNS name");
     if (!config->warnings.empty()) line += "; " + counted(config->warnings.size(), "warning");
     std::printf("%s\n", line.c_str());
     return 0;

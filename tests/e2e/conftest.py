@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-pytest.register_assert_rewrite("waiting", "process", "sandbox", "sidecar", "lab", "nginx", "dnsmasq")
+pytest.register_assert_rewrite("waiting", "process", "sandbox", "sidecar", "lab", "nginx", "dnsmasq", "names")
 
 from lab import Lab, start_echo  # noqa: E402  (asserts are rewritten only in what is imported after that)
 

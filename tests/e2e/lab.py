@@ -178,14 +178,14 @@ class Lab:
         sidecar.wait_ready()
         return sidecar
 
-    def start_sidecar(self, config, cgroup, *flags, label="sidecar", inside=None, file=None, write=None):
+    def start_sidecar(self, config, cgroup, *flags, label="sidecar", inside=None, file=None, write=None, wrapper=()):
         """As `sidecar`, without waiting; `inside` is the cgroup that reseat itself runs in, `file` where its
-        configuration is to be, `write` how it gets there."""
+        configuration is to be, `write` how it gets there, `wrapper` what starts it."""
         admin = self.tmp / f"{label}.sock"
         file = file or self.tmp / f"{label}.yaml"
         text = f"admin: {{socket: {admin}}}\n{config}"
         (write or Path.write_text)(file, text)
-        argv = [reseat_binary(), "run", "--config", file, "--cgroup", cgroup.path, *flags]
+        argv = [*wrapper, reseat_binary(), "run", "--config", file, "--cgroup", cgroup.path, *flags]
         return self.keep(Sidecar(self.in_client(argv, inside), self.tmp, label, file, admin))
 
 

@@ -44,6 +44,10 @@ TEST_CASE("answers of sock_diag, whole, cut off and damaged, are read without ha
     feed("diag_message", fuzz::diag_message);
 }
 
+TEST_CASE("answers of name servers, whole, cut off and damaged, are read without harm", "[fuzz][discovery]") {
+    feed("dns_answer", fuzz::dns_answer);
+}
+
 TEST_CASE("what /proc and the cgroup say, whole, cut off and damaged, is read without harm", "[fuzz]") {
     feed("proc_text", fuzz::proc_text);
     CHECK(bpf::parse_socket_link("socket:[4711]") == 4711);

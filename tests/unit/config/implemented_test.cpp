@@ -47,27 +47,6 @@ TEST_CASE("keeping what is not pinned is a contradiction", "[config]") {
     load("version: 1\nservices: []\nworkload: {exit_when_idle: 5s}\non_exit: keep\n");
 }
 
-TEST_CASE("backends by DNS name are refused, with the port judged", "[config]") {
-    const auto faults = [](const std::string& backend) {
-        return faults_of("version: 1\nservices:\n- name: a\n  address: 10.96.0.1:80\n  backends:\n  - " +
-                         backend + "\n");
-    };
-    CHECK(faults("pg.internal:5432") ==
-          Lines{"6:5 address: a DNS name is not implemented yet; write IP addresses"});
-    CHECK(faults("{address: pg_1.internal.:5432, priority: 1}") ==
-          Lines{"6:15 address: a DNS name is not implemented yet; write IP addresses"});
-    CHECK(faults("{srv: _pg._tcp.internal}") ==
-          Lines{"6:11 srv: a DNS name is not implemented yet; write IP addresses"});
-    CHECK(faults("{srv: pg.internal}") ==
-          Lines{"6:11 srv: 'pg.internal' is not the name of an SRV record; write it as _pg._tcp.internal"});
-    CHECK(faults("{srv: _pg._tcp.internal, address: 10.0.0.1:80}").front() ==
-          "6:5 a backend has either 'address' or 'srv', not both; remove one");
-    CHECK(faults("pg.internal:0") == Lines{"6:5 backends: 'pg.internal:0' has no port between 1 and 65535"});
-    CHECK(faults("10.0.0.256:80") ==
-          Lines{"6:5 backends: '10.0.0.256:80' does not start with an IP address"});
-    CHECK(faults("pg..internal:80").size() == 1);
-}
-
 TEST_CASE("their defaults, and what comes to the same, are accepted in writing", "[config]") {
     load(
         "version: 1\n"

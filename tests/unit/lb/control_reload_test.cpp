@@ -44,6 +44,31 @@ TEST_CASE("a reload without changes does nothing", "[control][reload]") {
     CHECK(bench.status(0).service->name == "mysql");
 }
 
+TEST_CASE("other backends from DNS are a reload of which nothing is said", "[control][reload][discovery]") {
+    Bench bench({postgres, mysql});
+    bench.all_up(2);
+    Service changed = without(postgres, 1);
+    changed.backends.push_back(backend("pg-3", "10.0.1.33:5432"));
+    REQUIRE(bench.controller->change_backends({changed, mysql}));
+    CHECK(bench.status(0).backends.size() == 3);
+    CHECK(bench.status(0).backends.back().state == BackendState::removing);
+    CHECK_FALSE(bench.log.has("reload"));
+}
+
+TEST_CASE("a service whose backends are not known yet refuses, and serves when they are",
+          "[control][reload][discovery]") {
+    Service unknown = postgres;
+    unknown.backends.clear();
+    Bench bench({unknown});
+    bench.all_up(0);
+    REQUIRE(bench.plane.plans.size() == 1);
+    for (const Table& table : bench.plane.plans[0].tables) CHECK(table.slots.empty());
+    CHECK(bench.controller->first_round_over());
+    REQUIRE(bench.controller->change_backends({postgres}));
+    bench.hear(0, up());
+    CHECK(bench.status(0).eligible == 1);
+}
+
 TEST_CASE("a reload that changes one backend touches that service only [E37]", "[control][reload]") {
     Bench bench({postgres, mysql});
     bench.all_up(2);

@@ -208,14 +208,6 @@ TEST_CASE("each socket is prepared before it connects; what cannot be prepared i
           ProbeOutcome::not_probed);
 }
 
-TEST_CASE("a port of the check's own is the one that is probed", "[probe]") {
-    asio::io_context io;
-    TcpServer server(io, close_early);
-    HealthCheck check;
-    check.port = server.endpoint().port;
-    CHECK(await(io, make_probe(check, {dead_endpoint(io)}, {})->once(kLong)).outcome == ProbeOutcome::passed);
-}
-
 TEST_CASE("a probe that is cancelled throws operation_aborted at once and leaves nothing", "[probe]") {
     asio::io_context io;
     TcpServer server(io, [](tcp::socket socket) { return say(std::move(socket), {}); });

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/discovery/names.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace reseat::lb {
+
+/// In all services together; what is beyond is left out.
+inline constexpr std::size_t kMaxExpandedBackends = 65'536;
+
+/// Between the levels that a configuration has, for the priorities of SRV records.
+inline constexpr unsigned kSrvPriorities = 65'536;
+
+/// `services` with an address for each backend: those that are written first, then those of the names, called
+/// NAME@ADDRESS. `views` are Names::view() of the same services. An address that is there twice is the
+/// first's.
+///
+/// In a service with SRV records a backend's priority is `priority` × kSrvPriorities + the record's: the
+/// records order the backends within one level of the configuration. Weights of records are scaled down to at
+/// most 256 for each entry; 0 counts as 1.
+std::vector<Service> expand(std::vector<Service> services, const std::vector<NameView>& views);
+
+}  // namespace reseat::lb

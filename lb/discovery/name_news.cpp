@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/discovery/name_news.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+namespace reseat::lb {
+namespace {
+
+constexpr std::size_t kToldAddresses = 8;
+
+std::string text(const NameView& view, const Endpoint& endpoint) {
+    return view.named.type == RecordType::srv ? to_string(endpoint) : to_string(endpoint.address);
+}
+
+std::string addresses(const NameView& view) {
+    if (view.endpoints.empty()) return "nothing";
+    std::vector<std::string> told;
+    for (std::size_t i = 0; i < std::min(view.endpoints.size(), kToldAddresses); ++i)
+        told.push_back(text(view, view.endpoints[i].endpoint));
+    const std::size_t more = view.endpoints.size() - told.size();
+    return fmt::format("{}{}", fmt::join(told, ", "), more ? fmt::format(" and {} more", more) : "");
+}
+
+std::string_view verb(SocketFate fate, std::size_t count) {
+    if (fate == SocketFate::keep) return "kept";
+    if (fate == SocketFate::terminate) return "terminated";
+    return count == 1 ? "drains" : "drain";
+}
+
+std::set<Endpoint> endpoints(const NameView& view) {
+    std::set<Endpoint> all;
+    for (const auto& [endpoint, srv] : view.endpoints) all.insert(endpoint);
+    return all;
+}
+
+/// " (1 added, 1 drains)"; only weights or priorities changed: "".
+std::string changes(const NameView& before, const NameView& now) {
+    const auto old_ones = endpoints(before), new_ones = endpoints(now);
+    const auto missing_in = [](const auto& all, const auto& other) {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(all, [&](const Endpoint& one) { return !other.contains(one); }));
+    };
+    std::vector<std::string> parts;
+    if (const auto added = missing_in(new_ones, old_ones)) parts.push_back(fmt::format("{} added", added));
+    if (const auto gone = missing_in(old_ones, new_ones))
+        parts.push_back(fmt::format("{} {}", gone, verb(now.on_remove, gone)));
+    return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+}
+
+std::string again(const NameView& view, TimePoint at) {
+    const auto pause = std::max(view.next - at, Duration::zero());
+    return fmt::format("asked again in {} s", std::chrono::ceil<std::chrono::seconds>(pause).count());
+}
+
+std::string about(const NameView& view) {
+    return fmt::format("{}: {}", view.service, view.named.dns_name);
+}
+
+}  // namespace
+
+std::vector<NameNews> name_news(const std::vector<NameView>& before, const std::vector<NameView>& now,
+                                TimePoint at) {
+    using Key = std::tuple<std::string_view, Protocol, std::string_view, RecordType, std::uint16_t>;
+    const auto key = [](const NameView& view) {
+        return Key{view.service, view.protocol, view.named.dns_name, view.named.type, view.named.port};
+    };
+    std::map<Key, const NameView*> known;
+    for (const NameView& view : before) known.emplace(key(view), &view);
+    std::vector<NameNews> news;
+    std::set<std::string> told;
+    const auto say = [&](std::string line, bool bad) {
+        // Those of a service for both protocols are the same twice.
+        if (told.insert(line).second) news.push_back({std::move(line), bad});
+    };
+    static const NameView nothing;
+    for (const NameView& view : now) {
+        const auto found = known.find(key(view));
+        const NameView& was = found == known.end() ? nothing : *found->second;
+        const bool resolves_again = !was.error.empty() && view.error.empty();
+        if (was.endpoints != view.endpoints)
+            say(fmt::format("{} is now {}{}, {}", about(view), addresses(view), changes(was, view),
+                            again(view, at)),
+                false);
+        else if (resolves_again)
+            say(fmt::format("{} is resolved again: still {}", about(view), addresses(view)), false);
+        if (was.error.empty() && !view.error.empty())
+            say(fmt::format(
+                    "{} cannot be resolved: {}; {}", about(view), view.error,
+                    view.endpoints.empty() ? "it has no backend yet" : "goes on with " + addresses(view)),
+                true);
+        if (was.left_out == 0 && view.left_out > 0)
+            say(fmt::format("{} has more than {} addresses or {} SRV records: {} are left out", about(view),
+                            kMaxNameAddresses, kMaxSrvTargets, view.left_out),
+                true);
+    }
+    return news;
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/discovery/names.hpp"
+#include "lb/health/wake_up.hpp"
+#include "proxy/discovery/resolver.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace reseat::proxy {
+
+/// Keeps backends by DNS name what DNS says: asks when a TTL is over, or when /etc/hosts or /etc/resolv.conf
+/// change, and has other addresses put in force. All on one thread.
+class Discovery {
+public:
+    /// Puts services, all backends with addresses, in force.
+    using Apply = std::function<lb::Result<void>(std::vector<lb::Service>)>;
+
+    /// `prepare` gets each socket before it connects.
+    Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply);
+
+    /// Asks for ever. Ends by cancellation. Nothing is put in force before follow().
+    lb::Task<void> run();
+    /// Hears of changed files, for ever; where inotify is not to be had it says so and ends.
+    lb::Task<void> watch_files();
+
+    /// Asks for the names of these services that are not known yet, and waits for the answers for at most
+    /// `at_most`. False: there was nothing to ask. One caller at a time waits; run() must run.
+    lb::Task<bool> learn(const std::vector<lb::Service>& services, lb::Duration at_most);
+
+    /// These are in force: expand(services) was, or is about to be.
+    void follow(std::vector<lb::Service> services);
+
+    void inherit(const std::string& service, lb::Protocol protocol, std::vector<lb::Endpoint> endpoints) {
+        names_.inherit(service, protocol, std::move(endpoints));
+    }
+    /// With what is known now.
+    std::vector<lb::Service> expand(const std::vector<lb::Service>& services) const;
+    std::vector<lb::NameView> view(const std::vector<lb::Service>& services) const {
+        return names_.view(services);
+    }
+    /// Of the services that are in force.
+    std::vector<lb::NameView> view() const { return view(services_); }
+
+private:
+    lb::Task<void> watch(const char* path, std::function<void()> changed);
+    void on_answer(const lb::Lookup& lookup, lb::Answer answer);
+    void tell_and_apply();
+    lb::Duration pause() const;
+
+    lb::asio::any_io_executor executor_;
+    Apply apply_;
+    lb::Names names_;
+    std::vector<lb::Service> services_;  ///< in force, as they are written
+    std::vector<lb::NameView> told_;
+    bool news_ = false;
+    bool refused_ = false;  ///< what is known is not in force: tried again soon
+    lb::WakeUp wake_up_;
+    lb::asio::steady_timer answered_;
+    std::minstd_rand random_{std::random_device{}()};
+    Resolver resolver_;
+};
+
+/// Runs `loop` until `discovery` has learnt the names of these services or `at_most` is over.
+void learn_now(lb::asio::io_context& loop, Discovery& discovery, const std::vector<lb::Service>& services,
+               lb::Duration at_most);
+
+}  // namespace reseat::proxy

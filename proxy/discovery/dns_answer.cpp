@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/discovery/dns_answer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+
+#include <ares.h>
+#include <arpa/nameser.h>
+
+namespace reseat::proxy {
+namespace {
+
+using Bytes = std::span<const std::uint8_t>;
+using Outcome = lb::Found::Outcome;
+
+/// A record takes 16 bytes of a message of at most 64 KiB.
+constexpr std::size_t kMostRecords = 4096;
+constexpr std::uint32_t kMaxTtl = 0x7fffffff;  ///< beyond, RFC 2181 has it mean 0
+
+/// Of all records of the answer, aliases on the way included. c-ares' SRV records have none.
+lb::Duration lowest_ttl(Bytes message) {
+    ns_msg parsed{};
+    if (ns_initparse(message.data(), static_cast<int>(message.size()), &parsed) < 0) return {};
+    std::uint32_t lowest = kMaxTtl;
+    for (int i = 0; i < ns_msg_count(parsed, ns_s_an); ++i) {
+        ns_rr record{};
+        if (ns_parserr(&parsed, ns_s_an, i, &record) < 0) return {};
+        const std::uint32_t ttl = ns_rr_ttl(record);
+        lowest = std::min(lowest, ttl > kMaxTtl ? 0 : ttl);
+    }
+    return std::chrono::seconds(lowest);
+}
+
+int read_a(Bytes message, lb::Found& into) {
+    std::array<ares_addrttl, kMostRecords> records;
+    int count = kMostRecords;
+    const int status =
+        ares_parse_a_reply(message.data(), static_cast<int>(message.size()), nullptr, records.data(), &count);
+    for (int i = 0; status == ARES_SUCCESS && i < count; ++i) {
+        std::array<std::uint8_t, 4> octets;
+        std::memcpy(octets.data(), &records[static_cast<std::size_t>(i)].ipaddr, octets.size());
+        into.addresses.push_back(lb::Address::v4(octets));
+    }
+    return status;
+}
+
+int read_aaaa(Bytes message, lb::Found& into) {
+    std::array<ares_addr6ttl, kMostRecords> records;
+    int count = kMostRecords;
+    const int status = ares_parse_aaaa_reply(message.data(), static_cast<int>(message.size()), nullptr,
+                                             records.data(), &count);
+    for (int i = 0; status == ARES_SUCCESS && i < count; ++i) {
+        lb::Address address;
+        std::memcpy(address.bytes.data(), &records[static_cast<std::size_t>(i)].ip6addr,
+                    address.bytes.size());
+        into.addresses.push_back(address);
+    }
+    return status;
+}
+
+int read_srv(Bytes message, lb::Found& into) {
+    ares_srv_reply* first = nullptr;
+    const int status = ares_parse_srv_reply(message.data(), static_cast<int>(message.size()), &first);
+    const std::unique_ptr<ares_srv_reply, void (*)(void*)> owner(first, ares_free_data);
+    for (const auto* record = first; record; record = record->next)
+        into.srv.push_back({record->priority, record->weight, record->port,
+                            std::string(record->host ? record->host : "") + "."});
+    return status;
+}
+
+int read_records(Query query, Bytes message, lb::Found& into) {
+    switch (query) {
+        case Query::a:
+            return read_a(message, into);
+        case Query::aaaa:
+            return read_aaaa(message, into);
+        case Query::srv:
+            return read_srv(message, into);
+    }
+    return ARES_EFORMERR;
+}
+
+std::string_view name_of(Query query) {
+    return query == Query::a ? "A" : query == Query::aaaa ? "AAAA" : "SRV";
+}
+
+lb::Found without_records(Query query, int status) {
+    switch (status) {
+        case ARES_ENODATA:
+            return {.outcome = Outcome::none,
+                    .reason = "it has no " + std::string(name_of(query)) + " record"};
+        case ARES_ENOTFOUND:
+            return {.outcome = Outcome::none, .reason = "no such name (NXDOMAIN)"};
+        case ARES_ESERVFAIL:
+            return {.reason = "the name server failed (SERVFAIL)"};
+        case ARES_EREFUSED:
+            return {.reason = "the name server refuses the question (REFUSED)"};
+        case ARES_ETIMEOUT:
+            return {.reason = "no answer from the name servers"};
+        case ARES_ECONNREFUSED:
+            return {.reason = "no name server can be reached"};
+        case ARES_EBADRESP:
+            return {.reason = "the name server's answer is broken"};
+        default:
+            return {.reason = ares_strerror(status)};
+    }
+}
+
+}  // namespace
+
+lb::Found read_answer(Query query, int ares_status, Bytes message) {
+    if (ares_status != ARES_SUCCESS) return without_records(query, ares_status);
+    lb::Found found{.outcome = Outcome::records};
+    const int status = read_records(query, message, found);
+    if (status != ARES_SUCCESS) return without_records(query, status);
+    if (found.addresses.empty() && found.srv.empty()) return without_records(query, ARES_ENODATA);
+    found.ttl = lowest_ttl(message);
+    return found;
+}
+
+std::string asked_name(Bytes message) {
+    ns_msg parsed{};
+    ns_rr question{};
+    if (ns_initparse(message.data(), static_cast<int>(message.size()), &parsed) < 0 ||
+        ns_parserr(&parsed, ns_s_qd, 0, &question) < 0)
+        return "";
+    return std::string(ns_rr_name(question)) + ".";
+}
+
+int record_number(Query query) {
+    return query == Query::a ? ns_t_a : query == Query::aaaa ? ns_t_aaaa : ns_t_srv;
+}
+
+}  // namespace reseat::proxy
