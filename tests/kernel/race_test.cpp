@@ -119,8 +119,8 @@ void settle_raced(TestPlane& plane, std::size_t& heard) {
     for (; heard < plane.raced().size(); ++heard) plane.reseat(plane.raced()[heard]);
 }
 
-/// Connects and closes race `rounds` ends of a backend.
-void race_condemnation(Sandbox& box, TestPlane& plane, Board& board, int rounds) {
+/// Connects and closes race `rounds` ends of a backend, with so many connects before and after each.
+void race_condemnation(Sandbox& box, TestPlane& plane, Board& board, int rounds, unsigned connects) {
     auto& a = box.host("a");
     auto& b = box.host("b");
     std::vector<Process> workload;
@@ -129,7 +129,7 @@ void race_condemnation(Sandbox& box, TestPlane& plane, Board& board, int rounds)
     unsigned ended = 0;
     for (int round = 0; round < rounds; ++round) {
         const unsigned before = board.connects;
-        REQUIRE(wait_until([&] { return board.connects > before + 100; }, 10s));
+        REQUIRE(wait_until([&] { return board.connects > before + connects; }, 10s));
         const auto lives = plane.take_out(a.endpoint());
         REQUIRE(lives.size() == 1);
         ended += plane.reseat(lives[0]).terminated;
@@ -141,7 +141,7 @@ void race_condemnation(Sandbox& box, TestPlane& plane, Board& board, int rounds)
         REQUIRE(plane.pump_until(none_left, 10s));
         const auto count = plane.kernel().connects_total(lives[0]);
         const unsigned then = board.connects;
-        REQUIRE(wait_until([&] { return board.connects > then + 100; }, 10s));
+        REQUIRE(wait_until([&] { return board.connects > then + connects; }, 10s));
         CHECK(plane.kernel().connects_total(lives[0]) == count);  // ... and then none lands there
         CHECK(sockets_to(a.endpoint(), Protocol::tcp) == 0);
         plane.bring_back(a.endpoint());
@@ -164,7 +164,7 @@ TEST_CASE(
     Sandbox box("race");
     TestPlane plane(box, {service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})});
     const SharedBoard board;
-    race_condemnation(box, plane, *board, 30);
+    race_condemnation(box, plane, *board, 30, 100);
 }
 
 TEST_CASE("connects race condemnation through each engine by itself [E28][E29]", "[kernel][race][engines]") {
@@ -175,7 +175,7 @@ TEST_CASE("connects race condemnation through each engine by itself [E28][E29]",
                     {.only_engine = engine});
     const SharedBoard board;
     if (engine == bpf::Engine::descriptor) board->end = ECONNRESET;
-    race_condemnation(box, plane, *board, 6);
+    race_condemnation(box, plane, *board, 4, 30);
 }
 
 TEST_CASE("who reconnects within microseconds lands on a live backend: the table comes first [E29]",
