@@ -60,7 +60,11 @@ void connect_and_close(Client& client, const Kind& kind) {
 }
 
 const std::vector<Way> kWays{
-    {"connect()", {"lb_connect", "lb_sockops", "lb_multipath"}, {Protocol::tcp, Protocol::udp}, true, connect},
+    {"connect()",
+     {"lb_connect", "lb_sockops", "lb_multipath"},
+     {Protocol::tcp, Protocol::udp},
+     true,
+     connect},
     {"MSG_FASTOPEN", {"lb_connect", "lb_sockops"}, {Protocol::tcp}, true, open_fast},
     {"getpeername()", {"lb_getpeername"}, {Protocol::tcp, Protocol::udp}, true, ask_for_peer},
     {"sendto(), unconnected", {"lb_sendmsg", "lb_recvmsg"}, {Protocol::udp}, false, send_unconnected},
@@ -92,8 +96,8 @@ TEST_CASE("every attached program is one that the ways through the engines have 
         const auto met = [&, all = program](std::string_view name) {
             return all == name || all == std::string(name) + "4" || all == std::string(name) + "6";
         };
-        CHECK(std::ranges::any_of(
-            kWays, [&](const Way& way) { return std::ranges::any_of(way.programs, met); }));
+        CHECK(std::ranges::any_of(kWays,
+                                  [&](const Way& way) { return std::ranges::any_of(way.programs, met); }));
     }
     for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
         for (const bool ends : {true, false})
@@ -102,8 +106,9 @@ TEST_CASE("every attached program is one that the ways through the engines have 
             }));
 }
 
-TEST_CASE("whatever way a socket met the programs, each engine ends or leaves it as it should [E02][E09][E36]",
-          "[kernel][engines][coverage]") {
+TEST_CASE(
+    "whatever way a socket met the programs, each engine ends or leaves it as it should [E02][E09][E36]",
+    "[kernel][engines][coverage]") {
     const auto engine = GENERATE(from_range(kEngines));
     Sandbox box("engine-way", {"a"});
     TestPlane plane(box, ending_services(box, {"a"}), {.only_engine = engine});

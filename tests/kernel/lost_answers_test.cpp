@@ -27,8 +27,7 @@ void set_room(int bytes) {
         socklen_t length = sizeof family;
         if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0 || family != AF_NETLINK) continue;
         ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length);
-        if (protocol == NETLINK_SOCK_DIAG)
-            ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
+        if (protocol == NETLINK_SOCK_DIAG) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
     }
 }
 
@@ -56,8 +55,8 @@ TEST_CASE("answers of sock_diag that were lost are asked for again, or it is an 
     REQUIRE(piecemeal.has_value());
     for (const auto& socket : *piecemeal) CHECK(socket);
     std::size_t listed = 0;
-    const bpf::DumpFilter filter{.protocol = IPPROTO_TCP, .states = bpf::kLiveTcpStates,
-                                 .remote_port_be = tuples[0].remote.port_be};
+    const bpf::DumpFilter filter{
+        .protocol = IPPROTO_TCP, .states = bpf::kLiveTcpStates, .remote_port_be = tuples[0].remote.port_be};
     REQUIRE(diag->dump(filter, [&](const auto&) { ++listed; }).has_value());  // a dump goes on as it is read
     CHECK(listed >= clients.size());
     auto strangers = tuples;
@@ -75,7 +74,8 @@ TEST_CASE("answers of sock_diag that were lost are asked for again, or it is an 
     for (std::size_t i = 1; i < found->size(); ++i) CHECK(found->at(i));
 }
 
-TEST_CASE("lost answers leave no engine with a socket that it believes gone [E26]", "[kernel][lost][engines]") {
+TEST_CASE("lost answers leave no engine with a socket that it believes gone [E26]",
+          "[kernel][lost][engines]") {
     const auto engine = GENERATE(from_range(kEngines));
     INFO(to_string(engine));
     Sandbox box("lost-engine", {"a"});

@@ -39,7 +39,8 @@ bool heard_of(TestPlane& plane, lb::LifeId life) {
 }  // namespace
 
 TEST_CASE(
-    "the ring buffer of events is full: a connect that raced its backend's end is ended all the same [E29][E43]",
+    "the ring buffer of events is full: a connect that raced its backend's end is ended all the same "
+    "[E29][E43]",
     "[kernel][raced]") {
     Sandbox box("ring-full", {"a", "b"});
     auto &a = box.host("a"), &b = box.host("b");
@@ -68,8 +69,8 @@ TEST_CASE("a UDP connect that races its backend's drain is reported, and moved [
           "[kernel][raced]") {
     Sandbox box("udp-drain", {"a", "b"});
     auto &a = box.host("a"), &b = box.host("b");
-    TestPlane plane(box, {udp_service(kVip, {a.endpoint(), b.endpoint()}),
-                          service(kVip, {a.endpoint(), b.endpoint()})});
+    TestPlane plane(
+        box, {udp_service(kVip, {a.endpoint(), b.endpoint()}), service(kVip, {a.endpoint(), b.endpoint()})});
     const auto life = plane.life("10.96.0.1:80/udp", a.endpoint());
     const auto tcp_life = plane.life("10.96.0.1:80/tcp", a.endpoint());
     // As if they had read the table just before it changed.

@@ -18,8 +18,10 @@ Service paced(std::chrono::milliseconds quiet, std::chrono::milliseconds spread)
 
 }  // namespace
 
-TEST_CASE("drain_quiet: a drain orders its idle sockets at once and again each second, and tells only of ends [E18]",
-          "[control][pace]") {
+TEST_CASE(
+    "drain_quiet: a drain orders its idle sockets at once and again each second, and tells only of ends "
+    "[E18]",
+    "[control][pace]") {
     Bench bench({paced(4s, 7s)});
     bench.all_up(2);
     bench.hear(0, refused());
@@ -48,7 +50,8 @@ TEST_CASE("drain_quiet: idle sockets that cannot be ended are left to the next l
     bench.hear(0, refused());
     CHECK(bench.plane.orders.size() == 1);
     // The first retry of another order would come after 100 ms.
-    CHECK_FALSE(run_until(bench.context, [&] { return bench.plane.orders.size() > 1; }, 300ms));
+    CHECK_FALSE(run_until(
+        bench.context, [&] { return bench.plane.orders.size() > 1; }, 300ms));
     CHECK(bench.plane.plans.back().condemn.empty());
 }
 
@@ -59,7 +62,8 @@ TEST_CASE("a draining backend with drain_quiet that is well again ends nobody an
     bench.hear(0, refused());
     bench.hear(0, up());
     CHECK(bench.plane.plans.back().resume == std::vector<LifeId>{Bench::first_life(0)});
-    CHECK_FALSE(run_until(bench.context, [&] { return bench.plane.orders.size() > 1; }, 1200ms));
+    CHECK_FALSE(run_until(
+        bench.context, [&] { return bench.plane.orders.size() > 1; }, 1200ms));
 }
 
 TEST_CASE("close_spread paces every order that ends sockets, and those older than reseat [E45]",
