@@ -12,14 +12,12 @@
 namespace reseat::bpf {
 
 std::unique_ptr<SocketLook> SocketLook::load(int owner_map) {
-    std::unique_ptr<look_bpf, decltype(&look_bpf__destroy)> skeleton(look_bpf__open(),
-                                                                           look_bpf__destroy);
+    std::unique_ptr<look_bpf, decltype(&look_bpf__destroy)> skeleton(look_bpf__open(), look_bpf__destroy);
     if (!skeleton || bpf_map__reuse_fd(skeleton->maps.lb_owner, owner_map) || look_bpf__load(skeleton.get()))
         return nullptr;
     auto looks = MappedArray<lb_look>::map(bpf_map__fd(skeleton->maps.lb_looks), LB_LOOKS);
     if (!looks) return nullptr;
-    return std::unique_ptr<SocketLook>(
-        new SocketLook(skeleton.release(), std::move(*looks)));
+    return std::unique_ptr<SocketLook>(new SocketLook(skeleton.release(), std::move(*looks)));
 }
 
 SocketLook::~SocketLook() {
@@ -43,10 +41,10 @@ std::vector<bool> SocketLook::live(std::span<const Flow> flows) {
         for (std::size_t i = 0; i < size; ++i) {
             const Flow& flow = flows[from + i];
             looks_[i] = {.life = flow.key.life,
-                                                     .local = flow.value.local,
-                                                     .remote = flow.value.remote,
-                                                     .states = flow.is_udp() ? kConnectedUdp : kLiveTcpStates,
-                                                     .live = 0};
+                         .local = flow.value.local,
+                         .remote = flow.value.remote,
+                         .states = flow.is_udp() ? kConnectedUdp : kLiveTcpStates,
+                         .live = 0};
         }
         if (size < LB_LOOKS) looks_[size].life = 0;
         if (!run()) return live;

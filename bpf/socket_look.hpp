@@ -14,7 +14,7 @@ struct look_bpf;
 
 namespace reseat::bpf {
 
-/// A look at sockets of the calling thread's network namespace, a tenth of the cost of asking sock_diag: no
+/// A look at sockets of the calling thread's network namespace, for much less than asking sock_diag: no
 /// message is made of each. Thread-safe.
 class SocketLook {
 public:
