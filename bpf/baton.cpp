@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/baton.hpp"
 
+#include <fstream>
+#include <string>
+
 namespace reseat::bpf {
+namespace {
+
+/// Waiting for a lock, which no signal ends. On a busy machine a thread may also be late because others run.
+bool sleeps_uninterruptibly(pid_t thread) {
+    std::ifstream stat("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string line;
+    std::getline(stat, line);
+    const auto name_end = line.rfind(") ");
+    return name_end != std::string::npos && line.compare(name_end + 2, 1, "D") == 0;
+}
+
+}  // namespace
 
 std::uint64_t Baton::waits_in() {
     const std::unique_lock attempt(mutex_, std::try_to_lock);
-    return attempt && waits_ ? calls_ : 0;
+    return attempt && waits_ && sleeps_uninterruptibly(thread_) ? calls_ : 0;
 }
 
 bool Baton::overtake(std::uint64_t call, std::vector<Flow>& on) {

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include <unistd.h>
+
 namespace reseat::bpf {
 
 /// What blocking() throws when somebody else took over meanwhile: leave at once, touch nothing.
@@ -33,6 +35,7 @@ public:
     template <class Call>
     auto blocking(std::span<const Flow> on, Call call) {
         on_.assign(on.begin(), on.end());
+        thread_ = gettid();
         ++calls_;
         waits_ = true;
         lock_.unlock();
@@ -43,7 +46,7 @@ public:
         return result;
     }
 
-    /// For the supervisor: which call the worker waits in, from 1; 0: in none.
+    /// For the supervisor: which call the worker waits in, from 1; 0: in none, or it only lacks a processor.
     std::uint64_t waits_in();
     /// For the supervisor: takes the baton if the worker still waits in that call. Then the state is the
     /// supervisor's, and `on` is what the worker waits for.
@@ -53,6 +56,7 @@ private:
     std::mutex mutex_;
     std::unique_lock<std::mutex> lock_;  ///< the worker's
     std::vector<Flow> on_;
+    pid_t thread_ = 0;
     std::uint64_t calls_ = 0;
     bool waits_ = false;
     bool overtaken_ = false;

@@ -17,7 +17,8 @@ struct Flow {
     std::uint32_t drawer = 0;
     bool indexed = true;  ///< false: found otherwise
     bool multipath =
-        false;  ///< Multipath TCP: what is filed is a subflow, the application has another socket
+        false;            ///< Multipath TCP: what is filed is a subflow, the application has another socket
+    bool hidden = false;  ///< UDP: who asks for its tuple gets another socket
 
     SocketTuple tuple() const {
         return {.local = value.local, .remote = value.remote, .cookie = key.cookie, .ifindex = value.ifindex};

@@ -23,8 +23,12 @@ void Reseater::handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& s
         return !flow.resolved();
     });
     for (Flow& flow : flows) flow.value.netns = netns;
-    if (sweep.order.udp == lb::UdpFate::repoint)
-        flows = repoint(diag, connected(*diag, std::move(flows), sweep), sweep, baton);
+    if (sweep.order.udp == lb::UdpFate::repoint) {
+        // The last look has just seen each of them by its cookie: a twin with the same tuple, which may have
+        // been moved to a new life of the same address, hides none.
+        if (!sweep.last) flows = connected(*diag, std::move(flows), sweep);
+        flows = repoint(diag, std::move(flows), sweep, baton);
+    }
     terminate(netns, std::move(flows), sweep, baton);
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr unsigned kMaxThreads = 64;
 constexpr auto kLastPatience = std::chrono::seconds(1);
+constexpr auto kIdleTime = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -44,9 +45,9 @@ void Workers::State::serve() {
     std::unique_lock lock(mutex);
     while (true) {
         ++idle;
-        changed.wait(lock, [this] { return over || !waiting.empty(); });
+        const bool wanted = changed.wait_for(lock, kIdleTime, [this] { return over || !waiting.empty(); });
         --idle;
-        if (over) break;
+        if (over || !wanted) break;
         Job job = std::move(waiting.front());
         waiting.pop_front();
         lock.unlock();

@@ -9,7 +9,8 @@
 namespace reseat::bpf {
 
 /// Threads for work that the kernel may keep waiting for as long as it likes (uninterruptibly). One that is
-/// stuck holds up nobody, also not the end of this. They are in the network namespace of who calls run().
+/// stuck holds up nobody, also not the end of this. They are in the network namespace of who calls run(), and
+/// end when there was nothing to do for a while.
 class Workers {
 public:
     /// `executor` is where run() is called and `done` is.

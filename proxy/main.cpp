@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <exception>
 
+#include <malloc.h>
+
 namespace {
 
 using namespace reseat::proxy;
@@ -45,6 +47,9 @@ int dispatch(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    // One loop, and now and then some threads that wait for the kernel: an arena for each would keep its
+    // pages for ever.
+    mallopt(M_ARENA_MAX, 2);
     try {
         const auto parsed = parse_options({argv + 1, argv + argc});
         if (const auto* options = std::get_if<Options>(&parsed)) return dispatch(*options);

@@ -72,7 +72,7 @@ Outcome end_socket(const Programs& programs, ProcessSockets& sockets, const Flow
 void DescriptorEngine::end(Ending& ending) {
     std::vector<Flow> mine;
     std::erase_if(ending.open, [&](const Flow& flow) {
-        const bool takes = only_ || flow.multipath || !ending.diag;
+        const bool takes = only_ || flow.multipath || flow.hidden || !ending.diag;
         if (takes) mine.push_back(flow);
         return takes;
     });

@@ -5,6 +5,7 @@
 #include "bpf/terminate/tuple.hpp"
 
 #include <unordered_map>
+#include <utility>
 
 namespace reseat::bpf {
 
@@ -33,6 +34,12 @@ void DiagEngine::end(Ending& ending) {
     for (const auto& [cookie, flow] : wanted)
         dumped ? ending.gone(flow) : ending.stays(flow, dumped.error().message);
     end_by_tuple(ending, std::move(found), false);
+    if (!ending.is_udp()) return;
+    // There a moment ago, and not found by its tuple: a twin with the same one, of another life, comes first.
+    for (Flow& flow : std::exchange(ending.unseen, {})) {
+        flow.hidden = true;
+        ending.stays(flow, "another socket has the same addresses");
+    }
 }
 
 }  // namespace reseat::bpf

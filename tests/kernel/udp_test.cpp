@@ -182,3 +182,51 @@ TEST_CASE("reuseport twins with one tuple are both moved or both ended [E55]", "
             CHECK(twin.actual_peer() == b.endpoint());
     }
 }
+
+TEST_CASE("twins follow their backend into a new life of the same address, all of them [E55][E33]",
+          "[kernel][udp]") {
+    Sandbox box("twinlives");
+    auto& a = box.host("a");
+    TestPlane plane(box, {udp_service(kVip, {a.endpoint()})});
+    const Where local = "10.99.0.1:40056";
+    const int yes = 1;
+    std::vector<Client> twins;
+    for (int i = 0; i < 3; ++i)
+        twins.push_back(silently_on(box, a.endpoint(), kVip, Protocol::udp, Family::v4, [&](Client& twin) {
+            REQUIRE(::setsockopt(twin.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
+            REQUIRE(twin.bind(local) == 0);
+        }));
+    const auto ended = plane.take_out(a.endpoint());
+    REQUIRE(ended.size() == 1);
+    plane.bring_back(a.endpoint());
+    CHECK(plane.reseat(ended[0]).repointed == 3);
+    CHECK(plane.kernel().open_sockets(ended[0]) == 0);
+    for (auto& twin : twins) CHECK(twin.peer() == kVip);
+}
+
+TEST_CASE("twins of a condemned life end, one of a new life of the same address stays [E55][E65]",
+          "[kernel][udp]") {
+    Sandbox box("twinends");
+    auto& a = box.host("a");
+    TestPlane plane(box, {udp_service(kVip, {a.endpoint()}, lb::UdpFate::terminate)});
+    const Where local = "10.99.0.1:40057";
+    const int yes = 1;
+    const auto twin = [&] {
+        return silently_on(box, a.endpoint(), kVip, Protocol::udp, Family::v4, [&](Client& client) {
+            REQUIRE(::setsockopt(client.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
+            REQUIRE(client.bind(local) == 0);
+        });
+    };
+    Client first = twin(), second = twin();
+    const auto ended = plane.take_out(a.endpoint());
+    REQUIRE(ended.size() == 1);
+    plane.bring_back(a.endpoint());
+    Client young = twin();
+    const auto report = plane.reseat(ended[0]);
+    CHECK(report.failed == 0);
+    CHECK(report.terminated == 2);
+    CHECK_FALSE(first.actual_peer() == a.endpoint());
+    CHECK_FALSE(second.actual_peer() == a.endpoint());
+    CHECK(young.peer() == kVip);
+    CHECK(young.echo("still here") == "a");
+}

@@ -8,6 +8,7 @@ from model import ABORTED, CLOSED, OUTSIDE, SERVICES, SLACK
 from outside import plain, sockets
 
 SETTLE = 30  # until then whatever has to happen must have happened
+SYN_PATIENCE = 120  # seconds: the kernel gives a connect up after net.ipv4.tcp_syn_retries, 6, in about 130
 UNREACHABLE = ("ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "ETIMEDOUT", "EINPROGRESS", "EAGAIN")
 
 Fault = namedtuple("Fault", "kind text")
@@ -68,6 +69,8 @@ class Checker:
         if why in UNREACHABLE:
             if to in SERVICES and not self.truth.reseat_runs(at):
                 return  # a service address leads nowhere without reseat
+            if host and why == "ETIMEDOUT" and at - event["opened"] > SYN_PATIENCE:
+                return  # dialled directly, while its host was away
             if why == "ECONNREFUSED" and self.truth.server_died(host, at - SLACK, at):
                 return
             if why not in ("ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED") and (self.truth.gone or host is None):

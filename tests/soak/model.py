@@ -60,15 +60,15 @@ class Window:
 
 @dataclass
 class Truth:
-    gone: dict = field(default_factory=dict)   # hosts whose link is down, since when
-    dead: set = field(default_factory=set)     # hosts whose server does not run
-    drained: set = field(default_factory=set)  # (service, host)
-    removed: set = field(default_factory=set)
-    moved: dict = field(default_factory=dict)  # (service, host) -> port
-    denied: dict = field(default_factory=dict)  # policy -> host
+    gone: dict = field(default_factory=dict)     # hosts whose link is down, since when
+    dead: dict = field(default_factory=dict)     # hosts whose server does not run, since when
+    drained: dict = field(default_factory=dict)  # (service, host) -> since when
+    removed: dict = field(default_factory=dict)
+    moved: dict = field(default_factory=dict)    # (service, host) -> port
+    denied: dict = field(default_factory=dict)   # policy -> host
     windows: list = field(default_factory=list)
-    deaths: list = field(default_factory=list)  # [host, since, until]
-    lives: list = field(default_factory=list)   # of reseat: [started, killed, ready]
+    deaths: list = field(default_factory=list)   # [host, since, until]
+    lives: list = field(default_factory=list)    # of reseat: [started, killed, ready]
 
     # ---- what was done
 
@@ -94,11 +94,11 @@ class Truth:
         self.windows = [w for w in self.windows if w.until > now() - 60]
 
     def dies(self, host):
-        self.dead.add(host)
+        self.dead[host] = now()
         self.deaths.append([host, now(), None])
 
     def restarted(self, host):
-        self.dead.discard(host)
+        self.dead.pop(host, None)
         for death in self.deaths:
             if death[0] == host and death[2] is None:
                 death[2] = now()
@@ -117,10 +117,16 @@ class Truth:
             found.append(("denied by a policy", ("tcp", "udp"), 0.0))
         if pair in self.removed and service.on_remove == "terminate":
             found.append(("backend removed", ("tcp", "udp"), 0.0))
-        if pair in self.removed | self.drained or host in self.dead:
+        since = self.draining_since(service, host)
+        if since is not None:
             why = "server died" if host in self.dead else "backend drained or removed"
-            found += [(why, ("udp",), 0.0), (why, ("tcp",), DRAIN - SLACK / 2)]
+            found += [(why, ("udp",), 0.0), (why, ("tcp",), max(0.0, since + DRAIN - SLACK / 2 - now()))]
         return found
+
+    def draining_since(self, service, host):
+        pair = (service.name, host)
+        clocks = [self.dead.get(host), self.drained.get(pair), self.removed.get(pair)]
+        return min((since for since in clocks if since is not None), default=None)
 
     def eligible(self, service):
         broken = {*self.gone, *self.dead, *self.denied.values()}
@@ -135,8 +141,12 @@ class Truth:
             reasons.append("backend moved")
         if reasons and self.eligible(service):
             return reasons[0]
-        ended_anyway = not service.only_if_alternative and protocol == "tcp" and opened < self.gone.get(host, 0)
-        return "host vanished, and nobody is to be spared" if ended_anyway else None
+        if service.only_if_alternative or protocol != "tcp":
+            return None
+        if opened < self.gone.get(host, 0):
+            return "host vanished, and nobody is to be spared"
+        is_drained = (service.name, host) in self.drained | self.removed
+        return "backend drained or removed, and nobody is to be spared" if is_drained else None
 
     def balanced(self, opened, at=None, slack=0.0):
         """Whether a socket that was connected at that moment was known to reseat at another (nothing: now)."""

@@ -51,7 +51,7 @@ class Steps:
         if reload:
             weights |= {"drain": 2 if drainable else 0, "undrain": 3 if truth.drained else 0,
                         "remove": 2 if removable else 0, "add": 3 if truth.removed else 0, "move": 2,
-                        "deny": 2 if not truth.denied and well else 0, "allow": 3 if truth.denied else 0,
+                        "deny": 2 if not truth.denied and self.deniable() else 0, "allow": 3 if truth.denied else 0,
                         "nonsense": 1, "upgrade": 2 if self.world.pinned else 0}
         return {name: weight for name, weight in weights.items() if weight and name not in self.without}
 
@@ -149,11 +149,19 @@ class Steps:
 
     # ---- configuration
 
+    # Of every service another backend stays in use, so that new connections have somewhere to go.
+
+    def has_another(self, service, host):
+        out, denied = self.truth.drained | self.truth.removed, self.truth.denied.values()
+        return any((service.name, o) not in out and o not in denied for o in service.hosts if o != host)
+
     def pairs_with_others(self, already):
-        """(service, host) of which another backend stays in use, so that new connections have somewhere to go."""
-        out = self.truth.drained | self.truth.removed
         return [(s.name, h) for s in SERVICES.values() for h in s.hosts
-                if (s.name, h) not in already and any((s.name, o) not in out for o in s.hosts if o != h)]
+                if (s.name, h) not in already and self.has_another(s, h)]
+
+    def deniable(self):
+        return [h for h in self.well()
+                if all(self.has_another(s, h) for s in SERVICES.values() if h in s.hosts)]
 
     def reload(self, words):
         self.truth.allow_consequences(spared=True)
@@ -163,22 +171,22 @@ class Steps:
 
     def drain(self):
         pair = self.rng.choice(self.pairs_with_others(self.truth.drained))
-        self.truth.drained.add(pair)
+        self.truth.drained[pair] = now()
         return self.reload("%s/%s drained" % pair)
 
     def undrain(self):
         pair = self.rng.choice(sorted(self.truth.drained))
-        self.truth.drained.discard(pair)
+        del self.truth.drained[pair]
         return self.reload("%s/%s ready again" % pair)
 
     def remove(self):
         pair = self.rng.choice(self.pairs_with_others(self.truth.removed))
-        self.truth.removed.add(pair)
+        self.truth.removed[pair] = now()
         return self.reload("%s/%s removed" % pair)
 
     def add(self):
         pair = self.rng.choice(sorted(self.truth.removed))
-        self.truth.removed.discard(pair)
+        del self.truth.removed[pair]
         return self.reload("%s/%s added again" % pair)
 
     def move(self):
@@ -192,7 +200,7 @@ class Steps:
         return self.reload(f"{service.name}/{host} moved")
 
     def deny(self):
-        host = self.rng.choice(self.well())
+        host = self.rng.choice(self.deniable())
         self.truth.denied["no-" + host] = host
         return self.reload(f"a policy denies {host}")
 
