@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/end_sockets.hpp"
 
-#include "bpf/pace.hpp"
 #include "bpf/supervised.hpp"
 
 #include <algorithm>
@@ -18,7 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// One look at once, and so long after the one before.
+/// One look at once, and so long after the one before. After one that found nothing only the last one
+/// follows, for a connect that was let through and has not arrived yet.
 constexpr std::array<lb::Duration, 4> kLooks = {0ms, 1ms, 10ms, 100ms};
 constexpr std::size_t kBatch = 128;  // small, so that little time passes between the look and the end
 
@@ -40,27 +40,25 @@ std::vector<Flow> flows_of(std::span<const Target> targets) {
     return flows;
 }
 
-/// Shared with the worker, which may be at it while whoever awaits the end goes away.
-struct Work {
+struct Work final : Supervised {
     std::shared_ptr<NetNamespaces> namespaces;
     std::shared_ptr<StuckSockets> stuck;
     FindTargets find;
     std::vector<lb::TerminationReport> reports;
     std::vector<Target> targets;  ///< found, not tried yet
     std::vector<Target> current;  ///< in the hands of the step that runs now
-    std::vector<Flow> suspects;   ///< a worker that was overtaken waits for one of these
-    std::weak_ptr<Baton> waiting;
     std::unordered_set<std::uint64_t> seen;
+    bool found_any = false;  ///< that were worth a try, by the last look
     lb::TimePoint start = std::chrono::steady_clock::now();
     lb::TimePoint last_done = start;
 
     void look();
     void end(Baton& baton, std::size_t most);
+    void failed(const std::string& why) override;
     void take(std::size_t most);
     void settle_suspects(SockDiag& diag);
     void done(const Target& target);
     void failed(const Target& target, const std::string& why);
-    void give_up(const std::string& why);
 };
 
 void Work::look() {
@@ -81,6 +79,7 @@ void Work::look() {
         if (waited_for) failed(target, kLocked);
         return waited_for;
     });
+    found_any = !targets.empty();
 }
 
 void Work::done(const Target& target) {
@@ -94,7 +93,7 @@ void Work::failed(const Target& target, const std::string& why) {
     if (report.first_failure.empty()) report.first_failure = why;
 }
 
-void Work::give_up(const std::string& why) {
+void Work::failed(const std::string& why) {
     for (const Target& target : current) failed(target, why);
     current.clear();
     suspects.clear();
@@ -117,7 +116,7 @@ void Work::settle_suspects(SockDiag& diag) {
     for (const Flow& flow : std::exchange(suspects, {})) tried.insert(flow.key.cookie);
     std::erase_if(current, [&](const Target& target) { return !tried.contains(target.tuple.cookie); });
     const auto found = diag.find(tuples_of(current));
-    if (!found) return give_up(found.error().message);
+    if (!found) return failed(found.error().message);
     std::vector<Target> left;
     bool first = true;
     for (std::size_t i = 0; i < current.size(); ++i) {
@@ -137,10 +136,10 @@ void Work::end(Baton& baton, std::size_t most) {
     if (current.empty()) take(most);
     std::string why;
     const auto diag = namespaces->channel(current.front().netns, 0, why);
-    if (!diag) return give_up(why);
+    if (!diag) return failed(why);
     settle_suspects(*diag);
     const auto there = diag->find(tuples_of(current));
-    if (!there) return give_up(there.error().message);
+    if (!there) return failed(there.error().message);
     std::vector<Target> live;
     for (std::size_t i = 0; i < current.size(); ++i)
         if ((*there)[i]) live.push_back(current[i]);
@@ -148,7 +147,7 @@ void Work::end(Baton& baton, std::size_t most) {
     if (current.empty()) return;
     const auto errors = baton.blocking(flows_of(current),
                                        [diag, tuples = tuples_of(current)] { return diag->destroy(tuples); });
-    if (!errors) return give_up(errors.error().message);
+    if (!errors) return failed(errors.error().message);
     for (std::size_t i = 0; i < current.size(); ++i) {
         const int error = (*errors)[i];
         if (error == 0)
@@ -157,42 +156,6 @@ void Work::end(Baton& baton, std::size_t most) {
             failed(current[i], std::string("SOCK_DESTROY: ") + std::strerror(error));
     }
     current.clear();
-}
-
-void take_step(Work& work, Baton& baton, std::size_t most) {
-    baton.carry([&] {
-        try {
-            work.end(baton, most);
-        } catch (const std::exception& error) {
-            work.give_up(error.what());
-        }
-    });
-}
-
-lb::Task<void> end_next(Workers& workers, std::shared_ptr<Work> work, std::size_t most) {
-    bool taken = false;
-    while (!taken) {
-        const auto baton = std::make_shared<Baton>();
-        lb::Task<bool> attempt = try_step(
-            workers, baton, [=] { take_step(*work, *baton, most); }, work->suspects);
-        taken = co_await std::move(attempt);
-        if (!taken) work->waiting = baton;
-    }
-}
-
-lb::Task<void> end_all(Workers& workers, std::shared_ptr<Work> work, std::optional<lb::Duration> spread) {
-    const std::size_t count = work->targets.size();
-    const Pace pace(spread, count, std::chrono::steady_clock::now());
-    while (!work->targets.empty()) {
-        const std::size_t due = pace.due(std::chrono::steady_clock::now());
-        const std::size_t done = count - work->targets.size();
-        if (due > done) {
-            lb::Task<void> step = end_next(workers, work, due - done);
-            co_await std::move(step);
-        } else {
-            co_await lb::sleep_for(Pace::tick());
-        }
-    }
 }
 
 }  // namespace
@@ -207,12 +170,17 @@ lb::Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
     work->stuck = std::move(stuck);
     work->find = std::move(find);
     work->reports.resize(reports);
-    for (const lb::Duration pause : kLooks) {
-        if (pause > 0ms) co_await lb::sleep_for(pause);
+    for (std::size_t i = 0; i < kLooks.size(); ++i) {
+        const bool last = i + 1 == kLooks.size();
+        if (i > 0 && !last && !work->found_any) continue;
+        if (i > 0) co_await lb::sleep_for(kLooks[i]);
         lb::Task<void> look = on_worker(workers, [work] { work->look(); });
         co_await std::move(look);
-        lb::Task<void> end = end_all(workers, work, spread);
-        co_await std::move(end);
+        std::function<std::size_t()> left = [work] { return work->targets.size(); };
+        std::function<void(const std::shared_ptr<Baton>&, std::size_t)> end =
+            [work](const auto& baton, std::size_t most) { work->end(*baton, most); };
+        lb::Task<void> ended = supervise_paced(workers, work, spread, std::move(left), std::move(end));
+        co_await std::move(ended);
     }
     for (auto& report : work->reports)
         report.duration = report.matched ? work->last_done - work->start : lb::Duration::zero();

@@ -23,9 +23,10 @@ struct Target {
 using FindTargets = std::function<lb::Result<std::vector<Target>>(SockDiag&)>;
 
 /// Ends what `find` finds by exact SOCK_DESTROY, each batch looked at immediately before: a socket that is
-/// not connected there any more lives. Looks several times, as a connect may sit between its hook and the
-/// kernel's part of it. `spread` as in lb::ReseatOrder. Returns `reports` reports. A socket
-/// whose lock is held delays no other: it is reported as failed, noted in `stuck`, and ends when it can.
+/// not connected there any more lives. Looks again 100 ms later, as a connect may sit between its hook
+/// and the kernel's part of it, and in between while something is found: each look is a dump. `spread` as in
+/// lb::ReseatOrder. Returns `reports` reports. A socket whose lock is held delays no other: it is reported as
+/// failed, noted in `stuck`, and ends when it can.
 lb::Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
                                                          std::shared_ptr<NetNamespaces> namespaces,
                                                          std::shared_ptr<StuckSockets> stuck,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/abi.h"
+#include "bpf/abi_policy.h"
 #include "bpf/handles.hpp"
 #include "bpf/kernel_data_plane.hpp"
 #include "bpf/map_set.hpp"

@@ -3,6 +3,7 @@
 
 #include "bpf/byte_order.hpp"
 #include "bpf/owned_sockets.hpp"
+#include "bpf/socket_look.hpp"
 #include "bpf/supervised.hpp"
 #include "bpf/terminate/tuple.hpp"
 #include "bpf/udp_resolver.hpp"
@@ -37,6 +38,7 @@ Reseater::Reseater(std::shared_ptr<const Programs> programs, std::shared_ptr<Net
       cgroup_(std::move(cgroup)),
       mark_(std::move(mark)),
       index_(*programs_),
+      look_(SocketLook::load(programs_->owner_fd())),
       engines_(std::move(engines)),
       only_(only) {}
 
@@ -161,6 +163,7 @@ void Reseater::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sw
     ending.backend = flows.front().value.remote;
     ending.netns = netns;
     ending.diag = namespaces_->channel(netns, flows.front().value.pid, ending.why);
+    if (netns == namespaces_->own()) ending.look = look_.get();
     // Where one that is not indexed is connected from, the dump tells; its descriptor needs no telling.
     const bool dumped = ending.diag && only_ != Engine::descriptor;
     for (Flow& flow : flows)

@@ -50,6 +50,7 @@ private:
     std::string cgroup_;
     std::function<void(int)> mark_;
     FlowIndex index_;
+    std::shared_ptr<SocketLook> look_;
     Engines engines_;
     std::optional<Engine> only_;
     StuckSockets stuck_;

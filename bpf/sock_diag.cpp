@@ -23,6 +23,7 @@ constexpr std::size_t kAnswer = 16 * 1024;
 constexpr std::size_t kSmallAnswer = 1024;  // one socket, with details
 constexpr std::size_t kDumpBuffer = 256 * 1024;
 constexpr int kAttempts = 5;
+constexpr int kFindAttempts = 8;  // until only one is asked for at a time
 constexpr std::size_t kRequestSize = NLMSG_ALIGN(sizeof(nlmsghdr) + sizeof(inet_diag_req_v2));
 
 /// The one meant, and really connected to the peer meant: a tuple may also find a listener, a socket that was
@@ -113,7 +114,8 @@ int SockDiag::receive_some(std::size_t most, const std::function<void(Bytes)>& v
     return 0;
 }
 
-/// Until a dump that was given up is at its end, the kernel refuses the next with EBUSY.
+/// After answers were dropped: the kernel says so only once until all others were taken. And until a dump
+/// that was given up is at its end, it refuses the next with EBUSY.
 void SockDiag::drain() {
     std::vector<std::uint8_t> buffer(kDumpBuffer);
     Bytes ignored;
@@ -148,6 +150,7 @@ lb::Result<void> SockDiag::collect_errors(std::uint32_t first_sequence, std::spa
         const int error = receive(buffer, 0, answer);
         if (error == ENOBUFS) {  // answers were dropped: what is unknown is looked at again
             std::ranges::replace(outcomes, 0, EAGAIN);
+            drain();
             return {};
         }
         if (error) return lb::system_error("SOCK_DESTROY answer", error);
@@ -178,13 +181,17 @@ lb::Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tupl
 lb::Result<std::vector<std::optional<DiagSocket>>> SockDiag::find(std::span<const SocketTuple> tuples,
                                                                   bool details) {
     std::vector<std::optional<DiagSocket>> found(tuples.size());
-    for (std::size_t from = 0; from < tuples.size(); from += kBatch) {
-        const auto batch = tuples.subspan(from, std::min(kBatch, tuples.size() - from));
+    std::size_t most = kBatch, size = 0;
+    for (std::size_t from = 0; from < tuples.size(); from += size) {
         for (int attempt = 0;; ++attempt) {
-            auto heard = find_batch(batch, std::span(found).subspan(from, batch.size()), details);
+            size = std::min(most, tuples.size() - from);
+            auto heard =
+                find_batch(tuples.subspan(from, size), std::span(found).subspan(from, size), details);
             if (!heard) return heard.error();
             if (*heard) break;
-            if (attempt == kAttempts) return interrupted();
+            if (attempt == kFindAttempts) return interrupted();
+            drain();
+            most = std::max<std::size_t>(1, size / 2);  // so many answers did not fit
         }
     }
     return found;

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/flow_index.hpp"
+#include "bpf/supervised.hpp"
 #include "lb/control/data_plane.hpp"
 
-#include <memory>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
 namespace reseat::bpf {
 
-class Baton;
-
 /// What was done for one order so far, and what its last sweep left.
-struct Sweep {
+struct Sweep final : Supervised {
     lb::ReseatOrder order;
     std::uint32_t backend = 0;  ///< the life's element in lb_backends
     bool last = false;          ///< no other sweep follows: what is still pending is decided now
@@ -30,13 +27,9 @@ struct Sweep {
     /// another worker can go on with the others.
     std::vector<Flow> current;
     std::unordered_set<std::uint64_t> settled;
-    /// A worker that was overtaken, and still has this baton, waits for the lock of one of these; with those
-    /// before that one it is through.
-    std::vector<Flow> suspects;
-    std::weak_ptr<Baton> waiting;
 
     void done(unsigned& counter);
-    void failed(const std::string& why);
+    void failed(const std::string& why) override;
 };
 
 }  // namespace reseat::bpf

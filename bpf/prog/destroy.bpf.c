@@ -3,18 +3,12 @@
  * the namespace in which the iterator is made. An object of its own: bpf_sock_destroy is there
  * since Linux 6.5, and tracing needs CAP_PERFMON and BTF. */
 #include "address.h"
+#include "owner_map.h"
 #include "vmlinux.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 extern int bpf_sock_destroy(struct sock_common *sk) __ksym;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE); /* that of the data path, by its descriptor */
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct lb_owner);
-} lb_owner SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

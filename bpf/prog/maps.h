@@ -6,7 +6,8 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "bpf/abi.h"
+#include "bpf/abi_policy.h"
+#include "owner_map.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -71,13 +72,6 @@ struct {
 	__type(key, struct lb_peer_key);
 	__type(value, struct lb_peer);
 } lb_peers SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct lb_owner);
-} lb_owner SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

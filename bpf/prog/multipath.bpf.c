@@ -3,19 +3,10 @@
  * runs for the application's socket, which is another one. So lb_sockops is to hear when the
  * subflow is closed. Runs before it. An object of its own: it reads kernel types, for which
  * CAP_PERFMON and BTF are needed. */
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-#include "bpf/abi.h"
+#include "owner_map.h"
 #include "vmlinux.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE); /* that of the data path, by its descriptor */
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct lb_owner);
-} lb_owner SEC(".maps");
 
 SEC("sockops")
 int lb_multipath(struct bpf_sock_ops *ops)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/terminate/tuple.hpp"
 
+#include "bpf/socket_look.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -37,24 +39,39 @@ bool is_multipath(Ending& ending, const Flow& flow) {
     return found && found->front() && found->front()->multipath;
 }
 
-void end_batch(Ending& ending, std::span<const Flow> flows, bool multipath) {
+/// Those that are there. For what the quick look does not know of, sock_diag is asked.
+std::vector<Flow> look(Ending& ending, std::span<const Flow> flows) {
+    const std::vector<bool> live =
+        ending.look ? ending.look->live(flows) : std::vector<bool>(flows.size(), false);
+    std::vector<Flow> there;
+    std::vector<Flow> doubtful;
     std::vector<SocketTuple> tuples;
-    for (const Flow& flow : flows) tuples.push_back(flow.tuple());
-    const auto found = ending.diag->find(tuples);
-    std::vector<Flow> live;
     for (std::size_t i = 0; i < flows.size(); ++i) {
-        Flow flow = flows[i];
-        if (!found) {
-            ending.stays(flow, found.error().message);
-        } else if (!(*found)[i]) {
-            ending.unseen.push_back(flow);
-        } else {
-            flow.multipath = flow.may_be_multipath() && is_multipath(ending, flow);
-            if (flow.multipath && !multipath)
-                ending.stays(flow, "Multipath TCP");
-            else
-                live.push_back(flow);
-        }
+        (live[i] ? there : doubtful).push_back(flows[i]);
+        if (!live[i]) tuples.push_back(flows[i].tuple());
+    }
+    if (doubtful.empty()) return there;
+    const auto found = ending.diag->find(tuples);
+    for (std::size_t i = 0; i < doubtful.size(); ++i) {
+        if (!found)
+            ending.stays(doubtful[i], found.error().message);
+        else
+            ((*found)[i] ? there : ending.unseen).push_back(doubtful[i]);
+    }
+    return there;
+}
+
+/// The look is needed for UDP and TCP alike: SOCK_DESTROY asks for neither state nor peer. A tuple still
+/// finds a UDP socket with a port of its own that was unconnected since, what TIME_WAIT left of a TCP
+/// connection, and a TCP socket that listens by now.
+void end_batch(Ending& ending, std::span<const Flow> flows, bool multipath) {
+    std::vector<Flow> live;
+    for (Flow& flow : look(ending, flows)) {
+        flow.multipath = flow.may_be_multipath() && is_multipath(ending, flow);
+        if (flow.multipath && !multipath)
+            ending.stays(flow, "Multipath TCP");
+        else
+            live.push_back(flow);
     }
     destroy(ending, live);
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the data path remembers of sockets, and that it forgets all of it.
 #include "tests/kernel/kinds.hpp"
+#include "tests/support/skip.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <cerrno>
+#include <fstream>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -224,4 +226,25 @@ TEST_CASE("a full index costs no connect: the socket is counted, not indexed, an
     clients.clear();
     CHECK(plane.kernel().open_sockets(life) == 0);
     CHECK(plane.kernel().indexed_sockets(life) == 0);
+}
+
+TEST_CASE(
+    "no memory for a socket's record: its connect goes on, balanced and counted, its end is not ours [E70]",
+    "[kernel][bookkeeping]") {
+    Balanced net("no-record", {"a"});
+    std::ofstream limit("/proc/sys/net/core/optmem_max");
+    if (!limit) return skip("net.core.optmem_max is of all network namespaces here (before Linux 6.10)");
+    limit << 64 << std::flush;  // of this network namespace
+    std::uint64_t unowned = 0;
+    for (const Kind& kind : kKinds) {
+        INFO(kind);
+        Client client = net.client(kind);
+        REQUIRE(client.connect(vip_of(kind.address)) == 0);
+        CHECK(client.echo("hello") == "a");
+        CHECK(net.stat("unowned") == ++unowned);
+        CHECK(net.open(kind, "a") == 0);
+        CHECK(net.plane.condemn(net.endpoint(kind, "a")).matched == 0);
+        CHECK(client.echo("still here") == "a");
+        net.plane.bring_back(net.endpoint(kind, "a"));
+    }
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which program runs for which kind of client: the table is complete, and true.
+#include "tests/kernel/attached_programs.hpp"
 #include "tests/kernel/kinds.hpp"
 
-#include <bpf/bpf.h>
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <string_view>
-
-#include <fcntl.h>
 
 using namespace reseat;
 using namespace reseat::test;
@@ -31,45 +28,6 @@ const std::map<std::string_view, std::array<bool, kKinds.size()>> kTable{
     {"lb_sockops", {true, true, true, false, false, false}},
     {"lb_multipath", {true, true, true, false, false, false}},
     {"lb_release", {true, true, true, true, true, true}},
-};
-
-/// The programs attached to a cgroup, by name; they count their runs while this lives.
-class AttachedPrograms {
-public:
-    explicit AttachedPrograms(const std::string& cgroup) : counting_(bpf_enable_stats(BPF_STATS_RUN_TIME)) {
-        const bpf::UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        for (int type = 0; type < __MAX_BPF_ATTACH_TYPE; ++type) {
-            std::array<__u32, 64> ids{};
-            __u32 count = ids.size();
-            const auto attach_type = static_cast<bpf_attach_type>(type);
-            if (bpf_prog_query(directory.get(), attach_type, 0, nullptr, ids.data(), &count) != 0) continue;
-            for (__u32 i = 0; i < count; ++i) add(ids[i]);
-        }
-    }
-
-    bool counts() const { return static_cast<bool>(counting_); }
-    std::map<std::string, std::uint64_t> runs() const {
-        std::map<std::string, std::uint64_t> runs;
-        for (const auto& [name, fd] : programs_) runs[name] = info_of(fd.get()).run_cnt;
-        return runs;
-    }
-
-private:
-    static bpf_prog_info info_of(int fd) {
-        bpf_prog_info info{};
-        __u32 length = sizeof info;
-        REQUIRE(bpf_obj_get_info_by_fd(fd, &info, &length) == 0);
-        return info;
-    }
-    void add(__u32 id) {
-        bpf::UniqueFd fd(bpf_prog_get_fd_by_id(id));
-        REQUIRE(fd);
-        const std::string name = info_of(fd.get()).name;
-        programs_[name] = std::move(fd);
-    }
-
-    bpf::UniqueFd counting_;
-    std::map<std::string, bpf::UniqueFd> programs_;
 };
 
 /// All that a client of this kind can do, and that it comes out right.

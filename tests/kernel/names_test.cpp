@@ -233,3 +233,18 @@ TEST_CASE(
         });
     }
 }
+
+TEST_CASE("the error queue names the backend: no hook runs for it, a limit [E49]", "[kernel][names]") {
+    Balanced net("names-errors", {"a"});
+    net.box.host("a").stop();
+    Client client = net.box.client(Protocol::udp);
+    const int on = 1;
+    REQUIRE(::setsockopt(client.fd(), IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
+    REQUIRE(client.send_to(vip_of(Family::v4), "nobody is there") == 0);
+    SocketAddress told;
+    msghdr message{};
+    message.msg_name = told.get();
+    message.msg_namelen = told.length;
+    REQUIRE(wait_until([&] { return ::recvmsg(client.fd(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0; }));
+    CHECK(told.endpoint() == net.box.host("a").endpoint());
+}

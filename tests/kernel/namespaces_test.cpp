@@ -4,7 +4,13 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cerrno>
+#include <memory>
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace reseat;
 using namespace reseat::test;
@@ -35,7 +41,59 @@ private:
     SocketMaker maker_;
 };
 
+/// As reseat is without CAP_SYS_ADMIN, for the calling thread and those that it starts.
+class WithoutAdmin {
+public:
+    WithoutAdmin() {
+        read();
+        kept_ = data_[0].effective;
+        write(kept_ & ~(1u << CAP_SYS_ADMIN));
+    }
+    ~WithoutAdmin() { write(kept_); }
+    WithoutAdmin(const WithoutAdmin&) = delete;
+
+private:
+    void read() { REQUIRE(::syscall(SYS_capget, &header_, data_.data()) == 0); }
+    void write(__u32 effective) {
+        data_[0].effective = effective;
+        ::syscall(SYS_capset, &header_, data_.data());
+    }
+
+    __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> data_{};
+    __u32 kept_ = 0;
+};
+
 }  // namespace
+
+TEST_CASE("sockets in a network namespace that we may not enter are ended by their descriptors [E58]",
+          "[kernel][namespaces]") {
+    Sandbox box("netns-closed");
+    auto& a = box.host("a");
+    Elsewhere there(box, "b");
+    auto less = std::make_unique<WithoutAdmin>();
+    TestPlane plane(
+        box, {service(kVip, {a.endpoint()}), udp_service(kVip, {a.endpoint()}, lb::UdpFate::terminate)});
+    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
+        INFO(to_string(protocol));
+        less.reset();
+        Client victim = there.connected(protocol, a.endpoint());
+        Client at_home = box.client(protocol);
+        REQUIRE(at_home.connect(kVip) == 0);
+        REQUIRE(victim.echoes("hello"));
+        less = std::make_unique<WithoutAdmin>();
+        const auto report = plane.condemn(a.endpoint());
+        CHECK(report.terminated == 2);
+        CHECK(report.failed == 0);
+        // By its descriptor a TCP client is told otherwise.
+        CHECK((protocol == Protocol::tcp ? victim.recv_error() : victim.send("more")) ==
+              (protocol == Protocol::tcp ? ECONNRESET : EDESTADDRREQ));
+        CHECK((protocol == Protocol::tcp ? at_home.recv_error() : at_home.send("more")) ==
+              (protocol == Protocol::tcp ? ECONNABORTED : EDESTADDRREQ));
+        plane.bring_back(a.endpoint());
+    }
+    less.reset();
+}
 
 TEST_CASE("sockets in several network namespaces below one cgroup are ended, each in its own [E58]",
           "[kernel][namespaces]") {

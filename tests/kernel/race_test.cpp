@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real races: connects, closes and re-connects against condemnation, sweeps and re-pointing.
+#include "tests/kernel/engine_cases.hpp"
 #include "tests/kernel/victims.hpp"
 
 #include <catch2/catch.hpp>
@@ -27,6 +28,7 @@ struct Board {
     std::atomic<unsigned> on_dead;     ///< reconnected after an end, and landed on the same dead backend
     std::atomic<unsigned> unexpected;  ///< errors that nobody should see
     std::atomic<int> last_error;
+    int end = ECONNABORTED;  ///< what a socket is told that was ended
 };
 
 class SharedBoard {
@@ -74,7 +76,7 @@ void reconnect(Slot& slot, Board& board) {
     slot.client = new_socket(Protocol::tcp);
     slot.open = false;
     const int error = slot.client.connect(kVip);
-    if (error == ECONNABORTED) return void(++board.aborted);  // its backend came back and ended again
+    if (error == board.end) return void(++board.aborted);  // its backend came back and ended again
     if (error != 0) return note_unexpected(board, error);
     slot.open = true;
     slot.backend = slot.client.actual_peer();
@@ -88,8 +90,8 @@ int churn(Board& board, const lb::Endpoint& safe) {
         Slot& slot = slots[turn % slots.size()];
         if (slot.open) {
             const int error = slot.client.pending_error();
-            if (error == ECONNABORTED && slot.backend == safe) ++board.wrong;
-            if (error == ECONNABORTED) {
+            if (error == board.end && slot.backend == safe) ++board.wrong;
+            if (error == board.end) {
                 reconnect(slot, board);
                 continue;
             }
@@ -100,7 +102,7 @@ int churn(Board& board, const lb::Endpoint& safe) {
         const int error = slot.client.connect(kVip);
         slot.open = error == 0;
         // Ended between its SYN and its connect(): that is an end too.
-        if (error == ECONNABORTED)
+        if (error == board.end)
             ++board.aborted;
         else if (error != 0)
             note_unexpected(board, error);
@@ -117,24 +119,17 @@ void settle_raced(TestPlane& plane, std::size_t& heard) {
     for (; heard < plane.raced().size(); ++heard) plane.reseat(plane.raced()[heard]);
 }
 
-}  // namespace
-
-TEST_CASE(
-    "connects race condemnation: none stays on the dead life, none lands there later, none is ended "
-    "wrongly [E28][E29]",
-    "[kernel][race]") {
-    Sandbox box("race");
+/// Connects and closes race `rounds` ends of a backend, with so many connects before and after each.
+void race_condemnation(Sandbox& box, TestPlane& plane, Board& board, int rounds, unsigned connects) {
     auto& a = box.host("a");
     auto& b = box.host("b");
-    TestPlane plane(box, {service(kVip, {a.endpoint(), b.endpoint()})});
-    const SharedBoard board;
     std::vector<Process> workload;
-    for (int i = 0; i < 3; ++i) workload.push_back(box.spawn([&] { return churn(*board, b.endpoint()); }));
+    for (int i = 0; i < 3; ++i) workload.push_back(box.spawn([&] { return churn(board, b.endpoint()); }));
     std::size_t heard = 0;
     unsigned ended = 0;
-    for (int round = 0; round < 30; ++round) {
-        const unsigned before = board->connects;
-        REQUIRE(wait_until([&] { return board->connects > before + 100; }, 10s));
+    for (int round = 0; round < rounds; ++round) {
+        const unsigned before = board.connects;
+        REQUIRE(wait_until([&] { return board.connects > before + connects; }, 10s));
         const auto lives = plane.take_out(a.endpoint());
         REQUIRE(lives.size() == 1);
         ended += plane.reseat(lives[0]).terminated;
@@ -145,19 +140,42 @@ TEST_CASE(
         };
         REQUIRE(plane.pump_until(none_left, 10s));
         const auto count = plane.kernel().connects_total(lives[0]);
-        const unsigned then = board->connects;
-        REQUIRE(wait_until([&] { return board->connects > then + 100; }, 10s));
+        const unsigned then = board.connects;
+        REQUIRE(wait_until([&] { return board.connects > then + connects; }, 10s));
         CHECK(plane.kernel().connects_total(lives[0]) == count);  // ... and then none lands there
         CHECK(sockets_to(a.endpoint(), Protocol::tcp) == 0);
         plane.bring_back(a.endpoint());
     }
-    board->stop = true;
+    board.stop = true;
     for (auto& process : workload) CHECK(process.wait() == 0);
     CHECK(ended > 0);
-    CHECK(board->aborted > 0);
-    CHECK(board->wrong == 0);
-    INFO("last unexpected error: " << std::strerror(board->last_error));
-    CHECK(board->unexpected == 0);
+    CHECK(board.aborted > 0);
+    CHECK(board.wrong == 0);
+    INFO("last unexpected error: " << std::strerror(board.last_error));
+    CHECK(board.unexpected == 0);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "connects race condemnation: none stays on the dead life, none lands there later, none is ended "
+    "wrongly [E28][E29]",
+    "[kernel][race]") {
+    Sandbox box("race");
+    TestPlane plane(box, {service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})});
+    const SharedBoard board;
+    race_condemnation(box, plane, *board, 30, 100);
+}
+
+TEST_CASE("connects race condemnation through each engine by itself [E28][E29]", "[kernel][race][engines]") {
+    const auto engine = GENERATE(from_range(kEngines));
+    INFO(to_string(engine));
+    Sandbox box("race-engine");
+    TestPlane plane(box, {service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})},
+                    {.only_engine = engine});
+    const SharedBoard board;
+    if (engine == bpf::Engine::descriptor) board->end = ECONNRESET;
+    race_condemnation(box, plane, *board, 4, 30);
 }
 
 TEST_CASE("who reconnects within microseconds lands on a live backend: the table comes first [E29]",

@@ -160,3 +160,32 @@ TEST_CASE("a denied socket whose lock is held delays no other, is reported, and 
     CHECK(enforce().matched == 0);
     CHECK(clients[10].pending_error() == ECONNABORTED);
 }
+
+TEST_CASE("an older socket whose lock is held delays no other, is reported, and ends when it can [E27][E52]",
+          "[kernel][stuck][untracked]") {
+    Sandbox box("stuck-untracked", {"a"});
+    auto& a = box.host("a");
+    std::vector<Client> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.push_back(box.client());
+        REQUIRE(clients.back().connect(a.endpoint()) == 0);
+    }
+    TestPlane plane(box, {service(kVip, {a.endpoint()})});
+    LockHolder holder(clients[10]);
+    const auto end = [&] {
+        return plane.run(plane.kernel().end_untracked({Protocol::tcp, {a.endpoint()}, std::nullopt}));
+    };
+    const auto report = end();
+    CHECK(report.matched == 20);
+    CHECK(report.terminated == 19);
+    CHECK(report.failed == 1);
+    CHECK_THAT(report.first_failure, Catch::Contains("lock"));
+    for (std::size_t i = 0; i < clients.size(); ++i)
+        if (i != 10) CHECK(clients[i].recv_error(0ms) == ECONNABORTED);
+    CHECK(end().failed == 1);  // told again, and nobody waits again
+
+    holder.release();
+    CHECK(wait_until([&] { return sockets_to(a.endpoint(), Protocol::tcp) == 0; }));
+    CHECK(end().matched == 0);
+    CHECK(clients[10].pending_error() == ECONNABORTED);
+}

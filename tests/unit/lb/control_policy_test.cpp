@@ -83,6 +83,17 @@ TEST_CASE("a reload that the tables refuse brings the old policies back", "[cont
     CHECK(bench.plane.enforcements == 1);
 }
 
+TEST_CASE("a reload that changes no policy enforces none", "[control][policy]") {
+    Bench bench({service(2)}, {deny("no-a", "10.0.1.1")});
+    bench.all_up(2);
+    REQUIRE(bench.controller->reload({service(3)}, {deny("no-a", "10.0.1.1")}).has_value());
+    bench.poll();
+    CHECK(bench.plane.enforcements == 1);
+    REQUIRE(bench.controller->reload({service(3)}, {deny("no-a", "10.0.1.2")}).has_value());
+    bench.poll();
+    CHECK(bench.plane.enforcements == 2);
+}
+
 TEST_CASE("policies that leave sockets behind are enforced again", "[control][policy]") {
     Bench bench({service(1)}, {deny("x", "10.9.9.9")});
     bench.plane.policy_reports = {{"x", {.matched = 1, .failed = 1, .first_failure = "no permission"}}};

@@ -31,6 +31,12 @@ inline Service service(std::size_t backends, Protocol protocol = Protocol::tcp) 
     return made;
 }
 
+inline Service with(Connections connections, Protocol protocol = Protocol::tcp, std::size_t backends = 2) {
+    Service made = service(backends, protocol);
+    made.connections = connections;
+    return made;
+}
+
 inline HealthEvent up() {
     return {true, ProbeOutcome::passed, "connected (2/2)"};
 }

@@ -10,12 +10,6 @@ namespace {
 
 using Lives = std::vector<LifeId>;
 
-Service with(Connections connections, Protocol protocol = Protocol::tcp, std::size_t backends = 2) {
-    Service made = service(backends, protocol);
-    made.connections = connections;
-    return made;
-}
-
 }  // namespace
 
 TEST_CASE("no alternative: the order waits, and is given when another backend is eligible [E14][E60]",

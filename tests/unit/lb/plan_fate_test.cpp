@@ -11,12 +11,6 @@ namespace {
 
 using Lives = std::vector<LifeId>;
 
-Service with(Connections connections, Protocol protocol = Protocol::tcp, std::size_t backends = 2) {
-    Service made = service(backends, protocol);
-    made.connections = connections;
-    return made;
-}
-
 }  // namespace
 
 TEST_CASE("no answer: the new table and the condemnation come in one plan, the order after it [E01]",

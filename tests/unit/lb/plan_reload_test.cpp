@@ -17,12 +17,6 @@ Service without(Service service, std::size_t backend) {
     return service;
 }
 
-Service with(Connections connections, Protocol protocol = Protocol::tcp) {
-    Service made = service(2, protocol);
-    made.connections = connections;
-    return made;
-}
-
 }  // namespace
 
 TEST_CASE("a backend that left drains: no new connections, its sockets live on until drain_timeout [E12]",
