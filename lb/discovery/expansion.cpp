@@ -21,7 +21,9 @@ Backend backend_of(const NamedBackends& named, const NamedEndpoint& from, unsign
                     .endpoint = from.endpoint,
                     .weight = named.weight,
                     .priority = named.priority,
-                    .state = named.state};
+                    .state = named.state,
+                    .check_address = named.check_address,
+                    .check_port = named.check_port};
     if (from.srv) {
         const unsigned weight = from.srv->weight;
         const unsigned scaled = heaviest > kMaxWeight ? weight * kMaxWeight / heaviest : weight;
