@@ -105,7 +105,10 @@ struct Service {
     Protocol protocol = Protocol::tcp;
     std::vector<Endpoint> addresses;
     LbPolicy lb_policy = LbPolicy::round_robin;
+    HashKey hash_key = HashKey::uid;  ///< what maglev chooses by
+    unsigned panic_threshold = 0;     ///< percent eligible below which health is ignored; 0: off
     OnNoHealthy on_no_healthy = OnNoHealthy::fail_open;
+    Duration slow_start = Duration::zero();  ///< 0: off
     HealthCheck health_check;
     Connections connections;
     std::vector<Backend> backends;
