@@ -4,6 +4,7 @@
 #include "lb/select/maglev.hpp"
 #include "lb/select/selection_table.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <unordered_map>
 
@@ -46,8 +47,9 @@ Shares share_out(const ServiceState& state, Family family, std::span<const std::
         divisor = std::gcd(divisor, shares.lives.back().weight);
     }
     for (Share& share : shares.lives) share.weight /= divisor;
-    if (state.service->lb_policy == LbPolicy::maglev)
-        shares.maglev_size = maglev_size(configured(state, family));
+    if (state.service->lb_policy != LbPolicy::maglev) return shares;
+    shares.maglev_size = maglev_size(configured(state, family));
+    std::ranges::sort(shares.lives, {}, &Share::life);  // another order of backends makes the same table
     return shares;
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -112,7 +112,7 @@ TEST_CASE("all faults are told at once, each once, in the order of the file", "[
             "8:11 name: a service 'a' is already on line 4; names must differ",
             "9:14 address: 10.1.1.1:80 over tcp already belongs to a service, on line 5; an address leads to "
             "one service",
-            "10:17 slow_start: '5' has no unit; write a duration such as 250ms, 5s or 1m30s"});
+            "10:17 slow_start: expected a duration with its unit, such as 5s, found '5'"});
 }
 
 TEST_CASE("a diagnostic reads as compilers write them", "[config]") {

@@ -40,7 +40,6 @@ struct Ledger {
             lives[spec.life] = State::serving;
         }
         for (const Table& table : plan.tables) {
-            REQUIRE((!tables.contains(table.family) || tables[table.family] != table.slots));
             for (LifeId life : table.slots) REQUIRE(lives.contains(life));
             tables[table.family] = table.slots;
         }
