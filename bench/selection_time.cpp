@@ -63,8 +63,8 @@ std::vector<Figure> selection_time(bool quick) {
     const Process client = stage.in_workload([&] { return obey(channel.theirs()); });
     const auto host = stage.lab().host("a").address(lb::Family::v4);
     std::vector<Figure> figures;
-    for (const auto policy : {lb::LbPolicy::round_robin, lb::LbPolicy::random, lb::LbPolicy::least_conn,
-                              lb::LbPolicy::maglev}) {
+    for (const auto policy :
+         {lb::LbPolicy::round_robin, lb::LbPolicy::random, lb::LbPolicy::least_conn, lb::LbPolicy::maglev}) {
         for (const auto& [backends, services] : {std::pair{2, 1}, std::pair{2000, 1}, std::pair{2, 1000}}) {
             const auto all = services_of(
                 {policy, static_cast<std::size_t>(backends), static_cast<std::size_t>(services)}, host);

@@ -88,7 +88,7 @@ struct Share {
 
 /// What a table is made of; the same makes the same table.
 struct Shares {
-    std::vector<Share> lives;     ///< in the order of the backends, for maglev of their ids; no common divisor
+    std::vector<Share> lives;  ///< in the order of the backends, for maglev of their ids; no common divisor
     std::size_t maglev_size = 0;  ///< slots of a table by maglev; 0: they take turns
     bool operator==(const Shares&) const = default;
 };

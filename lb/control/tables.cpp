@@ -15,8 +15,8 @@ namespace {
 std::size_t configured(const ServiceState& state, Family family) {
     std::size_t count = 0;
     for (std::size_t i = 0; i < state.backends.size(); ++i)
-        count += !state.backends[i].removing &&
-                 state.service->backends[i].endpoint.address.family() == family;
+        count +=
+            !state.backends[i].removing && state.service->backends[i].endpoint.address.family() == family;
     return count;
 }
 

@@ -42,8 +42,7 @@ using Picks = std::map<std::string, unsigned>;
 
 /// How often each host was chosen from a table of these slots.
 Picks picks(Sandbox& box, lb::LbPolicy policy, const std::vector<std::string>& slots) {
-    auto spec = service(kVip,
-                        {box.host("a").endpoint(), box.host("b").endpoint(), box.host("c").endpoint()},
+    auto spec = service(kVip, {box.host("a").endpoint(), box.host("b").endpoint(), box.host("c").endpoint()},
                         Protocol::udp);
     spec.lb_policy = policy;
     TestPlane plane(box, {spec});

@@ -58,7 +58,8 @@ TEST_CASE("a table's size is a prime, 100 slots for each backend or 65,537", "[m
 
 TEST_CASE("with 100 slots for each, shares differ by 1 % at the most, as the paper has it", "[maglev]") {
     for (const std::size_t count : {2U, 10U, 40U, 163U, 655U}) {
-        const auto [least, most] = std::ranges::minmax(counts(maglev(backends(count), maglev_size(count)), count));
+        const auto [least, most] =
+            std::ranges::minmax(counts(maglev(backends(count), maglev_size(count)), count));
         CHECK(most - least <= 1);  // whoever takes turns has as many, give or take one
         CHECK(most <= 1.01 * least);
     }
@@ -111,8 +112,9 @@ TEST_CASE("a backend that goes moves its own share and hardly more [E32]", "[mag
     }
 }
 
-TEST_CASE("1 % of 1,000 backends fail: the larger the table the fewer other keys move, as the paper has it [E32]",
-          "[maglev]") {
+TEST_CASE(
+    "1 % of 1,000 backends fail: the larger the table the fewer other keys move, as the paper has it [E32]",
+    "[maglev]") {
     std::set<std::size_t> gone;
     for (std::size_t i = 0; i < 10; ++i) gone.insert(i * 97);
     const double small = disrupted(backends(1000), gone, 65'537);

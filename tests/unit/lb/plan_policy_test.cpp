@@ -119,8 +119,9 @@ TEST_CASE("entering and leaving panic is said, and status shows it [E20]", "[con
     bench.hear(1, no_answer());
     CHECK(bench.status().panic);
     CHECK(bench.status().eligible == 1);
-    CHECK(bench.log.has("warning: postgres has 1 of 3 IPv4 backends eligible, less than panic_threshold (50 %): "
-                        "it is in panic, health is ignored"));
+    CHECK(bench.log.has(
+        "warning: postgres has 1 of 3 IPv4 backends eligible, less than panic_threshold (50 %): "
+        "it is in panic, health is ignored"));
     bench.hear(0, up());
     CHECK_FALSE(bench.status().panic);
     CHECK(bench.log.has(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/select/slow_start.hpp"
+
 #include "tests/unit/lb/control_bench.hpp"
 
 #include <catch2/catch.hpp>
@@ -95,8 +96,9 @@ TEST_CASE("a backend that falls again begins again", "[plan][slow_start]") {
     CHECK(effective_weight(step.state, 1) == 0.1);
 }
 
-TEST_CASE("who comes by reload, out of maintenance or back from ejection begins slowly; a new service does not",
-          "[plan][slow_start]") {
+TEST_CASE(
+    "who comes by reload, out of maintenance or back from ejection begins slowly; a new service does not",
+    "[plan][slow_start]") {
     Stepper step(slow(2));
     step.all_up();
     Service more = slow(3);
