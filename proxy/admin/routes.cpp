@@ -66,9 +66,9 @@ constexpr unsigned kMaxWeight = 256;
 
 Reply set_weight(Target which, const std::optional<std::string>& text, const AdminView& view) {
     unsigned weight = 0;
-    const char* end = text ? text->data() + text->size() : nullptr;
-    if (!text || text->empty() || std::from_chars(text->data(), end, weight).ptr != end ||
-        weight > kMaxWeight)
+    const std::string digits = text.value_or("");
+    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), weight);
+    if (fault != std::errc{} || end != digits.data() + digits.size() || weight > kMaxWeight)
         return error_reply(400, "bad_weight", "a weight is a whole number from 0 to 256",
                            "POST /services/NAME/backends/NAME/weight?weight=5");
     if (const auto done = view.set_weight(std::move(which), weight); !done) return refused(done.error());
