@@ -29,6 +29,8 @@ struct Measurement {
 const Measurement kMeasurements[] = {
     {"bpf_time", "BPF run time of connect + echo + close", bpf_time},
     {"policy_time", "BPF run time of a connect that policies judge and none denies", policy_time},
+    {"selection_time", "BPF run time of a connect by each lb_policy, few and many backends and services",
+     selection_time},
     {"connect_ratio", "connect + echo + close through a service and past it (ratio: throughput)",
      connect_ratio},
     {"process_death", "a server process dies by kill -9; default thresholds, watch on", process_death},

@@ -11,6 +11,7 @@ namespace reseat::bench {
 
 std::vector<Figure> bpf_time(bool quick);
 std::vector<Figure> policy_time(bool quick);
+std::vector<Figure> selection_time(bool quick);
 std::vector<Figure> connect_ratio(bool quick);
 std::vector<Figure> process_death(bool quick);
 std::vector<Figure> vanished_host(bool quick);

@@ -47,13 +47,20 @@ LB_ASSERT_SIZE(struct lb_meta, 24);
 /* How a slot of the table is chosen. */
 #define LB_POLICY_ROUND_ROBIN 0
 #define LB_POLICY_RANDOM 1
+#define LB_POLICY_LEAST_CONN 2 /* of two at random the less busy one */
+#define LB_POLICY_MAGLEV 3     /* by whose connect it is */
+
+/* Whose connect it is: the caller's cgroup, user or process. */
+#define LB_HASH_WORKLOAD 0
+#define LB_HASH_UID 1
+#define LB_HASH_PROCESS 2
 
 /* lb_services: service address -> service */
 struct lb_service {
 	__u32 id; /* from 1; 0 is no service */
 	__u32 policy;
 	__u32 table; /* its place in lb_tables and lb_turns, free for another once the service is gone */
-	__u32 pad;
+	__u32 hash_key; /* of LB_POLICY_MAGLEV */
 };
 LB_ASSERT_SIZE(struct lb_service, 16);
 
@@ -75,6 +82,11 @@ LB_ASSERT_SIZE(struct lb_name, 280);
 #define LB_TABLE_WORD(offset, length) (((__u64)(length) << 32) | (offset))
 #define LB_TABLE_OFFSET(word) ((__u32)(word))
 #define LB_TABLE_LENGTH(word) ((__u32)((word) >> 32))
+
+/* lb_slots: backend index, and how many slots of its table are that backend's: its share of the connects. */
+#define LB_SLOT(backend, share) (((__u64)(share) << 32) | (backend))
+#define LB_SLOT_BACKEND(slot) ((__u32)(slot))
+#define LB_SLOT_SHARE(slot) ((__u32)((slot) >> 32))
 
 /* States of a life. */
 #define LB_LIFE_NONE 0
@@ -141,7 +153,7 @@ struct lb_owner {
 	__u32 pid; /* thread group that connected, in the initial pid namespace */
 	__u32 uid;
 	__u32 flags;
-	__u32 pad;
+	__u32 key; /* hash of whose connect it was, where maglev chose by it; 0 elsewhere */
 };
 LB_ASSERT_SIZE(struct lb_owner, 144);
 

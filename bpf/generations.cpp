@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/generations.hpp"
 
+#include "lb/select/maglev.hpp"
+#include "lb/select/selection_table.hpp"
+#include "lb/select/slow_start.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -23,6 +27,15 @@ std::uint32_t grown(std::uint32_t has, std::uint32_t needs) {
 MapSizes grown(const MapSizes& has, const MapSizes& needs) {
     return {grown(has.services, needs.services), grown(has.addresses, needs.addresses),
             grown(has.backends, needs.backends), grown(has.slots, needs.slots)};
+}
+
+/// How long its tables may become while its backends come and go.
+std::size_t largest_table(const lb::Service& service) {
+    if (service.lb_policy == lb::LbPolicy::maglev) return 2 * lb::maglev_size(service.backends.size());
+    std::size_t slots = 0;
+    for (const auto& backend : service.backends) slots += std::max(backend.weight, 1u);
+    if (service.slow_start > lb::Duration::zero()) slots *= lb::kFullTenths;
+    return std::min(slots, lb::most_slots(service.backends.size()));
 }
 
 MapSizes sizes_of(const KernelOptions& options) {
@@ -167,7 +180,7 @@ KernelOptions sized_for(KernelOptions options, const std::vector<lb::Service>& s
     for (const auto& service : services) {
         addresses += service.addresses.size();
         backends += service.backends.size();
-        for (const auto& backend : service.backends) slots += std::max(backend.weight, 1u);
+        slots += largest_table(service);
     }
     auto twice = [](std::uint32_t least, std::size_t needs) {
         return std::max(least, static_cast<std::uint32_t>(2 * needs));

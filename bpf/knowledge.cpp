@@ -16,6 +16,36 @@
 namespace reseat::bpf {
 namespace {
 
+template <class T>
+struct Numbered {
+    std::uint32_t number;
+    T value;
+};
+
+constexpr std::array<Numbered<lb::LbPolicy>, 4> kPolicies{{
+    {LB_POLICY_ROUND_ROBIN, lb::LbPolicy::round_robin},
+    {LB_POLICY_RANDOM, lb::LbPolicy::random},
+    {LB_POLICY_LEAST_CONN, lb::LbPolicy::least_conn},
+    {LB_POLICY_MAGLEV, lb::LbPolicy::maglev},
+}};
+constexpr std::array<Numbered<lb::HashKey>, 3> kHashKeys{{
+    {LB_HASH_WORKLOAD, lb::HashKey::workload},
+    {LB_HASH_UID, lb::HashKey::uid},
+    {LB_HASH_PROCESS, lb::HashKey::process},
+}};
+
+/// What a later version wrote may not be known.
+template <class T, std::size_t size>
+T known_or(const std::array<Numbered<T>, size>& all, std::uint32_t number, T otherwise) {
+    const auto found = std::ranges::find(all, number, &Numbered<T>::number);
+    return found == all.end() ? otherwise : found->value;
+}
+
+template <class T, std::size_t size>
+std::uint32_t number_of(const std::array<Numbered<T>, size>& all, T value) {
+    return std::ranges::find(all, value, &Numbered<T>::value)->number;
+}
+
 /// One map of a set, with the sizes that its writer gave it.
 struct ForeignMap {
     int fd = -1;
@@ -77,11 +107,15 @@ lb::Result<void> read_services(const OpenMaps& maps, Knowledge& all) {
     std::unordered_map<lb::ServiceId, std::size_t> places;
     auto names = for_each<std::uint32_t, lb_name>(maps, "lb_names", [&](std::uint32_t id, lb_name& name) {
         name.name[LB_NAME_SIZE - 1] = 0;
-        const auto policy =
-            name.service.policy == LB_POLICY_RANDOM ? lb::LbPolicy::random : lb::LbPolicy::round_robin;
         places[id] = all.services.size();
         all.services.push_back(
-            {.spec = {id, name.name, protocol_of(name.protocol), {}, policy}, .table = name.service.table});
+            {.spec = {.id = id,
+                      .name = name.name,
+                      .protocol = protocol_of(name.protocol),
+                      .addresses = {},
+                      .lb_policy = known_or(kPolicies, name.service.policy, lb::LbPolicy::round_robin),
+                      .hash_key = known_or(kHashKeys, name.service.hash_key, lb::HashKey::uid)},
+             .table = name.service.table});
         all.next_service = std::max(all.next_service, id + 1);
     });
     if (!names) return names;
@@ -125,7 +159,7 @@ lb::Result<void> read_tables(const OpenMaps& maps, Knowledge& all) {
             const std::uint64_t word = (*tables)[LB_TABLE_INDEX(service.table, family)];
             const std::uint64_t end = std::uint64_t{LB_TABLE_OFFSET(word)} + LB_TABLE_LENGTH(word);
             for (std::uint64_t i = LB_TABLE_OFFSET(word); i < end && i < slots->size(); ++i) {
-                const auto element = static_cast<std::uint32_t>((*slots)[i]);
+                const auto element = LB_SLOT_BACKEND((*slots)[i]);
                 if (element < owner.size() && owner[element] == service.spec.id)
                     service.slots[family].push_back(element);
             }
@@ -188,7 +222,11 @@ lb::Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps) {
 }
 
 std::uint32_t policy_number(lb::LbPolicy policy) {
-    return policy == lb::LbPolicy::random ? LB_POLICY_RANDOM : LB_POLICY_ROUND_ROBIN;
+    return number_of(kPolicies, policy);
+}
+
+std::uint32_t hash_key_number(lb::HashKey key) {
+    return number_of(kHashKeys, key);
 }
 
 }  // namespace reseat::bpf

@@ -44,5 +44,6 @@ lb::Result<Knowledge> read_knowledge(const OpenMaps& maps);
 lb::Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps);
 
 std::uint32_t policy_number(lb::LbPolicy policy);
+std::uint32_t hash_key_number(lb::HashKey key);
 
 }  // namespace reseat::bpf

@@ -106,7 +106,9 @@ UniqueFd Repointer::duplicate(const Flow& flow, std::string& why) {
     return UniqueFd();
 }
 
-bool Repointer::choose_target(const lb_record& record, Target& target) const {
+/// As a connect of the process that connected the socket would; where that asks for live counts or chance, in
+/// turns, which spreads a backend's sockets by weight.
+bool Repointer::choose_target(const lb_owner& owner, const lb_record& record, Target& target) const {
     const std::uint32_t family = is_v4(record.dialled) ? LB_FAMILY_V4 : LB_FAMILY_V6;
     const auto service = programs_.find_service(record.dialled);
     if (!service || service->id != record.service) return false;
@@ -114,11 +116,12 @@ bool Repointer::choose_target(const lb_record& record, Target& target) const {
     while (true) {
         const std::uint64_t word = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
         if (LB_TABLE_LENGTH(word) == 0) return false;
-        const std::uint32_t position = LB_TABLE_OFFSET(word) + turn_++ % LB_TABLE_LENGTH(word);
+        const std::uint32_t number = service->policy == LB_POLICY_MAGLEV ? owner.key : turn_++;
+        const std::uint32_t position = LB_TABLE_OFFSET(word) + number % LB_TABLE_LENGTH(word);
         const std::uint64_t slot = __atomic_load_n(&programs_.slots[position], __ATOMIC_ACQUIRE);
         // A table that was replaced may be written over: no grace period waits for us, only for programs.
         if (__atomic_load_n(&table, __ATOMIC_ACQUIRE) != word) continue;
-        target.index = static_cast<std::uint32_t>(slot);
+        target.index = LB_SLOT_BACKEND(slot);
         target.life = programs_.backends[target.index].life;
         target.endpoint = programs_.backends[target.index].endpoint;
         return programs_.backends[target.index].service == record.service;
@@ -246,7 +249,7 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     if (record.life != flow.key.life) return {Outcome::not_ours, kOvertaken};
     if (!settled && !insist) return {Outcome::pending, kOvertaken};
     Target target;
-    if (!choose_target(record, target)) return {Outcome::failed, "no backend to move to"};
+    if (!choose_target(owner, record, target)) return {Outcome::failed, "no backend to move to"};
     Result result = connect_to(diag, number, flow, record, target, settled);
     if (result.outcome == Outcome::moved) result = confirm(diag, number, flow, target);
     if (result.outcome == Outcome::moved) index_.remove({&flow, 1});

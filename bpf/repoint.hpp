@@ -53,7 +53,7 @@ private:
     UniqueFd duplicate(const Flow& flow, std::string& why);
     UniqueFd duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why);
     Process* process(std::uint32_t pid, std::string& why);
-    bool choose_target(const lb_record& record, Target& target) const;
+    bool choose_target(const lb_owner& owner, const lb_record& record, Target& target) const;
     lb::Result<lb_endpoint> fresh_source(int fd, const Flow& flow, const lb_endpoint& to) const;
     Result connect_to(SockDiag& diag, int fd, Flow& flow, const lb_record& record, const Target& target,
                       bool settled);

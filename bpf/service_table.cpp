@@ -14,6 +14,20 @@ std::uint32_t family_number(lb::Family family) {
     return family == lb::Family::v4 ? LB_FAMILY_V4 : LB_FAMILY_V6;
 }
 
+lb_service to_kernel(const lb::ServiceSpec& spec, std::uint32_t table) {
+    return {.id = spec.id,
+            .policy = policy_number(spec.lb_policy),
+            .table = table,
+            .hash_key = hash_key_number(spec.hash_key)};
+}
+
+/// How many of a table's slots are each element's.
+std::vector<std::uint32_t> shares_of(const std::vector<std::uint32_t>& elements) {
+    std::vector<std::uint32_t> shares(elements.empty() ? 0 : *std::ranges::max_element(elements) + 1);
+    for (const std::uint32_t element : elements) ++shares[element];
+    return shares;
+}
+
 lb::Error no_room(const std::string& what) {
     return {lb::ErrorCode::failed, "the data path has no room for more " + what};
 }
@@ -69,10 +83,7 @@ MapSizes ServiceTable::needed(const lb::Plan& plan) const {
 }
 
 lb::Result<void> ServiceTable::write_name(const Entry& entry) const {
-    lb_name name{.service = {.id = entry.spec.id,
-                             .policy = policy_number(entry.spec.lb_policy),
-                             .table = entry.table,
-                             .pad = 0},
+    lb_name name{.service = to_kernel(entry.spec, entry.table),
                  .protocol = to_kernel({}, entry.spec.protocol).protocol,
                  .pad = {},
                  .name = {}};
@@ -100,8 +111,7 @@ lb::Result<void> ServiceTable::introduce(const lb::ServiceSpec& spec) {
 
 lb::Result<void> ServiceTable::publish_addresses(const lb::ServiceSpec& spec) {
     const Entry& entry = services_.at(spec.id);
-    const lb_service value{
-        .id = spec.id, .policy = policy_number(spec.lb_policy), .table = entry.table, .pad = 0};
+    const lb_service value = to_kernel(spec, entry.table);
     for (const auto& address : spec.addresses) {
         const lb_endpoint key = to_kernel(address, spec.protocol);
         if (bpf_map_update_elem(maps_.fd("lb_services"), &key, &value, BPF_ANY))
@@ -132,7 +142,9 @@ lb::Result<void> ServiceTable::publish_table(lb::ServiceId id, lb::Family family
         const auto region = slots_.allocate(length);
         if (!region) return no_room("selection slots");
         offset = *region;
-        for (std::uint32_t i = 0; i < length; ++i) maps_.slots[offset + i] = elements[i];
+        const auto shares = shares_of(elements);
+        for (std::uint32_t i = 0; i < length; ++i)
+            maps_.slots[offset + i] = LB_SLOT(elements[i], shares[elements[i]]);
     }
     withdraw_table(entry, family_number(family), LB_TABLE_WORD(offset, length));
     return {};

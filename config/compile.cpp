@@ -118,7 +118,10 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
         service.protocol = protocol;
         for (const auto& address : block.addresses) service.addresses.push_back(address.value);
         take(service.lb_policy, block.lb_policy);
+        take(service.hash_key, block.hash_key);
+        take(service.panic_threshold, block.panic_threshold);
         take(service.on_no_healthy, block.on_no_healthy);
+        take(service.slow_start, block.slow_start);
         service.health_check = compile_health_check(block.health_check, protocol);
         service.connections = compile_connections(block.connections);
         for (const auto& backend : block.backends) {

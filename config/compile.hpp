@@ -20,6 +20,9 @@ lb::Model compile(const ConfigFile& file);
 /// Reports what no value shows by itself: names, addresses and backends that are there twice.
 void check_unique(const ConfigFile& file, Diagnostics& out);
 
+/// Reports a maglev without hash_key, and a hash_key that a service without maglev has written itself.
+void check_hash_key(const ConfigFile& file, Diagnostics& out);
+
 /// Reports each option that is written with a value which nothing acts on yet.
 void check_implemented(const ConfigFile& file, Diagnostics& out);
 

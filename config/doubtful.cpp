@@ -116,6 +116,13 @@ void warn_of_backends(const ServiceBlock& block, const lb::Service& service, con
         out.warning(where, "backends: each has weight 0, so none gets a connection");
 }
 
+void warn_of_slow_start(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
+    if (service.lb_policy == lb::LbPolicy::maglev && service.slow_start > lb::Duration::zero())
+        out.warning(block.slow_start->at,
+                    "slow_start: has no effect with maglev, where each step would move clients between "
+                    "backends; remove it or choose another lb_policy");
+}
+
 }  // namespace
 
 void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
@@ -130,6 +137,7 @@ void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
             warn_of_families(block, service, out);
             warn_of_addresses(block, service, out);
             warn_of_backends(block, service, owners, out);
+            warn_of_slow_start(block, service, out);
         }
         warn_of_idle_settings(block, services, out);
         warn_of_tls(block.health_check, out);

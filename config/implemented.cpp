@@ -48,11 +48,6 @@ void check_outlier_detection(const OutlierDetectionBlock& block, Check& check) {
 }
 
 void check_service(const ServiceBlock& service, Check& check) {
-    if (service.lb_policy && service.lb_policy->value > lb::LbPolicy::random)
-        check.refuse(service.lb_policy->at, "lb_policy: least_conn or maglev", "write round_robin or random");
-    check.only(service.hash_key, "hash_key", lb::HashKey::uid, "uid");
-    check.only(service.panic_threshold, "panic_threshold", 0, "0");
-    check.only(service.slow_start, "slow_start", 0s, "0s");
     check_outlier_detection(service.outlier_detection, check);
 }
 

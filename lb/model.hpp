@@ -109,11 +109,11 @@ struct Connections {
 struct Backend {
     std::string name;  ///< unique in its service; the address where none was given
     Endpoint endpoint;
-    std::optional<Address> check_address;  ///< where it is checked; nothing: at `endpoint`
-    std::uint16_t check_port = 0;          ///< 0: the health check's, else the endpoint's
-    unsigned weight = 1;                   ///< 0: no new connections
+    unsigned weight = 1;  ///< 0: no new connections
     unsigned priority = 0;
     OperatorState state = OperatorState::ready;
+    std::optional<Address> check_address;  ///< where it is checked; nothing: at `endpoint`
+    std::uint16_t check_port = 0;          ///< 0: the health check's, else the endpoint's
     bool operator==(const Backend&) const = default;
 };
 
@@ -139,7 +139,10 @@ struct Service {
     Protocol protocol = Protocol::tcp;
     std::vector<Endpoint> addresses;
     LbPolicy lb_policy = LbPolicy::round_robin;
+    HashKey hash_key = HashKey::uid;  ///< what maglev chooses by
+    unsigned panic_threshold = 0;     ///< percent eligible below which health is ignored; 0: off
     OnNoHealthy on_no_healthy = OnNoHealthy::fail_open;
+    Duration slow_start = Duration::zero();  ///< 0: off
     HealthCheck health_check;
     Connections connections;
     std::vector<Backend> backends;

@@ -125,6 +125,10 @@ CLI::Option* Flags::target(CLI::App& command, const std::string& meaning) {
     return target->type_name("SERVICE[/BACKEND]")->check(check_target);
 }
 
+void Flags::weight(CLI::App& command) {
+    command.add_option("weight", options_.weight, "0 to 256")->type_name("N")->required();
+}
+
 void Flags::confirmation(CLI::App& command) {
     auto* dry = command.add_flag("--dry-run", options_.dry_run, "Only list what would be ended");
     from_environment(command, dry, "RESEAT_DRY_RUN");

@@ -26,6 +26,7 @@ public:
     void engine(CLI::App& command);
     /// SERVICE[/BACKEND], an argument.
     CLI::Option* target(CLI::App& command, const std::string& meaning);
+    void weight(CLI::App& command);
     void confirmation(CLI::App& command);
     void allow_exec(CLI::App& command);
     void pin(CLI::App& command);

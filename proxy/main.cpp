@@ -38,6 +38,8 @@ int dispatch(const Options& options) {
             return sockets_command(options);
         case Command::terminate:
             return terminate_command(options);
+        case Command::weight:
+            return weight_command(options);
         case Command::detach:
             return detach_command(options);
     }

@@ -106,6 +106,16 @@ void add_changing_commands(CLI::App& app, Flags& flags) {
         "input is no terminal.\n\n"
         "Example:\n  reseat terminate postgres/pg-1 --dry-run");
 
+    auto* weight = app.add_subcommand("weight", "Give a backend another weight");
+    flags.target(*weight, "Which one: SERVICE/BACKEND")->required();
+    flags.weight(*weight);
+    flags.instance(*weight, "Instance to ask (default: the only one running)");
+    flags.output(*weight);
+    weight->footer(
+        "Holds until a reload gives the backend another weight than before. With 0 it gets no new\n"
+        "connections, and its open ones drain as on_drain says.\n\n"
+        "Example:\n  reseat weight postgres/pg-1 5");
+
     auto* detach = app.add_subcommand("detach", "Remove what a killed instance left pinned");
     flags.instance_name(*detach, "Instance that was killed (default: default)");
     flags.pin(*detach);
@@ -131,7 +141,7 @@ const std::map<std::string, Command>& commands() {
         {"validate", Command::validate}, {"check", Command::check},     {"doctor", Command::doctor},
         {"version", Command::version},   {"status", Command::status},   {"health", Command::health},
         {"reload", Command::reload},     {"sockets", Command::sockets}, {"terminate", Command::terminate},
-        {"detach", Command::detach}};
+        {"weight", Command::weight},     {"detach", Command::detach}};
     return all;
 }
 

@@ -26,6 +26,7 @@ enum class Command {
     reload,
     sockets,
     terminate,
+    weight,
     detach
 };
 enum class Output { table, json };
@@ -39,8 +40,9 @@ struct Options {
     std::string instance;  ///< empty: not given
     std::string admin;     ///< path of the admin socket; empty: not given
     std::string pin;       ///< detach: directory; empty: not given
-    std::string service;   ///< sockets, terminate; empty: not given
+    std::string service;   ///< sockets, terminate, weight; empty: not given
     std::string backend;   ///< of `service`; empty: not given
+    unsigned weight = 0;   ///< weight: the new one
     bool dry_run = false;
     bool allow_exec = false;                ///< health checks may run commands
     bool yes = false;                       ///< do not ask

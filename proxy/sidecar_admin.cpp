@@ -36,7 +36,12 @@ AdminView Sidecar::admin_view() {
                 [this](Target which) {
                     if (!controller_) return stopping<lb::TerminationReport>();
                     return controller_->terminate(which.service.value_or(""), std::move(which.backend));
-                }};
+                },
+            .set_weight = [this](const Target& which, unsigned weight) -> lb::Result<void> {
+                if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+                return controller_->set_weight(which.service.value_or(""), which.backend.value_or(""),
+                                               weight);
+            }};
 }
 
 boost::json::object Sidecar::status() {

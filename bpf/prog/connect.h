@@ -94,14 +94,15 @@ static __always_inline int connect_past_us(struct lb_owner *owner, const struct 
 static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 					 const struct lb_dial *dial,
 					 const struct lb_service *service,
-					 struct lb_backend *backend, __u32 index)
+					 struct lb_backend *backend, const struct lb_pick *pick)
 {
 	begin_record(owner, dial);
 	if (!dial->repoint) {
+		owner->key = pick->key;
 		owner->pid = bpf_get_current_pid_tgid() >> 32;
 		owner->uid = (__u32)bpf_get_current_uid_gid();
 	}
-	fill_record(&owner->current, service, backend, index, dial->dialled);
+	fill_record(&owner->current, service, backend, pick->index, dial->dialled);
 	supersede(owner, dial->cookie);
 	if (dial->dialled->protocol == LB_IPPROTO_UDP)
 		index_udp(ctx, ctx->sk, owner, backend, dial->cookie);
@@ -113,17 +114,17 @@ static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct 
 					      struct lb_endpoint *to)
 {
 	struct lb_backend *backend;
-	__u32 index = 0;
+	struct lb_pick pick = {};
 
 	if (dial->repoint) {
-		index = dial->repoint->backend;
-		backend = backend_of_life(index, dial->repoint->life);
+		pick.index = dial->repoint->backend;
+		backend = backend_of_life(pick.index, dial->repoint->life);
 		if (!backend) {
 			count(LB_STAT_REPOINT_LOST);
 			return refuse_for_now(); /* the target is retired: choose anew */
 		}
 	} else {
-		backend = pick_backend(service, family_of(dial->dialled), &index);
+		backend = pick_backend(service, family_of(dial->dialled), &pick);
 	}
 	if (!backend) {
 		count(LB_STAT_NO_BACKEND);
@@ -137,7 +138,7 @@ static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct 
 		count(LB_STAT_UNOWNED); /* fails open: balanced, but never found again */
 		return LB_PROCEED;
 	}
-	note_connect(ctx, owner, dial, service, backend, index);
+	note_connect(ctx, owner, dial, service, backend, &pick);
 	return LB_PROCEED;
 }
 

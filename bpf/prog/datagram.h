@@ -73,14 +73,14 @@ static __always_inline int send_to_service(struct bpf_sock *sk, struct lb_owner 
 	struct lb_sender *sender = find_sender(sk, BPF_SK_STORAGE_GET_F_CREATE);
 	struct lb_sent *sent = sender ? find_sent(sender, dialled) : 0;
 	struct lb_backend *backend = backend_as_before(sent, service);
-	__u32 index = 0;
+	struct lb_pick pick = {};
 
 	if (backend) {
 		count(LB_STAT_STICKY);
 		*to = backend->endpoint;
 		return LB_PROCEED;
 	}
-	backend = pick_backend(service, family_of(dialled), &index);
+	backend = pick_backend(service, family_of(dialled), &pick);
 	if (!backend) {
 		count(LB_STAT_NO_BACKEND);
 		return refuse_connection(); /* fails closed: nobody may be chosen */
@@ -96,7 +96,7 @@ static __always_inline int send_to_service(struct bpf_sock *sk, struct lb_owner 
 		return LB_PROCEED;
 	}
 	owner->flags |= LB_OWNER_SENDER;
-	fill_sent(sent ? sent : next_sent(sender), service, backend, index, dialled);
+	fill_sent(sent ? sent : next_sent(sender), service, backend, pick.index, dialled);
 	return LB_PROCEED;
 }
 

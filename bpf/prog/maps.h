@@ -48,7 +48,7 @@ struct {
 	__type(value, __u64);
 } lb_turns SEC(".maps");
 
-/* Backend indexes. An array element takes 8 bytes whatever it holds. */
+/* LB_SLOT of each slot of all tables. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

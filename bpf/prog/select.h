@@ -25,41 +25,107 @@ static __always_inline struct lb_backend *backend_of_life(__u32 index, __u64 lif
 	return backend && backend->life == life ? backend : 0;
 }
 
-static __always_inline __u32 choose_position(const struct lb_service *service, __u32 length)
-{
-	__u32 table = service->table;
-	__u64 *turn;
+/* A backend that was chosen. */
+struct lb_pick {
+	__u32 index; /* in lb_backends */
+	__u32 key;   /* what maglev chose it by */
+};
 
-	if (service->policy == LB_POLICY_RANDOM)
-		return bpf_get_prandom_u32() % length;
-	turn = bpf_map_lookup_elem(&lb_turns, &table);
+/* Who connects, spread over all bits (the finalizer of MurmurHash3). */
+static __always_inline __u32 key_of_caller(const struct lb_service *service)
+{
+	__u64 key;
+
+	if (service->hash_key == LB_HASH_UID)
+		key = (__u32)bpf_get_current_uid_gid();
+	else if (service->hash_key == LB_HASH_PROCESS)
+		key = bpf_get_current_pid_tgid() >> 32;
+	else
+		key = bpf_get_current_cgroup_id();
+	key = (key ^ (key >> 33)) * 0xff51afd7ed558ccdULL;
+	key = (key ^ (key >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+	return (__u32)(key ^ (key >> 33));
+}
+
+static __always_inline __u32 next_turn(__u32 table, __u32 length)
+{
+	__u64 *turn = bpf_map_lookup_elem(&lb_turns, &table);
+
 	if (!turn)
 		return 0; /* cannot be: lb_turns has as many elements as there are tables */
 	return (__u32)(__sync_fetch_and_add(turn, 1) % length);
 }
 
-/* Whom the service's table names next; null: nobody is eligible. `index` is where it is in
- * lb_backends. */
+static __always_inline __u64 slot_at(__u32 position)
+{
+	__u64 *slot = bpf_map_lookup_elem(&lb_slots, &position);
+
+	return slot ? *slot : 0; /* cannot be: tables lie within lb_slots */
+}
+
+/* Its sockets and the one to come. In a new set of maps, for the moment until it knows what the one
+ * before it counted (LB_COUNTED_APART), those that came and went since. */
+static __always_inline __u64 sockets_with_next(__u64 slot)
+{
+	struct lb_backend *backend = backend_at(LB_SLOT_BACKEND(slot));
+	__s64 open = backend ? (__s64)(*(volatile __u64 *)&backend->open << 1) >> 1 : 0;
+
+	return open > 0 ? open + 1 : 1;
+}
+
+/* Two choices (Mitzenmacher): of two slots at random that whose backend would have fewer sockets
+ * for its share. Heavy backends have more slots, so that they are asked as often as they need to
+ * be. */
+static __always_inline __u32 less_busy_of_two(__u32 offset, __u32 length)
+{
+	__u32 random = bpf_get_prandom_u32();
+	__u32 first = random % length, second;
+	__u64 a, b;
+
+	if (length == 1)
+		return first;
+	second = (first + 1 + random / length % (length - 1)) % length;
+	a = slot_at(offset + first);
+	b = slot_at(offset + second);
+	if (sockets_with_next(a) * LB_SLOT_SHARE(b) <= sockets_with_next(b) * LB_SLOT_SHARE(a))
+		return first;
+	return second;
+}
+
+static __always_inline __u32 choose_position(const struct lb_service *service, __u32 offset,
+					     __u32 length, struct lb_pick *pick)
+{
+	switch (service->policy) {
+	case LB_POLICY_RANDOM:
+		return bpf_get_prandom_u32() % length;
+	case LB_POLICY_LEAST_CONN:
+		return less_busy_of_two(offset, length);
+	case LB_POLICY_MAGLEV:
+		pick->key = key_of_caller(service);
+		return pick->key % length;
+	}
+	return next_turn(service->table, length);
+}
+
+/* Whom the service's table names next; null: nobody is eligible. */
 static __always_inline struct lb_backend *pick_backend(const struct lb_service *service,
-						       __u32 family, __u32 *index)
+						       __u32 family, struct lb_pick *pick)
 {
 	__u32 table = LB_TABLE_INDEX(service->table, family);
 	__u64 *word = bpf_map_lookup_elem(&lb_tables, &table);
 	__u64 seen;
-	__u64 *slot;
-	__u32 position;
+	__u32 offset, length;
 
 	if (!word)
 		return 0;
 	seen = *(volatile __u64 *)word;
-	if (!LB_TABLE_LENGTH(seen))
+	offset = LB_TABLE_OFFSET(seen);
+	length = LB_TABLE_LENGTH(seen);
+	if (!length)
 		return 0;
-	position = LB_TABLE_OFFSET(seen) + choose_position(service, LB_TABLE_LENGTH(seen));
-	slot = bpf_map_lookup_elem(&lb_slots, &position);
-	if (!slot)
-		return 0;
-	*index = (__u32)*slot;
-	return backend_at(*index);
+	offset += choose_position(service, offset, length, pick);
+	pick->index = LB_SLOT_BACKEND(slot_at(offset));
+	return backend_at(pick->index);
 }
 
 #endif

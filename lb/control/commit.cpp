@@ -8,6 +8,7 @@ void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Pla
     for (auto& [id, decision] : decisions) {
         TrackedService& service = *registry.find(id);
         for (const std::string& line : losses(service.state, decision.after)) spdlog::warn("{}", line);
+        for (const std::string& line : ends_of_panic(service.state, decision.after)) spdlog::info("{}", line);
         service.state = std::move(decision.after);
         agenda.done(id, decision.next);
         note_lives(service, now);

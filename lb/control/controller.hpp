@@ -43,6 +43,8 @@ public:
 
     /// For each protocol of this service. Error `usage`: no such service or backend, and which may be meant.
     Result<void> set_operator_state(std::string_view service, std::string_view backend, OperatorState state);
+    /// Until the configuration gives it another one; 0: no new connections. Error: as above.
+    Result<void> set_weight(std::string_view service, std::string_view backend, unsigned weight);
     /// Ends the sockets now; the backend stays in use. Ends when they are gone, or after 10 s. Errors: as
     /// above, or `failed` when the data path cannot be changed.
     Task<Result<TerminationReport>> terminate(std::string service, std::optional<std::string> backend);

@@ -26,6 +26,7 @@ struct ServiceSpec {
     Protocol protocol = Protocol::tcp;
     std::vector<Endpoint> addresses;
     LbPolicy lb_policy = LbPolicy::round_robin;
+    HashKey hash_key = HashKey::uid;  ///< of maglev
 };
 
 struct LifeSpec {
@@ -38,7 +39,9 @@ struct LifeSpec {
 struct Table {
     ServiceId service = 0;
     Family family = Family::v4;
-    std::vector<LifeId> slots;  ///< in order of round robin; all of this family and service
+    /// All of this family and service, as often as their shares of the connects have it: in order of round
+    /// robin, or where maglev hashes to.
+    std::vector<LifeId> slots;
 };
 
 /// Ends or moves the sockets that hang on one condemned or draining life.
@@ -65,7 +68,8 @@ struct UntrackedOrder {
 /// before any life ends, and a life ends before its sockets are touched.
 struct Plan {
     std::vector<ServiceSpec> add_services;
-    std::vector<ServiceSpec> change_services;  ///< known ones, with other addresses or another lb_policy
+    std::vector<ServiceSpec>
+        change_services;  ///< known ones, with other addresses or another lb_policy or hash_key
     std::vector<LifeSpec> begin;
     std::vector<Table> tables;
     std::vector<LifeId> drain;    ///< no new sockets; those that are open live on

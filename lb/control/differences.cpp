@@ -58,6 +58,9 @@ std::vector<std::string> setting_changes(const Service& before, const Service& n
     std::vector<std::string> parts;
     if (before.addresses != now.addresses) parts.emplace_back("address changed");
     if (before.lb_policy != now.lb_policy) parts.emplace_back("lb_policy changed");
+    if (before.hash_key != now.hash_key) parts.emplace_back("hash_key changed");
+    compare(parts, "panic_threshold", before.panic_threshold, now.panic_threshold);
+    if (before.slow_start != now.slow_start) parts.emplace_back("slow_start changed");
     if (before.on_no_healthy != now.on_no_healthy) parts.emplace_back("on_no_healthy changed");
     if (before.health_check != now.health_check) parts.emplace_back("health_check changed");
     if (before.connections != now.connections) parts.emplace_back("connections changed");

@@ -26,7 +26,7 @@ std::optional<Sentence> by_order(const ServiceState& state, std::size_t backend)
              .cause = EndCause::denied,
              .must_end = record.denied_sockets_end});
     if (record.removing) add({.fate = connections.on_remove, .cause = EndCause::removed});
-    if (record.operator_state != OperatorState::ready || state.service->backends[backend].weight == 0)
+    if (record.operator_state != OperatorState::ready || record.weight == 0)
         add({.fate = connections.on_drain, .cause = EndCause::taken_out});
     return harshest;
 }

@@ -23,6 +23,7 @@ void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& eve
     record.presumed = false;
     record.held_until = held_until;
     if (event.healthy) return;
+    record.was_eligible = false;
     ++record.verdicts_against;
     const bool at_once = fate_of(connections, event.outcome) == SocketFate::terminate && !held_until &&
                          connections.grace == Duration::zero();
@@ -31,6 +32,10 @@ void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& eve
 
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state) {
     state.backends.at(backend).operator_state = operator_state;
+}
+
+void on_weight(ServiceState& state, std::size_t backend, unsigned weight) {
+    state.backends.at(backend).weight = weight;
 }
 
 void on_ejection(ServiceState& state, std::size_t backend, bool ejected) {
@@ -70,7 +75,7 @@ bool on_policies(ServiceState& state, const std::vector<Policy>& policies) {
 
 void on_refused(ServiceState& state, const ServiceState& planned) {
     for (std::size_t i = 0; i < state.families.size(); ++i)
-        if (state.families[i].slots != planned.families[i].slots) state.families[i].uncertain = true;
+        if (state.families[i].shares != planned.families[i].shares) state.families[i].uncertain = true;
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         BackendRecord& record = state.backends[i];
         if (record.life) record.life->vacated = false;

@@ -16,6 +16,9 @@ void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& eve
 /// The operator's word.
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state);
 
+/// The operator gives it another weight.
+void on_weight(ServiceState& state, std::size_t backend, unsigned weight);
+
 /// Outlier detection ejects the backend, or takes it back.
 void on_ejection(ServiceState& state, std::size_t backend, bool ejected);
 

@@ -2,7 +2,7 @@
 #include "lb/control/plan.hpp"
 
 #include "lb/control/fate.hpp"
-#include "lb/select/selection_table.hpp"
+#include "lb/control/tables.hpp"
 
 #include <algorithm>
 
@@ -19,6 +19,7 @@ public:
 
     Decision decide() {
         place_service();
+        warm_up();
         const std::vector<bool> used = choose_members();
         for (std::size_t i = 0; i < state_.backends.size(); ++i) settle(i, used[i]);
         if (!state_.removed)
@@ -28,6 +29,7 @@ public:
         auto& retire = decision_.plan.retire;
         retire.insert(retire.end(), due.retire.begin(), due.retire.end());
         decision_.next = due.next;
+        if (warming_ && (!due.next || step_ < *due.next)) decision_.next = step_;
         return std::move(decision_);
     }
 
@@ -35,8 +37,8 @@ private:
     /// Whether and how the data path knows the service.
     void place_service() {
         const Service& service = *state_.service;
-        const ServiceSpec spec{state_.id, service.name, service.protocol, service.addresses,
-                               service.lb_policy};
+        const ServiceSpec spec{state_.id,         service.name,      service.protocol,
+                               service.addresses, service.lb_policy, service.hash_key};
         if (state_.removed) {
             if (std::exchange(state_.added, false)) decision_.plan.remove_services.push_back(state_.id);
             state_.families = {};
@@ -48,15 +50,38 @@ private:
         state_.changed = false;
     }
 
+    /// slow_start: those that became eligible since the last decision begin with a tenth of their weight,
+    /// unless the service began with them. Not with maglev: each step would move keys.
+    void warm_up() {
+        const Service& service = *state_.service;
+        const bool slow = service.slow_start > Duration::zero() && service.lb_policy != LbPolicy::maglev;
+        for (std::size_t i = 0; i < state_.backends.size(); ++i) {
+            BackendRecord& record = state_.backends[i];
+            const bool eligible = is_eligible(candidate(state_, i));
+            if (eligible && !record.was_eligible && !record.starting) record.warming_since = now_;
+            if (!eligible || !slow) record.warming_since.reset();
+            if (eligible) record.starting = false;
+            record.was_eligible = eligible;
+            record.tenths = kFullTenths;
+            if (!record.warming_since) continue;
+            record.tenths = warm_tenths(*record.warming_since, service.slow_start, now_);
+            if (record.tenths == kFullTenths) record.warming_since.reset();
+            warming_ |= record.warming_since.has_value();
+        }
+        if (warming_) step_ = next_step(service.slow_start, now_);
+    }
+
     /// Which backends serve new connections, by their position.
     std::vector<bool> choose_members() {
         std::vector<bool> used(state_.backends.size());
         std::vector<Candidate> candidates;
         for (std::size_t i = 0; i < used.size(); ++i) candidates.push_back(candidate(state_, i));
         for (Family family : kFamilies) {
-            Choice choice = choose(candidates, family, state_.service->on_no_healthy);
+            Choice choice =
+                choose(candidates, family, state_.service->on_no_healthy, state_.service->panic_threshold);
             state_.family(family).from = choice.from;
-            if (choice.from == ChosenFrom::eligible) remember_healthy(candidates, family);
+            if (choice.from == ChosenFrom::eligible || choice.from == ChosenFrom::panic)
+                remember_healthy(candidates, family);
             for (std::size_t member : choice.members) used[member] = true;
             members_[static_cast<std::size_t>(family)] = std::move(choice.members);
         }
@@ -134,16 +159,12 @@ private:
         const auto& members = members_[static_cast<std::size_t>(family)];
         for (std::size_t member : members) state_.backends[member].life->has_served = true;
         if (members.empty() && !seen.published && !is_spoken(family)) return;
-        std::vector<unsigned> weights;
-        for (std::size_t member : members) weights.push_back(state_.service->backends[member].weight);
-        std::vector<LifeId> slots;
-        for (std::uint32_t slot : smooth_weighted(weights))
-            slots.push_back(state_.backends[members[slot]].life->id);
-        if (seen.published && !seen.uncertain && seen.slots == slots) return;
+        Shares shares = share_out(state_, family, members);
+        if (seen.published && !seen.uncertain && seen.shares == shares) return;
         seen.published = true;
         seen.uncertain = false;
-        seen.slots = slots;
-        decision_.plan.tables.push_back({state_.id, family, std::move(slots)});
+        seen.shares = std::move(shares);
+        decision_.plan.tables.push_back({state_.id, family, slots_of(state_, family)});
     }
 
     /// Whether clients can ask for this family at all: then even "nobody" is said explicitly.
@@ -160,6 +181,8 @@ private:
     Decision decision_;
     ServiceState& state_;
     std::array<std::vector<std::size_t>, 2> members_;
+    bool warming_ = false;
+    TimePoint step_;  ///< while one is warming: the next time that a weight grows
 };
 
 template <class T>

@@ -6,6 +6,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -72,6 +73,20 @@ Result<void> Controller::set_operator_state(std::string_view service, std::strin
             state == OperatorState::ready ? Transition::Kind::ready : Transition::Kind::taken_out;
         impl_->transitions.push_back(
             {place.news().id, kind, std::string(word(state)), record.life ? record.life->id : 0});
+        impl_->agenda.wake(place.service->state.id);
+    }
+    impl_->loop.wake();
+    return {};
+}
+
+Result<void> Controller::set_weight(std::string_view service, std::string_view backend, unsigned weight) {
+    const auto found = impl_->places(service, backend);
+    if (found.empty()) return impl_->unknown(service, backend);
+    for (const Place& place : found) {
+        const unsigned before = place.record().weight;
+        if (before == weight) continue;
+        on_weight(place.service->state, place.backend, weight);
+        spdlog::info("{}", reweighted(place.service->state, place.backend, before));
         impl_->agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();

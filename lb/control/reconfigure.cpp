@@ -58,12 +58,14 @@ Health known_health(const Service& before, const Service& now, Health health) {
 }
 
 BackendRecord kept_record(const ServiceState& before, std::size_t backend, const Service& configured,
-                          OperatorState configured_state) {
+                          const Backend& now) {
     BackendRecord record = before.backends[backend];
     record.removing = false;
     if (record.life) record.life->vacated = false;
     record.health = known_health(*before.service, configured, record.health);
-    if (before.service->backends[backend].state != configured_state) record.operator_state = configured_state;
+    const Backend& was = before.service->backends[backend];
+    if (was.state != now.state) record.operator_state = now.state;
+    if (was.weight != now.weight) record.weight = now.weight;
     return record;
 }
 
@@ -81,14 +83,15 @@ Reconfigured reconfigure(const ServiceState& before, const Service& configured) 
         }
         const std::size_t i = found->second;
         stays[i] = true;
-        builder.add(backend, kept_record(before, i, configured, backend.state), i);
+        builder.add(backend, kept_record(before, i, configured, backend), i);
     }
     for (std::size_t i = 0; i < stays.size(); ++i)
         if (!stays[i]) builder.add_removing(i);
     Reconfigured made = builder.take();
     made.state.removed = false;
     made.state.changed |= configured.addresses != before.service->addresses ||
-                          configured.lb_policy != before.service->lb_policy;
+                          configured.lb_policy != before.service->lb_policy ||
+                          configured.hash_key != before.service->hash_key;
     return made;
 }
 
@@ -125,7 +128,8 @@ ServiceState inherit(const Service* configured, const ServiceSpec& spec,
     state.added = true;
     state.removed = !configured;
     state.changed =
-        configured && (configured->addresses != spec.addresses || configured->lb_policy != spec.lb_policy);
+        configured && (configured->addresses != spec.addresses || configured->lb_policy != spec.lb_policy ||
+                       configured->hash_key != spec.hash_key);
     for (std::size_t i = configured_backends; i < state.backends.size(); ++i)
         state.backends[i].removing = true;
 

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/service_state.hpp"
 
+#include <algorithm>
+
 namespace reseat::lb {
+
+bool FamilyState::has(LifeId life) const {
+    return std::ranges::find(shares.lives, life, &Share::life) != shares.lives.end();
+}
 
 BackendRecord initial_record(const Service& service, const Backend& backend) {
     BackendRecord record;
     record.operator_state = backend.state;
+    record.weight = backend.weight;
     if (service.health_check.type == CheckType::none) record.health = Health::up;
     return record;
 }
@@ -14,6 +21,7 @@ ServiceState initial_state(std::shared_ptr<const Service> service, ServiceId id)
     ServiceState state{.service = std::move(service), .id = id};
     for (const Backend& backend : state.service->backends)
         state.backends.push_back(initial_record(*state.service, backend));
+    for (BackendRecord& record : state.backends) record.starting = true;
     return state;
 }
 
@@ -23,7 +31,7 @@ Candidate candidate(const ServiceState& state, std::size_t backend) {
     return {.family = config.endpoint.address.family(),
             .health = record.health,
             .operator_state = record.operator_state,
-            .weight = config.weight,
+            .weight = record.weight,
             .priority = config.priority,
             .last_healthy = record.last_healthy,
             .barred = record.removing || !record.denied_by.empty(),
@@ -44,6 +52,13 @@ bool has_alternative(const ServiceState& state, Family family) {
         if (one.family == family && is_eligible(one) && !state.backends[i].presumed) return true;
     }
     return false;
+}
+
+double effective_weight(const ServiceState& state, std::size_t backend) {
+    const BackendRecord& record = state.backends[backend];
+    const Family family = state.service->backends[backend].endpoint.address.family();
+    if (!record.life || !state.family(family).has(record.life->id)) return 0;
+    return static_cast<double>(record.weight * record.tenths) / kFullTenths;
 }
 
 unsigned eligible_count(const ServiceState& state) {

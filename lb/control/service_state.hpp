@@ -4,6 +4,7 @@
 #include "lb/control/data_plane.hpp"
 #include "lb/health/health_tracker.hpp"
 #include "lb/select/eligibility.hpp"
+#include "lb/select/slow_start.hpp"
 
 #include <array>
 #include <cstddef>
@@ -56,10 +57,15 @@ struct Life {
 struct BackendRecord {
     Health health = Health::unchecked;
     OperatorState operator_state = OperatorState::ready;
+    unsigned weight = 1;                           ///< as configured, or the operator's word
     ProbeOutcome evidence = ProbeOutcome::passed;  ///< of the last verdict
     unsigned verdicts_against = 0;                 ///< down verdicts and ejections
     bool last_healthy = false;                     ///< eligible when its family last had an eligible backend
     bool ejected = false;
+    bool starting = false;                   ///< here since the service is, and never eligible yet
+    bool was_eligible = false;               ///< at the last decision, and no verdict against it since
+    std::optional<TimePoint> warming_since;  ///< slow_start: its weight grows since then
+    unsigned tenths = kFullTenths;           ///< of its weight, by slow_start
     bool presumed = false;            ///< health is what it was before this process; no check has said it yet
     bool removing = false;            ///< left the configuration
     std::string denied_by;            ///< the policy that denies it; empty: none does
@@ -73,12 +79,28 @@ struct BackendRecord {
     bool is_gone() const { return removing && !life && ended.empty() && spare == 0; }
 };
 
+/// How much of the connects a life gets, beside the others of its family.
+struct Share {
+    LifeId life = 0;
+    unsigned weight = 1;
+    bool operator==(const Share&) const = default;
+};
+
+/// What a table is made of; the same makes the same table.
+struct Shares {
+    std::vector<Share> lives;  ///< in the order of the backends, for maglev of their ids; no common divisor
+    std::size_t maglev_size = 0;  ///< slots of a table by maglev; 0: they take turns
+    bool operator==(const Shares&) const = default;
+};
+
 /// What clients of one family see.
 struct FamilyState {
     ChosenFrom from = ChosenFrom::nothing;
-    std::vector<LifeId> slots;
+    Shares shares;
     bool published = false;
-    bool uncertain = false;  ///< a plan that was to change `slots` failed: clients may see them or others
+    bool uncertain = false;  ///< a plan that was to change `shares` failed: clients may see them or others
+
+    bool has(LifeId life) const;
 };
 
 /// One service as the decisions see it: a value, copied freely.
@@ -86,7 +108,7 @@ struct ServiceState {
     std::shared_ptr<const Service> service;  ///< as it runs: backends that left the configuration come last
     ServiceId id = 0;
     bool added = false;    ///< the data plane knows it
-    bool changed = false;  ///< the data plane knows it with other addresses or another lb_policy
+    bool changed = false;  ///< the data plane knows it with other addresses, lb_policy or hash_key
     bool removed = false;  ///< left the configuration
     std::vector<BackendRecord> backends;
     std::array<FamilyState, 2> families;  ///< by Family
@@ -104,5 +126,7 @@ bool has_eligible(const ServiceState& state, Family family);
 /// Somebody is eligible whose health is not only presumed: sockets may be ended because they can go there.
 bool has_alternative(const ServiceState& state, Family family);
 unsigned eligible_count(const ServiceState& state);
+/// What of its weight it has now, by slow_start; 0: it gets no new connections.
+double effective_weight(const ServiceState& state, std::size_t backend);
 
 }  // namespace reseat::lb

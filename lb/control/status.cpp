@@ -20,12 +20,6 @@ std::string reason_of(const BackendRecord& record, const BackendNews& news) {
     return record.denied_by.empty() ? news.reason : "denied by policy " + record.denied_by;
 }
 
-bool carries(const ServiceState& state, const Backend& backend, const BackendRecord& record) {
-    if (!record.life) return false;
-    const auto& slots = state.family(backend.endpoint.address.family()).slots;
-    return std::ranges::find(slots, record.life->id) != slots.end();
-}
-
 }  // namespace
 
 std::string_view to_string(BackendState state) {
@@ -53,8 +47,9 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
     ServiceStatus status{.service = state.service.get(), .eligible = eligible_count(state)};
     status.untracked = service.untracked;
     status.last_failover = service.last_failover;
-    status.panic = std::ranges::any_of(
-        state.families, [](const FamilyState& family) { return family.from == ChosenFrom::fail_open; });
+    status.panic = std::ranges::any_of(state.families, [](const FamilyState& family) {
+        return family.from == ChosenFrom::fail_open || family.from == ChosenFrom::panic;
+    });
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         const BackendRecord& record = state.backends[i];
         const BackendNews& news = service.news[i];
@@ -62,7 +57,8 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
         one.reason = reason_of(record, news);
         one.since = news.since;
         one.check = news.check;
-        one.effective_weight = carries(state, one.backend, record) ? one.backend.weight : 0;
+        one.backend.weight = record.weight;
+        one.effective_weight = effective_weight(state, i);
         one.connects_total = news.retired_connects;
         const auto add = [&](const Life& life) {
             const std::uint64_t open = plane.open_sockets(life.id);

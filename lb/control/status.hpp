@@ -32,11 +32,11 @@ enum class BackendState { up, down, unchecked, ejected, drain, maint, removing }
 std::string_view to_string(BackendState state);
 
 struct BackendStatus {
-    Backend backend;
+    Backend backend;  ///< with the weight that it has now
     BackendState state = BackendState::unchecked;
     std::string reason;
     std::chrono::system_clock::time_point since{};
-    unsigned effective_weight = 0;
+    double effective_weight = 0;     ///< while slow_start lasts, tenths of its weight
     std::uint64_t open_sockets = 0;  ///< over all lives of this backend
     std::uint64_t connects_total = 0;
     CheckStatus check;
@@ -53,7 +53,8 @@ struct ServiceStatus {
     const Service* service =
         nullptr;  ///< as it runs: backends that are being removed last; until the loop turns
     unsigned eligible = 0;
-    bool panic = false;
+    bool panic = false;  ///< in a family of addresses the health of backends is ignored, by panic_threshold
+                         ///< or fail_open
     std::uint64_t open_sockets = 0;
     std::uint64_t waiting = 0;    ///< sockets spared because there was no alternative, to be judged again
     std::uint64_t stuck = 0;      ///< sockets that could not be ended

@@ -19,14 +19,33 @@ double milliseconds(Duration duration) {
 /// Who carries the family of this backend: "dns/local carries".
 std::string carriers(const ServiceState& state, std::size_t backend) {
     const Family family = state.service->backends[backend].endpoint.address.family();
-    const auto& slots = state.family(family).slots;
     std::vector<std::string> names;
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         const auto& life = state.backends[i].life;
-        if (life && std::ranges::find(slots, life->id) != slots.end()) names.push_back(subject(state, i));
+        if (life && state.family(family).has(life->id)) names.push_back(subject(state, i));
     }
     if (names.size() > 2) return fmt::format("{} and {} more carry", names[0], names.size() - 1);
     return fmt::format("{} {}", fmt::join(names, " and "), names.size() == 1 ? "carries" : "carry");
+}
+
+/// "2 of 3 backends"
+std::string eligible_of_all(const ServiceState& state) {
+    const auto removing = std::ranges::count_if(state.backends, &BackendRecord::removing);
+    const std::size_t total = state.backends.size() - static_cast<std::size_t>(removing);
+    return fmt::format("{} of {} backends", eligible_count(state), total);
+}
+
+/// "postgres has 1 of 3 IPv4 backends eligible"
+std::string eligible_of(const ServiceState& state, Family family) {
+    unsigned eligible = 0, total = 0;
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const Candidate one = candidate(state, i);
+        if (one.family != family || state.backends[i].removing) continue;
+        ++total;
+        eligible += is_eligible(one);
+    }
+    return fmt::format("{} has {} of {} {} backends eligible", state.service->name, eligible, total,
+                       to_string(family));
 }
 
 }  // namespace
@@ -40,16 +59,18 @@ bool is_good(const Transition& transition) {
 }
 
 std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition) {
-    const auto removing = std::ranges::count_if(state.backends, &BackendRecord::removing);
-    const std::size_t total = state.backends.size() - static_cast<std::size_t>(removing);
     const bool by_operator =
         transition.kind == Transition::Kind::ready || transition.kind == Transition::Kind::taken_out;
     const bool is_up = is_good(transition);
-    const std::string rest =
-        fmt::format("{} of {} backends {}", eligible_count(state), total, is_up ? "up" : "left");
+    const std::string rest = fmt::format("{} {}", eligible_of_all(state), is_up ? "up" : "left");
     const std::string about = subject(state, backend);
     if (by_operator) return fmt::format("{} is set to {}: {}", about, transition.reason, rest);
     return fmt::format("{} is {}: {}, {}", about, is_up ? "UP" : "DOWN", transition.reason, rest);
+}
+
+std::string reweighted(const ServiceState& state, std::size_t backend, unsigned before) {
+    return fmt::format("{} has weight {} (was {}), set by the operator: {} up", subject(state, backend),
+                       state.backends[backend].weight, before, eligible_of_all(state));
 }
 
 std::string describe(const TerminationReport& report) {
@@ -114,6 +135,10 @@ std::vector<std::string> losses(const ServiceState& before, const ServiceState& 
     for (Family family : {Family::v4, Family::v6}) {
         const ChosenFrom now = after.family(family).from;
         if (!before.family(family).published || before.family(family).from == now) continue;
+        if (now == ChosenFrom::panic)
+            lines.push_back(
+                fmt::format("{}, less than panic_threshold ({} %): it is in panic, health is ignored",
+                            eligible_of(after, family), after.service->panic_threshold));
         if (now == ChosenFrom::fail_open)
             lines.push_back(
                 fmt::format("{} has no eligible {} backend: the last healthy ones serve (fail_open)",
@@ -122,6 +147,16 @@ std::vector<std::string> losses(const ServiceState& before, const ServiceState& 
             lines.push_back(fmt::format("{} has no eligible {} backend: connections are refused",
                                         after.service->name, to_string(family)));
     }
+    return lines;
+}
+
+std::vector<std::string> ends_of_panic(const ServiceState& before, const ServiceState& after) {
+    std::vector<std::string> lines;
+    if (after.removed) return lines;
+    for (Family family : {Family::v4, Family::v6})
+        if (before.family(family).from == ChosenFrom::panic &&
+            after.family(family).from == ChosenFrom::eligible)
+            lines.push_back(eligible_of(after, family) + ": its panic is over, health counts again");
     return lines;
 }
 

@@ -32,6 +32,9 @@ std::string subject(const ServiceState& state, std::size_t backend);
 /// "postgres/pg-1 is set to DRAIN: 2 of 3 backends left".
 std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition);
 
+/// "postgres/pg-1 has weight 5 (was 1), set by the operator: 3 of 3 backends up".
+std::string reweighted(const ServiceState& state, std::size_t backend, unsigned before);
+
 /// "12 sockets terminated, 0 re-pointed in 0.9 ms", and what went wrong.
 std::string describe(const TerminationReport& report);
 
@@ -43,8 +46,11 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
 /// again"; empty for a verdict.
 std::string because(const ServiceState& state, const DueOrder& due);
 
-/// A line for each family that has just lost its last eligible backend: who serves it now.
+/// A line for each family that has just lost its last eligible backend, or so many that it panics: who serves
+/// it now.
 std::vector<std::string> losses(const ServiceState& before, const ServiceState& after);
+/// A line for each family that is not in panic any more.
+std::vector<std::string> ends_of_panic(const ServiceState& before, const ServiceState& after);
 
 /// "no answer from backends of 5 of 8 services on 3 hosts within 1s: ..."
 std::string suspect_network(const NetworkSuspicion& suspicion, std::size_t services);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 namespace reseat::lb {
 namespace {
@@ -22,6 +23,23 @@ std::vector<std::size_t> lowest_priority(std::span<const Candidate> candidates, 
     return members;
 }
 
+bool must_panic(std::span<const Candidate> candidates, Family family, unsigned threshold) {
+    struct Level {
+        unsigned eligible = 0, checked = 0;
+    };
+    std::map<unsigned, Level> levels;
+    for (const Candidate& candidate : candidates) {
+        if (candidate.family != family || !may_be_used(candidate)) continue;
+        if (candidate.health == Health::unchecked) continue;
+        Level& level = levels[candidate.priority];
+        ++level.checked;
+        level.eligible += is_eligible(candidate);
+    }
+    return std::ranges::all_of(levels, [&](const auto& level) {
+        return 100 * level.second.eligible < threshold * level.second.checked;
+    });
+}
+
 }  // namespace
 
 bool may_be_used(const Candidate& candidate) {
@@ -32,9 +50,17 @@ bool is_eligible(const Candidate& candidate) {
     return candidate.health == Health::up && !candidate.ejected && may_be_used(candidate);
 }
 
-Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy) {
+Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy,
+              unsigned panic_threshold) {
     auto members = lowest_priority(candidates, family, is_eligible);
-    if (!members.empty()) return {ChosenFrom::eligible, std::move(members)};
+    if (!members.empty()) {
+        if (!must_panic(candidates, family, panic_threshold))
+            return {ChosenFrom::eligible, std::move(members)};
+        const unsigned carries = candidates[members.front()].priority;
+        return {ChosenFrom::panic, lowest_priority(candidates, family, [&](const Candidate& candidate) {
+                    return candidate.priority == carries;
+                })};
+    }
     members = lowest_priority(candidates, family,
                               [](const Candidate& c) { return c.health == Health::unchecked && !c.ejected; });
     if (!members.empty()) return {ChosenFrom::unchecked, std::move(members)};

@@ -31,6 +31,7 @@ bool may_be_used(const Candidate& candidate);
 /// Why the members of a Choice were chosen.
 enum class ChosenFrom {
     eligible,
+    panic,      ///< too few are eligible: the others of their priority serve as well
     unchecked,  ///< nothing is eligible, some were not checked yet
     fail_open,  ///< nothing is eligible or unchecked: the last healthy ones, or, if none ever was, all
     nothing,
@@ -44,6 +45,11 @@ struct Choice {
 /// Who carries the new connections of `family`: the first of eligible, unchecked, fail_open that has a
 /// member; of that set those with the lowest priority number. Never one that is in drain or maint, has
 /// weight 0 or is barred. With OnNoHealthy::reject nobody when none is eligible or unchecked.
-Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy);
+///
+/// Panic: in no priority are `panic_threshold` percent of those that may be used and were checked eligible.
+/// Then all that may be used of the priority that carries do, whatever their health. As long as one priority
+/// is above the threshold there is none, as Envoy has it; with nobody eligible `on_no_healthy` decides.
+Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy,
+              unsigned panic_threshold);
 
 }  // namespace reseat::lb

@@ -8,6 +8,10 @@
 namespace reseat::lb {
 namespace {
 
+constexpr std::size_t kFewestSlots = 4096;
+constexpr std::size_t kMostSlots = 65'536;
+constexpr std::size_t kSlotsPerBackend = 32;
+
 struct Item {
     std::uint32_t position;
     std::uint64_t weight;
@@ -72,7 +76,44 @@ std::vector<Group> group_by_weight(const std::vector<Item>& items) {
     return groups;
 }
 
+/// As nginx orders them.
+std::vector<std::uint32_t> take_turns(const std::vector<Item>& items, std::uint64_t slots) {
+    auto groups = group_by_weight(items);
+    const auto total = static_cast<std::int64_t>(slots);
+    std::vector<std::uint32_t> order;
+    order.reserve(slots);
+    for (std::int64_t picks = 0; picks < total; ++picks) {
+        auto best = std::ranges::max_element(groups, [&](const Group& a, const Group& b) {
+            const auto due_a = a.current(picks, total);
+            const auto due_b = b.current(picks, total);
+            return due_a != due_b ? due_a < due_b : a.positions[a.next] > b.positions[b.next];
+        });
+        order.push_back(best->take());
+    }
+    return order;
+}
+
+/// Each item in the middle of equal parts of the table; sorted by counting.
+std::vector<std::uint32_t> space_evenly(const std::vector<Item>& items, std::uint64_t slots) {
+    const auto due = [&](const Item& item, std::uint64_t turn) {
+        return (2 * turn + 1) * slots / (2 * item.weight);
+    };
+    std::vector<std::size_t> next(slots + 1);  // for those due at n: where they begin
+    for (const auto& item : items)
+        for (std::uint64_t turn = 0; turn < item.weight; ++turn) ++next[due(item, turn) + 1];
+    std::partial_sum(next.begin(), next.end(), next.begin());
+    std::vector<std::uint32_t> order(slots);
+    for (const auto& item : items)
+        for (std::uint64_t turn = 0; turn < item.weight; ++turn)
+            order[next[due(item, turn)]++] = item.position;
+    return order;
+}
+
 }  // namespace
+
+std::size_t most_slots(std::size_t backends) {
+    return std::clamp(kSlotsPerBackend * backends, kFewestSlots, kMostSlots);
+}
 
 std::vector<std::uint32_t> smooth_weighted(std::span<const unsigned> weights, std::size_t max_slots) {
     std::vector<Item> items;
@@ -85,20 +126,8 @@ std::vector<std::uint32_t> smooth_weighted(std::span<const unsigned> weights, st
         divide_by_gcd(items);
     }
 
-    auto groups = group_by_weight(items);
-    const auto total = static_cast<std::int64_t>(sum(items));
-    std::vector<std::uint32_t> slots;
-    slots.reserve(static_cast<std::size_t>(total));
-    for (std::int64_t picks = 0; picks < total; ++picks) {
-        // Of two that are due alike, the first in the list: as nginx does.
-        auto best = std::ranges::max_element(groups, [&](const Group& a, const Group& b) {
-            const auto due_a = a.current(picks, total);
-            const auto due_b = b.current(picks, total);
-            return due_a != due_b ? due_a < due_b : a.positions[a.next] > b.positions[b.next];
-        });
-        slots.push_back(best->take());
-    }
-    return slots;
+    const std::uint64_t slots = sum(items);
+    return slots <= kFewestSlots ? take_turns(items, slots) : space_evenly(items, slots);
 }
 
 }  // namespace reseat::lb

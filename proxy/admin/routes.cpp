@@ -7,6 +7,8 @@
 
 #include <boost/json.hpp>
 
+#include <charconv>
+
 namespace reseat::proxy {
 namespace {
 
@@ -59,18 +61,39 @@ lb::Task<Reply> terminate(Target which, const AdminView& view) {
     co_return json_reply(200, report_json(*report));
 }
 
-/// /services/NAME/terminate and /services/NAME/backends/NAME/terminate.
-std::optional<Target> to_terminate(const Words& path) {
-    if (path.size() < 3 || path.front() != "services" || path.back() != "terminate") return std::nullopt;
+/// As many as the configuration allows.
+constexpr unsigned kMaxWeight = 256;
+
+Reply set_weight(Target which, const std::optional<std::string>& text, const AdminView& view) {
+    unsigned weight = 0;
+    const std::string digits = text.value_or("");
+    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), weight);
+    if (fault != std::errc{} || end != digits.data() + digits.size() || weight > kMaxWeight)
+        return error_reply(400, "bad_weight", "a weight is a whole number from 0 to 256",
+                           "POST /services/NAME/backends/NAME/weight?weight=5");
+    if (const auto done = view.set_weight(std::move(which), weight); !done) return refused(done.error());
+    return json_reply(200, {{"weight", weight}});
+}
+
+/// /services/NAME/WORD and /services/NAME/backends/NAME/WORD.
+std::optional<Target> target_of(const Words& path, std::string_view word) {
+    if (path.size() < 3 || path.front() != "services" || path.back() != word) return std::nullopt;
     if (path.size() == 3) return Target{path[1], std::nullopt};
     if (path.size() == 5 && path[2] == "backends") return Target{path[1], path[3]};
     return std::nullopt;
+}
+std::optional<Target> to_terminate(const Words& path) {
+    return target_of(path, "terminate");
+}
+std::optional<Target> to_weigh(const Words& path) {
+    auto target = target_of(path, "weight");
+    return target && target->backend ? target : std::nullopt;
 }
 
 /// The only method that `path` answers; empty: there is no such path.
 std::string_view method_of(const Words& path) {
     if (path == Words{"status"} || path == Words{"ready"} || path == Words{"sockets"}) return "GET";
-    if (path == Words{"reload"} || to_terminate(path)) return "POST";
+    if (path == Words{"reload"} || to_terminate(path) || to_weigh(path)) return "POST";
     return "";
 }
 
@@ -86,7 +109,8 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
     const std::string allowed(method_of(path));
     if (allowed.empty())
         co_return error_reply(404, "not_found", "no such path",
-                              "GET /status, /ready or /sockets; POST /reload or /services/NAME/terminate");
+                              "GET /status, /ready or /sockets; POST /reload, /services/NAME/terminate or "
+                              "/services/NAME/backends/NAME/weight");
     if (method != allowed) {
         auto reply =
             error_reply(405, "method_not_allowed", "this path only answers " + allowed, "use " + allowed);
@@ -96,6 +120,8 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
     if (path.front() == "ready") co_return ready_reply(view.ready());
     if (path.front() == "status") co_return json_reply(200, view.status());
     if (path.front() == "reload") co_return co_await reload(view);
+    if (auto which = to_weigh(path))
+        co_return set_weight(std::move(*which), query_of(target, "weight"), view);
     // GCC 12 destroys an aggregate twice that is a temporary of a co_await expression.
     Target which = path.front() == "sockets"
                        ? Target{query_of(target, "service"), query_of(target, "backend")}

@@ -26,6 +26,7 @@ struct AdminView {
     std::function<lb::Task<ReloadReport>()> reload;
     std::function<lb::Task<lb::Result<std::vector<lb::ListedSocket>>>(Target)> sockets;
     std::function<lb::Task<lb::Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
+    std::function<lb::Result<void>(Target, unsigned weight)> set_weight;           ///< of a backend
 };
 
 /// An answer, without HTTP's framing.

@@ -20,6 +20,13 @@ std::int64_t microseconds(lb::Duration duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
+/// 2, but 0.2.
+json::value number_json(double number) {
+    const auto whole = static_cast<std::int64_t>(number);
+    if (static_cast<double>(whole) == number) return whole;
+    return number;
+}
+
 json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
     const bool checked = check.at != SystemTime{};
     return {{"type", to_string(type)},
@@ -38,7 +45,7 @@ json::object backend_json(lb::CheckType type, const lb::BackendStatus& status) {
             {"reason", status.reason},
             {"since", time_json(status.since)},
             {"weight", status.backend.weight},
-            {"effective_weight", status.effective_weight},
+            {"effective_weight", number_json(status.effective_weight)},
             {"priority", status.backend.priority},
             {"open_sockets", status.open_sockets},
             {"connects_total", status.connects_total},

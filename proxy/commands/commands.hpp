@@ -23,6 +23,7 @@ int health_command(const Options& options);
 int reload_command(const Options& options);
 int sockets_command(const Options& options);
 int terminate_command(const Options& options);
+int weight_command(const Options& options);
 int detach_command(const Options& options);
 
 /// Loads the configuration; its faults or warnings go to stderr, one a line. Nothing: it has faults.

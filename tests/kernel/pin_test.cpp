@@ -84,7 +84,8 @@ TEST_CASE("what was known is inherited: services, lives and their states, ids go
     const BpfFs bpffs("inherited");
     const auto options = pinned_in(bpffs);
     auto spec = service(kVip, {box.host("a").endpoint(), box.host("b").endpoint(), box.host("c").endpoint()});
-    spec.lb_policy = lb::LbPolicy::random;
+    spec.lb_policy = lb::LbPolicy::maglev;
+    spec.hash_key = lb::HashKey::process;
     KillablePlane first(box, {spec}, options, [&](TestPlane& plane) {
         plane.take_out(box.host("a").endpoint());
         lb::Plan plan;
@@ -100,7 +101,8 @@ TEST_CASE("what was known is inherited: services, lives and their states, ids go
     CHECK(found.services[0].name == spec.name);
     CHECK(found.services[0].protocol == Protocol::tcp);
     CHECK(found.services[0].addresses == spec.addresses);
-    CHECK(found.services[0].lb_policy == lb::LbPolicy::random);
+    CHECK(found.services[0].lb_policy == lb::LbPolicy::maglev);
+    CHECK(found.services[0].hash_key == lb::HashKey::process);
     CHECK(found.first_unused_service == 2);
     CHECK((*plane)->first_unused_life() == 4);
     REQUIRE(found.lives.size() == 3);

@@ -47,7 +47,7 @@ TestPlane::TestPlane(const Sandbox& box, const std::vector<lb::Service>& service
 void TestPlane::add_service(lb::Plan& plan, const lb::Service& from, const lb::Inheritance& inherited) {
     Entry entry;
     entry.connections = from.connections;
-    entry.spec = {0, from.name, from.protocol, from.addresses, from.lb_policy};
+    entry.spec = {0, from.name, from.protocol, from.addresses, from.lb_policy, from.hash_key};
     for (const auto& known : inherited.services)
         if (known.name == from.name && known.protocol == from.protocol) entry.spec.id = known.id;
     const bool is_new = entry.spec.id == 0;

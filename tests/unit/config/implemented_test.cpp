@@ -6,16 +6,6 @@ namespace {
 
 TEST_CASE("what nothing acts on yet is refused when a service writes it", "[config]") {
     const std::pair<const char*, const char*> cases[] = {
-        {"lb_policy: least_conn",
-         "6:16 lb_policy: least_conn or maglev is not implemented yet; write round_robin or random"},
-        {"lb_policy: maglev",
-         "6:16 lb_policy: least_conn or maglev is not implemented yet; write round_robin or random"},
-        {"hash_key: process",
-         "6:15 hash_key: any value but uid is not implemented yet; write uid or remove the key"},
-        {"panic_threshold: 50",
-         "6:22 panic_threshold: any value but 0 is not implemented yet; write 0 or remove the key"},
-        {"slow_start: 5s",
-         "6:17 slow_start: any value but 0s is not implemented yet; write 0s or remove the key"},
         {"outlier_detection: {consecutive_connect_failures: 6}",
          "6:55 consecutive_connect_failures: any value but 5 is not implemented yet; write 5 or remove the "
          "key"},
@@ -53,8 +43,7 @@ TEST_CASE("their defaults, and what comes to the same, are accepted in writing",
         "workload: {exit_when_idle: 0s}\nadmin: {address: ''}\npin: off\non_exit: detach\nmptcp: allow\n"
         "policies: []\n"
         "services:\n"
-        "  - {name: a, address: '10.96.0.1:80', backends: ['10.0.0.1:80'], hash_key: uid, panic_threshold: "
-        "0,\n"
+        "  - {name: a, address: '10.96.0.1:80', backends: ['10.0.0.1:80'], panic_threshold: 0,\n"
         "     slow_start: 0s, outlier_detection: {enabled: false, consecutive_connect_failures: 5, interval: "
         "10s,\n"
         "     base_ejection_time: 30s, max_ejection_time: 5m, max_ejection_percent: 10},\n"

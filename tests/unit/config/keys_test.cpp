@@ -100,7 +100,7 @@ TEST_CASE("all faults are told at once, each once, in the order of the file", "[
                   "    health_check: {timeout: 0s, rise: 2}\n"
                   "  - name: a\n"
                   "    address: 10.1.1.1:80\n"
-                  "    slow_start: 5s\n"
+                  "    slow_start: 5\n"
                   "    backends: [10.0.0.1:80]\n") ==
         Lines{
             "1:14 level: 'loud' is not a choice; write one of: trace, debug, info, warn, error",
@@ -112,7 +112,7 @@ TEST_CASE("all faults are told at once, each once, in the order of the file", "[
             "8:11 name: a service 'a' is already on line 4; names must differ",
             "9:14 address: 10.1.1.1:80 over tcp already belongs to a service, on line 5; an address leads to "
             "one service",
-            "10:17 slow_start: any value but 0s is not implemented yet; write 0s or remove the key"});
+            "10:17 slow_start: expected a duration with its unit, such as 5s, found '5'"});
 }
 
 TEST_CASE("a diagnostic reads as compilers write them", "[config]") {

@@ -158,12 +158,12 @@ TEST_CASE("a service inherits defaults key by key and its own keys win", "[confi
 
 TEST_CASE("a fault in defaults is told once, where it is written", "[config]") {
     CHECK(faults_of("version: 1\n"
-                    "defaults: {slow_start: 5s, health_check: {timeout: 0s}}\n"
+                    "defaults: {slow_start: 25h, health_check: {timeout: 0s}}\n"
                     "services:\n"
                     "  - {name: a, address: '10.96.0.1:80', backends: ['10.0.0.1:80']}\n"
                     "  - {name: b, address: '10.96.0.2:80', backends: ['10.0.0.1:80']}\n") ==
-          Lines{"2:24 slow_start: any value but 0s is not implemented yet; write 0s or remove the key",
-                "2:52 timeout: '0s' is out of range; write a duration from 1ms to 1h"});
+          Lines{"2:24 slow_start: '25h' is out of range; write a duration from 0s to 24h",
+                "2:53 timeout: '0s' is out of range; write a duration from 1ms to 1h"});
 }
 
 TEST_CASE("names and addresses lead to one service", "[config]") {

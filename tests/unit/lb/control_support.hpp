@@ -4,6 +4,7 @@
 #include "lb/control/news.hpp"
 #include "lb/control/plan.hpp"
 #include "lb/control/reconfigure.hpp"
+#include "lb/control/tables.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -95,7 +96,7 @@ public:
         const auto& current = state.backends[backend].life;
         return current ? current->id : 0;
     }
-    const std::vector<LifeId>& table(Family family = Family::v4) const { return state.family(family).slots; }
+    std::vector<LifeId> table(Family family = Family::v4) const { return slots_of(state, family); }
     /// What was ordered for `life` in the last decision, or nullptr.
     const ReseatOrder* order(LifeId life) const {
         for (const DueOrder& due : last.orders)

@@ -40,7 +40,6 @@ struct Ledger {
             lives[spec.life] = State::serving;
         }
         for (const Table& table : plan.tables) {
-            REQUIRE((!tables.contains(table.family) || tables[table.family] != table.slots));
             for (LifeId life : table.slots) REQUIRE(lives.contains(life));
             tables[table.family] = table.slots;
         }
@@ -89,6 +88,9 @@ Service random_service(Dice& dice) {
         one.state = dice.any_of({OperatorState::ready, OperatorState::ready, OperatorState::ready,
                                  OperatorState::drain, OperatorState::maint});
     }
+    made.lb_policy = dice.below(8) == 0 ? LbPolicy::maglev : LbPolicy::round_robin;
+    made.panic_threshold = dice.any_of({0U, 0U, 50U, 100U});
+    made.slow_start = dice.any_of<Duration>({0s, 0s, 5s});
     made.on_no_healthy = dice.any_of({OnNoHealthy::fail_open, OnNoHealthy::reject});
     Connections& c = made.connections;
     c.on_unreachable = dice.any_of({terminate, terminate, drain, keep});
@@ -138,6 +140,10 @@ void something_happens(Stepper& step, Dice& dice) {
     const std::size_t backend = dice.below(static_cast<unsigned>(count));
     switch (dice.below(10)) {
         case 0:
+            if (dice.coin()) {
+                on_weight(step.state, backend, dice.below(4));
+                break;
+            }
             on_operator(step.state, backend,
                         dice.any_of({OperatorState::ready, OperatorState::ready, OperatorState::drain,
                                      OperatorState::maint}));

@@ -52,6 +52,11 @@ struct Instance {
                 .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
                     note("terminate", which);
                     co_return lb::TerminationReport{.matched = 1, .terminated = 1, .duration = 900us};
+                },
+                .set_weight = [this](const Target& which, unsigned weight) -> lb::Result<void> {
+                    note(("weight " + std::to_string(weight)).c_str(), which);
+                    if (which.backend == "nosuch") return lb::Error{lb::ErrorCode::usage, "no such backend"};
+                    return {};
                 }};
     }
 
@@ -143,4 +148,17 @@ TEST_CASE("what is written percent-encoded is read back", "[admin]") {
     CHECK(query_of("/x?names=1", "name") == std::nullopt);
     CHECK(query_of("/x", "name") == std::nullopt);
     for (const auto* wrong : {"", "x", "/%", "/%1", "/%1g", "/%%"}) CHECK(path_of(wrong) == std::nullopt);
+}
+
+TEST_CASE("a backend's weight is set by its path and a number from 0 to 256", "[admin]") {
+    Instance instance;
+    CHECK(instance.ask("POST", "/services/web/backends/%5B::1%5D:80/weight?weight=256").status == 200);
+    CHECK(instance.asked == std::vector<std::string>{"weight 256 web [::1]:80"});
+    for (const auto* wrong :
+         {"", "?weight=", "?weight=257", "?weight=-1", "?weight=1x", "?weight=99999999999"})
+        CHECK(instance.ask("POST", std::string("/services/web/backends/a/weight") + wrong).status == 400);
+    CHECK(instance.ask("POST", "/services/web/backends/nosuch/weight?weight=1").status == 404);
+    CHECK(instance.ask("POST", "/services/web/weight?weight=1").status == 404);
+    CHECK(instance.ask("GET", "/services/web/backends/a/weight").status == 405);
+    CHECK(instance.asked.size() == 2);
 }

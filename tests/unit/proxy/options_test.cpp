@@ -99,6 +99,17 @@ TEST_CASE("sockets and terminate take a service and perhaps a backend", "[option
     CHECK(ended({"terminate"}).status == 2);
 }
 
+TEST_CASE("weight takes a backend and a number", "[options]") {
+    const auto one = parsed({"weight", "postgres/pg-1", "5"});
+    CHECK(one.command == Command::weight);
+    CHECK(one.service == "postgres");
+    CHECK(one.backend == "pg-1");
+    CHECK(one.weight == 5);
+    CHECK(ended({"weight", "postgres/pg-1"}).status == 2);
+    CHECK(ended({"weight", "postgres/pg-1", "-1"}).status == 2);
+    CHECK(ended({"weight", "postgres/pg-1", "much"}).status == 2);
+}
+
 TEST_CASE("detach takes an instance or a directory", "[options]") {
     CHECK(parsed({"detach", "--instance", "one"}).instance == "one");
     CHECK(parsed({"detach", "--pin", "/sys/fs/bpf/x"}).pin == "/sys/fs/bpf/x");
@@ -114,8 +125,9 @@ TEST_CASE("the log's level may be given, and not every word is one", "[options]"
 }
 
 TEST_CASE("the help of every subcommand has an example", "[options]") {
-    const std::string command = GENERATE("run", "exec", "demo", "validate", "check", "doctor", "version",
-                                         "status", "health", "reload", "sockets", "terminate", "detach");
+    const std::string command =
+        GENERATE("run", "exec", "demo", "validate", "check", "doctor", "version", "status", "health",
+                 "reload", "sockets", "terminate", "weight", "detach");
     const auto help = ended({command, "--help"});
     CHECK(help.status == 0);
     CHECK_THAT(help.out, Catch::Contains("Example:\n") && Catch::Contains("reseat " + command));

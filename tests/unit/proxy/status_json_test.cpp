@@ -131,3 +131,10 @@ TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[sta
     for (const auto line : proxy::split(text, '\n'))
         if (!line.starts_with("reload FAILED")) CHECK(proxy::width(line) <= 80);
 }
+
+TEST_CASE("an effective weight is a whole number but for slow_start", "[status]") {
+    Example example;
+    CHECK(example.body().at("services").at(0).at("backends").at(0).at("effective_weight").is_int64());
+    example.status.backends.at(0).effective_weight = 0.2;
+    CHECK(example.body().at("services").at(0).at("backends").at(0).at("effective_weight") == 0.2);
+}
