@@ -48,15 +48,6 @@ void check_health_check(const HealthCheckBlock& block, Check& check) {
     check.only(block.exec_command, "command", {}, "[]");
 }
 
-void check_outlier_detection(const OutlierDetectionBlock& block, Check& check) {
-    // Nothing ejects yet, which is what `enabled: false` asks for.
-    check.only(block.consecutive_connect_failures, "consecutive_connect_failures", 5, "5");
-    check.only(block.interval, "interval", 10s, "10s");
-    check.only(block.base_ejection_time, "base_ejection_time", 30s, "30s");
-    check.only(block.max_ejection_time, "max_ejection_time", 300s, "300s");
-    check.only(block.max_ejection_percent, "max_ejection_percent", 10, "10");
-}
-
 void check_service(const ServiceBlock& service, Check& check) {
     if (service.lb_policy && service.lb_policy->value > lb::LbPolicy::random)
         check.refuse(service.lb_policy->at, "lb_policy: least_conn or maglev", "write round_robin or random");
@@ -64,7 +55,6 @@ void check_service(const ServiceBlock& service, Check& check) {
     check.only(service.panic_threshold, "panic_threshold", 0, "0");
     check.only(service.slow_start, "slow_start", 0s, "0s");
     check_health_check(service.health_check, check);
-    check_outlier_detection(service.outlier_detection, check);
     for (const auto& backend : service.backends) {
         if (backend.dns) check.refuse(backend.dns->at, "address: a DNS name", "write IP addresses");
         if (backend.srv) check.refuse(backend.srv->at, "srv: a DNS name", "write IP addresses");

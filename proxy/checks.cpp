@@ -63,6 +63,11 @@ void Checks::follow(const std::vector<lb::CheckTarget>& targets) {
     });
 }
 
+void Checks::suspect(lb::BackendId backend) {
+    const auto found = running_.find(backend);
+    if (found != running_.end() && found->second->checker) found->second->checker->suspect();
+}
+
 void Checks::start(const lb::CheckTarget& target) {
     auto check = std::make_shared<Check>();
     check->target = target;

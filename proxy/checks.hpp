@@ -24,6 +24,9 @@ public:
     /// health that is known. The others are not disturbed. Costs one comparison for each target.
     void follow(const std::vector<lb::CheckTarget>& targets);
 
+    /// A connect of the workload's to this backend has just failed: it is probed at once (Checker::suspect).
+    void suspect(lb::BackendId backend);
+
     /// Ends all; nothing is reported any more. Their coroutines end in the next turns of the executor.
     void clear();
 
