@@ -121,7 +121,7 @@ TEST_CASE("a refused connect is counted once, v4, v6, blocking or not [E44]", "[
     const int begun = nonblocking.connect_nonblocking(stage.vip);
     CHECK((begun == ECONNREFUSED || nonblocking.finish_connect() == ECONNREFUSED));
     CHECK(stage.outcomes().failures == 2);
-    CHECK(nonblocking.connect(stage.vip) == ECONNREFUSED);  // the same socket again
+    CHECK(blocking.connect(stage.vip) == ECONNREFUSED);  // the same socket again
     nonblocking.close();
     blocking.close();
     const auto outcomes = stage.outcomes();
