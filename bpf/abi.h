@@ -116,6 +116,19 @@ struct lb_backend {
 };
 LB_ASSERT_SIZE(struct lb_backend, 96);
 
+/* lb_outcomes: backend index -> how connects to the life of lb_backends[index] end. Counts since this set of
+ * maps is in use; user space adds what the sets before it counted. Only TCP tells. */
+struct lb_outcome {
+	__u64 life;
+	__u64 failures; /* connects that were refused or timed out, or found no way */
+	__u64 resets;	/* connections that broke before the first byte of an answer */
+	__u32 failures_in_a_row; /* no connect succeeded between them */
+	__u32 resets_in_a_row;	 /* no connection that got an answer ended between them */
+	__u32 error; /* errno of the latest of both; 0: unknown */
+	__u32 told;  /* LB_EVENT_FAILING was sent and not taken: user space sets it back */
+};
+LB_ASSERT_SIZE(struct lb_outcome, 40);
+
 /* lb_peers: is this address a backend of this service (0: of any), and what do its clients dial? */
 struct lb_peer_key {
 	__u32 service;
@@ -131,6 +144,9 @@ LB_ASSERT_SIZE(struct lb_peer, 20);
 /* One connect of one socket. */
 #define LB_RECORD_COUNTED 1 /* in lb_backend.open */
 #define LB_RECORD_INDEXED 2 /* in lb_flows */
+/* Of a socket that was closed, `previous` with life 0: what is left for whoever sees how its connection ends.
+ * `service` and `drawer` are the low and the high half of the life that it had. */
+#define LB_RECORD_TRACE 4
 struct lb_record {
 	__u64 life; /* 0: connected past us */
 	struct lb_endpoint dialled;
@@ -147,12 +163,15 @@ LB_ASSERT_SIZE(struct lb_record, 64);
 #define LB_OWNER_EXEMPT 1  /* reseat's own socket: never translated */
 #define LB_OWNER_SENDER 2  /* has an lb_senders record too */
 #define LB_OWNER_MULTIPATH 4 /* a subflow of Multipath TCP, unless its peer does not speak it */
+#define LB_OWNER_ERRORS 8    /* TCP: lb_multipath is there and notes `error` */
+#define LB_OWNER_STATES 16   /* TCP: we alone asked to be told of its states */
 struct lb_owner {
 	struct lb_record current;
 	struct lb_record previous;
 	__u32 pid; /* thread group that connected, in the initial pid namespace */
 	__u32 uid;
-	__u32 flags;
+	__u16 flags;
+	__u16 error; /* errno with which TCP ended this connection; 0: the application closed it */
 	__u32 key; /* hash of whose connect it was, where maglev chose by it; 0 elsewhere */
 };
 LB_ASSERT_SIZE(struct lb_owner, 144);
@@ -246,6 +265,10 @@ struct lb_event {
 	__u64 cookie;
 };
 LB_ASSERT_SIZE(struct lb_event, 24);
+
+/* A connect to `life` failed, or a connection before its first byte (lb_outcomes counts them), or a SYN had to
+ * be sent again. An lb_event; none while one of this life was not taken. */
+#define LB_EVENT_FAILING 3
 
 /* LB_EVENT_DENIED: abi_policy.h */
 #define LB_EVENT_DENIED 2

@@ -30,6 +30,7 @@ public:
                                                           const BeforeFirst& before_first);
 
     Programs& programs() { return *programs_; }
+    const Programs& programs() const { return *programs_; }
     std::shared_ptr<Programs> shared_programs() { return programs_; }
     const LifeTable& lives() const { return *lives_; }
     const lb::Inheritance& inheritance() const { return inheritance_; }

@@ -3,6 +3,7 @@
 
 #include "bpf/byte_order.hpp"
 #include "bpf/check_sessions.hpp"
+#include "bpf/failing_lives.hpp"
 #include "bpf/generations.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/kernel_events.hpp"
@@ -66,7 +67,7 @@ struct KernelDataPlane::Impl {
 
     ~Impl() { maintenance.join(); }
 
-    lb::Task<void> make_up_for_lost_events(std::function<void(lb::LifeId)> on_raced);
+    lb::Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing);
     std::uint64_t stat(std::uint32_t id) const;
 };
 
@@ -151,6 +152,14 @@ std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
     return index ? impl_->generations->connects(*index) : 0;
 }
 
+lb::ConnectOutcomes KernelDataPlane::connect_outcomes(lb::LifeId life) const {
+    return read_outcomes(*impl_->generations, life);
+}
+
+void KernelDataPlane::forgive(lb::LifeId life) {
+    forget_row(*impl_->generations, life);
+}
+
 lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId> lives) {
     std::vector<FiledLife> filed;
     for (const lb::LifeId life : lives)
@@ -205,16 +214,19 @@ lb::SessionPreparer KernelDataPlane::session_exempter() {
     return impl_->check_sessions->preparer();
 }
 
-lb::Task<void> KernelDataPlane::watch(std::function<void(lb::LifeId)> on_raced) {
+lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing) {
     using namespace asio::experimental::awaitable_operators;
-    lb::Task<void> events = hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced);
-    lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced);
+    FailingLives failing(impl_->executor, *impl_->generations, std::move(on_failing));
+    lb::Task<void> events =
+        hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing);
+    lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing);
+    lb::Task<void> failures = failing.run();
     lb::Task<void> ports = resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance);
-    co_await (std::move(events) && std::move(lost) && std::move(ports));
+    co_await (std::move(events) && std::move(lost) && std::move(failures) && std::move(ports));
 }
 
 /// The ring buffer was full: any life without new sockets may have got one all the same.
-lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(std::function<void(lb::LifeId)> on_raced) {
+lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, FailingLives& failing) {
     std::uint64_t known = stat(LB_STAT_EVENTS_LOST);
     while (true) {
         co_await lb::sleep_for(kLostEventsPause);
@@ -222,6 +234,7 @@ lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(std::function<void
         if (std::exchange(known, now) == now) continue;
         spdlog::warn("the ring buffer of events was full: looking at all backends that take no new sockets");
         for (const lb::LifeId life : generations->lives().without_new_sockets()) on_raced(life);
+        failing.on_lost_events();
     }
 }
 

@@ -66,6 +66,8 @@ public:
     std::uint64_t open_sockets(lb::LifeId life) const override;
     bool is_idle(lb::LifeId life) const override;
     std::uint64_t connects_total(lb::LifeId life) const override;
+    lb::ConnectOutcomes connect_outcomes(lb::LifeId life) const override;
+    void forgive(lb::LifeId life) override;
     lb::Task<std::vector<lb::SocketInfo>> sockets(std::vector<lb::LifeId> lives) override;
     lb::Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order) override;
     lb::Result<void> set_policies(const std::vector<lb::Policy>& policies) override;
@@ -82,8 +84,10 @@ public:
     lb::SessionPreparer session_exempter();
 
     /// Runs until cancelled: `on_raced` hears of each life that a connect reached while it was being
-    /// condemned. Also resolves the ports of connected UDP sockets in the background.
-    lb::Task<void> watch(std::function<void(lb::LifeId)> on_raced);
+    /// condemned, `on_failing` of each life to which a connect failed, as connect_outcomes() says, or has to
+    /// wait. Also resolves the ports of connected UDP sockets in the background.
+    using OnLife = std::function<void(lb::LifeId)>;
+    lb::Task<void> watch(OnLife on_raced, OnLife on_failing);
 
     /// Names of the termination engines in use, best first: "tuple", "diag", "iterator", "descriptor".
     std::vector<std::string> engines() const;

@@ -14,16 +14,20 @@
 namespace reseat::bpf {
 
 lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& programs,
-                           PolicyTable& policies, std::function<void(lb::LifeId)> on_raced) {
+                           PolicyTable& policies, std::function<void(lb::LifeId)> on_raced,
+                           FailingLives& failing) {
     struct Listener {
         std::function<void(lb::LifeId)> on_raced;
         PolicyTable& policies;
-    } listener{std::move(on_raced), policies};
+        FailingLives& failing;
+    } listener{std::move(on_raced), policies, failing};
     auto on_event = [](void* context, void* data, std::size_t size) {
         auto& to = *static_cast<Listener*>(context);
         const auto kind = *static_cast<const std::uint32_t*>(data);
         if (kind == LB_EVENT_RACED && size >= sizeof(lb_event))
             to.on_raced(static_cast<const lb_event*>(data)->life);
+        if (kind == LB_EVENT_FAILING && size >= sizeof(lb_event))
+            to.failing.on_event(static_cast<const lb_event*>(data)->life);
         if (kind == LB_EVENT_DENIED && size >= sizeof(lb_denied))
             spdlog::info("{}", to.policies.describe(*static_cast<const lb_denied*>(data)));
         return 0;

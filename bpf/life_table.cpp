@@ -42,6 +42,7 @@ lb::Result<void> LifeTable::restore(const Knowledge& known) {
         element = life.old;
         element.open = element.connects = LB_COUNTED_APART;
         element.drawer %= static_cast<std::uint32_t>(begun_in_.size());
+        maps_.outcomes[life.element] = {.life = life.spec.life};
         ++begun_in_[element.drawer];
         lives_[life.spec.life] = {life.element, life.spec, element.drawer};
     }
@@ -74,6 +75,12 @@ MapSizes LifeTable::needed(const lb::Plan& plan) const {
         plan.begin, [&](const lb::LifeSpec& life) { return !lives_.contains(life.life); }));
     if (lives > elements_.left()) need.backends += lives - elements_.left();
     return need;
+}
+
+std::vector<lb::LifeId> LifeTable::all() const {
+    std::vector<lb::LifeId> found;
+    for (const auto& [life, place] : lives_) found.push_back(life);
+    return found;
 }
 
 std::vector<lb::LifeId> LifeTable::without_new_sockets() const {
@@ -178,6 +185,7 @@ lb::Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     element.service = life.service;
     element.state = LB_LIFE_ELIGIBLE;
     element.drawer = place.drawer;
+    maps_.outcomes[place.element] = {.life = life.life};
     __atomic_store_n(&element.life, life.life, __ATOMIC_RELEASE);
     ++begun_in_[place.drawer];
     ++lives_begun_;
@@ -237,6 +245,7 @@ void LifeTable::retire(lb::LifeId life) {
     grace_.after(here_, [this, place] {
         peers_.remove(place.spec.service, endpoint_of(place.spec));
         maps_.backends[place.element] = {};
+        maps_.outcomes[place.element] = {};
         elements_.give_back(place.element);
         services_.life_ended(place.spec.service);
     });

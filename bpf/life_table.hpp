@@ -33,6 +33,7 @@ public:
     Predecessors& predecessors() { return predecessors_; }
     const Predecessors& predecessors() const { return predecessors_; }
 
+    std::vector<lb::LifeId> all() const;
     /// Lives that are condemned, of UDP also those that drain, with open sockets.
     std::vector<lb::LifeId> without_new_sockets() const;
 

@@ -21,8 +21,9 @@ namespace reseat::bpf {
 namespace {
 
 /// Copied into each new set.
-constexpr std::array<std::string_view, 8> kOwn = {"lb_meta",  "lb_services", "lb_names",    "lb_tables",
-                                                  "lb_turns", "lb_slots",    "lb_backends", "lb_peers"};
+constexpr std::array<std::string_view, 9> kOwn = {"lb_meta",     "lb_services", "lb_names",
+                                                  "lb_tables",   "lb_turns",    "lb_slots",
+                                                  "lb_backends", "lb_outcomes", "lb_peers"};
 
 /// What sockets are known by: shared by all sets of one LB_OWNER_VERSION. The rest is shared where all of it
 /// has the same shape, as some of it makes sense only together.
@@ -105,6 +106,7 @@ void MapSet::set_sizes(const Fixed& fixed) {
     bpf_map__set_max_entries(maps.lb_turns, sizes_.services);
     bpf_map__set_max_entries(maps.lb_slots, sizes_.slots);
     bpf_map__set_max_entries(maps.lb_backends, sizes_.backends);
+    bpf_map__set_max_entries(maps.lb_outcomes, sizes_.backends);
     bpf_map__set_max_entries(maps.lb_peers, 2 * sizes_.backends);
     bpf_map__set_max_entries(maps.lb_flows, static_cast<std::uint32_t>(fixed.drawers.size()));
     if (!fixed.pretend_later) return;
@@ -156,8 +158,9 @@ lb::Result<void> MapSet::map_arrays() {
     const auto& maps = skeleton_->maps;
     for (const auto& done :
          {map_array(maps.lb_tables, tables), map_array(maps.lb_turns, turns), map_array(maps.lb_slots, slots),
-          map_array(maps.lb_backends, backends), map_array(maps.lb_tables, view.tables),
-          map_array(maps.lb_slots, view.slots), map_array(maps.lb_backends, view.backends)})
+          map_array(maps.lb_backends, backends), map_array(maps.lb_outcomes, outcomes),
+          map_array(maps.lb_tables, view.tables), map_array(maps.lb_slots, view.slots),
+          map_array(maps.lb_backends, view.backends), map_array(maps.lb_outcomes, view.outcomes)})
         if (!done) return done;
     return {};
 }

@@ -64,9 +64,11 @@ public:
 
     MappedArray<std::uint64_t> tables, turns, slots;
     MappedArray<lb_backend> backends;
+    MappedArray<lb_outcome> outcomes;
     struct View {
         MappedArray<std::uint64_t> tables, slots;
         MappedArray<lb_backend> backends;
+        MappedArray<lb_outcome> outcomes;
     };
     View view;  ///< the same again, for those who outlive this
 

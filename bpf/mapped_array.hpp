@@ -60,6 +60,12 @@ class LiveArray {
 public:
     T& operator[](std::size_t index) const { return (*current_.load(std::memory_order_acquire))[index]; }
     std::size_t size() const { return current_.load(std::memory_order_acquire)->size(); }
+    /// That element in the arrays of all sets, the oldest first. On the thread that calls use().
+    template <class Visit>
+    void each(std::size_t index, Visit visit) const {
+        for (const auto& array : all_)
+            if (index < array->size()) visit((*array)[index]);
+    }
     void use(MappedArray<T> array) {
         all_.push_back(std::make_unique<MappedArray<T>>(std::move(array)));
         current_.store(all_.back().get(), std::memory_order_release);

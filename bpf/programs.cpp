@@ -74,6 +74,7 @@ lb::Result<std::unique_ptr<MapSet>> Programs::load_beside(const MapSizes& sizes)
 
 std::unique_ptr<MapSet> Programs::use(std::unique_ptr<MapSet> next) {
     backends.use(std::move(next->view.backends));
+    outcomes.use(std::move(next->view.outcomes));
     slots.use(std::move(next->view.slots));
     tables.use(std::move(next->view.tables));
     const std::lock_guard<std::mutex> lock(replacing_);

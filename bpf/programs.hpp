@@ -55,6 +55,7 @@ public:
     LiveArray<std::uint64_t> tables;
     LiveArray<std::uint64_t> slots;
     LiveArray<lb_backend> backends;
+    LiveArray<lb_outcome> outcomes;
     MappedArray<std::uint64_t> rules;
     MappedArray<lb_rule_set> rule_sets;
     MappedArray<lb_denial> denials;

@@ -48,6 +48,17 @@ lb::HealthCheck compile_health_check(const HealthCheckBlock& block, lb::Protocol
     return check;
 }
 
+lb::OutlierDetection compile_outlier_detection(const OutlierDetectionBlock& block) {
+    lb::OutlierDetection detection;
+    take(detection.enabled, block.enabled);
+    take(detection.consecutive_connect_failures, block.consecutive_connect_failures);
+    take(detection.interval, block.interval);
+    take(detection.base_ejection_time, block.base_ejection_time);
+    take(detection.max_ejection_time, block.max_ejection_time);
+    take(detection.max_ejection_percent, block.max_ejection_percent);
+    return detection;
+}
+
 lb::Connections compile_connections(const ConnectionsBlock& block) {
     lb::Connections connections;
     take(connections.on_unreachable, block.on_unreachable);
@@ -123,6 +134,7 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
         take(service.on_no_healthy, block.on_no_healthy);
         take(service.slow_start, block.slow_start);
         service.health_check = compile_health_check(block.health_check, protocol);
+        service.outlier_detection = compile_outlier_detection(block.outlier_detection);
         service.connections = compile_connections(block.connections);
         for (const auto& backend : block.backends) {
             if (backend.dns || backend.srv)

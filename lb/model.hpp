@@ -88,6 +88,17 @@ struct HealthCheck {
     bool operator==(const HealthCheck&) const = default;
 };
 
+/// What ejects a backend to which the workload's own connects fail; names and meaning are Envoy's.
+struct OutlierDetection {
+    bool enabled = true;
+    unsigned consecutive_connect_failures = 5;
+    Duration interval = std::chrono::seconds(10);
+    Duration base_ejection_time = std::chrono::seconds(30);
+    Duration max_ejection_time = std::chrono::seconds(300);
+    unsigned max_ejection_percent = 10;
+    bool operator==(const OutlierDetection&) const = default;
+};
+
 struct Connections {
     SocketFate on_unreachable = SocketFate::terminate;
     SocketFate on_refused = SocketFate::drain;
@@ -144,6 +155,7 @@ struct Service {
     OnNoHealthy on_no_healthy = OnNoHealthy::fail_open;
     Duration slow_start = Duration::zero();  ///< 0: off
     HealthCheck health_check;
+    OutlierDetection outlier_detection;
     Connections connections;
     std::vector<Backend> backends;
     std::vector<NamedBackends> named_backends;  ///< empty once they are expanded

@@ -86,6 +86,11 @@ lb::Duration Checks::start_spread(std::size_t count) {
     return std::min<lb::Duration>(kPause * static_cast<long>(count - kAtOnce), kLongestSpread);
 }
 
+void Checks::suspect(lb::BackendId backend) {
+    const auto found = running_.find(backend);
+    if (found != running_.end() && found->second->checker) found->second->checker->suspect();
+}
+
 void Checks::start(const lb::CheckTarget& target, lb::Duration delay) {
     auto check = std::make_shared<Check>();
     check->target = target;

@@ -31,6 +31,9 @@ public:
     /// 5 s at most.
     static lb::Duration start_spread(std::size_t count);
 
+    /// A connect of the workload's to this backend has just failed: it is probed at once (Checker::suspect).
+    void suspect(lb::BackendId backend);
+
     /// Ends all; nothing is reported any more. Their coroutines end in the next turns of the executor.
     void clear();
 

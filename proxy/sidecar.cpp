@@ -128,6 +128,9 @@ void Sidecar::start_checks() {
         executor(), std::move(means),
         [this](auto backend, const auto& status, const auto& event) { on_check(backend, status, event); });
     checks_->follow(controller_->targets());
+    controller_->on_suspect([this](lb::BackendId backend) {
+        if (checks_) checks_->suspect(backend);
+    });
     controller_->on_targets_changed([this] {
         if (checks_) checks_->follow(controller_->targets());
     });
@@ -135,9 +138,13 @@ void Sidecar::start_checks() {
 
 void Sidecar::start_watching() {
     restart_for_ever("kernel events", [this] {
-        return plane_->watch([this](lb::LifeId life) {
+        const auto on_raced = [this](lb::LifeId life) {
             if (controller_) controller_->on_raced_connect(life);
-        });
+        };
+        const auto on_failing = [this](lb::LifeId life) {
+            if (controller_) controller_->on_failing_connect(life);
+        };
+        return plane_->watch(on_raced, on_failing);
     });
     add("workload", stop_with_the_workload());
     add("reload", reload_when_told());

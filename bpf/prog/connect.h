@@ -3,7 +3,7 @@
 #ifndef LB_CONNECT_H
 #define LB_CONNECT_H
 
-#include "owner.h"
+#include "outcome.h"
 #include "policy.h"
 
 #define LB_EAGAIN 11
@@ -217,23 +217,15 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 		flow.fd = LB_FD_MULTIPATH;
 	index_flow(backend, &owner->current, cookie, &flow);
 	report_if_condemned(backend, &owner->current, cookie);
+	watch_outcome(ops, owner);
 }
 
-/* What lb_multipath asked to be told of: see there. */
-static __always_inline int ends_multipath(struct bpf_sock_ops *ops)
-{
-	return ops->op == BPF_SOCK_OPS_STATE_CB && ops->args[1] == BPF_TCP_CLOSE;
-}
-
-/* At close, and when a socket that was connected through us begins to listen. */
-static __always_inline void forget_socket(struct bpf_sock *sk, __u64 cookie)
+static __always_inline void forget_listener(struct bpf_sock_ops *ops, struct bpf_sock *sk)
 {
 	struct lb_owner *owner = find_owner(sk);
 
-	if (!owner)
-		return;
-	drop_record(&owner->current, cookie);
-	drop_record(&owner->previous, cookie);
+	if (owner)
+		forget_socket(owner, bpf_get_socket_cookie(ops));
 }
 
 #endif

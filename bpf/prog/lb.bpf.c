@@ -91,17 +91,21 @@ int lb_sockops(struct bpf_sock_ops *ops)
 
 	if (!sk)
 		return LB_PROCEED;
-	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+	if (ops->op == BPF_SOCK_OPS_STATE_CB)
+		judge_state(ops, sk);
+	else if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		index_tcp(ops, sk);
-	else if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB || ends_multipath(ops))
-		forget_socket(sk, bpf_get_socket_cookie(ops));
+	else if (ops->op == BPF_SOCK_OPS_RETRANS_CB)
+		hint_at_loss(ops, sk);
+	else if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB)
+		forget_listener(ops, sk);
 	return LB_PROCEED;
 }
 
 SEC("cgroup/sock_release")
 int lb_release(struct bpf_sock *sk)
 {
-	forget_socket(sk, bpf_get_socket_cookie(sk));
+	release_socket(sk, bpf_get_socket_cookie(sk));
 	return LB_PROCEED;
 }
 

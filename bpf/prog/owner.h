@@ -32,6 +32,13 @@ static __always_inline void drop_record(struct lb_record *record, __u64 cookie)
 	__builtin_memset(record, 0, sizeof(*record));
 }
 
+/* At close, and when a socket that was connected through us begins to listen. */
+static __always_inline void forget_socket(struct lb_owner *owner, __u64 cookie)
+{
+	drop_record(&owner->current, cookie);
+	drop_record(&owner->previous, cookie);
+}
+
 /* Before a connect: the record that tells the truth (the actual peer decides) becomes `current`. A
  * failed connect leaves the older one true; an unconnected socket, and TCP before it connects,
  * none. */
@@ -91,27 +98,32 @@ static __always_inline int must_leave(const struct lb_backend *backend)
 	       (state == LB_LIFE_DRAINING && backend->endpoint.protocol == LB_IPPROTO_UDP);
 }
 
+/* Without room it is not lost for good: user space then looks at all lives. */
+static __always_inline void tell_of_life(__u32 kind, __u32 service, __u64 life, __u64 cookie)
+{
+	struct lb_event *event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
+
+	if (!event) {
+		count(LB_STAT_EVENTS_LOST);
+		return;
+	}
+	event->kind = kind;
+	event->service = service;
+	event->life = life;
+	event->cookie = cookie;
+	bpf_ringbuf_submit(event, 0);
+}
+
 /* Tells user space of a socket that reached a life while it was being condemned: it condemns first
  * and walks the index afterwards, we file first and look at the state afterwards, so one of us sees
  * it. */
 static __always_inline void report_if_condemned(struct lb_backend *backend,
 						struct lb_record *record, __u64 cookie)
 {
-	struct lb_event *event;
-
 	if (!must_leave(backend))
 		return;
 	count(LB_STAT_RACED);
-	event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
-	if (!event) {
-		count(LB_STAT_EVENTS_LOST); /* user space then looks at all such lives */
-		return;
-	}
-	event->kind = LB_EVENT_RACED;
-	event->service = record->service;
-	event->life = record->life;
-	event->cookie = cookie;
-	bpf_ringbuf_submit(event, 0);
+	tell_of_life(LB_EVENT_RACED, record->service, record->life, cookie);
 }
 
 #endif

@@ -11,8 +11,6 @@
 #define LB_REJECT 0
 #define LB_PROCEED 1
 
-#define LB_SECOND_NS 1000000000ULL
-
 /* The set in force, whole: what is read here is the same until the program ends. 0: no policies. */
 static __always_inline __u32 rules_in_force(void)
 {

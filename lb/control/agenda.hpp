@@ -24,6 +24,7 @@ public:
     std::vector<ServiceId> due(TimePoint now);
     /// The first clock that runs out.
     std::optional<TimePoint> next() const;
+    bool is_set(ServiceId service) const { return clock_of_.contains(service); }  ///< a clock runs
 
 private:
     std::set<ServiceId> woken_;

@@ -117,4 +117,12 @@ void Controller::on_raced_connect(LifeId life) {
     impl_->on_raced_connect(life);
 }
 
+void Controller::on_failing_connect(LifeId life) {
+    impl_->on_failing_connect(life);
+}
+
+void Controller::on_suspect(std::function<void(BackendId)> suspected) {
+    impl_->on_suspect = std::move(suspected);
+}
+
 }  // namespace reseat::lb

@@ -59,6 +59,10 @@ public:
 
     /// Asynchronous: sockets that connected to `life` while it was being condemned or drained.
     void on_raced_connect(LifeId life);
+    /// A connect to `life` failed (DataPlane::connect_outcomes tells more) or has to wait for long.
+    void on_failing_connect(LifeId life);
+    /// Called with each backend that is to be probed at once, as a connect to it failed.
+    void on_suspect(std::function<void(BackendId)> suspected);
 
 private:
     struct Impl;

@@ -65,7 +65,7 @@ struct AwaitedReports {
 };
 
 /// A file each for the beginning, the turns of the loop, what follows a published plan, the orders that it
-/// brings, reload, and what people ask and command.
+/// brings, outlier detection, reload, and what people ask and command.
 struct Controller::Impl {
     Impl(asio::any_io_executor with, DataPlane& to, std::vector<Service> services,
          std::vector<Policy> policies);
@@ -100,6 +100,15 @@ struct Controller::Impl {
     void enforce_policies();
     void on_policy_reports(const PolicyReports& reports);
 
+    // outliers.cpp
+    void on_failing_connect(LifeId life);
+    void judge_failing(TimePoint now);
+    void judge_failing(const Place& place, LifeId life, TimePoint now);
+    void look_at_outliers(TimePoint now);
+    void readmit_the_last(TrackedService& service);
+    void readmit(const Place& place, std::string why);
+    void review_outliers();
+
     // reload.cpp
     Result<std::vector<std::string>> reload(std::vector<Service> services, std::vector<Policy> with);
     Draft draft_all(std::vector<Service>& services, std::vector<Policy> with);
@@ -122,7 +131,9 @@ struct Controller::Impl {
     BackendId next_backend = 1;
     LifeId next_life;
     Agenda agenda;
+    Agenda looks;  ///< of outlier detection
     std::vector<HeardVerdict> heard;
+    std::set<LifeId> failing;  ///< connects to them failed, not judged yet
     std::vector<Transition> transitions;
     NetworkSuspicion suspicion;
     std::size_t checked_services = 0;
@@ -131,6 +142,7 @@ struct Controller::Impl {
     TimePoint housekeeping_at{};
     std::optional<TimePoint> publish_again_at;
     std::function<void()> on_targets_changed;
+    std::function<void(BackendId)> on_suspect;
     bool targets_changed = false;
 
     std::unordered_map<LifeId, std::string> reasons;  ///< of orders, for the last failover

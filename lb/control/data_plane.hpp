@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "lb/health/outlier_detector.hpp"
 #include "lb/model.hpp"
 #include "lb/task.hpp"
 
@@ -145,6 +146,10 @@ public:
     virtual bool is_idle(LifeId life) const = 0;
     /// Connects that were ever balanced to this life.
     virtual std::uint64_t connects_total(LifeId life) const = 0;
+    /// How they end; only those count that were made while the life took new sockets.
+    virtual ConnectOutcomes connect_outcomes(LifeId life) const = 0;
+    /// The next failure is the first in a row again.
+    virtual void forgive(LifeId life) = 0;
 
     /// The open sockets of these lives. Runs on a thread that may block; costs by what their drawers hold.
     virtual Task<std::vector<SocketInfo>> sockets(std::vector<LifeId> lives) = 0;

@@ -63,6 +63,7 @@ std::vector<std::string> setting_changes(const Service& before, const Service& n
     if (before.slow_start != now.slow_start) parts.emplace_back("slow_start changed");
     if (before.on_no_healthy != now.on_no_healthy) parts.emplace_back("on_no_healthy changed");
     if (before.health_check != now.health_check) parts.emplace_back("health_check changed");
+    if (before.outlier_detection != now.outlier_detection) parts.emplace_back("outlier_detection changed");
     if (before.connections != now.connections) parts.emplace_back("connections changed");
     return parts;
 }

@@ -121,6 +121,7 @@ Result<void> Controller::Impl::carry_out(Draft& draft, TimePoint now) {
     const bool other_policies = std::exchange(policies, draft.policies) != draft.policies;
     note_configuration();
     commit(decisions, plan, now);
+    review_outliers();
     enforcement_due |= other_policies;
     if (enforcement_due && before_enforcement.empty()) enforce_policies();
     targets_changed = true;

@@ -17,7 +17,17 @@ BackendState state_of(const BackendRecord& record) {
 
 std::string reason_of(const BackendRecord& record, const BackendNews& news) {
     if (record.removing) return "left the configuration";
+    if (state_of(record) == BackendState::ejected) return news.ejection;
     return record.denied_by.empty() ? news.reason : "denied by policy " + record.denied_by;
+}
+
+std::optional<std::chrono::system_clock::time_point> ejected_until(const OutlierDetection& settings,
+                                                                   const BackendNews& news) {
+    const auto until = news.outlier.until(settings);
+    if (!until) return std::nullopt;
+    const auto left = *until - std::chrono::steady_clock::now();
+    return std::chrono::system_clock::now() +
+           std::chrono::duration_cast<std::chrono::system_clock::duration>(left);
 }
 
 }  // namespace
@@ -59,16 +69,20 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
         one.check = news.check;
         one.backend.weight = record.weight;
         one.effective_weight = effective_weight(state, i);
-        one.connects_total = news.retired_connects;
+        one.ejected_until = ejected_until(state.service->outlier_detection, news);
+        ConnectCounts counts = news.retired;
         const auto add = [&](const Life& life) {
             const std::uint64_t open = plane.open_sockets(life.id);
             one.open_sockets += open;
-            one.connects_total += plane.connects_total(life.id);
+            counts += count_connects(plane, life.id);
             if (life.waiting) status.waiting += open;
             status.stuck += runner.stuck(life.id);
         };
         if (record.life) add(*record.life);
         std::ranges::for_each(record.ended, add);
+        one.connects_total = counts.connects;
+        one.connect_failures_total = counts.failures;
+        one.early_resets_total = counts.resets;
         status.open_sockets += one.open_sockets;
         status.backends.push_back(std::move(one));
     }

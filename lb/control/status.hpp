@@ -39,6 +39,9 @@ struct BackendStatus {
     double effective_weight = 0;     ///< while slow_start lasts, tenths of its weight
     std::uint64_t open_sockets = 0;  ///< over all lives of this backend
     std::uint64_t connects_total = 0;
+    std::uint64_t connect_failures_total = 0;  ///< of the workload's own, while the backend was in use
+    std::uint64_t early_resets_total = 0;      ///< its connections that broke before the first byte
+    std::optional<std::chrono::system_clock::time_point> ejected_until;  ///< the next look after it ends it
     CheckStatus check;
 };
 

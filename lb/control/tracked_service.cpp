@@ -22,6 +22,18 @@ BackendNews first_news(const ServiceState& state, std::size_t backend, BackendId
 
 }  // namespace
 
+ConnectCounts& ConnectCounts::operator+=(const ConnectCounts& more) {
+    connects += more.connects;
+    failures += more.failures;
+    resets += more.resets;
+    return *this;
+}
+
+ConnectCounts count_connects(const DataPlane& plane, LifeId life) {
+    const ConnectOutcomes outcomes = plane.connect_outcomes(life);
+    return {plane.connects_total(life), outcomes.failures, outcomes.resets};
+}
+
 TrackedService track(ServiceState state, std::shared_ptr<const Service> configured, BackendId& next_id) {
     TrackedService tracked{.state = std::move(state), .configured = std::move(configured)};
     for (std::size_t i = 0; i < tracked.state.backends.size(); ++i)

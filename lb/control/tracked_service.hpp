@@ -12,6 +12,16 @@
 
 namespace reseat::lb {
 
+/// Connects to one backend, ever.
+struct ConnectCounts {
+    std::uint64_t connects = 0;
+    std::uint64_t failures = 0;  ///< as ConnectOutcomes says
+    std::uint64_t resets = 0;    ///< likewise
+
+    ConnectCounts& operator+=(const ConnectCounts& more);
+};
+ConnectCounts count_connects(const DataPlane& plane, LifeId life);
+
 /// What people want to know of a backend and the decisions do not.
 struct BackendNews {
     BackendId id = 0;
@@ -20,7 +30,9 @@ struct BackendNews {
     std::string reason;
     std::string down_reason;  ///< of the last down verdict
     std::chrono::system_clock::time_point since{};
-    std::uint64_t retired_connects = 0;  ///< connects of lives that are forgotten
+    ConnectCounts retired;    ///< of lives that are forgotten
+    OutlierDetector outlier;  ///< its state follows the backend through reloads
+    std::string ejection;     ///< why it is ejected, for people; empty: it is not
 };
 
 /// A service as the controller keeps it.

@@ -15,12 +15,15 @@ constexpr Duration kPublishRetry = std::chrono::seconds(1);
 
 TimePoint Controller::Impl::next_due() const {
     if (publish_again_at) return std::min(housekeeping_at, *publish_again_at);
-    return std::min(housekeeping_at, agenda.next().value_or(housekeeping_at));
+    return std::min(
+        {housekeeping_at, agenda.next().value_or(housekeeping_at), looks.next().value_or(housekeeping_at)});
 }
 
 /// All that happened since the last turn becomes one plan.
 void Controller::Impl::turn(TimePoint now) {
     fold(now);
+    judge_failing(now);
+    look_at_outliers(now);
     if (now >= housekeeping_at) keep_house(now);
     publish_again_at.reset();
     if (auto done = decide(now); !done) {
@@ -95,6 +98,7 @@ Result<void> Controller::Impl::decide(TimePoint now) {
             agenda.forget(id);
             continue;
         }
+        readmit_the_last(*service);
         decisions.push_back({id, make_plan(service->state, next_life, now)});
         append(plan, decisions.back().decision.plan);
     }
@@ -114,12 +118,11 @@ Result<void> Controller::Impl::decide(TimePoint now) {
 /// What is retired is still counted.
 Result<void> Controller::Impl::publish(const Plan& plan) {
     if (plan.empty()) return {};
-    std::vector<std::uint64_t> connects;
-    for (const LifeId life : plan.retire) connects.push_back(plane.connects_total(life));
+    std::vector<ConnectCounts> counts;
+    for (const LifeId life : plan.retire) counts.push_back(count_connects(plane, life));
     if (auto done = plane.publish(plan); !done) return done;
     for (std::size_t i = 0; i < plan.retire.size(); ++i)
-        if (const auto place = registry.find_life(plan.retire[i]))
-            place->news().retired_connects += connects[i];
+        if (const auto place = registry.find_life(plan.retire[i])) place->news().retired += counts[i];
     return {};
 }
 

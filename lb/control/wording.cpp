@@ -48,6 +48,19 @@ std::string eligible_of(const ServiceState& state, Family family) {
                        to_string(family));
 }
 
+std::string_view word(Transition::Kind kind) {
+    switch (kind) {
+        case Transition::Kind::ejected:
+            return "EJECTED";
+        case Transition::Kind::readmitted:
+            return "READMITTED";
+        case Transition::Kind::down:
+            return "DOWN";
+        default:
+            return "UP";
+    }
+}
+
 }  // namespace
 
 std::string subject(const ServiceState& state, std::size_t backend) {
@@ -55,7 +68,8 @@ std::string subject(const ServiceState& state, std::size_t backend) {
 }
 
 bool is_good(const Transition& transition) {
-    return transition.kind == Transition::Kind::up || transition.kind == Transition::Kind::ready;
+    return transition.kind == Transition::Kind::up || transition.kind == Transition::Kind::ready ||
+           transition.kind == Transition::Kind::readmitted;
 }
 
 std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition) {
@@ -65,7 +79,7 @@ std::string headline(const ServiceState& state, std::size_t backend, const Trans
     const std::string rest = fmt::format("{} {}", eligible_of_all(state), is_up ? "up" : "left");
     const std::string about = subject(state, backend);
     if (by_operator) return fmt::format("{} is set to {}: {}", about, transition.reason, rest);
-    return fmt::format("{} is {}: {}, {}", about, is_up ? "UP" : "DOWN", transition.reason, rest);
+    return fmt::format("{} is {}: {}, {}", about, word(transition.kind), transition.reason, rest);
 }
 
 std::string reweighted(const ServiceState& state, std::size_t backend, unsigned before) {

@@ -13,7 +13,8 @@ namespace reseat::lb {
 
 /// Something that happened to a backend and was not yet told.
 struct Transition {
-    enum class Kind { up, down, ready, taken_out };  ///< the latter by the operator
+    /// ready and taken_out: by the operator; ejected and readmitted: by outlier detection.
+    enum class Kind { up, down, ready, taken_out, ejected, readmitted };
 
     BackendId backend = 0;
     Kind kind = Kind::up;
@@ -28,6 +29,7 @@ bool is_good(const Transition& transition);
 std::string subject(const ServiceState& state, std::size_t backend);
 
 /// "postgres/pg-1 is DOWN: no answer within 1s (3/3), 2 of 3 backends left",
+/// "postgres/pg-1 is EJECTED: 5 connects in a row refused, for 30s (ejection 1), 2 of 3 backends left",
 /// "postgres/pg-1 is UP: connected (2/2), 3 of 3 backends up" or
 /// "postgres/pg-1 is set to DRAIN: 2 of 3 backends left".
 std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition);

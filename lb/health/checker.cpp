@@ -69,6 +69,15 @@ Task<void> Checker::probe_for_ever() {
     }
 }
 
+void Checker::suspect() {
+    const auto now = steady_clock::now();
+    if (!probe_now_ || tracker_.health() != Health::up || tracker_.confirming() || now < suspect_again_at_)
+        return;
+    suspect_again_at_ = now + check_.fast_interval;
+    watch_lost_ = true;
+    probe_now_->notify();
+}
+
 void Checker::report(ProbeResult result) {
     const auto event = tracker_.on_result(result);
     new_result_->notify();

@@ -43,6 +43,10 @@ public:
     /// Checker must live until run() has ended.
     Task<void> run(Duration delay = Duration::zero());
 
+    /// A connect of somebody else's to this backend has just failed: confirming probes start at once, as when
+    /// the watch connection is lost. Not while the backend is not up, nor more often than `fast_interval`.
+    void suspect();
+
 private:
     Task<void> probe_for_ever();
     Task<void> watch();
@@ -61,6 +65,7 @@ private:
     std::unique_ptr<class WakeUp> probe_now_;   ///< ends a pause between probes early
     std::unique_ptr<class WakeUp> new_result_;  ///< tells the watch that there is one
     bool watch_lost_ = false;                   ///< not yet told to the tracker
+    TimePoint suspect_again_at_{};
 };
 
 }  // namespace reseat::lb

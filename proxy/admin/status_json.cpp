@@ -49,7 +49,9 @@ json::object backend_json(lb::CheckType type, const lb::BackendStatus& status) {
             {"priority", status.backend.priority},
             {"open_sockets", status.open_sockets},
             {"connects_total", status.connects_total},
-            {"connect_failures_total", 0},
+            {"connect_failures_total", status.connect_failures_total},
+            {"early_resets_total", status.early_resets_total},
+            {"ejected_until", time_json(status.ejected_until.value_or(SystemTime{}))},
             {"check", check_json(type, status.check)}};
 }
 

@@ -39,9 +39,11 @@ TestPlane::TestPlane(const Sandbox& box, const std::vector<lb::Service>& service
     lb::Plan plan;
     for (const auto& from : services) add_service(plan, from, inherited);
     publish(plan);
-    watch_ = lb::spawn(
-        io_.get_executor(), "watch", kernel_->watch([this](lb::LifeId life) { raced_.push_back(life); }),
-        [](const std::string& what) { std::fprintf(stderr, "test plane: %s\n", what.c_str()); });
+    watch_ =
+        lb::spawn(io_.get_executor(), "watch",
+                  kernel_->watch([this](lb::LifeId life) { raced_.push_back(life); },
+                                 [this](lb::LifeId life) { failing_.push_back(life); }),
+                  [](const std::string& what) { std::fprintf(stderr, "test plane: %s\n", what.c_str()); });
 }
 
 void TestPlane::add_service(lb::Plan& plan, const lb::Service& from, const lb::Inheritance& inherited) {

@@ -83,6 +83,8 @@ public:
 
     /// Lives that a connect reached while they were being condemned, as watch() told.
     const std::vector<lb::LifeId>& raced() const { return raced_; }
+    /// Lives to which connects failed, once for each time that watch() told.
+    const std::vector<lb::LifeId>& failing() const { return failing_; }
 
 private:
     struct Life {
@@ -104,7 +106,7 @@ private:
     std::unique_ptr<bpf::KernelDataPlane> kernel_;
     lb::Spawned watch_;
     std::vector<Entry> entries_;
-    std::vector<lb::LifeId> raced_;
+    std::vector<lb::LifeId> raced_, failing_;
     lb::LifeId next_life_ = 0;
     lb::ServiceId next_service_ = 0;
 };

@@ -222,5 +222,19 @@ TEST_CASE("what defaults multiply is bounded [E38]", "[config]") {
     CHECK(faults_of(text) == Lines{"4100:5 there are 4097 services; at most 4096 are allowed"});
 }
 
+TEST_CASE("outlier detection: defaults, all settings, and their ranges", "[config]") {
+    using namespace std::chrono_literals;
+    CHECK(service_with("outlier_detection: {}").outlier_detection == lb::OutlierDetection{});
+    const auto all =
+        service_with(
+            "outlier_detection: {enabled: false, consecutive_connect_failures: 6, interval: 11s, "
+            "base_ejection_time: 31s, max_ejection_time: 301s, max_ejection_percent: 11}")
+            .outlier_detection;
+    CHECK(all == lb::OutlierDetection{false, 6, 11s, 31s, 301s, 11});
+    CHECK(fault_of("outlier_detection: {max_ejection_percent: 101}").starts_with("6:47 "));
+    CHECK(fault_of("outlier_detection: {consecutive_connect_failures: 0}").starts_with("6:55 "));
+    CHECK(fault_of("outlier_detection: {interval: 9ms}").starts_with("6:35 "));
+}
+
 }  // namespace
 }  // namespace reseat::config

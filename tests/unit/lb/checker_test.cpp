@@ -110,6 +110,37 @@ TEST_CASE("a process death is a verdict within milliseconds of the watch being l
     CHECK(checked.results.size() == 4);
 }
 
+TEST_CASE("a suspicion from outside is confirmed by probes that count [E44]", "[checker]") {
+    asio::io_context io;
+    FakeBackend backend(io);
+    auto check = lazy;
+    check.watch = Watch::off;
+    Checked checked(io, check, backend.endpoint);
+    checked.checker.suspect();  // not up yet: nothing to suspect
+    REQUIRE(checked.until([&] { return checked.results.size() == 1; }));
+    backend.die();
+    checked.checker.suspect();
+    REQUIRE(checked.until([&] { return checked.events.size() == 2; }));
+    CHECK(checked.events[1].outcome == ProbeOutcome::refused);
+    CHECK(checked.results.size() == 4);
+}
+
+TEST_CASE("suspicions that probes do not confirm are followed up once per fast_interval [E44]", "[checker]") {
+    asio::io_context io;
+    FakeBackend backend(io);
+    auto check = lazy;
+    check.watch = Watch::off;
+    Checked checked(io, check, backend.endpoint);
+    REQUIRE(checked.until([&] { return checked.results.size() == 1; }));
+    for (int i = 0; i < 3; ++i) checked.checker.suspect();
+    REQUIRE(checked.until([&] { return checked.results.size() == 9; }));  // the 8 that confirm
+    checked.checker.suspect();
+    io.restart();
+    io.run_for(50ms);  // nothing is to happen
+    CHECK(checked.results.size() == 9);
+    CHECK(checked.events.size() == 1);
+}
+
 TEST_CASE("the watch is taken up again as soon as the backend has recovered", "[checker]") {
     asio::io_context io;
     FakeBackend backend(io);

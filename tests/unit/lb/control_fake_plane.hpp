@@ -68,6 +68,14 @@ public:
         return found == connects.end() ? 0 : found->second;
     }
 
+    ConnectOutcomes connect_outcomes(LifeId life) const override {
+        const auto found = outcomes.find(life);
+        return found == outcomes.end() ? ConnectOutcomes{} : found->second;
+    }
+    void forgive(LifeId life) override {
+        outcomes[life].failures_in_a_row = outcomes[life].resets_in_a_row = 0;
+    }
+
     Task<std::vector<SocketInfo>> sockets(std::vector<LifeId> lives) override {
         std::vector<SocketInfo> listed;
         for (const SocketInfo& one : all_sockets)
@@ -118,6 +126,7 @@ public:
     std::map<LifeId, std::uint64_t> open;
     std::set<LifeId> uncounted;  ///< lives on which a socket hangs that is not counted as open
     std::map<LifeId, std::uint64_t> connects;
+    std::map<LifeId, ConnectOutcomes> outcomes;
 
 private:
     asio::any_io_executor executor_;
