@@ -149,7 +149,7 @@ TEST_CASE("the example shows every option, loads without a warning and shows the
     REQUIRE(outcome);
     CHECK(brief(outcome.loaded->warnings).empty());
     const auto& services = outcome.loaded->model.services;
-    REQUIRE(services.size() == 4);
+    REQUIRE(services.size() == 5);
     const lb::HealthCheck check;
     const lb::Connections connections;
     CHECK(services[0].health_check.interval == check.interval);
@@ -166,7 +166,7 @@ TEST_CASE("the example shows every option, loads without a warning and shows the
     CHECK(services[0].connections.udp == connections.udp);
     CHECK(services[0].connections.drain_timeout == connections.drain_timeout);
     CHECK(services[1].health_check.http.expected_statuses == check.http.expected_statuses);
-    CHECK(services[2].health_check.udp.send.size() == 17);  // a DNS header and one question for the root
+    CHECK(services[3].health_check.udp.send.size() == 17);  // a DNS header and one question for the root
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ TEST_CASE("an exec check has to be permitted, and has a command", "[config][exec
     CHECK(fault_of("health_check: {type: exec}") ==
           "6:26 type: exec has no command; write exec: {command: [/path/to/program, argument]}");
     CHECK(fault_of("health_check: {type: exec, exec: {command: []}}") ==
-          "6:47 type: exec has no command; write exec: {command: [/path/to/program, argument]}");
+          "6:48 type: exec has no command; write exec: {command: [/path/to/program, argument]}");
 }
 
 TEST_CASE("a backend may be checked elsewhere than where it serves", "[config]") {
@@ -157,12 +157,13 @@ TEST_CASE("a backend may be checked elsewhere than where it serves", "[config]")
     };
     CHECK(
         fault("{address: 10.0.0.9:80}") ==
-        "6:54 address: expected an address without a port, such as 1.2.3.4 or fd00::1, found '10.0.0.9:80'");
+        "6:52 address: expected an address without a port, such as 1.2.3.4 or fd00::1, found '10.0.0.9:80'");
     CHECK(
         fault("{address: 0.0.0.0}") ==
-        "6:54 address: '0.0.0.0' is the unspecified address, which nothing can connect to; write the address "
+        "6:52 address: '0.0.0.0' is the unspecified address, which nothing can connect to; write the address "
         "of one host");
-    CHECK_THAT(fault("{port: 65536}"), Catch::Contains("port: expected a whole number from 0 to 65535"));
+    CHECK_THAT(fault("{port: 65536}"),
+               Catch::Contains("port: '65536' is out of range; write a whole number from 0 to 65535"));
     CHECK_THAT(fault("{type: tcp}"), Catch::Contains("unknown key 'type' in health_check"));
 }
 

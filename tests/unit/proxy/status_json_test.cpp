@@ -76,14 +76,15 @@ TEST_CASE("status has every key that is promised", "[status]") {
     const auto& service = body.at("services").at(0);
     CHECK(keys(service) == std::set<std::string>{"name", "protocol", "addresses", "lb_policy", "eligible",
                                                  "total", "panic", "open_sockets", "waiting", "stuck",
-                                                 "untracked", "last_failover", "backends"});
+                                                 "untracked", "last_failover", "discovery", "backends"});
     CHECK(keys(service.at("last_failover")) == std::set<std::string>{"at", "backend", "reason", "matched",
                                                                      "terminated", "repointed", "failed",
                                                                      "duration_us"});
     const auto& backend = service.at("backends").at(0);
     CHECK(keys(backend) == std::set<std::string>{"name", "address", "state", "reason", "since", "weight",
                                                  "effective_weight", "priority", "open_sockets",
-                                                 "connects_total", "connect_failures_total", "check"});
+                                                 "connects_total", "connect_failures_total",
+                                                 "early_resets_total", "ejected_until", "check"});
     CHECK(keys(backend.at("check")) ==
           std::set<std::string>{"type", "result", "detail", "latency_us", "at", "passes", "failures"});
 }
