@@ -182,6 +182,7 @@ struct Model {
     LogFormat log_format = LogFormat::text;
     std::vector<Service> services;
     std::vector<Policy> policies;  ///< the first that matches decides
+    bool operator==(const Model&) const = default;
 };
 
 }  // namespace reseat::lb
