@@ -182,7 +182,6 @@ struct Model {
     LogFormat log_format = LogFormat::text;
     std::vector<Service> services;
     std::vector<Policy> policies;  ///< the first that matches decides
-    bool operator==(const Model&) const = default;
 };
 
 }  // namespace reseat::lb

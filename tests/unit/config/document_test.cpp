@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace reseat::config {
 namespace {
@@ -17,6 +18,17 @@ std::string full_path(const Section& section, const Row& row) {
 
 LoadOutcome load_with(const std::string& path, const std::string& value) {
     return load_text(document_with(path, value), "f.yaml", ExecChecks::allowed);
+}
+
+/// A new field of the model does not compile until it is here.
+bool same(const lb::Model& a, const lb::Model& b) {
+    const auto fields = [](const lb::Model& model) {
+        const auto& [cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, log_level, log_format,
+                     services, policies] = model;
+        return std::tie(cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, log_level, log_format,
+                        services, policies);
+    };
+    return fields(a) == fields(b);
 }
 
 lb::Model model_with(const std::string& path, const std::string& value) {
@@ -127,7 +139,7 @@ TEST_CASE("the defaults in the document are those of the model", "[config][docs]
             CHECK(bool(without) == !row.default_value.starts_with("required"));
             if (const auto value = literal(row.default_value)) {
                 REQUIRE(without);
-                CHECK(model_with(path, *value) == without.loaded->model);
+                CHECK(same(model_with(path, *value), without.loaded->model));
             } else if (row.default_value != "required" && row.default_value != "none") {
                 in_words[path] = row.default_value;
             }
@@ -155,7 +167,7 @@ TEST_CASE("defaults that depend on something are as the document words them", "[
     CHECK(load(plain_service).model.admin_socket.empty());
     const auto& named = load(document_with("services[].backends[].address", "pg.internal:1")).model.services;
     CHECK(named.at(0).named_backends.at(0).name == "pg.internal");
-    CHECK(service_with("backends: [10.0.0.1:80]").backends.at(0).name == "10.0.0.1:80");
+    CHECK(load(plain_service).model.services.at(0).backends.at(0).name == "10.0.0.1:80");
 }
 
 TEST_CASE("the ranges in the document are those of the parser", "[config][docs]") {
@@ -185,8 +197,8 @@ TEST_CASE("each key with a range of its own changes the model", "[config][docs]"
             if (!value || words.empty()) continue;
             const auto usual = model_with(path, *value);
             CAPTURE(path);
-            CHECK(std::ranges::any_of(words,
-                                      [&](const auto& word) { return model_with(path, word) != usual; }));
+            CHECK(std::ranges::any_of(
+                words, [&](const auto& word) { return !same(model_with(path, word), usual); }));
         }
     }
 }
