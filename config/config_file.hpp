@@ -19,7 +19,7 @@
 ///  2. read it in read_*.cpp, with its range, by one line next to its neighbours;
 ///  3. bring it into the model in compile.cpp, where its default stands; or, while nothing acts on it,
 ///     refuse every value but the default in implemented.cpp;
-///  4. describe it in docs/configuration.md and show it in config/example.yaml;
+///  4. give it a row in docs/configuration.md and show it in config/example.yaml, as document_test asks for;
 ///  5. test a good value, a wrong type and both ends of its range, each with its position.
 namespace reseat::config {
 

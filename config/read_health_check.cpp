@@ -200,8 +200,8 @@ void read_health_check(const Node& node, HealthCheckBlock& into, Diagnostics& ou
     map.field("jitter_percent", into.jitter_percent, number(0U, 100U));
     map.field("port", into.port, number(0U, 65535U));
     map.field("watch", into.watch, one_of(watches));
-    map.block("tls", [&](const Node& value) { read_tls(value, into, out); });
     read_settings(map, into, out);
+    map.block("tls", [&](const Node& value) { read_tls(value, into, out); });
     map.finish();
 }
 
