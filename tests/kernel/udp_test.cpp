@@ -156,6 +156,19 @@ TEST_CASE("connected UDP that is to be kept stays where it is", "[kernel][udp]")
     CHECK(client.peer() == kVip);
 }
 
+namespace {
+
+/// One of several sockets that are bound to `local` and connected through us to `host`: they share one tuple.
+Client twin_on(Sandbox& box, BackendHost& host, const Where& local) {
+    return silently_on(box, host.endpoint(), kVip, Protocol::udp, Family::v4, [&](Client& twin) {
+        const int yes = 1;
+        REQUIRE(::setsockopt(twin.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
+        REQUIRE(twin.bind(local) == 0);
+    });
+}
+
+}  // namespace
+
 TEST_CASE("reuseport twins with one tuple are both moved or both ended [E55]", "[kernel][udp]") {
     Sandbox box("twins");
     auto& a = box.host("a");
@@ -163,13 +176,8 @@ TEST_CASE("reuseport twins with one tuple are both moved or both ended [E55]", "
     auto& b = box.host("b");
     TestPlane plane(box, {udp_service(kVip, {a.endpoint(), b.endpoint()}, fate)});
     const Where local = "10.99.0.1:40055";
-    const int yes = 1;
     std::vector<Client> twins;
-    for (int i = 0; i < 3; ++i)
-        twins.push_back(silently_on(box, a.endpoint(), kVip, Protocol::udp, Family::v4, [&](Client& twin) {
-            REQUIRE(::setsockopt(twin.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
-            REQUIRE(twin.bind(local) == 0);
-        }));
+    for (int i = 0; i < 3; ++i) twins.push_back(twin_on(box, a, local));
     const bool known = GENERATE(false, true);
     if (known) REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }, 30s));
     const auto report = plane.condemn(a);
@@ -189,13 +197,8 @@ TEST_CASE("twins follow their backend into a new life of the same address, all o
     auto& a = box.host("a");
     TestPlane plane(box, {udp_service(kVip, {a.endpoint()})});
     const Where local = "10.99.0.1:40056";
-    const int yes = 1;
     std::vector<Client> twins;
-    for (int i = 0; i < 3; ++i)
-        twins.push_back(silently_on(box, a.endpoint(), kVip, Protocol::udp, Family::v4, [&](Client& twin) {
-            REQUIRE(::setsockopt(twin.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
-            REQUIRE(twin.bind(local) == 0);
-        }));
+    for (int i = 0; i < 3; ++i) twins.push_back(twin_on(box, a, local));
     const auto ended = plane.take_out(a.endpoint());
     REQUIRE(ended.size() == 1);
     plane.bring_back(a.endpoint());
@@ -210,18 +213,11 @@ TEST_CASE("twins of a condemned life end, one of a new life of the same address 
     auto& a = box.host("a");
     TestPlane plane(box, {udp_service(kVip, {a.endpoint()}, lb::UdpFate::terminate)});
     const Where local = "10.99.0.1:40057";
-    const int yes = 1;
-    const auto twin = [&] {
-        return silently_on(box, a.endpoint(), kVip, Protocol::udp, Family::v4, [&](Client& client) {
-            REQUIRE(::setsockopt(client.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
-            REQUIRE(client.bind(local) == 0);
-        });
-    };
-    Client first = twin(), second = twin();
+    Client first = twin_on(box, a, local), second = twin_on(box, a, local);
     const auto ended = plane.take_out(a.endpoint());
     REQUIRE(ended.size() == 1);
     plane.bring_back(a.endpoint());
-    Client young = twin();
+    Client young = twin_on(box, a, local);
     const auto report = plane.reseat(ended[0]);
     CHECK(report.failed == 0);
     CHECK(report.terminated == 2);
