@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that plays reseat for the status page: it says whatever a test wants it to say.
+
+The page and the headers come as reseat sends them. Started by hand, it shows the scenes of edge_cases.py:
+python3 tests/e2e/page/mock_server.py [PORT]
+"""
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+PAGE = Path(__file__).parents[3] / "proxy/admin/page/index.html"
+POLICY = ("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+          "base-uri 'none'; frame-ancestors 'none'")
+
+
+class MockServer:
+    """with MockServer(("127.0.0.1", 0), status, events) as mock: ... mock.url"""
+
+    def __init__(self, address, status, events=()):
+        self.status, self.events, self.told = status, list(events), threading.Condition()
+        self.requests = []
+        self._address = address
+
+    def start(self):
+        mock = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                mock.answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(self._address, Handler)
+        self._server.daemon_threads = True
+        self._address = self._server.server_address
+        self._stopping = False
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def stop(self):
+        """Connections are refused and streams end from here on; start() comes back at the same address."""
+        with self.told:
+            self._stopping = True
+            self.told.notify_all()
+        self._server.shutdown()
+        self._server.server_close()
+
+    __enter__ = start
+
+    def __exit__(self, *exception):
+        self.stop()
+
+    @property
+    def url(self):
+        return f"http://{self._address[0]}:{self._address[1]}/"
+
+    def tell(self, **event):
+        """A new event."""
+        with self.told:
+            self.events.append({"id": len(self.events) + 1, "service": None, "backend": None, "report": None, **event})
+            self.told.notify_all()
+
+    def answer(self, request):
+        url = urlsplit(request.path)
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        self.requests.append(request.path)
+        if url.path == "/":
+            self._whole(request, "text/html; charset=utf-8", PAGE.read_bytes())
+        elif url.path == "/status":
+            status = self.status() if callable(self.status) else self.status
+            self._whole(request, "application/json", json.dumps(status).encode())
+        elif url.path == "/events" and "follow" in query:
+            self._stream(request, int(query.get("since", 0)))
+        else:
+            request.send_error(404)
+
+    @staticmethod
+    def _headers(request, kind, **more):
+        request.send_response(200)
+        for name, value in {"Content-Type": kind, "Content-Security-Policy": POLICY, "Cache-Control": "no-store",
+                            "X-Content-Type-Options": "nosniff", **more}.items():
+            request.send_header(name, value)
+        request.end_headers()
+
+    def _whole(self, request, kind, body):
+        self._headers(request, kind, **{"Content-Length": str(len(body)), "Connection": "close"})
+        request.wfile.write(body)
+        request.close_connection = True
+
+    def _stream(self, request, since):
+        self._headers(request, "application/x-ndjson", **{"Transfer-Encoding": "chunked"})
+        request.close_connection = True
+        while True:
+            with self.told:
+                self.told.wait_for(lambda: self._stopping or any(e["id"] > since for e in self.events), timeout=60)
+                fresh = [e for e in self.events if e["id"] > since]
+                if self._stopping or not fresh:
+                    break
+                since = fresh[-1]["id"]
+            lines = "".join(json.dumps(e) + "\n" for e in fresh).encode()
+            try:
+                request.wfile.write(f"{len(lines):x}\r\n".encode() + lines + b"\r\n")
+                request.wfile.flush()
+            except OSError:
+                return
+        request.wfile.write(b"0\r\n\r\n")
+
+
+if __name__ == "__main__":
+    from edge_cases import EVENTS, strange_status
+    with MockServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), strange_status, EVENTS) as mock:
+        print(mock.url, flush=True)
+        threading.Event().wait()
