@@ -5,10 +5,12 @@ when the pipes do.
 with Browser(lab) as browser: browser.open(url); browser.evaluate("document.title")
 """
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
+from pathlib import Path
 
 from process import Process
 from waiting import now, wait_until
@@ -21,22 +23,30 @@ FLAGS = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable
 ANSWERED = 20  # seconds for one command, on a machine that is shared with others
 
 
+def _pipe():
+    """Descriptors that are in nobody's way."""
+    def moved(end):
+        high = fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10)
+        os.close(end)
+        return high
+    return [moved(end) for end in os.pipe()]
+
+
 class Browser:
     """One Chromium with one page, in the lab's client namespace, which has no way out."""
 
     def __init__(self, lab, environment=None):
         self._directory = lab.tmp / "chromium"
         self._directory.mkdir()
-        ours_out, theirs_in = os.pipe()[::-1]
-        ours_in, theirs_out = os.pipe()
-        self._out, self._in, self._rest, self._last_id = ours_out, ours_in, b"", 0
+        (theirs_in, self._out), (self._in, theirs_out) = _pipe(), _pipe()
+        self._rest, self._last_id = b"", 0
         self.complaints = []  # of the console: what is logged as error or warning, and exceptions that nobody caught
-        # The protocol wants descriptors 3 and 4; /bin/sh moves them there.
-        argv = ["/bin/sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", CHROMIUM, *FLAGS,
+        # The protocol wants descriptors 3 and 4.
+        argv = ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", CHROMIUM, *FLAGS,
                 f"--user-data-dir={self._directory}/profile", "about:blank"]
         self._process = lab.keep(Process(
             lab.in_client(argv), self._directory, "chromium", pass_fds=(theirs_in, theirs_out),
-            env={**os.environ, "HOME": str(self._directory), "XDG_RUNTIME_DIR": str(self._directory),
+            env={**os.environ, "HOME": str(self._directory), "TMPDIR": str(self._directory), "XDG_RUNTIME_DIR": str(self._directory),
                  "DBUS_SESSION_BUS_ADDRESS": "disabled:", "DBUS_SYSTEM_BUS_ADDRESS": "disabled:", **(environment or {})}))
         os.close(theirs_in)
         os.close(theirs_out)
@@ -53,7 +63,17 @@ class Browser:
         os.close(self._out)
         os.close(self._in)
         self._process.stop()
-        shutil.rmtree(self._directory / "profile", ignore_errors=True)
+        wait_until(lambda: not self._left(), 10, lambda: f"the end of {self._left()}")
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _left(self):
+        """Processes of this browser: all have its environment."""
+        def ours(process):
+            try:
+                return str(self._directory).encode() in (process / "environ").read_bytes()
+            except OSError:
+                return False
+        return [process.name for process in Path("/proc").iterdir() if process.name.isdigit() and ours(process)]
 
     # ---- the protocol
 
@@ -120,6 +140,14 @@ class Browser:
         self._command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=phone)
         self._command("Emulation.setEmulatedMedia", features=[
             {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}])
+
+    def press(self, key):
+        """One key, as a user does."""
+        text = {"Enter": "\r"}.get(key, key)
+        code = {"Enter": 13}.get(key, ord(key[0]))
+        for kind in ("keyDown", "keyUp"):
+            self._command("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code,
+                          **({"text": text} if kind == "keyDown" else {}))
 
     def screenshot(self, file):
         """What the window shows, as PNG."""

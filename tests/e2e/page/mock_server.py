@@ -4,7 +4,9 @@
 The page and the headers come as reseat sends them. Started by hand, it shows the scenes of edge_cases.py:
 python3 tests/e2e/page/mock_server.py [PORT]
 """
+import ctypes
 import json
+import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,13 +18,23 @@ POLICY = ("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inl
           "base-uri 'none'; frame-ancestors 'none'")
 
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _enter(namespace):
+    """Sockets that this thread makes from here on are in that network namespace."""
+    CLONE_NEWNET = 0x40000000
+    with open(f"/run/netns/{namespace}", "rb") as file:
+        assert _libc.setns(file.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+
+
 class MockServer:
     """with MockServer(("127.0.0.1", 0), status, events) as mock: ... mock.url"""
 
-    def __init__(self, address, status, events=()):
+    def __init__(self, address, status, events=(), namespace=None):
         self.status, self.events, self.told = status, list(events), threading.Condition()
         self.requests = []
-        self._address = address
+        self._address, self._namespace = address, namespace
 
     def start(self):
         mock = self
@@ -36,11 +48,22 @@ class MockServer:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(self._address, Handler)
-        self._server.daemon_threads = True
+        listening, self._stopping, self._server = threading.Event(), False, None
+
+        def serve():
+            try:
+                if self._namespace:
+                    _enter(self._namespace)
+                self._server = ThreadingHTTPServer(self._address, Handler)
+                self._server.daemon_threads = True
+            finally:
+                listening.set()
+            self._server.serve_forever(poll_interval=0.05)
+
+        threading.Thread(target=serve, daemon=True).start()
+        listening.wait()
+        assert self._server, f"no listener at {self._address}"
         self._address = self._server.server_address
-        self._stopping = False
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
     def stop(self):
