@@ -7,15 +7,27 @@ python3 tests/e2e/page/mock_server.py [PORT]
 import ctypes
 import json
 import os
+import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-PAGE = Path(__file__).parents[3] / "proxy/admin/page/index.html"
+SOURCES = Path(__file__).parents[3] / "proxy/admin/page"
 POLICY = ("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
-          "base-uri 'none'; frame-ancestors 'none'")
+          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+
+def page():
+    """index.html with what it links to, as join.cmake makes it."""
+    def linked(match):
+        tag = "style" if match[1] else "script"
+        return f"<{tag}>\n{(SOURCES / (match[1] or match[2])).read_text()}</{tag}>"
+    return re.sub(r'<link rel="stylesheet" href="(\w+\.css)">|<script src="(\w+\.js)"></script>',
+                  linked, (SOURCES / "index.html").read_text())
+
+
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -94,7 +106,7 @@ class MockServer:
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         self.requests.append(request.path)
         if url.path == "/":
-            self._whole(request, "text/html; charset=utf-8", PAGE.read_bytes())
+            self._whole(request, "text/html; charset=utf-8", page().encode())
         elif url.path == "/status":
             status = self.status() if callable(self.status) else self.status
             self._whole(request, "application/json", json.dumps(status).encode())
