@@ -64,7 +64,7 @@ class Probe {
 public:
     virtual ~Probe() = default;
 
-    /// Asks once. Never throws for a sick peer, takes at most `timeout`, reads at most 64 KiB.
+    /// Asks once. Never throws for a sick peer, takes at most `timeout`, reads at most 256 KiB.
     /// Throws operation_aborted when cancelled. The probe must outlive the call.
     virtual Task<ProbeResult> once(Duration timeout) = 0;
 };

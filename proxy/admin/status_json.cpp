@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/status_json.hpp"
 
+#include "lb/printable.hpp"
 #include "proxy/text.hpp"
 
 #include <boost/json.hpp>
@@ -113,12 +114,13 @@ json::object service_json(const lb::ServiceStatus& status, const std::vector<lb:
 
 json::object config_json(const InstanceInfo& info) {
     const auto& [ok, at, error] = info.last_reload;
-    return {{"path", info.config_path},
+    return {{"path", lb::printable(info.config_path)},
             {"sha256", info.config_sha256},
             {"loaded_at", time_json(info.loaded_at)},
-            {"last_reload", json::object{{"ok", ok},
-                                         {"at", time_json(at)},
-                                         {"error", ok ? json::value(nullptr) : json::value(error)}}}};
+            {"last_reload",
+             json::object{{"ok", ok},
+                          {"at", time_json(at)},
+                          {"error", ok ? json::value(nullptr) : json::value(lb::printable(error))}}}};
 }
 
 json::object policy_json(const lb::PolicyStatus& policy) {
@@ -142,7 +144,7 @@ json::object status_json(const InstanceInfo& info, bool ready, const std::vector
             {"instance", info.instance},
             {"ready", ready},
             {"started_at", time_json(info.started_at)},
-            {"workload", json::object{{"cgroup", info.cgroup}, {"pinned", info.pinned}}},
+            {"workload", json::object{{"cgroup", lb::printable(info.cgroup)}, {"pinned", info.pinned}}},
             {"config", config_json(info)},
             {"kernel", json::object{{"release", info.kernel_release},
                                     {"terminate", std::move(engines)},

@@ -112,6 +112,7 @@ TEST_CASE("a command gets no descriptor, blocked signal or terminal of ours", "[
     CHECK(run({"/bin/grep", "-c", "Sig[BI][lg][kn]:.*[1-9a-f]", "/proc/self/status"}).detail ==
           "exit status 1: 0");
     CHECK(shell("test $(ps -o sid= -p $$) = $$").detail == "exit status 0");
+    CHECK(run({"/bin/grep", "-c", "CapAmb:.*[1-9a-f]", "/proc/self/status"}).detail == "exit status 1: 0");
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     std::signal(SIGPIPE, SIG_DFL);
     ::close(leaky);
