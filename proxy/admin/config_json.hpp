@@ -11,9 +11,9 @@ namespace reseat::proxy {
 inline constexpr const char* kRedacted = "(redacted)";
 
 /// The body of `GET /config`: the configuration in force in the form of the file, every option written out,
-/// so that it may be loaded again. Not told, as secrets may be in them: what checks send (tcp.send,
-/// udp.send), the query of http.path, the values of http.headers other than a few harmless ones, and the
-/// arguments of exec.command. What is empty is told as empty.
+/// so that it may be loaded again. Not told, as secrets may be in them: what tcp and udp checks send and
+/// expect, the values of http.headers, the query of http.path, and the arguments of exec.command. What is
+/// empty is told as empty.
 boost::json::object config_json(const lb::Model& model);
 
 }  // namespace reseat::proxy

@@ -4,12 +4,8 @@
 #include "config/words.hpp"
 #include "proxy/admin/config_json.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <array>
 
 namespace reseat::proxy {
 namespace {
@@ -26,19 +22,9 @@ std::string without_query(const std::string& path) {
     return mark == std::string::npos ? path : path.substr(0, mark + 1) + kRedacted;
 }
 
-/// Of all others the value is nobody's business: names of headers that carry credentials are past counting.
-bool is_harmless(std::string_view header) {
-    constexpr std::array<std::string_view, 8> harmless = {
-        "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "Content-Type",
-        "Host",   "User-Agent"};
-    return std::ranges::any_of(harmless,
-                               [&](const auto& name) { return boost::beast::iequals(name, header); });
-}
-
 json::object http_json(const lb::HttpCheck& http, bool tls) {
     json::object headers;
-    for (const auto& [name, value] : http.headers)
-        headers[name] = is_harmless(name) ? value : redacted(value);
+    for (const auto& [name, value] : http.headers) headers[name] = redacted(value);
     json::array statuses;
     for (const auto& [first, last] : http.expected_statuses)
         statuses.emplace_back(fmt::format("{}-{}", first, last));
@@ -68,9 +54,9 @@ json::object exec_json(const lb::ExecCheck& exec) {
 void add_settings(json::object& body, const lb::HealthCheck& check) {
     const bool tls = check.tls.context != nullptr;
     if (check.type == lb::CheckType::tcp || !check.tcp.send.empty() || !check.tcp.expect.empty())
-        body["tcp"] = {{"send", redacted(check.tcp.send)}, {"expect", check.tcp.expect}};
+        body["tcp"] = {{"send", redacted(check.tcp.send)}, {"expect", redacted(check.tcp.expect)}};
     if (check.type == lb::CheckType::udp || !check.udp.send.empty() || !check.udp.expect.empty())
-        body["udp"] = {{"send", redacted(check.udp.send)}, {"expect", check.udp.expect}};
+        body["udp"] = {{"send", redacted(check.udp.send)}, {"expect", redacted(check.udp.expect)}};
     if (check.type == lb::CheckType::http) body["http"] = http_json(check.http, tls);
     if (check.type == lb::CheckType::grpc) body["grpc"] = {{"service", check.grpc.service}, {"tls", tls}};
     if (check.type == lb::CheckType::exec) body["exec"] = exec_json(check.exec);

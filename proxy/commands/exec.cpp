@@ -112,6 +112,7 @@ int exec_command(const Options& options) {
                                    .instance = instance,
                                    .cgroup = cgroup->path(),
                                    .admin_socket = admin,
+                                   .admin_over_tcp = false,
                                    .pin = {},
                                    .log_level = options.log_level,
                                    .exec_checks = exec_checks(options),

@@ -6,7 +6,9 @@ import re, subprocess, sys
 
 LEAST = 8  # shorter pieces say nothing by themselves
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
-CALL = re.compile(r'spdlog::(?:info|warn|error|log)\(((?:[^"();]|"(?:[^"\\]|\\.)*"|\((?:[^()]|\([^()]*\))*\))*)')
+REST = r'((?:[^"();]|"(?:[^"\\]|\\.)*"|\((?:[^()]|\([^()]*\))*\))*)'
+CALL = re.compile(r'(?:spdlog::(?:info|warn|error|log)|stopping|swept)\(' + REST)
+EVENT = re.compile(r'\.message \+?=' + REST)
 
 def joined(text):
     """Adjacent literals are one."""
@@ -14,7 +16,7 @@ def joined(text):
 
 def lines_of(path):
     text = joined(re.sub(r'^\s*(#include|//).*$', '', open(path).read(), flags=re.M))
-    places = [text] if path in ('lb/control/wording.cpp', 'lb/discovery/name_news.cpp') else CALL.findall(text)
+    places = [text] if path in ('lb/control/wording.cpp', 'lb/discovery/name_news.cpp') else CALL.findall(text) + EVENT.findall(text)
     return [literal for place in places for literal in LITERAL.findall(place)]
 
 def plain(text):

@@ -27,6 +27,8 @@ void grpc_answer(Bytes input);
 /// What a tcp check looks for: the first two bytes are the lengths of the expected text, which follows, and
 /// of the pieces that the rest comes in.
 void expectation(Bytes input);
+/// What somebody sends to the admin interface: the lowest bit of the first byte says whether over TCP.
+void admin_request(Bytes input);
 
 inline void require(bool holds) {
     if (!holds) __builtin_trap();

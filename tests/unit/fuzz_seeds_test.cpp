@@ -70,6 +70,11 @@ TEST_CASE("an expected text is found in a stream exactly when it is there, howev
     feed("expectation", fuzz::expectation);
 }
 
+TEST_CASE("requests to the admin interface, whole, cut off and damaged, are answered or refused",
+          "[fuzz][admin]") {
+    feed("admin_request", fuzz::admin_request);
+}
+
 TEST_CASE("what /proc and the cgroup say, whole, cut off and damaged, is read without harm", "[fuzz]") {
     feed("proc_text", fuzz::proc_text);
     CHECK(bpf::parse_socket_link("socket:[4711]") == 4711);
