@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/control/transition.hpp"
 #include "proxy/admin/metrics.hpp"
 
 #include <array>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/control/transition.hpp"
 #include "tests/unit/lb/control_bench.hpp"
 
 #include <catch2/catch.hpp>

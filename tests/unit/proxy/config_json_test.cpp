@@ -32,7 +32,7 @@ std::string service_with(const std::string& check, const std::string& more = "")
 
 TEST_CASE("the configuration in force may be loaded again and is the same", "[admin][config]") {
     const auto example = proxy::read_file("config/example.yaml");
-    REQUIRE(example);
+    REQUIRE(example.has_value());
     for (const std::string& text :
          {std::string("version: 1\nservices: []\n"), service_with("type: none"),
           service_with("type: http, http: {expect_body: hello}", "  protocol: any\n"),

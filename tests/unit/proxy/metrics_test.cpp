@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/metrics.hpp"
 
+#include "lb/control/transition.hpp"
 #include "proxy/text.hpp"
 
 #include <catch2/catch.hpp>
@@ -108,7 +109,7 @@ TEST_CASE("no series comes twice, though a removed backend left its name to anot
 
 TEST_CASE("each metric is in the document, and each one of the document is a metric", "[metrics][docs]") {
     const auto document = read_file("docs/admin.md");
-    REQUIRE(document);
+    REQUIRE(document.has_value());
     std::set<std::string> documented;
     const std::regex row(R"(\n\| `((?:reseat|process)_[a-z_]+)`)");
     for (auto it = std::sregex_iterator(document->begin(), document->end(), row);
