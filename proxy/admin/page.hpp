@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace reseat::proxy {
@@ -8,9 +9,8 @@ namespace reseat::proxy {
 /// The body of `GET /`: the status page as one HTML file, made of page/ when reseat is built.
 std::string_view status_page();
 
-/// What a browser may do with it: run what is in it, and ask this server.
-inline constexpr std::string_view kStatusPagePolicy =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The Content-Security-Policy of `page`: a browser may run the scripts that are in it, no others whatever
+/// ends up in the page, and ask this server. Scripts are between <script> and </script>, as they stand.
+std::string page_policy(std::string_view page);
 
 }  // namespace reseat::proxy
