@@ -5,6 +5,7 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -12,6 +13,8 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +47,14 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     return all;
 }
 
+/// Ours may be high; programs that use select() break on a descriptor of 1,024 or above.
+void lower_descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_cur, FD_SETSIZE);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// In the child: only what is safe after fork() in a process that has threads.
 [[noreturn]] void become(char* const* arguments, char* const* environment, int output, int report,
                          const SessionPreparer& prepare) {
@@ -65,6 +76,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
         // What a library of ours may have opened without O_CLOEXEC.
         ::syscall(SYS_close_range, first_free, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        lower_descriptor_limit();
         ::execvpe(arguments[0], arguments, environment);
     }
     const int number = errno;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/commands/commands.hpp"
+#include "proxy/descriptor_limit.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/pinning.hpp"
 #include "proxy/privileges.hpp"
@@ -56,6 +57,7 @@ int run_command(const Options& options) {
     if (const auto may = require_capabilities(); !may) return fail(may.error());
     if (is_root_cgroup(*cgroup))
         spdlog::warn("{} is the root cgroup: all of this machine is balanced", *cgroup);
+    raise_descriptor_limit();
     SignalSource signals({SIGINT, SIGTERM, SIGHUP});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the balancing
 
