@@ -26,7 +26,7 @@ lb::Result<void> Sidecar::open_admin() {
 AdminView Sidecar::admin_view() {
     return {.status = [this] { return status(); },
             .ready = [this] { return ready(); },
-            .reload = [this] { return reloader_.reload(); },
+            .reload = [this] { return reload_now(); },
             .sockets =
                 [this](Target which) {
                     if (!controller_) return stopping<std::vector<lb::ListedSocket>>();

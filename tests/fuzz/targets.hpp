@@ -31,12 +31,13 @@ inline void diag_message(Bytes input) {
     if (seen > 64 * (input.size() + 1)) __builtin_trap();
 }
 
-/// cgroup.procs, and the target of a link in /proc/PID/fd.
+/// cgroup.procs, the target of a link in /proc/PID/fd, and a file in /proc/PID/fdinfo.
 inline void proc_text(Bytes input) {
     const std::string_view text(reinterpret_cast<const char*>(input.data()), input.size());
     for (const std::uint32_t pid : bpf::parse_processes(text))
         if (pid == 0) __builtin_trap();
     bpf::parse_socket_link(text);
+    bpf::parse_descriptor_info(text);
 }
 
 /// What a name server sends: the first byte chooses what it was asked for.
