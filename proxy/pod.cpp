@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "bpf/workload_processes.hpp"
 #include "proxy/cgroup_mount.hpp"
 #include "proxy/text.hpp"
 #include "proxy/workload.hpp"
@@ -40,29 +41,33 @@ std::size_t height(const CgroupMount& mount) {
     return std::ranges::all_of(steps, [](auto step) { return step == ".."; }) ? steps.size() : 0;
 }
 
-/// The cgroup with this inode, exactly `depth` levels below `top`; empty: none.
-fs::path find_inode(const fs::path& top, std::size_t depth, ino_t inode) {
+/// Our namespace's root cgroup: by its inode where that is mounted (`own`), else by us being in it.
+bool is_our_root(const fs::path& cgroup, const CgroupMount* own) {
+    if (own) return inode_of(cgroup) == inode_of(own->path);
+    return std::ranges::count(bpf::processes_below(cgroup), static_cast<std::uint32_t>(::getpid())) > 0;
+}
+
+/// Our namespace's root, exactly `depth` levels below `top`; empty: it is not there.
+fs::path find_our_root(const fs::path& top, std::size_t depth, const CgroupMount* own) {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(top, ignored)) {
         if (!entry.is_directory(ignored)) continue;
-        if (depth == 1 && inode_of(entry.path()) == inode) return entry.path();
+        if (depth == 1 && is_our_root(entry.path(), own)) return entry.path();
         if (depth == 1) continue;
-        if (auto found = find_inode(entry.path(), depth - 1, inode); !found.empty()) return found;
+        if (auto found = find_our_root(entry.path(), depth - 1, own); !found.empty()) return found;
     }
     return {};
 }
 
 /// Our container's cgroup as a path below a mount that also shows what is above it; empty: no mount does.
 fs::path our_container(const std::vector<CgroupMount>& mounts, const std::string& cgroup) {
-    const auto own = std::ranges::find(mounts, "/", &CgroupMount::root);
-    if (own == mounts.end()) return {};
-    if (is_root_cgroup(own->path)) {  // the host's cgroup namespace
-        const auto rest = below(own->root, cgroup);
-        return rest ? fs::path(join(own->path, *rest)) : fs::path();
-    }
+    const auto whole = std::ranges::find(mounts, "/", &CgroupMount::root);
+    const CgroupMount* own = whole == mounts.end() ? nullptr : &*whole;
+    if (own && is_root_cgroup(own->path))
+        return join(own->path, *below("/", cgroup));  // no namespace of ours
     for (const auto& mount : mounts)
         if (const auto depth = height(mount))
-            if (auto found = find_inode(mount.path, depth, inode_of(own->path)); !found.empty()) return found;
+            if (auto found = find_our_root(mount.path, depth, own); !found.empty()) return found;
     return {};
 }
 

@@ -29,9 +29,9 @@ lb::Result<Workload> find_workload(const std::string& cgroup);
 /// is in no cgroup2 or in the root cgroup, with all others; `unsupported` its root directory is closed to us.
 lb::Result<Workload> find_workload_of(pid_t pid);
 
-/// The cgroup of our pod: the one above our container's, which is found by its inode below a mount of the
-/// host's cgroups, or by its name where we share the host's cgroup namespace. Errors: `unsupported` no mount
-/// shows what is above us; `failed` we are in no pod.
+/// The cgroup of our pod: the one above our container's, which is the root of our cgroup namespace, found by
+/// its inode below a mount of the host's cgroups; or found by its name where we have no such namespace.
+/// Errors: `unsupported` no mount shows what is above us; `failed` we are in no pod.
 lb::Result<Workload> find_pod();
 
 /// `failed` unless the directory still is the cgroup that was found, and the member in it. To be asked after
