@@ -7,6 +7,7 @@ install(FILES ${here}/systemd/reseat.service ${here}/systemd/reseat@.service DES
 install(FILES ${CMAKE_SOURCE_DIR}/config/example.yaml ${here}/prometheus-rules.yaml ${here}/seccomp.json
   DESTINATION ${doc}/examples)
 install(FILES ${here}/debian/copyright DESTINATION ${doc})
+install(FILES ${here}/debian/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME reseat)
 install(DIRECTORY DESTINATION /etc/reseat)
 
 string(TIMESTAMP RESEAT_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
@@ -23,9 +24,10 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGE_CONTACT "The reseat authors <reseat@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "load balancer inside connect(), beside one workload")
-set(CPACK_PACKAGE_DESCRIPTION "A connect to a service address goes straight to a live backend, with no proxy in the path. reseat
-health-checks the backends itself; when one dies, the clients that hang on it are told at once and
-reconnect, and connected UDP sockets move to a live backend.")
+set(CPACK_PACKAGE_DESCRIPTION "A connect to a service address goes straight to a live backend, with no
+proxy in the path. reseat health-checks the backends itself; when one dies,
+the clients that hang on it are told at once and reconnect, and connected
+UDP sockets move to a live backend.")
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS ca-certificates)

@@ -59,15 +59,21 @@ def compose_flags():
 class App:
     """A container with clients that the tests start in it, as a user without rights."""
 
-    def __init__(self, engine, lab, name, *flags):
+    def __init__(self, engine, lab, name):
+        """A container that runs already."""
         self.engine, self.lab, self.name = engine, lab, name
+
+    @classmethod
+    def start(cls, engine, lab, name, *flags):
         engine.start(name, f"--network=ns:/run/netns/{lab.client.name}", "--cgroupns=private", "--cap-drop=ALL",
                      f"--volume={HERE}:{HERE}:ro", *flags, BASE, "sleep", "1000")
+        return cls(engine, lab, name)
 
     def spawn(self, label, script, *words):
         argv = ["podman", "exec", "--user", APP_USER, "-e", "PYTHONDONTWRITEBYTECODE=1", self.name, PYTHON,
                 HERE / "clients" / script, *words]
-        return self.lab.keep(Process(argv, self.lab.tmp, label, env=self.engine.environment))
+        # "host" network, as a pod of the lab has it, is the network of whoever calls.
+        return self.lab.keep(Process(self.lab.client.wrap(argv), self.lab.tmp, label, env=self.engine.environment))
 
 
 class Clients:

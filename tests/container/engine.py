@@ -107,7 +107,8 @@ class Engine:
     def remove_all(self):
         """The images stay."""
         self.podman("pod", "rm", "--all", "--force", "-t", "1", check=False)
-        self.podman("rm", "--all", "--force", "-t", "1", check=False)
+        for _ in range(2):  # who shares another's namespaces first
+            self.podman("rm", "--all", "--force", "-t", "1", check=False)
         for parent in self.parents:
             # podman knows cgroup v1 only, on a machine that has both.
             for directory, _, _ in os.walk(cgroup2_mount() / parent, topdown=False):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pod of container/kubernetes/app.yaml through `podman play kube`; and the order of a native sidecar."""
+import os
 import shutil
 
 import pytest
@@ -31,7 +32,7 @@ def for_podman(pod, lab, config_map):
     del sidecar["startupProbe"]
     profile = sidecar["securityContext"].pop("seccompProfile")["localhostProfile"]
     app, = spec["containers"]
-    app.update(image=BASE, command=["sleep", "1000"],
+    app.update(image=BASE, command=["/usr/bin/sleep", "1000"],
                volumeMounts=[{"name": "clients", "mountPath": str(HERE), "readOnly": True}])
     sidecar["image"] = IMAGE
     spec.update(containers=[sidecar, app], hostNetwork=True)  # of whoever starts podman: the lab's client namespace
@@ -49,10 +50,10 @@ def pod(engine, lab, echo, config_map):
     file = lab.write("pod.yaml", yaml.safe_dump(for_podman(shipped_pod(), lab, config_map)))
     engine.podman("play", "kube", "--seccomp-profile-root", lab.tmp, file, wrapper=lab.client.wrap([]))
     sidecar = SidecarContainer(engine, "app-reseat")
+    ours = os.stat(f"/run/netns/{lab.client.name}")
+    assert os.path.samestat(ours, os.stat(f"/proc/{sidecar.pid}/ns/net")), "the machine's network is left alone"
     sidecar.wait_ready()
-    app = App.__new__(App)
-    app.engine, app.lab, app.name = engine, lab, "app-app"
-    return app, sidecar
+    return App(engine, lab, "app-app"), sidecar
 
 
 def test_the_pods_sidecar_is_confined_and_balances_the_whole_pod(engine, lab, pod, config_map):
@@ -83,7 +84,7 @@ def test_the_sidecar_is_there_before_the_application_and_outlives_it(engine, lab
         *flags, parent, "--cgroupns=private", f"--network=ns:/run/netns/{lab.client.name}"], sidecar_spec["args"])
     sidecar.wait_ready()
     assert_confined(sidecar.pid)
-    app = App(engine, lab, "app", parent)
+    app = App.start(engine, lab, "app", parent)
     # Its processes are in another namespace than reseat's: TCP clients are told, UDP clients have to be, too.
     client = app.spawn("tcp", "idle_tcp.py", "idle=10.96.0.7/7")
     victim = lab.host(client.event("idle", within=20)["host"])

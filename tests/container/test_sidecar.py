@@ -21,7 +21,7 @@ def show_its_cgroup(pid):
 @pytest.fixture
 def pair(engine, lab, echo, config_map):
     """(application, sidecar); reseat is ready."""
-    app = App(engine, lab, "app")
+    app = App.start(engine, lab, "app")
     show_its_cgroup(engine.process("app"))
     flags, command = compose_flags()
     sidecar = SidecarContainer.start(engine, "reseat", [
