@@ -9,6 +9,13 @@ install(FILES ${CMAKE_SOURCE_DIR}/config/example.yaml ${here}/prometheus-rules.y
 install(FILES ${here}/debian/copyright DESTINATION ${doc})
 install(FILES ${here}/debian/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME reseat)
 install(DIRECTORY DESTINATION /etc/reseat)
+# Manual pages, as Debian wants them.
+install(CODE [[
+  file(GLOB pages "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/share/man/man*/*.[1-9]")
+  if(pages)
+    execute_process(COMMAND gzip -9nf ${pages} COMMAND_ERROR_IS_FATAL ANY)
+  endif()
+]])
 
 string(TIMESTAMP RESEAT_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
 configure_file(${here}/debian/changelog.in ${CMAKE_BINARY_DIR}/changelog @ONLY)
