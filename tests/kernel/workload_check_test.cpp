@@ -58,7 +58,7 @@ TEST_CASE("a cgroup that was replaced by another of its name meanwhile is notice
     const std::string directory = parent.path() + "/app";
     REQUIRE(::mkdir(directory.c_str(), 0755) == 0);
     const auto workload = proxy::find_workload(directory);
-    REQUIRE(workload);
+    REQUIRE(workload.has_value());
     CHECK(why_not(*workload).empty());
     REQUIRE(::rmdir(directory.c_str()) == 0);
     CHECK_THAT(why_not(*workload), Catch::Contains("was removed, or replaced"));
