@@ -214,11 +214,11 @@ lb::SessionPreparer KernelDataPlane::session_exempter() {
     return impl_->check_sessions->preparer();
 }
 
-lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing) {
+lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell) {
     using namespace asio::experimental::awaitable_operators;
     FailingLives failing(impl_->executor, *impl_->generations, std::move(on_failing));
     lb::Task<void> events =
-        hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing);
+        hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing, std::move(tell));
     lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing);
     lb::Task<void> failures = failing.run();
     lb::Task<void> ports = resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance);

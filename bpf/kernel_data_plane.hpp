@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lb/control/data_plane.hpp"
+#include "lb/control/event.hpp"
 #include "lb/health/probe.hpp"
 
 #include <functional>
@@ -85,9 +86,10 @@ public:
 
     /// Runs until cancelled: `on_raced` hears of each life that a connect reached while it was being
     /// condemned, `on_failing` of each life to which a connect failed, as connect_outcomes() says, or has to
-    /// wait. Also resolves the ports of connected UDP sockets in the background.
+    /// wait, `tell` of what policies deny. Also resolves the ports of connected UDP sockets in the
+    /// background.
     using OnLife = std::function<void(lb::LifeId)>;
-    lb::Task<void> watch(OnLife on_raced, OnLife on_failing);
+    lb::Task<void> watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell = lb::log_event);
 
     /// Names of the termination engines in use, best first: "tuple", "diag", "iterator", "descriptor".
     std::vector<std::string> engines() const;

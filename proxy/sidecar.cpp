@@ -4,12 +4,13 @@
 #include "proxy/config_watcher.hpp"
 #include "proxy/keep_running.hpp"
 #include "proxy/lock_holder.hpp"
-#include "proxy/logging.hpp"
 #include "proxy/text.hpp"
 #include "proxy/workload_watch.hpp"
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <filesystem>
@@ -32,6 +33,10 @@ std::string kernel_release() {
 
 bool serves(const lb::Inheritance::Life& life) {
     return life.state == lb::Inheritance::State::serving;
+}
+
+lb::Event stopping(lb::Event::Level level, std::string message) {
+    return {.type = lb::Event::Type::stopping, .level = level, .message = std::move(message)};
 }
 
 lb::Task<void> watch_config(Reloader& reloader) {
@@ -67,10 +72,14 @@ Sidecar::Sidecar(SidecarSettings settings)
             .cgroup = settings_.cgroup,
             .started_at = std::chrono::system_clock::now(),
             .kernel_release = kernel_release()},
+      warnings_([this](const lb::Event& warning) {  // on any thread
+          lb::asio::dispatch(loop_, [this, warning] { events_.append(warning); });
+      }),
       reloader_(
           std::move(settings_.config), settings_.exec_checks,
           [this](const lb::Model& model) { return put_in_force(model); },
-          [this](const lb::Model& model) { return discovery_->learn(model.services, kFirstAnswers); }) {}
+          [this](const lb::Model& model) { return discovery_->learn(model.services, kFirstAnswers); },
+          teller()) {}
 
 Sidecar::~Sidecar() {
     end();
@@ -95,10 +104,12 @@ lb::Result<void> Sidecar::attach() {
 void Sidecar::resolve_names() {
     const lb::Model& model = reloader_.running().model;
     discovery_ = std::make_unique<Discovery>(
-        executor(), plane_->exempter(), [this](std::vector<lb::Service> services) -> lb::Result<void> {
+        executor(), plane_->exempter(),
+        [this](std::vector<lb::Service> services) -> lb::Result<void> {
             if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
             return controller_->change_backends(std::move(services));
-        });
+        },
+        teller());
     const auto left = plane_->inheritance();
     for (const auto& spec : left.services) {
         std::vector<lb::Endpoint> endpoints;
@@ -109,7 +120,7 @@ void Sidecar::resolve_names() {
     restart_for_ever("name resolution", [this] { return discovery_->run(); });
     learn_now(loop_, *discovery_, model.services, kFirstAnswers);
     controller_ = std::make_unique<lb::Controller>(executor(), *plane_, discovery_->expand(model.services),
-                                                   model.policies);
+                                                   model.policies, teller());
     follow_names(model);
 }
 
@@ -144,7 +155,7 @@ void Sidecar::start_watching() {
         const auto on_failing = [this](lb::LifeId life) {
             if (controller_) controller_->on_failing_connect(life);
         };
-        return plane_->watch(on_raced, on_failing);
+        return plane_->watch(on_raced, on_failing, teller());
     });
     add("workload", stop_with_the_workload());
     add("reload", reload_when_told());
@@ -159,11 +170,13 @@ lb::Task<void> Sidecar::stop_with_the_workload() {
     const auto idle = model.exit_when_idle;
     const auto end = co_await workload_end(settings_.cgroup, idle);
     if (end == WorkloadEnd::removed) {
-        spdlog::warn("the workload's cgroup {} was removed: stopping", settings_.cgroup);
+        tell(stopping(lb::Event::Level::warn,
+                      fmt::format("the workload's cgroup {} was removed: stopping", settings_.cgroup)));
         stop();
     } else {
-        spdlog::info("the workload's cgroup {} has been empty for {}: stopping", settings_.cgroup,
-                     human(idle));
+        tell(stopping(lb::Event::Level::info,
+                      fmt::format("the workload's cgroup {} has been empty for {}: stopping",
+                                  settings_.cgroup, human(idle))));
         stop(keep ? Afterwards::as_pinned : Afterwards::detached);
     }
 }
@@ -193,6 +206,15 @@ void Sidecar::add(std::string name, lb::Task<void> task) {
                                [this](const std::string& what) { on_failure(what); }));
 }
 
+void Sidecar::tell(const lb::Event& event) {
+    log(event);
+    events_.append(event);
+}
+
+lb::EventSink Sidecar::teller() {
+    return [this](const lb::Event& event) { tell(event); };
+}
+
 void Sidecar::on_failure(const std::string& what) {
     spdlog::error("{}", what);
     failed_ = true;
@@ -205,7 +227,7 @@ void Sidecar::on_check(lb::BackendId backend, const lb::CheckStatus& status,
     if (first_round_over_ || !ready()) return;
     first_round_over_ = true;
     first_round_.cancel();
-    spdlog::info("ready: every backend was checked once");
+    tell({.type = lb::Event::Type::ready, .message = "ready: every backend was checked once"});
 }
 
 lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
@@ -230,6 +252,9 @@ bool Sidecar::serve() {
 
 /// What still runs in the loop refers to the objects: it ends first, then they do.
 void Sidecar::end() {
+    events_.close();  // who follows hears the last ones
+    loop_.restart();
+    loop_.poll();
     tasks_.clear();
     checks_.reset();
     loop_.restart();

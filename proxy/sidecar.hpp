@@ -5,10 +5,13 @@
 #include "config/config.hpp"
 #include "lb/control/controller.hpp"
 #include "lb/health/wake_up.hpp"
+#include "proxy/admin/event_log.hpp"
 #include "proxy/admin/server.hpp"
+#include "proxy/admin/socket.hpp"
 #include "proxy/admin/status_json.hpp"
 #include "proxy/checks.hpp"
 #include "proxy/discovery/discovery.hpp"
+#include "proxy/logging.hpp"
 #include "proxy/reloader.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -58,6 +61,9 @@ public:
     };
     void stop(Afterwards afterwards = Afterwards::detached);
 
+    /// Writes it to the log and remembers it for the admin interface.
+    void tell(const lb::Event& event);
+
     /// Reads the configuration again, soon.
     void reload() { reload_now_.notify(); }
 
@@ -78,6 +84,7 @@ private:
     void follow_names(const lb::Model& model);
     lb::Result<void> open_admin();
     AdminView admin_view();
+    lb::EventSink teller();
     boost::json::object status();
     void start_checks();
     void start_watching();
@@ -93,12 +100,15 @@ private:
     SidecarSettings settings_;
     InstanceInfo info_;
     lb::asio::io_context loop_{1};
+    EventLog events_{executor()};
+    WarningsAsEvents warnings_;
     lb::WakeUp reload_now_{executor()};
     Reloader reloader_;
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<lb::Controller> controller_;
     std::unique_ptr<Checks> checks_;
+    AdminView admin_view_;
     std::unique_ptr<AdminServer> admin_;
     lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
     std::deque<lb::Spawned> tasks_;

@@ -18,7 +18,8 @@ lb::Result<void> Sidecar::open_admin() {
     if (settings_.admin_socket.empty()) return {};
     auto socket = AdminSocket::listen(executor(), settings_.admin_socket);
     if (!socket) return socket.error();
-    admin_ = std::make_unique<AdminServer>(std::move(*socket), admin_view());
+    admin_view_ = admin_view();
+    admin_ = std::make_unique<AdminServer>(std::make_unique<AdminSocket>(std::move(*socket)), admin_view_);
     restart_for_ever("admin interface", [this] { return admin_->run(); });
     return {};
 }
@@ -41,7 +42,13 @@ AdminView Sidecar::admin_view() {
                 if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
                 return controller_->set_weight(which.service.value_or(""), which.backend.value_or(""),
                                                weight);
-            }};
+            },
+            .set_state = [this](const Target& which, lb::OperatorState state) -> lb::Result<void> {
+                if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+                return controller_->set_operator_state(which.service.value_or(""), which.backend.value_or(""),
+                                                       state);
+            },
+            .events = &events_};
 }
 
 boost::json::object Sidecar::status() {

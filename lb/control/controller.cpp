@@ -3,14 +3,13 @@
 
 #include "lb/control/controller_impl.hpp"
 
-#include <spdlog/spdlog.h>
-
 namespace reseat::lb {
 
-Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, std::vector<Service> services,
-                       std::vector<Policy> list)
+Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, EventSink sink,
+                       std::vector<Service> services, std::vector<Policy> list)
     : executor(std::move(with)),
       plane(to),
+      tell(std::move(sink)),
       first_services(std::move(services)),
       policies(std::move(list)),
       next_life(plane.first_unused_life()),
@@ -26,8 +25,9 @@ Controller::Impl::~Impl() {
 }
 
 Controller::Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
-                       std::vector<Policy> policies)
-    : impl_(std::make_unique<Impl>(std::move(executor), plane, std::move(services), std::move(policies))) {}
+                       std::vector<Policy> policies, EventSink tell)
+    : impl_(std::make_unique<Impl>(std::move(executor), plane, std::move(tell), std::move(services),
+                                   std::move(policies))) {}
 
 Controller::~Controller() = default;
 
@@ -37,10 +37,7 @@ Result<void> Controller::start() {
 
 Result<std::vector<std::string>> Controller::reload(std::vector<Service> services,
                                                     std::vector<Policy> policies) {
-    auto lines = impl_->reload(std::move(services), std::move(policies));
-    if (lines)
-        for (const std::string& line : *lines) spdlog::info("reload: {}", line);
-    return lines;
+    return impl_->reload(std::move(services), std::move(policies));
 }
 
 Result<void> Controller::change_backends(std::vector<Service> services) {

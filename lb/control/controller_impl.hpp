@@ -67,7 +67,7 @@ struct AwaitedReports {
 /// A file each for the beginning, the turns of the loop, what follows a published plan, the orders that it
 /// brings, outlier detection, reload, and what people ask and command.
 struct Controller::Impl {
-    Impl(asio::any_io_executor with, DataPlane& to, std::vector<Service> services,
+    Impl(asio::any_io_executor with, DataPlane& to, EventSink sink, std::vector<Service> services,
          std::vector<Policy> policies);
     ~Impl();
 
@@ -125,6 +125,7 @@ struct Controller::Impl {
 
     asio::any_io_executor executor;
     DataPlane& plane;
+    EventSink tell;
     std::vector<Service> first_services;  ///< until start()
     std::vector<Policy> policies;
     Registry registry{1};
@@ -154,7 +155,7 @@ struct Controller::Impl {
     std::map<UntrackedKey, UntrackedDue> untracked_due;      ///< to be ordered with the next plan
     std::list<std::shared_ptr<AwaitedReports>> awaited;
 
-    Announcer announcer;
+    Announcer announcer{tell};
     OrderRunner runner;
     Vacancies vacancies{plane, runner};
     Sweeper sweeper{executor, plane};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/admin/routes.hpp"
-#include "proxy/admin/socket.hpp"
+#include "proxy/admin/connection.hpp"
+#include "proxy/admin/listener.hpp"
 
 #include <cstdint>
 #include <map>
@@ -11,27 +11,31 @@
 
 namespace reseat::proxy {
 
-/// HTTP/1.1 on the admin socket, one request a connection. Limits: 64 connections at a time (more wait in the
-/// backlog), 5 s to send a request and 5 s to take its answer, 8 KiB of header, 64 KiB of body; peers other
-/// than root and our own user get 403.
+/// HTTP/1.1 on one listener, with limits of its own: 64 connections at a time, 16 of which may follow events.
+/// When all are taken, one that has not asked anything yet gives way, the oldest first; if all are being
+/// answered, which has deadlines (connection.hpp), the next one waits.
 class AdminServer {
 public:
-    AdminServer(AdminSocket socket, AdminView view);
+    /// What `view` refers to must outlive every handler that the end of run() leaves in the loop.
+    AdminServer(std::unique_ptr<Listener> listener, const AdminView& view);
 
-    /// Accepts until cancelled; then ends the connections too. The object must outlive the task and every
-    /// handler that its end leaves in the loop.
+    /// Accepts until cancelled; then ends the connections too.
     lb::Task<void> run();
 
 private:
-    using Socket = AdminSocket::Protocol::socket;
+    struct Guest {
+        std::shared_ptr<Stage> stage;
+        lb::Spawned task;
+    };
 
-    lb::Task<void> serve(std::uint64_t id, Socket socket);
-    void start(Socket socket);
+    void start(Listener::Socket socket);
+    bool make_room();
+    bool may_follow() const;
     void forget_finished();
 
-    AdminSocket socket_;
-    AdminView view_;
-    std::map<std::uint64_t, lb::Spawned> connections_;
+    std::unique_ptr<Listener> listener_;
+    const AdminView& view_;
+    std::map<std::uint64_t, Guest> guests_;  ///< the oldest first
     std::shared_ptr<std::vector<std::uint64_t>> finished_ = std::make_shared<std::vector<std::uint64_t>>();
     std::uint64_t next_id_ = 0;
 };

@@ -10,6 +10,7 @@
 #include "proxy/terminal.hpp"
 #include "proxy/workload.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -39,9 +40,11 @@ lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::O
             continue;
         }
         const auto how = afterwards(received.number, on_exit, sidecar.pinned());
-        spdlog::info("told to stop: {}", how == Sidecar::Afterwards::detached
-                                             ? "detaching"
-                                             : "what is pinned goes on balancing; reseat detach removes it");
+        const bool detaches = how == Sidecar::Afterwards::detached;
+        sidecar.tell({.type = lb::Event::Type::stopping,
+                      .message = std::string("told to stop: ") +
+                                 (detaches ? "detaching"
+                                           : "what is pinned goes on balancing; reseat detach removes it")});
         sidecar.stop(how);
         co_return;
     }
@@ -74,8 +77,12 @@ int carry_out(const Options& options) {
                                    .only_engine = options.engine});
     if (!sidecar) return fail(sidecar.error());
     (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals, on_exit));
-    spdlog::info("balancing {}, admin socket {}", *cgroup, admin);
-    spdlog::log(pin->surprising ? spdlog::level::warn : spdlog::level::info, "{}", pin->reason);
+    using Level = lb::Event::Level;
+    (*sidecar)->tell({.type = lb::Event::Type::started,
+                      .message = fmt::format("balancing {}, admin socket {}", *cgroup, admin)});
+    (*sidecar)->tell({.type = pin->surprising ? lb::Event::Type::warning : lb::Event::Type::started,
+                      .level = pin->surprising ? Level::warn : Level::info,
+                      .message = pin->reason});
     const bool well = (*sidecar)->serve();
     (*sidecar).reset();
     // Told twice: the second time must not cut the cleaning up short, nor change the exit status.
