@@ -44,9 +44,7 @@ lb::Result<json::array> sockets_of(const std::string& socket, const ServiceView&
 
 lb::Result<Facts> gather(const std::string& socket, const ServiceView& service) {
     Facts facts{.service = service, .settings = {}, .events = {}, .sockets = {}};
-    const auto config = get_object(socket, "/config");
-    if (!config) return config.error();
-    facts.settings = settings_of(*config, service);
+    if (const auto config = get_object(socket, "/config")) facts.settings = settings_of(*config, service);
     const auto events = get_object(socket, "/events?service=" + percent_encoded(service.name));
     if (!events) return events.error();
     for (const auto& event : events->at("events").as_array()) facts.events.push_back(event.as_object());

@@ -59,20 +59,28 @@ std::string why_idle(const Facts& facts, const BackendView& backend) {
     return "";
 }
 
+/// What its state means for who has not seen it before.
 std::string why_out(const Facts& facts, const BackendView& backend, SystemTime now) {
     const std::string& state = backend.state;
     if (state == "up") return why_idle(facts, backend);
-    if (state == "drain" || state == "maint") return fmt::format("It was {}.", backend.reason);
-    if (state == "removing") return "It left the configuration, or DNS, and goes when its last socket does.";
-    if (state == "unchecked") return "";
-    if (state == "ejected")
-        return fmt::format(
-            "Its check passes, but the workload's own connects to it fail: {}. It is tried again {}.",
-            backend.reason,
-            backend.ejected_until && *backend.ejected_until > now
-                ? "in " + human(*backend.ejected_until - now)
-                : "soon");
-    return backend.reason + ". " + meaning(backend.check);
+    if (state == "down") return meaning(backend.check);
+    if (state == "removing") return "It goes when its last socket does.";
+    if (state != "ejected") return "";
+    const bool is_due = !backend.ejected_until || *backend.ejected_until <= now;
+    return fmt::format("Its check passes, but the workload's own connects to it fail. It is tried again {}.",
+                       is_due ? "soon" : "in " + human(*backend.ejected_until - now));
+}
+
+std::string in_words(const std::string& state) {
+    if (state == "drain") return "draining";
+    if (state == "maint") return "in maintenance";
+    if (state == "removing") return "being removed";
+    return state == "unchecked" ? "not checked yet" : state;
+}
+
+Colour colour_of(const std::string& state) {
+    if (state == "up") return Colour::good;
+    return state == "down" || state == "ejected" ? Colour::bad : Colour::warning;
 }
 
 /// What became of those that were on it, and what is still open.
@@ -90,22 +98,26 @@ std::string its_sockets(const Facts& facts, const BackendView& backend, SystemTi
     return text + ".";
 }
 
+/// "pg-1 at 10.0.1.11:5432 is down since 2026-11-22T15:00:00Z, for 5 min: no answer within 1s (3/3)."
+std::string head(const BackendView& backend, SystemTime now, bool colours) {
+    const bool has_reason = backend.state != "up" && !backend.reason.empty();
+    return fmt::format("{} at {} is {} {}{}.", backend.name, backend.address,
+                       paint(in_words(backend.state), colour_of(backend.state), colours), since(backend, now),
+                       has_reason ? ": " + backend.reason : "");
+}
+
 void serving(Page& page, const Facts& facts, const BackendView& backend, SystemTime now) {
-    const std::string in_spite = backend.state == "up" ? "" : ", in spite of that";
-    page.paragraph(fmt::format(
-        "{} at {} is {} {}{}. It gets {} of new connections and has {}.", backend.name, backend.address,
-        paint(backend.state, backend.state == "up" ? Colour::good : Colour::bad, page.colours()),
-        since(backend, now), in_spite, percent(backend.share), counted(backend.open_sockets, "open socket")));
+    const bool is_well = backend.state == "up";
+    page.paragraph(
+        fmt::format("{} {} {} of new connections and has {}.", head(backend, now, page.colours()),
+                    is_well ? "It gets" : why_out(facts, backend, now) + " In spite of that it gets",
+                    percent(backend.share), counted(backend.open_sockets, "open socket")));
     page.paragraph(last_check(facts, backend, now), 4);
 }
 
 void idle(Page& page, const Facts& facts, const BackendView& backend, SystemTime now) {
-    const Colour colour = backend.state == "up"                                   ? Colour::good
-                          : backend.state == "down" || backend.state == "ejected" ? Colour::bad
-                                                                                  : Colour::warning;
-    page.paragraph(fmt::format("{} at {} is {} {}. {}", backend.name, backend.address,
-                               paint(backend.state, colour, page.colours()), since(backend, now),
-                               why_out(facts, backend, now)));
+    const std::string more = why_out(facts, backend, now);
+    page.paragraph(head(backend, now, page.colours()) + (more.empty() ? "" : " " + more));
     page.paragraph(last_check(facts, backend, now), 4);
     page.paragraph(its_sockets(facts, backend, now), 4);
 }

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <cctype>
 #include <map>
 #include <set>
 
@@ -57,12 +58,18 @@ std::string options(const CLI::App& command, Variables& variables) {
     return out;
 }
 
+std::string upper(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return out;
+}
+
 std::string commands(Variables& variables) {
     std::string out;
     std::string_view heading;
     for (const Command& command : all_commands()) {
         if (command.group == group::kHidden) continue;
-        if (command.group != heading) out += roff::section(heading = command.group);
+        if (command.group != heading) out += roff::section(upper(heading = command.group));
         Options unused;
         const std::string name(command.name);
         const auto line = command_line(unused, name);
@@ -75,7 +82,7 @@ std::string commands(Variables& variables) {
 
 std::string environment(const Variables& variables) {
     std::string out =
-        roff::section("Environment") +
+        roff::section("ENVIRONMENT") +
         roff::paragraph("What a flag is not given may come from a variable; the command line wins.");
     for (const auto& [variable, flags] : variables) {
         std::string named;
@@ -87,7 +94,7 @@ std::string environment(const Variables& variables) {
 }
 
 std::string exit_status() {
-    std::string out = roff::section("Exit status");
+    std::string out = roff::section("EXIT STATUS");
     for (const auto& [status, meaning] :
          {std::pair{"0", "Done."},
           {"1", "Failed at run time."},
@@ -105,8 +112,8 @@ std::string command_page() {
     Variables variables;
     std::string out =
         ".\\\" SPDX-License-Identifier: Apache-2.0\n" + roff::title("reseat", 1, RESEAT_VERSION) +
-        roff::section("Name") + "reseat \\- a load balancer inside connect()\n" + roff::section("Synopsis") +
-        roff::bold("reseat") + " \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n" + roff::section("Description");
+        roff::section("NAME") + "reseat \\- a load balancer inside connect()\n" + roff::section("SYNOPSIS") +
+        roff::bold("reseat") + " \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n" + roff::section("DESCRIPTION");
     out += roff::escaped(
         "reseat runs beside one workload (a container, a systemd service, a command) and balances its "
         "connections\n"
@@ -117,10 +124,10 @@ std::string command_page() {
         "file, see reseat.yaml(5). The commands that look or change ask the running instance over its "
         "socket.\n");
     out += commands(variables) + environment(variables) + exit_status();
-    out += roff::section("Files") +
+    out += roff::section("FILES") +
            roff::item("\\fI/run/reseat/INSTANCE/admin.sock\\fR", "Socket of a running instance.") +
            roff::item("\\fI/sys/fs/bpf/reseat/INSTANCE\\fR", "What outlives it there, if it may pin.");
-    return out + roff::section("See also") + roff::bold("reseat.yaml") + "(5)\n";
+    return out + roff::section("SEE ALSO") + roff::bold("reseat.yaml") + "(5)\n";
 }
 
 }  // namespace reseat::proxy

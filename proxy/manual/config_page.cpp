@@ -34,7 +34,7 @@ std::optional<std::string_view> link(std::string_view& text) {
     return label;
 }
 
-/// Markdown within a paragraph: `code`, **bold**, [links](...).
+/// Markdown within a paragraph: `code`, *emphasis*, **strong emphasis**, [links](...).
 std::string inline_roff(std::string_view text) {
     std::string out, plain;
     const auto flush = [&] {
@@ -45,7 +45,7 @@ std::string inline_roff(std::string_view text) {
         if (const auto code = enclosed(text, "`", "`")) {
             flush();
             out += roff::bold(*code);
-        } else if (const auto strong = enclosed(text, "**", "**")) {
+        } else if (auto strong = enclosed(text, "**", "**"); strong || (strong = enclosed(text, "*", "*"))) {
             flush();
             out += inline_roff(*strong);
         } else if (const auto label = link(text)) {
@@ -73,11 +73,18 @@ std::string row(std::string_view line) {
     std::vector<std::string> cells;
     for (std::size_t end; (end = line.find(" | ")) != std::string_view::npos; line.remove_prefix(end + 3))
         cells.emplace_back(line.substr(0, end));
-    if (cells.size() < 5) return "";
-    const auto known = [](const std::string& cell) { return cell != "-" && !cell.empty(); };
-    std::string text = inline_roff(cells[1]) + ".\n.br\nDefault: " + inline_roff(cells[3]) + ".";
-    if (known(cells[4])) text += " Range: " + inline_roff(cells[4]) + ".";
-    return roff::item(inline_roff(cells[0].substr(2)), text);
+    if (cells.size() != 5 || !line.ends_with(" |")) return "";
+    cells.emplace_back(line.substr(0, line.size() - 2));
+    const std::string unit = cells[2] == "-" ? "" : " (" + roff::escaped(cells[2]) + ")";
+    std::string text = inline_roff(cells[1]) + ".\n.br\n";
+    const auto add = [&](const char* what, const std::string& cell) {
+        if (cell != "-") text += fmt::format("{}: {}. ", what, inline_roff(cell));
+    };
+    add("Default", cells[3]);
+    add("Range", cells[4]);
+    add("Elsewhere", cells[5]);
+    text.erase(text.find_last_not_of(' ') + 1);
+    return roff::item(inline_roff(cells[0].substr(2)) + unit, text);
 }
 
 bool is_rule(std::string_view line) {
@@ -154,10 +161,10 @@ std::string from_markdown(const std::string& text) {
 
 std::string config_page(const std::string& reference, const std::string& example) {
     return ".\\\" SPDX-License-Identifier: Apache-2.0\n" + roff::title("reseat.yaml", 5, RESEAT_VERSION) +
-           roff::section("Name") + "reseat.yaml \\- configuration of reseat(1)\n" +
-           roff::section("Description") + from_markdown(reference) + roff::section("Example") +
+           roff::section("NAME") + "reseat.yaml \\- configuration of reseat(1)\n" +
+           roff::section("DESCRIPTION") + from_markdown(reference) + roff::section("EXAMPLE") +
            roff::paragraph("Every option with its default:") + roff::verbatim(example) +
-           roff::section("See also") + roff::bold("reseat") + "(1)\n";
+           roff::section("SEE ALSO") + roff::bold("reseat") + "(1)\n";
 }
 
 }  // namespace reseat::proxy

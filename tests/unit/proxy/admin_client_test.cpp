@@ -25,8 +25,11 @@ public:
     explicit OneAnswer(std::vector<std::string> pieces)
         : path_("/tmp/reseat-unit-" + std::to_string(::getpid()) + ".sock"), acceptor_(loop_, free_path()) {
         thread_ = std::thread([this, pieces = std::move(pieces)] {
+            // Who only looks whether somebody listens hangs up at once.
             auto client = acceptor_.accept();
-            asio::read_until(client, asio::dynamic_buffer(request_), "\r\n\r\n");
+            boost::system::error_code hung_up;
+            while (asio::read_until(client, asio::dynamic_buffer(request_), "\r\n\r\n", hung_up) == 0)
+                client = acceptor_.accept();
             for (const auto& piece : pieces) asio::write(client, asio::buffer(piece));
         });
     }

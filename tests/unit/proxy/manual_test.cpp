@@ -43,7 +43,7 @@ TEST_CASE("reseat.yaml(5) has every key with its default", "[manual]") {
     for (const auto& section : config::read_document())
         for (const auto& row : section.rows) {
             CAPTURE(section.place, row.key);
-            CHECK_THAT(page, Catch::Contains(".TP\n" + roff::bold(row.key) + "\n"));
+            CHECK_THAT(page, Catch::Contains(".TP\n" + roff::bold(row.key)));
         }
     CHECK_THAT(page, Catch::Contains(".SH \"services[].connections\"\n"));
     CHECK_THAT(page, Catch::Contains("version: 1\n"));
