@@ -17,5 +17,6 @@ std::vector<Figure> process_death(bool quick);
 std::vector<Figure> vanished_host(bool quick);
 std::vector<Figure> wake_up(bool quick);
 std::vector<Figure> terminate(bool quick);
+std::vector<Figure> check_cost(bool quick);
 
 }  // namespace reseat::bench

@@ -27,6 +27,8 @@ Stage::Stage(const std::vector<std::string>& hosts)
       outside_(make_cgroup("reseat-bench-outside")),
       inside_(lab_.client().enter()) {
     write_file("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");
+    // Each UDP socket has a port to itself: room for the largest crowd, past the ports of servers.
+    write_file("/proc/sys/net/ipv4/ip_local_port_range", "10240 65535");
     for (auto& host : lab_.hosts()) {
         const auto there = host.net().enter();
         write_file("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");

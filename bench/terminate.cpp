@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 constexpr std::uint16_t kPort = 7000;
 constexpr unsigned kClients = 10;
 constexpr unsigned kFewestRounds = 5;
-constexpr auto kTimePerFigure = 15s;  ///< then no further round begins; an engine that scans needs seconds for each
+constexpr auto kTimePerFigure =
+    15s;  ///< then no further round begins; an engine that scans needs seconds for each
 constexpr std::array kEngines = {bpf::Engine::tuple, bpf::Engine::diag, bpf::Engine::iterator,
                                  bpf::Engine::descriptor};
 constexpr double kAimFlat = 2;           ///< tuple among the most bystanders / alone
@@ -36,8 +37,8 @@ public:
         for (const auto* name : {"a", "b"}) backends_.push_back({stage.lab().host(name).address(), kPort});
     }
 
-    /// One figure per size: verdict to the last client woken, of up to `rounds`. With `ss`, the same by `ss -K`
-    /// after each.
+    /// One figure per size: verdict to the last client woken, of up to `rounds`. With `ss`, the same by `ss
+    /// -K` after each.
     std::vector<Figure> run(bpf::Engine engine, unsigned rounds, bool with_ss) {
         std::deque<Crowd> crowds;
         std::vector<lb::Service> services = {service("tcp", vip_, backends_)};

@@ -163,15 +163,14 @@ LB_ASSERT_SIZE(struct lb_record, 64);
 #define LB_OWNER_EXEMPT 1  /* reseat's own socket: never translated */
 #define LB_OWNER_SENDER 2  /* has an lb_senders record too */
 #define LB_OWNER_MULTIPATH 4 /* a subflow of Multipath TCP, unless its peer does not speak it */
-#define LB_OWNER_ERRORS 8    /* TCP: lb_multipath is there and notes `error` */
-#define LB_OWNER_STATES 16   /* TCP: we alone asked to be told of its states */
+#define LB_OWNER_STATES 8    /* TCP: we alone asked to be told of its states */
 struct lb_owner {
 	struct lb_record current;
 	struct lb_record previous;
 	__u32 pid; /* thread group that connected, in the initial pid namespace */
 	__u32 uid;
 	__u16 flags;
-	__u16 error; /* errno with which TCP ended this connection; 0: the application closed it */
+	__u16 pad;
 	__u32 key; /* hash of whose connect it was, where maglev chose by it; 0 elsewhere */
 };
 LB_ASSERT_SIZE(struct lb_owner, 144);

@@ -96,8 +96,10 @@ public:
     bool can_repoint() const;
 
     /// Connected UDP sockets that watch() has not found yet: ending them takes a dump of all. Costs by all
-    /// sockets of the index: for status and tests.
+    /// sockets of the index: for tests.
     std::size_t unresolved_sockets() const;
+    /// As many as there were when watch() last looked, at most half a minute ago.
+    std::size_t unresolved_lately() const;
 
     /// Named counters of the data path (lb_stats), for status and tests.
     std::vector<std::pair<std::string, std::uint64_t>> stats() const;

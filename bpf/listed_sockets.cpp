@@ -3,11 +3,13 @@
 
 #include "bpf/byte_order.hpp"
 #include "bpf/flow_index.hpp"
+#include "lb/printable.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <unordered_map>
 
@@ -24,7 +26,9 @@ public:
         const auto [entry, is_new] = known_.try_emplace(pid);
         if (is_new && ids_are_ours_) {
             std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
-            std::getline(file, entry->second);
+            std::string name{std::istreambuf_iterator<char>(file), {}};
+            if (name.ends_with('\n')) name.pop_back();
+            entry->second = lb::printable(name);
         }
         return entry->second;
     }

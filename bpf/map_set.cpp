@@ -2,8 +2,8 @@
 #include "bpf/map_set.hpp"
 
 #include "bpf/lb.skel.h"
-#include "bpf/multipath.skel.h"
 #include "bpf/programs.hpp"
+#include "bpf/typed.skel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -75,7 +75,7 @@ lb::Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fi
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
     set->refuse_mptcp_ = fixed.refuse_mptcp;
-    set->load_multipath();
+    set->load_typed();
     if (!shared.contains("lb_flows"))
         if (auto filled = set->fill_flows(fixed.drawers); !filled) return filled.error();
     if (auto mapped = set->map_arrays(); !mapped) return mapped.error();
@@ -83,18 +83,25 @@ lb::Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fi
     return set;
 }
 
-void MapSet::load_multipath() {
-    multipath_ = multipath_bpf__open();
-    if (multipath_ && bpf_map__reuse_fd(multipath_->maps.lb_owner, fd("lb_owner")) == 0 &&
-        multipath_bpf__load(multipath_) == 0)
-        return;
-    spdlog::debug("Multipath TCP is not told from TCP: that needs CAP_PERFMON and BTF");
-    multipath_bpf__destroy(multipath_);
-    multipath_ = nullptr;
+void MapSet::load_typed() {
+    typed_ = typed_bpf__open();
+    bool ready = typed_ != nullptr;
+    bpf_map* map = nullptr;
+    if (ready) bpf_object__for_each_map(map, typed_->obj) {
+            if (bpf_map__is_internal(map)) continue;
+            ready = ready && bpf_map__reuse_fd(map, fd(bpf_map__name(map))) == 0;
+        }
+    if (ready) {
+        typed_->rodata->cfg_drawers = skeleton_->rodata->cfg_drawers;
+        if (typed_bpf__load(typed_) == 0) return;
+    }
+    spdlog::debug("errors of TCP and Multipath TCP are not seen: that needs CAP_PERFMON and BTF");
+    typed_bpf__destroy(typed_);
+    typed_ = nullptr;
 }
 
 MapSet::~MapSet() {
-    multipath_bpf__destroy(multipath_);
+    typed_bpf__destroy(typed_);
     lb_bpf__destroy(skeleton_);
 }
 
@@ -177,10 +184,9 @@ std::vector<bpf_program*> MapSet::attachable() const {
     const auto& p = skeleton_->progs;
     std::vector<bpf_program*> programs;
     if (refuse_mptcp_) programs.push_back(p.lb_create);
-    if (multipath_) programs.push_back(multipath_->progs.lb_multipath);
-    programs.insert(programs.end(),
-                    {p.lb_release, p.lb_sockops, p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4,
-                     p.lb_recvmsg6, p.lb_sendmsg4, p.lb_sendmsg6, p.lb_connect4, p.lb_connect6});
+    programs.insert(programs.end(), {p.lb_release, typed_ ? typed_->progs.lb_sockops : p.lb_sockops,
+                                     p.lb_getpeername4, p.lb_getpeername6, p.lb_recvmsg4, p.lb_recvmsg6,
+                                     p.lb_sendmsg4, p.lb_sendmsg6, p.lb_connect4, p.lb_connect6});
     return programs;
 }
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 struct lb_bpf;
-struct multipath_bpf;
+struct typed_bpf;
 struct bpf_map;
 struct bpf_program;
 
@@ -78,12 +78,12 @@ private:
     lb::Result<void> reuse(const OpenMaps& shared);
     lb::Result<void> fill_flows(const std::vector<UniqueFd>& drawers);
     lb::Result<void> introduce();
-    void load_multipath();
+    void load_typed();
     lb::Result<void> map_arrays();
     OpenMaps duplicates(bool all) const;
 
     lb_bpf* skeleton_;
-    multipath_bpf* multipath_ = nullptr;  ///< null where it cannot be loaded
+    typed_bpf* typed_ = nullptr;  ///< null where it cannot be loaded
     bool refuse_mptcp_ = false;
     MapSizes sizes_;
 };

@@ -45,6 +45,27 @@ void remove_directory(const fs::path& directory) {
     fs::remove_all(directory, gone);
 }
 
+/// Whoever else may write there could have us adopt maps of his, or take ours away. Up to where the bpffs is
+/// mounted, which may be open to all if each only may remove his own.
+lb::Result<void> belongs_to_us(const fs::path& directory) {
+    for (fs::path at = directory; at.has_relative_path(); at = at.parent_path()) {
+        struct statfs filesystem {};
+        struct stat about {};
+        if (::statfs(at.c_str(), &filesystem) != 0 || ::stat(at.c_str(), &about) != 0)
+            return lb::system_error("pin directory " + at.string(), errno);
+        if (filesystem.f_type != BPF_FS_MAGIC) return {};
+        const bool foreign = about.st_uid != 0 && about.st_uid != ::geteuid();
+        const bool open_to_all = (about.st_mode & S_IWOTH) != 0 && (about.st_mode & S_ISVTX) == 0;
+        if (foreign || open_to_all)
+            return lb::Error{lb::ErrorCode::failed,
+                             at.string() +
+                                 (foreign ? " belongs to another user" : " may be written to by everybody") +
+                                 ", who could change what is pinned there: mend its owner and mode, or "
+                                 "choose another directory"};
+    }
+    return {};
+}
+
 /// Parents too, as far as they are missing.
 lb::Result<void> make_directory(const fs::path& path) {
     if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
@@ -70,6 +91,7 @@ lb::Result<PinDirectory> PinDirectory::open(const std::string& path) {
                              " is not in a bpffs, so that nothing can be pinned "
                              "there; mount one (mount -t bpf bpf /sys/fs/bpf), or "
                              "set `pin: off`"};
+    if (auto safe = belongs_to_us(directory); !safe) return safe.error();
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
         return lb::Error{lb::ErrorCode::failed, "another reseat is running that pins in " + path +
                                                     "; stop it first, or choose another instance name"};

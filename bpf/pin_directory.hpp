@@ -21,7 +21,7 @@ namespace reseat::bpf {
 class PinDirectory {
 public:
     /// Makes the directory where there is none. Errors: `unsupported` it is in no bpffs; `failed` a process
-    /// that lives holds it.
+    /// that lives holds it, or others may write there.
     static lb::Result<PinDirectory> open(const std::string& path);
 
     const std::string& path() const { return path_; }

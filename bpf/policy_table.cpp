@@ -2,6 +2,7 @@
 #include "bpf/policy_table.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "lb/printable.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -180,7 +181,7 @@ lb::Event PolicyTable::describe(const lb_denied& event) {
         found->second.told = event.denied;
     }
     const auto protocol = event.dialled.protocol == IPPROTO_TCP ? lb::Protocol::tcp : lb::Protocol::udp;
-    const std::string_view command(event.command, strnlen(event.command, sizeof(event.command)));
+    const auto command = lb::printable({event.command, strnlen(event.command, sizeof(event.command))});
     std::string line = fmt::format(
         "policy {} denied {} to {} ({}) by pid {} ({}){}", found != denials_.end() ? found->first : "?",
         event.operation == LB_DENIED_CONNECT ? "connect" : "send", to_string(from_kernel(event.dialled)),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/diagnostics.hpp"
 
+#include "lb/printable.hpp"
+
 #include <fmt/format.h>
 
 namespace reseat::config {
@@ -13,16 +15,16 @@ std::string to_string(const Diagnostic& diagnostic) {
                        diagnostic.position.column, severity, diagnostic.message);
 }
 
-void Diagnostics::error(Position at, std::string message) {
+void Diagnostics::error(Position at, std::string_view message) {
     if (errors_ >= limit) {
         overflowed_ = true;
         return;
     }
-    if (found_.emplace(at, Severity::error, std::move(message)).second) ++errors_;
+    if (found_.emplace(at, Severity::error, lb::printable(message)).second) ++errors_;
 }
 
-void Diagnostics::warning(Position at, std::string message) {
-    if (found_.size() < 2 * limit) found_.emplace(at, Severity::warning, std::move(message));
+void Diagnostics::warning(Position at, std::string_view message) {
+    if (found_.size() < 2 * limit) found_.emplace(at, Severity::warning, lb::printable(message));
 }
 
 std::vector<Diagnostic> Diagnostics::in_order(const std::string& file) const {
@@ -39,19 +41,8 @@ std::vector<Diagnostic> Diagnostics::in_order(const std::string& file) const {
 
 std::string quote(std::string_view text) {
     constexpr std::size_t longest = 60;
-    std::string quoted = "'";
-    for (const char c : text.substr(0, longest)) {
-        const auto byte = static_cast<unsigned char>(c);
-        quoted += byte < 0x20 || byte == 0x7f ? '?' : c;
-    }
-    // A multi-byte character is not cut in half.
-    if (text.size() > longest) {
-        std::size_t cut = quoted.size();
-        for (std::size_t at = longest; (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; --at) --cut;
-        quoted.resize(cut);
-        quoted += "...";
-    }
-    return quoted + "'";
+    const auto shown = lb::beginning(text, longest);
+    return "'" + lb::printable(shown) + (shown.size() < text.size() ? "...'" : "'");
 }
 
 }  // namespace reseat::config

@@ -17,8 +17,9 @@ class Diagnostics {
 public:
     static constexpr std::size_t limit = 200;
 
-    void error(Position at, std::string message);
-    void warning(Position at, std::string message);
+    /// `message` may quote the file: what of it is not printable is replaced.
+    void error(Position at, std::string_view message);
+    void warning(Position at, std::string_view message);
 
     bool has_errors() const { return errors_ > 0; }
     /// An error was left out: the reader may stop.

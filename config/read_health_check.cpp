@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/map_reader.hpp"
 #include "config/read.hpp"
+#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -13,11 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using lb::CheckType;
-
-constexpr Word<CheckType> check_types[] = {{"tcp", CheckType::tcp},   {"http", CheckType::http},
-                                           {"grpc", CheckType::grpc}, {"udp", CheckType::udp},
-                                           {"exec", CheckType::exec}, {"none", CheckType::none}};
-constexpr Word<lb::Watch> watches[] = {{"auto", lb::Watch::automatic}, {"off", lb::Watch::off}};
 
 /// A token of RFC 9110, 5.6.2: what methods and header names consist of.
 bool is_token(std::string_view text) {
@@ -33,7 +29,8 @@ bool has_blank_or_not_ascii(std::string_view text) {
 std::optional<std::string> http_path(const Value& value) {
     auto path = line_of_text(value);
     if (!path || (path->front() == '/' && !has_blank_or_not_ascii(*path))) return path;
-    value.fail(fmt::format("{} is not a path; start it with '/' and write spaces as %20", quote(*path)));
+    const auto shown = std::string_view(*path).substr(0, path->find('?'));  // a query may hold a secret
+    value.fail(fmt::format("{} is not a path; start it with '/' and write spaces as %20", quote(shown)));
     return std::nullopt;
 }
 
@@ -67,7 +64,9 @@ void read_header(const Located<std::string>& key, const Node& node, HealthCheckB
                  Diagnostics& out) {
     std::string lower = key.value;
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (!is_token(key.value) || key.value.size() > 256)
+    if (key.value.find(':') != std::string::npos)
+        out.error(key.at, "headers: name and value are in one text; write 'name: value' without quotes");
+    else if (!is_token(key.value) || key.value.size() > 256)
         out.error(key.at, fmt::format("headers: {} is not the name of a header", quote(key.value)));
     else if (lower == "host")
         out.error(key.at, "headers: 'Host' has an option of its own; write 'host' beside 'headers'");
@@ -79,7 +78,7 @@ void read_header(const Located<std::string>& key, const Node& node, HealthCheckB
 
 void read_headers(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
     if (node.kind != Node::Kind::map && node.kind != Node::Kind::null)
-        return Value{node, "headers", out}.expected("a map of names and values");
+        return out.error(node.at, "headers: expected a map of names and values");
     for (std::size_t i = 0; i < node.keys.size(); ++i) read_header(node.keys[i], node.items[i], into, out);
     if (into.http_headers.size() <= max_headers) return;
     out.error(node.at, fmt::format("headers: there are more than {}; remove some", max_headers));
@@ -119,6 +118,10 @@ std::optional<std::vector<StatusRange>> status_ranges(const Value& value) {
 std::optional<std::vector<std::string>> command(const Value& value) {
     std::vector<std::string> words;
     constexpr std::size_t most = 32;
+    if (value.node.kind == Node::Kind::scalar) {
+        value.fail("expected a list of words, such as [/path/to/program, argument]");
+        return std::nullopt;
+    }
     if (value.node.items.size() > most) {
         value.fail(fmt::format("has {} words; at most {} are allowed", value.node.items.size(), most));
         return std::nullopt;

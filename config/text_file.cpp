@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/text_file.hpp"
 
+#include "lb/printable.hpp"
+
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
@@ -47,22 +49,6 @@ bool readable(int fd, Clock::time_point deadline) {
     }
 }
 
-/// The length of the UTF-8 character at the start of `text` (RFC 3629, 4), 0 if it is none.
-std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-    };
-    const unsigned first = byte(0), second = byte(1);
-    if (first < 0x80) return 1;
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    const unsigned least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    const unsigned most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    if (first < 0xc2 || first > 0xf4 || second < least || second > most) return 0;
-    for (std::size_t i = 2; i < length; ++i)
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-    return length;
-}
-
 bool is_forbidden(unsigned char c) {
     return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
 }
@@ -92,20 +78,20 @@ std::optional<std::string> read_bytes(const std::string& path, std::size_t limit
     if (::fstat(file.fd, &status) != 0)
         return fail(out, fmt::format("cannot be read: {}", std::strerror(errno)));
     if (S_ISDIR(status.st_mode)) return fail(out, "is a directory; name a file in it");
-    if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode))
-        return fail(out, "is neither a file nor a pipe; name a file");
+    const bool is_pipe = S_ISFIFO(status.st_mode);
+    if (!S_ISREG(status.st_mode) && !is_pipe) return fail(out, "is neither a file nor a pipe; name a file");
 
     const auto deadline = Clock::now() + pipe_patience;
     std::string bytes;
     std::array<char, 65536> chunk;
     while (bytes.size() <= limit) {
-        if (S_ISFIFO(status.st_mode) && !readable(file.fd, deadline))
+        if (is_pipe && !readable(file.fd, deadline))
             return fail(out, "the pipe was not closed within 5s; check the command that writes to it");
         const auto got = ::read(file.fd, chunk.data(), std::min(chunk.size(), limit + 1 - bytes.size()));
         if (got == 0) break;
         if (got > 0)
             bytes.append(chunk.data(), static_cast<std::size_t>(got));
-        else if (errno != EINTR && errno != EAGAIN)
+        else if (errno != EINTR && !(is_pipe && errno == EAGAIN))
             return fail(out, fmt::format("cannot be read: {}; check the path", std::strerror(errno)));
     }
     return bytes;
@@ -123,7 +109,7 @@ std::optional<std::string> as_text(std::string_view bytes, std::size_t limit, Di
 
     Position at{1, 1};
     for (std::size_t i = 0; i < text.size();) {
-        const std::size_t length = utf8_length(std::string_view(text).substr(i, 4));
+        const std::size_t length = lb::utf8_length(std::string_view(text).substr(i, 4));
         const auto byte = static_cast<unsigned char>(text[i]);
         if (length == 0 || is_forbidden(byte)) {
             out.error(at,

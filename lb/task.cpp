@@ -70,4 +70,9 @@ Task<void> sleep_for(Duration duration) {
     co_await timer.async_wait(asio::use_awaitable);
 }
 
+Task<void> sleep_for_ever() {
+    asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
 }  // namespace reseat::lb

@@ -42,5 +42,7 @@ private:
 
 /// Waits; throws boost::system::system_error(operation_aborted) when cancelled.
 Task<void> sleep_for(Duration duration);
+/// Waits until it is cancelled; throws the same.
+Task<void> sleep_for_ever();
 
 }  // namespace reseat::lb

@@ -17,6 +17,7 @@ constexpr std::size_t kAtOnce = 100;  ///< checks that begin together
 constexpr lb::Duration kPause = std::chrono::milliseconds(1);
 constexpr lb::Duration kLongestSpread = std::chrono::seconds(5);
 constexpr unsigned kCommandsAtOnce = 16;
+constexpr unsigned kProbesAtOnce = 1'000;
 
 }  // namespace
 
@@ -48,6 +49,7 @@ struct Checks::Check {
 Checks::Checks(lb::asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result)
     : executor_(std::move(executor)), means_(std::move(means)), on_result_(std::move(on_result)) {
     means_.commands = std::make_shared<lb::Slots>(kCommandsAtOnce);
+    means_.probes = std::make_shared<lb::Slots>(kProbesAtOnce);
 }
 
 Checks::~Checks() {

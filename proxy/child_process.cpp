@@ -24,11 +24,12 @@ struct Fault {
 };
 
 /// In the child: only what is safe after fork() in a process that has threads.
-[[noreturn]] void become(char* const* arguments, int cgroup_procs, int report, const SignalState& signals) {
+[[noreturn]] void become(char* const* arguments, int cgroup_procs, int report, const Inherited& inherited) {
     Fault fault{kJoin, 0};
     if (::write(cgroup_procs, "0", 1) == 1) {
-        ::signal(SIGPIPE, signals.ignores_sigpipe ? SIG_IGN : SIG_DFL);
-        ::sigprocmask(SIG_SETMASK, &signals.mask, nullptr);
+        ::signal(SIGPIPE, inherited.ignores_sigpipe ? SIG_IGN : SIG_DFL);
+        ::sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
+        ::setrlimit(RLIMIT_NOFILE, &inherited.descriptors);
         ::execvp(arguments[0], arguments);
         fault.step = kExec;
     }
@@ -49,8 +50,9 @@ StartFailure own_failure(const char* what) {
 
 }  // namespace
 
-SignalState SignalState::current() {
-    SignalState state;
+Inherited Inherited::current() {
+    Inherited state;
+    ::getrlimit(RLIMIT_NOFILE, &state.descriptors);
     ::pthread_sigmask(SIG_SETMASK, nullptr, &state.mask);
     struct sigaction pipe {};
     ::sigaction(SIGPIPE, nullptr, &pipe);
@@ -60,14 +62,14 @@ SignalState SignalState::current() {
 
 std::variant<std::unique_ptr<ChildProcess>, StartFailure> ChildProcess::start(
     lb::asio::any_io_executor executor, const std::vector<std::string>& arguments, int cgroup_procs,
-    const SignalState& signals) {
+    const Inherited& inherited) {
     std::vector<char*> pointers;
     for (const auto& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
     pointers.push_back(nullptr);
     std::array<int, 2> report{};
     if (::pipe2(report.data(), O_CLOEXEC) != 0) return own_failure("pipe");
     const pid_t pid = ::fork();
-    if (pid == 0) become(pointers.data(), cgroup_procs, report[1], signals);
+    if (pid == 0) become(pointers.data(), cgroup_procs, report[1], inherited);
     ::close(report[1]);
     if (pid < 0) {
         ::close(report[0]);

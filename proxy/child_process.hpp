@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 namespace reseat::proxy {
@@ -21,13 +22,14 @@ struct StartFailure {
     std::string message;
 };
 
-/// The signal state with which we were started; a command that we start gets it back.
-struct SignalState {
+/// What we were started with and change for ourselves; a command that we start gets it back.
+struct Inherited {
     sigset_t mask{};
     bool ignores_sigpipe = false;
+    rlimit descriptors{};
 
     /// That of the calling thread, now.
-    static SignalState current();
+    static Inherited current();
 };
 
 /// A command that we started; in our process group, so that it keeps the terminal. Not killed when this
@@ -38,7 +40,7 @@ public:
     /// socket of its is made there. Returns once it runs.
     static std::variant<std::unique_ptr<ChildProcess>, StartFailure> start(
         lb::asio::any_io_executor executor, const std::vector<std::string>& arguments, int cgroup_procs,
-        const SignalState& signals);
+        const Inherited& inherited);
 
     /// Sends it a signal; nothing when it has ended.
     void signal(int number);

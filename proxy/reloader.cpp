@@ -107,6 +107,7 @@ const ReloadReport& Reloader::take(config::LoadOutcome outcome) {
         for (const auto& fault : outcome.faults) last_.lines.push_back(config::to_string(fault));
     }
     last_.at = std::chrono::system_clock::now();
+    ++(last_.ok ? ok_ : failed_);
     if (last_.ok) loaded_at_ = last_.at;
     tell_last();
     return last_;

@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -61,6 +62,8 @@ public:
     std::chrono::system_clock::time_point loaded_at() const { return loaded_at_; }
     /// Of the last attempt; the start counts as one.
     const ReloadReport& last() const { return last_; }
+    /// How many attempts ended so, without the start.
+    std::uint64_t attempts(bool ok) const { return ok ? ok_ : failed_; }
 
 private:
     lb::Task<config::LoadOutcome> read();
@@ -76,6 +79,7 @@ private:
     std::string known_;
     std::chrono::system_clock::time_point loaded_at_;
     ReloadReport last_;
+    std::uint64_t ok_ = 0, failed_ = 0;
     lb::asio::thread_pool disk_{1};
 };
 

@@ -157,6 +157,7 @@ void Sidecar::start_watching() {
         };
         return plane_->watch(on_raced, on_failing, teller());
     });
+    add("event loop lag", measure_lag());
     add("workload", stop_with_the_workload());
     add("reload", reload_when_told());
     std::error_code ignored;
@@ -190,9 +191,16 @@ lb::Task<void> Sidecar::reload_when_told() {
 
 lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {
     if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+    auto listener = open_admin_address(model);
+    if (!listener) return listener.error();
     auto changes = controller_->reload(discovery_->expand(model.services), model.policies);
     follow_names(changes ? model : reloader_.running().model);
-    if (changes) set_up_logging(settings_.log_level.value_or(model.log_level), model.log_format);
+    if (!changes) return changes;
+    if (admin_address_ != wanted_admin_address(model)) {
+        changes->push_back("admin: address changed");
+        serve_admin_address(std::move(*listener), model);
+    }
+    set_up_logging(settings_.log_level.value_or(model.log_level), model.log_format);
     return changes;
 }
 
@@ -256,6 +264,7 @@ void Sidecar::end() {
     loop_.restart();
     loop_.poll();
     tasks_.clear();
+    admin_address_task_.cancel();
     checks_.reset();
     loop_.restart();
     loop_.poll();
@@ -263,7 +272,7 @@ void Sidecar::end() {
     discovery_.reset();
     loop_.restart();
     loop_.run_for(kShutdownDeadline);
-    admin_.reset();
+    aside_.join();
     if (plane_ && afterwards_ == Afterwards::detached) plane_->unpin();
     plane_.reset();
 }

@@ -7,8 +7,7 @@
 #include "lb/health/wake_up.hpp"
 #include "proxy/admin/event_log.hpp"
 #include "proxy/admin/server.hpp"
-#include "proxy/admin/socket.hpp"
-#include "proxy/admin/status_json.hpp"
+#include "proxy/admin/snapshot.hpp"
 #include "proxy/checks.hpp"
 #include "proxy/discovery/discovery.hpp"
 #include "proxy/logging.hpp"
@@ -16,6 +15,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <deque>
 #include <memory>
@@ -29,6 +29,7 @@ struct SidecarSettings {
     std::string instance;
     std::string cgroup;                     ///< directory
     std::string admin_socket;               ///< empty: no admin interface
+    bool admin_over_tcp = true;             ///< at admin.address, if the configuration has one
     std::string pin;                        ///< directory; empty: nothing outlives this process
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
     config::ExecChecks exec_checks = config::ExecChecks::refused;
@@ -83,9 +84,15 @@ private:
     void resolve_names();
     void follow_names(const lb::Model& model);
     lb::Result<void> open_admin();
+    lb::Result<std::shared_ptr<Listener>> open_admin_address(const lb::Model& model);
+    std::optional<lb::Endpoint> wanted_admin_address(const lb::Model& model) const;
+    void serve_admin_address(std::shared_ptr<Listener> listener, const lb::Model& model);
     AdminView admin_view();
     lb::EventSink teller();
-    boost::json::object status();
+    lb::Task<Snapshot> snapshot(bool history);
+    InstanceInfo info();
+    InstanceCounts counts();
+    lb::Task<void> measure_lag();
     void start_checks();
     void start_watching();
     lb::Task<void> stop_with_the_workload();
@@ -109,7 +116,10 @@ private:
     std::unique_ptr<lb::Controller> controller_;
     std::unique_ptr<Checks> checks_;
     AdminView admin_view_;
-    std::unique_ptr<AdminServer> admin_;
+    std::optional<lb::Endpoint> admin_address_;  ///< where we listen
+    lb::Spawned admin_address_task_;
+    lb::DurationHistogram loop_lag_;
+    lb::asio::thread_pool aside_{1};  ///< puts long answers into words
     lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
     std::deque<lb::Spawned> tasks_;
     bool first_round_over_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/text.hpp"
 
+#include "lb/printable.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -67,10 +69,7 @@ std::string human(lb::Duration duration) {
 }
 
 std::string one_line(std::string_view text) {
-    std::string line(text);
-    for (char& c : line)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-    return line;
+    return lb::printable(text, ' ');
 }
 
 std::size_t width(std::string_view text) {

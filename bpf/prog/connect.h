@@ -193,39 +193,4 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 	return connect_to_service(ctx, owner, &dial, service, to);
 }
 
-/* Before the SYN leaves, with the source port known: files the TCP socket. */
-static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock *sk)
-{
-	struct lb_flow flow = {};
-	struct lb_backend *backend;
-	struct lb_owner *owner;
-	__u64 cookie;
-
-	owner = find_owner(sk);
-	if (!owner || !owner->current.life)
-		return;
-	backend = backend_of_life(owner->current.backend, owner->current.life);
-	if (!backend)
-		return; /* cannot be: a life is not retired while this socket is counted */
-	cookie = bpf_get_socket_cookie(ops);
-	flow.netns = bpf_get_netns_cookie(ops);
-	flow.remote = owner->current.peer;
-	tcp_source(ops, &flow.remote, &flow.local);
-	flow.ifindex = sk->bound_dev_if;
-	flow.pid = owner->pid;
-	if (owner->flags & LB_OWNER_MULTIPATH)
-		flow.fd = LB_FD_MULTIPATH;
-	index_flow(backend, &owner->current, cookie, &flow);
-	report_if_condemned(backend, &owner->current, cookie);
-	watch_outcome(ops, owner);
-}
-
-static __always_inline void forget_listener(struct bpf_sock_ops *ops, struct bpf_sock *sk)
-{
-	struct lb_owner *owner = find_owner(sk);
-
-	if (owner)
-		forget_socket(owner, bpf_get_socket_cookie(ops));
-}
-
 #endif

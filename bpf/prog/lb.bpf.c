@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The programs attached to the workload's cgroup: entries only, what they do is in the headers. */
 #include "datagram.h"
+#include "sockops.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -87,19 +88,7 @@ int lb_getpeername6(struct bpf_sock_addr *ctx)
 SEC("sockops")
 int lb_sockops(struct bpf_sock_ops *ops)
 {
-	struct bpf_sock *sk = ops->sk;
-
-	if (!sk)
-		return LB_PROCEED;
-	if (ops->op == BPF_SOCK_OPS_STATE_CB)
-		judge_state(ops, sk);
-	else if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		index_tcp(ops, sk);
-	else if (ops->op == BPF_SOCK_OPS_RETRANS_CB)
-		hint_at_loss(ops, sk);
-	else if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB)
-		forget_listener(ops, sk);
-	return LB_PROCEED;
+	return hear_tcp(ops);
 }
 
 SEC("cgroup/sock_release")

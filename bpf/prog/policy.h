@@ -7,9 +7,7 @@
 
 #include "maps.h"
 #include "address.h"
-
-#define LB_REJECT 0
-#define LB_PROCEED 1
+#include "verdict.h"
 
 /* The set in force, whole: what is read here is the same until the program ends. 0: no policies. */
 static __always_inline __u32 rules_in_force(void)

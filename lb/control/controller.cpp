@@ -75,6 +75,8 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
     if (!place) return;
     place->news().check = status;
     place->news().checked = true;
+    place->news().checks.add(status);
+    if (status.result.outcome != ProbeOutcome::not_probed) place->service->checks.add(status.result.latency);
     impl_->never_checked.erase(backend);
     BackendRecord& record = place->record();
     if (record.presumed && status.result.outcome == ProbeOutcome::passed) {
@@ -96,6 +98,18 @@ std::vector<ServiceStatus> Controller::status() const {
     for (const TrackedService* service : impl_->registry.all())
         all.push_back(status_of(*service, impl_->plane, impl_->runner));
     return all;
+}
+
+std::vector<ServiceId> Controller::services() const {
+    std::vector<ServiceId> ids;
+    for (const TrackedService* service : impl_->registry.all()) ids.push_back(service->state.id);
+    return ids;
+}
+
+std::optional<ServiceStatus> Controller::status(ServiceId service, bool history) const {
+    const TrackedService* tracked = impl_->registry.find(service);
+    if (!tracked) return std::nullopt;
+    return status_of(*tracked, impl_->plane, impl_->runner, history);
 }
 
 std::vector<PolicyStatus> Controller::policies() const {

@@ -57,6 +57,9 @@ public:
     /// True once each backend that was there at the start and has a health check was checked once.
     bool first_round_over() const;
     std::vector<ServiceStatus> status() const;
+    /// For who asks for one after the other: in the order of the configuration. Nothing: it is gone.
+    std::vector<ServiceId> services() const;
+    std::optional<ServiceStatus> status(ServiceId service, bool history) const;
     std::vector<PolicyStatus> policies() const;
 
     /// Asynchronous: sockets that connected to `life` while it was being condemned or drained.

@@ -107,6 +107,7 @@ struct Controller::Impl {
     void look_at_outliers(TimePoint now);
     void readmit_the_last(TrackedService& service);
     void readmit(const Place& place, std::string why);
+    void note_transition(BackendNews& news, Transition::Kind kind, std::string reason, LifeId met);
     void review_outliers();
 
     // reload.cpp
@@ -146,9 +147,13 @@ struct Controller::Impl {
     std::function<void(BackendId)> on_suspect;
     bool targets_changed = false;
 
-    std::unordered_map<LifeId, std::string> reasons;  ///< of orders, for the last failover
-    std::map<LifeId, std::string> denied;             ///< lives that a policy ends, and which
-    std::set<LifeId> before_enforcement;              ///< of those, not yet reported
+    struct Reason {
+        std::string text;  ///< for the last failover
+        EndReason kind = EndReason::unreachable;
+    };
+    std::unordered_map<LifeId, Reason> reasons;  ///< of orders
+    std::map<LifeId, std::string> denied;        ///< lives that a policy ends, and which
+    std::set<LifeId> before_enforcement;         ///< of those, not yet reported
     bool enforcement_due = false;
     std::map<std::string, std::uint64_t> terminated_by_policy;
     std::set<std::pair<Protocol, Endpoint>> untracked_kept;  ///< here nothing untracked is ended

@@ -49,7 +49,10 @@ void Controller::Impl::note_reason(const TrackedService& service, const DueOrder
     const bool by_health = cause.empty() || due.cause == EndCause::grace_over ||
                            due.cause == EndCause::suspicion_over || due.cause == EndCause::alternative ||
                            (due.cause == EndCause::drain_timeout && record.health == Health::down);
-    reasons[life] = !by_health ? cause : news.down_reason.empty() ? news.reason : news.down_reason;
+    reasons[life] = {!by_health                 ? cause
+                     : news.down_reason.empty() ? news.reason
+                                                : news.down_reason,
+                     end_reason(record, due.cause)};
     if (due.cause != EndCause::denied) return;
     denied[life] = record.denied_by;
     before_enforcement.insert(life);
@@ -72,9 +75,15 @@ void Controller::Impl::on_report(const ReseatOrder& order, const TerminationRepo
         waiting->sum.duration = std::max(waiting->sum.duration, report.duration);
         if (waiting->lives.empty()) waiting->done.cancel();
     }
+    const auto place = registry.find_life(life);
+    if (!place) return;
+    const Reason& reason = reasons[life];
+    BackendTally& tally = place->news().tally;
+    tally.terminated[static_cast<std::size_t>(reason.kind)] += report.terminated;
+    tally.repointed += report.repointed;
+    tally.failed += report.failed;
     if (order.quiet_for > Duration::zero() && report.matched == 0) return;
-    if (const auto place = registry.find_life(life))
-        note_failover(*place->service, place->backend, life, reasons[life], report);
+    note_failover(*place->service, place->backend, life, reason.text, report);
 }
 
 void Controller::Impl::on_raced_connect(LifeId life) {

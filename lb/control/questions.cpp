@@ -67,8 +67,7 @@ Result<void> Controller::set_operator_state(std::string_view service, std::strin
         const bool is_known = state == OperatorState::ready && place.news().checked;
         place.news().reason = is_known ? place.news().check.result.detail : "set by the operator";
         place.news().since = std::chrono::system_clock::now();
-        impl_->transitions.push_back(
-            {place.news().id, kind_of(state), {}, record.life ? record.life->id : 0});
+        impl_->note_transition(place.news(), kind_of(state), {}, record.life ? record.life->id : 0);
         impl_->agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();

@@ -51,11 +51,14 @@ std::string_view to_string(BackendState state) {
     return "unknown";
 }
 
-ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner) {
+ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner,
+                        bool history) {
     const ServiceState& state = service.state;
-    ServiceStatus status{.service = state.service.get(), .eligible = eligible_count(state)};
+    ServiceStatus status{.service = state.service, .eligible = eligible_count(state)};
     status.untracked = service.untracked;
     status.last_failover = service.last_failover;
+    status.failovers = service.failovers;
+    status.checks = service.checks;
     status.panic = std::ranges::any_of(state.families, [](const FamilyState& family) {
         return family.from == ChosenFrom::fail_open || family.from == ChosenFrom::panic;
     });
@@ -66,6 +69,9 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
         one.reason = reason_of(record, news);
         one.since = news.since;
         one.check = news.check;
+        one.checks_total = news.checks.counts();
+        if (history) one.history = news.checks.last();
+        one.tally = news.tally;
         one.backend.weight = record.weight;
         one.effective_weight = effective_weight(state, i);
         one.ejected_until = by_the_wall(news.outlier.until(state.service->outlier_detection));

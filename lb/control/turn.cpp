@@ -61,9 +61,15 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     const bool silent = event.outcome == ProbeOutcome::no_answer;
     on_verdict(place->service->state, place->backend, event, now,
                silent ? suspicion.hold_until(now) : std::nullopt);
-    transitions.push_back(
-        {backend, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met});
+    note_transition(news, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met);
     agenda.wake(place->service->state.id);
+}
+
+/// To be told with the next plan.
+void Controller::Impl::note_transition(BackendNews& news, Transition::Kind kind, std::string reason,
+                                       LifeId met) {
+    ++news.tally.transitions[static_cast<std::size_t>(kind)];
+    transitions.push_back({news.id, kind, std::move(reason), met});
 }
 
 void Controller::Impl::keep_house(TimePoint now) {

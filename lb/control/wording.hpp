@@ -5,26 +5,13 @@
 #include "lb/control/network_suspicion.hpp"
 #include "lb/control/orders.hpp"
 #include "lb/control/status.hpp"
+#include "lb/control/transition.hpp"
 
 #include <string>
 #include <vector>
 
 /// What operators read in the log, word by word.
 namespace reseat::lb {
-
-/// Something that happened to a backend and was not yet told.
-struct Transition {
-    /// ready, drain and maint: by the operator; ejected and readmitted: by outlier detection.
-    enum class Kind { up, down, ready, drain, maint, ejected, readmitted };
-
-    BackendId backend = 0;
-    Kind kind = Kind::up;
-    std::string reason;  ///< of those by the operator: empty
-    LifeId met = 0;      ///< the life that it met; 0: none
-};
-
-/// Good news needs nobody's attention.
-bool is_good(const Transition& transition);
 
 /// "postgres/pg-1"
 std::string subject(const ServiceState& state, std::size_t backend);

@@ -18,13 +18,27 @@ namespace {
 
 using std::chrono::steady_clock;
 
-Duration with_jitter(Duration pause, unsigned percent) {
-    static std::minstd_rand random{std::random_device{}()};
-    const double shortened = std::uniform_real_distribution(0.0, percent / 100.0)(random);
-    return pause - std::chrono::duration_cast<Duration>(pause * shortened);
+constexpr Duration kWidestTick = std::chrono::milliseconds(100);
+
+std::minstd_rand& random_source() {
+    static std::minstd_rand source{std::random_device{}()};
+    return source;
+}
+
+Duration random_below(Duration limit) {
+    return Duration(std::uniform_int_distribution<Duration::rep>(0, limit.count())(random_source()));
 }
 
 }  // namespace
+
+TimePoint due_with_jitter(TimePoint now, Duration pause, unsigned percent) {
+    static const Duration phase = random_below(kWidestTick);  // not in step with our neighbours on this host
+    const Duration leeway = pause * percent / 100;
+    const Duration tick = std::min(kWidestTick, leeway / 2);
+    const TimePoint due = now + pause - random_below(leeway - tick);
+    if (tick == Duration::zero()) return due;
+    return due - (due.time_since_epoch() + phase) % tick;
+}
 
 bool our_loop_stalled(Duration elapsed, Duration timeout) {
     return elapsed - timeout > std::max<Duration>(std::chrono::milliseconds(100), timeout / 2);
@@ -65,7 +79,7 @@ Task<void> Checker::probe_for_ever() {
         }
         const auto outcome = result.outcome;
         report(std::move(result));
-        if (!stalled) co_await probe_now_->wait_for(pause_after(outcome));
+        if (!stalled) co_await probe_now_->wait_until(due_after(outcome));
     }
 }
 
@@ -85,11 +99,12 @@ void Checker::report(ProbeResult result) {
                event);
 }
 
-Duration Checker::pause_after(ProbeOutcome outcome) {
+TimePoint Checker::due_after(ProbeOutcome outcome) {
+    const auto now = steady_clock::now();
     auto pause = tracker_.next_delay();
     // What we lack will hardly be there a millisecond later.
     if (outcome == ProbeOutcome::not_probed) pause = std::max(pause, check_.fast_interval);
-    return tracker_.confirming() ? pause : with_jitter(pause, check_.jitter_percent);
+    return tracker_.confirming() ? now + pause : due_with_jitter(now, pause, check_.jitter_percent);
 }
 
 Task<void> Checker::become_down() {

@@ -22,6 +22,11 @@ struct CheckStatus {
 /// it was due by more than 100 ms or half the timeout, whichever is longer [E42].
 bool our_loop_stalled(Duration elapsed, Duration timeout);
 
+/// When to probe again: after `pause` less a random part of `percent` of it, never later. Moments of one
+/// process fall together in ticks of up to 100 ms, as far as half of that leeway allows: waking up costs more
+/// than a probe does (bench/check_cost).
+TimePoint due_with_jitter(TimePoint now, Duration pause, unsigned percent);
+
 /// Keeps asking one backend and reports each verdict. Runs on one executor thread; never blocks it.
 /// A probe that comes back late because our own loop stalled is not held against the backend: it becomes
 /// `not_probed` and is repeated at once [E42].
@@ -53,7 +58,7 @@ private:
     Task<void> become_down();
     Task<bool> stays_up_for(Duration pause);
     Task<void> confirm_loss();
-    Duration pause_after(ProbeOutcome outcome);
+    TimePoint due_after(ProbeOutcome outcome);
     void report(ProbeResult result);
 
     HealthCheck check_;

@@ -5,12 +5,16 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <memory>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +47,14 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     return all;
 }
 
+/// Ours may be high; programs that use select() break on a descriptor of 1,024 or above.
+void lower_descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_cur, FD_SETSIZE);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// In the child: only what is safe after fork() in a process that has threads.
 [[noreturn]] void become(char* const* arguments, char* const* environment, int output, int report,
                          const SessionPreparer& prepare) {
@@ -53,6 +65,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
     ::setsid();
     if (prepare.begin) prepare.begin(::getpid());
+    // What reseat may do is nothing that a check needs; root's commands still are root's.
+    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     const int empty = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     // `report` may itself stand where another one goes.
     const int told = ::fcntl(report, F_DUPFD_CLOEXEC, first_free);
@@ -62,6 +76,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
         // What a library of ours may have opened without O_CLOEXEC.
         ::syscall(SYS_close_range, first_free, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        lower_descriptor_limit();
         ::execvpe(arguments[0], arguments, environment);
     }
     const int number = errno;

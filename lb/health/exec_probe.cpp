@@ -3,7 +3,6 @@
 
 #include "lb/health/command.hpp"
 #include "lb/health/race.hpp"
-#include "lb/health/slots.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -37,12 +36,9 @@ ExecProbe::ExecProbe(ExecCheck check, const ProbeTarget& target, const ProbeMean
       environment_{"RESEAT_SERVICE=" + target.service, "RESEAT_BACKEND=" + target.backend,
                    "RESEAT_ADDRESS=" + to_string(target.endpoint.address),
                    fmt::format("RESEAT_PORT={}", target.endpoint.port)},
-      prepare_(means.prepare_session),
-      slots_(means.commands) {}
+      prepare_(means.prepare_session) {}
 
 Task<ProbeResult> ExecProbe::once(Duration timeout) {
-    Slots::Held slot;
-    if (slots_) slot = co_await slots_->take();
     printed_.clear();
     length_ = 0;
     Progress progress;
@@ -92,7 +88,7 @@ Task<void> ExecProbe::read_output(Command& command) {
     while (length_ < kMaxAnswer) {
         const auto [error, size] = co_await command.output().async_read_some(asio::buffer(buffer), as_result);
         if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
-        if (error) co_await sleep_for(std::chrono::hours(24));
+        if (error) co_await sleep_for_ever();
         if (length_ < kMaxLine) printed_.append(buffer.data(), std::min(size, kMaxLine - length_));
         length_ += size;
     }

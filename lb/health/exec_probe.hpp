@@ -28,7 +28,6 @@ private:
     ExecCheck check_;
     std::vector<std::string> environment_;
     SessionPreparer prepare_;
-    std::shared_ptr<Slots> slots_;
     std::string printed_;     ///< the first line, cut
     std::size_t length_ = 0;  ///< bytes printed
 };

@@ -45,11 +45,11 @@ std::string grpc_timeout(Duration timeout) {
     return fmt::format("{}m", std::clamp<long long>(milliseconds, 1, 99'999'999));
 }
 
-/// "5 NOT_FOUND", or the number alone where it has no name.
+/// "5 NOT_FOUND", or what stands there instead of a number that has a name.
 std::string named_status(const std::string& number) {
     for (std::size_t i = 0; i < kStatusNames.size(); ++i)
         if (number == std::to_string(i)) return fmt::format("{} {}", number, kStatusNames[i]);
-    return number;
+    return abbreviated(number);
 }
 
 }  // namespace
@@ -200,7 +200,7 @@ std::optional<std::string> GrpcExchange::fault_of_status() const {
         return fmt::format("gRPC status {}{}{}", named_status(grpc_status_),
                            grpc_message_.empty() ? "" : ": ", abbreviated(grpc_message_));
     if (status_.empty()) return "the stream ended without an answer";
-    if (status_ != "200") return fmt::format("HTTP {}, expected 200", status_);
+    if (status_ != "200") return fmt::format("HTTP {}, expected 200", abbreviated(status_));
     if (!content_type_.starts_with("application/grpc"))
         return fmt::format("not gRPC: content-type '{}'", abbreviated(content_type_));
     if (grpc_status_.empty()) return "the answer has no grpc-status";

@@ -4,6 +4,7 @@
 #include "lb/health/exec_probe.hpp"
 #include "lb/health/grpc_probe.hpp"
 #include "lb/health/http_probe.hpp"
+#include "lb/health/slots.hpp"
 #include "lb/health/tcp_probe.hpp"
 #include "lb/health/udp_probe.hpp"
 
@@ -25,8 +26,26 @@ std::string_view to_string(ProbeOutcome outcome) {
     return "unknown";
 }
 
-std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
-                                  const ProbeMeans& means) {
+namespace {
+
+/// Waits for a slot first: that time is not the backend's.
+class ProbeInTurn final : public Probe {
+public:
+    ProbeInTurn(std::unique_ptr<Probe> probe, std::shared_ptr<Slots> slots)
+        : probe_(std::move(probe)), slots_(std::move(slots)) {}
+
+    Task<ProbeResult> once(Duration timeout) override {
+        const auto slot = co_await slots_->take();
+        co_return co_await probe_->once(timeout);
+    }
+
+private:
+    std::unique_ptr<Probe> probe_;
+    std::shared_ptr<Slots> slots_;
+};
+
+std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget& target,
+                                    const ProbeMeans& means) {
     const Endpoint& endpoint = target.endpoint;
     switch (check.type) {
         case CheckType::tcp:
@@ -43,6 +62,16 @@ std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& t
             return std::make_unique<ExecProbe>(check.exec, target, means);
     }
     return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
+                                  const ProbeMeans& means) {
+    auto probe = make_at_once(check, target, means);
+    const auto& slots = check.type == CheckType::exec ? means.commands : means.probes;
+    if (!probe || !slots) return probe;
+    return std::make_unique<ProbeInTurn>(std::move(probe), slots);
 }
 
 }  // namespace reseat::lb

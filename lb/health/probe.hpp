@@ -21,6 +21,8 @@ enum class ProbeOutcome {
     not_probed,      ///< our own fault (no descriptor, no memory): says nothing about the backend
 };
 
+inline constexpr std::size_t kProbeOutcomes = 5;
+
 struct ProbeResult {
     ProbeOutcome outcome = ProbeOutcome::passed;
     std::string detail;  ///< for people: "connected", "no answer within 1s", "HTTP 503, expected 200-399"
@@ -55,6 +57,7 @@ struct ProbeMeans {
     SocketPreparer prepare;
     SessionPreparer prepare_session;
     std::shared_ptr<Slots> commands;  ///< how many commands of exec checks may run at once
+    std::shared_ptr<Slots> probes;    ///< how many other probes may be under way at once
 };
 
 /// One way to ask one backend whether it is well.
@@ -62,8 +65,8 @@ class Probe {
 public:
     virtual ~Probe() = default;
 
-    /// Asks once. Never throws for a sick peer, takes at most `timeout`, reads at most 64 KiB.
-    /// Throws operation_aborted when cancelled. The probe must outlive the call.
+    /// Asks once, when it is its turn. Never throws for a sick peer, takes at most `timeout` from then on,
+    /// reads at most 256 KiB. Throws operation_aborted when cancelled. The probe must outlive the call.
     virtual Task<ProbeResult> once(Duration timeout) = 0;
 };
 

@@ -2,11 +2,11 @@
 #include "lb/health/probe_socket.hpp"
 
 #include "lb/health/race.hpp"
+#include "lb/printable.hpp"
 
 #include <boost/asio/error.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -108,10 +108,8 @@ std::string to_text(Duration duration) {
 
 std::string abbreviated(std::string_view text) {
     constexpr std::size_t most = 80;
-    std::string result(text.substr(0, most));
-    std::ranges::replace_if(
-        result, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-    return text.size() <= most ? result : result + "...";
+    const auto shown = beginning(text, most);
+    return printable(shown) + (shown.size() < text.size() ? "..." : "");
 }
 
 ProbeResult connect_failure(const error_code& error) {

@@ -9,8 +9,12 @@
 namespace reseat::lb {
 
 Task<void> WakeUp::wait_for(Duration duration) {
+    return wait_until(std::chrono::steady_clock::now() + duration);
+}
+
+Task<void> WakeUp::wait_until(TimePoint due) {
     if (std::exchange(notified_, false)) co_return;
-    timer_.expires_after(duration);
+    timer_.expires_at(due);
     const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
     const bool ended_early = std::exchange(notified_, false);
     if (error && !ended_early) throw boost::system::system_error(error);

@@ -20,6 +20,8 @@ public:
 
     /// Returns after `duration`, or at notify(). Throws operation_aborted when cancelled.
     Task<void> wait_for(Duration duration);
+    /// The same, until `due` at the latest.
+    Task<void> wait_until(TimePoint due);
 
     /// Returns at notify(). Throws operation_aborted when cancelled.
     Task<void> wait();

@@ -56,6 +56,7 @@ http::response<http::string_body> framed(Reply reply, bool keep_alive) {
     add_common_fields(response);
     response.set(http::field::content_type, reply.content_type);
     if (!reply.allow.empty()) response.set(http::field::allow, reply.allow);
+    if (!reply.policy.empty()) response.set("Content-Security-Policy", reply.policy);
     response.keep_alive(keep_alive);
     response.body() = std::move(reply.body);
     response.prepare_payload();

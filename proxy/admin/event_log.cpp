@@ -15,6 +15,7 @@ EventLog::EventLog(lb::asio::any_io_executor executor)
 void EventLog::append(lb::Event event) {
     if (events_.size() == kCapacity) make_room();
     ++counts_[event.type];
+    ++totals_[event.type];
     events_.push_back(std::make_shared<const LoggedEvent>(
         LoggedEvent{++last_, std::chrono::system_clock::now(), std::move(event)}));
     news_.cancel();

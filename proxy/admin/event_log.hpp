@@ -41,6 +41,8 @@ public:
     /// Those with a greater id, the oldest first.
     LoggedEvents after(std::uint64_t id) const;
     std::uint64_t last() const { return last_; }
+    /// How many of each type there ever were.
+    const std::map<lb::Event::Type, std::uint64_t>& totals() const { return totals_; }
     /// One with a greater id is not remembered any more.
     bool missed_after(std::uint64_t id) const { return id < last_dropped_; }
     /// Waits for one with a greater id; false: the log is closed, none will come. Any number may wait. Throws
@@ -51,7 +53,8 @@ private:
     void make_room();
 
     std::deque<std::shared_ptr<const LoggedEvent>> events_;
-    std::map<lb::Event::Type, std::size_t> counts_;
+    std::map<lb::Event::Type, std::size_t> counts_;  ///< of those that are remembered
+    std::map<lb::Event::Type, std::uint64_t> totals_;
     std::uint64_t last_ = 0;
     std::uint64_t last_dropped_ = 0;
     bool closed_ = false;

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/routes.hpp"
 
+#include "lb/printable.hpp"
+#include "proxy/admin/config_json.hpp"
 #include "proxy/admin/event_json.hpp"
+#include "proxy/admin/metrics.hpp"
+#include "proxy/admin/page.hpp"
 #include "proxy/admin/socket_json.hpp"
+#include "proxy/admin/status_json.hpp"
 #include "proxy/admin/url.hpp"
 #include "proxy/text.hpp"
 
@@ -10,6 +15,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <utility>
 
 namespace reseat::proxy {
@@ -19,7 +25,7 @@ namespace json = boost::json;
 
 using Words = std::vector<std::string>;
 
-constexpr std::string_view kLooks[] = {"status", "ready", "sockets", "events"};
+constexpr std::string_view kLooks[] = {"", "status", "ready", "sockets", "events", "config", "metrics"};
 
 Reply json_reply(unsigned status, const json::object& body) {
     return {.status = status, .body = json::serialize(body) + "\n"};
@@ -41,6 +47,40 @@ json::array texts(const std::vector<std::string>& lines) {
     json::array list;
     for (const auto& line : lines) list.emplace_back(line);
     return list;
+}
+
+/// Put into words aside, as it may take long.
+lb::Task<Reply> told(bool history, std::string (*words)(const Snapshot&), const AdminView& view) {
+    auto looking = view.snapshot(history);
+    auto snapshot = std::make_shared<const Snapshot>(co_await std::move(looking));
+    auto telling = view.aside([snapshot, words] { return words(*snapshot); });
+    Reply reply;
+    reply.body = co_await std::move(telling);
+    co_return reply;
+}
+
+lb::Task<Reply> status(std::string_view target, const AdminView& view) {
+    const bool history = query_of(target, "history").value_or("0") != "0";
+    auto task = told(
+        history, [](const Snapshot& snapshot) { return json::serialize(status_json(snapshot)) + "\n"; },
+        view);
+    co_return co_await std::move(task);
+}
+
+lb::Task<Reply> metrics(const AdminView& view) {
+    auto task = told(false, metrics_text, view);
+    Reply reply = co_await std::move(task);
+    reply.content_type = kMetricsType;
+    co_return reply;
+}
+
+Reply config(const AdminView& view) {
+    return json_reply(200, config_json(view.config()));
+}
+
+Reply page() {
+    static const std::string policy = page_policy(status_page());
+    return {.body = std::string(status_page()), .content_type = "text/html; charset=utf-8", .policy = policy};
 }
 
 lb::Task<Reply> reload(const AdminView& view) {
@@ -140,7 +180,8 @@ std::string_view method_of(const Words& path) {
 
 Reply no_such_path() {
     return error_reply(404, "not_found", "no such path",
-                       "GET /status, /ready, /sockets or /events; POST /reload, /services/NAME/terminate or "
+                       "GET /, /status, /ready, /sockets, /events, /config or /metrics; POST /reload, "
+                       "/services/NAME/terminate or "
                        "/services/NAME/backends/NAME/{drain,ready,maint,weight,terminate}");
 }
 
@@ -153,8 +194,9 @@ Reply change_backend(const Words& path, std::string_view target, const AdminView
 }  // namespace
 
 Reply error_reply(unsigned status, std::string_view code, std::string_view message, std::string_view hint) {
-    return json_reply(status,
-                      {{"error", json::object{{"code", code}, {"message", message}, {"hint", hint}}}});
+    return json_reply(
+        status,
+        {{"error", json::object{{"code", code}, {"message", lb::printable(message)}, {"hint", hint}}}});
 }
 
 lb::Task<Reply> answer(std::string method, std::string target, const AdminView& view) {
@@ -168,7 +210,10 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
         co_return reply;
     }
     if (path.front() == "ready") co_return ready_reply(view.ready());
-    if (path.front() == "status") co_return json_reply(200, view.status());
+    if (path.front().empty()) co_return page();
+    if (path.front() == "config") co_return config(view);
+    if (path.front() == "status") co_return co_await status(target, view);
+    if (path.front() == "metrics") co_return co_await metrics(view);
     if (path.front() == "events") co_return events(target, view);
     if (path.front() == "reload") co_return co_await reload(view);
     if (changes_a_backend(path)) co_return change_backend(path, target, view);

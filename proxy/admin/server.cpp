@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/server.hpp"
 
+#include "proxy/admin/connection.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <vector>
 
 namespace reseat::proxy {
 namespace {
@@ -15,72 +20,78 @@ constexpr std::size_t kMaxConnections = 64;
 constexpr std::ptrdiff_t kMaxFollowers = 16;
 constexpr auto kPause = 50ms;  ///< before another look when full, or out of descriptors
 
+/// Who is connected. Shared with the connections, which may outlive the server by some turns of the loop.
+struct House {
+    struct Guest {
+        std::shared_ptr<Stage> stage;
+        lb::Spawned task;
+    };
+    std::map<std::uint64_t, Guest> guests;  ///< the oldest first
+    std::vector<std::uint64_t> finished;
+    std::uint64_t next_id = 0;
+
+    bool is_full() {
+        for (const auto id : std::exchange(finished, {})) guests.erase(id);
+        return guests.size() >= kMaxConnections;
+    }
+    /// Sends one away that has asked for nothing yet.
+    bool make_room() {
+        const auto waits = [](const auto& one) { return *one.second.stage == Stage::waiting; };
+        const auto idle = std::ranges::find_if(guests, waits);
+        if (idle == guests.end()) return false;
+        guests.erase(idle);
+        return true;
+    }
+    bool may_follow() const {
+        const auto follows = [](const auto& one) { return *one.second.stage == Stage::following; };
+        return std::ranges::count_if(guests, follows) < kMaxFollowers;
+    }
+};
+
 /// Tells its end, however it ends.
-lb::Task<void> serve_and_finish(std::uint64_t id, std::shared_ptr<std::vector<std::uint64_t>> finished,
-                                Connection connection, std::shared_ptr<Stage> stage) {
-    const auto finish = [id](std::vector<std::uint64_t>* list) { list->push_back(id); };
-    const std::unique_ptr<std::vector<std::uint64_t>, decltype(finish)> at_end(finished.get(), finish);
+lb::Task<void> stay(std::uint64_t id, std::shared_ptr<House> house, Connection connection,
+                    std::shared_ptr<Stage> stage) {
+    const auto leave = [id](House* of) { of->finished.push_back(id); };
+    const std::unique_ptr<House, decltype(leave)> at_end(house.get(), leave);
     co_await serve(std::move(connection), std::move(stage));
+}
+
+void admit(const std::shared_ptr<House>& house, Door door, Listener::Socket socket, const AdminView& view) {
+    const auto id = house->next_id++;
+    auto executor = socket.get_executor();
+    auto stage = std::make_shared<Stage>(Stage::waiting);
+    Connection connection{std::move(socket), door, view, [house] { return house->may_follow(); }};
+    auto task = lb::spawn(executor, "admin connection", stay(id, house, std::move(connection), stage),
+                          [](const std::string& failure) { spdlog::warn("{}", failure); });
+    house->guests.emplace(id, House::Guest{std::move(stage), std::move(task)});
+}
+
+/// Nothing: it failed, which was told.
+lb::Task<std::optional<Listener::Socket>> next(Listener& listener) {
+    std::string failure;
+    try {
+        co_return co_await listener.accept();
+    } catch (const boost::system::system_error& error) {
+        if (error.code() == lb::asio::error::operation_aborted) throw;
+        failure = error.what();
+    }
+    spdlog::warn("admin interface: {}", failure);
+    co_await lb::sleep_for(kPause);
+    co_return std::nullopt;
 }
 
 }  // namespace
 
-AdminServer::AdminServer(std::unique_ptr<Listener> listener, const AdminView& view)
-    : listener_(std::move(listener)), view_(view) {}
-
-lb::Task<void> AdminServer::run() {
-    const std::unique_ptr<AdminServer, void (*)(AdminServer*)> at_end(
-        this, [](AdminServer* server) { server->guests_.clear(); });
+lb::Task<void> serve_admin(std::shared_ptr<Listener> listener, const AdminView& view) {
+    const auto house = std::make_shared<House>();
+    const auto close = [](House* of) { of->guests.clear(); };
+    const std::unique_ptr<House, decltype(close)> at_end(house.get(), close);
     while (true) {
-        std::optional<Listener::Socket> socket;
-        std::string failure;
-        try {
-            socket = co_await listener_->accept();
-        } catch (const boost::system::system_error& error) {
-            if (error.code() == lb::asio::error::operation_aborted) throw;
-            failure = error.what();
-        }
-        if (!socket) {
-            spdlog::warn("admin interface: {}", failure);
-            co_await lb::sleep_for(kPause);
-            continue;
-        }
-        forget_finished();
-        while (guests_.size() >= kMaxConnections && !make_room()) {
-            co_await lb::sleep_for(kPause);
-            forget_finished();
-        }
-        start(std::move(*socket));
+        auto socket = co_await next(*listener);
+        if (!socket) continue;
+        while (house->is_full() && !house->make_room()) co_await lb::sleep_for(kPause);
+        admit(house, listener->door(), std::move(*socket), view);
     }
-}
-
-void AdminServer::start(Listener::Socket socket) {
-    const auto id = next_id_++;
-    auto executor = socket.get_executor();
-    auto stage = std::make_shared<Stage>(Stage::waiting);
-    Connection connection{std::move(socket), listener_->door(), view_, [this] { return may_follow(); }};
-    auto task =
-        lb::spawn(executor, "admin connection", serve_and_finish(id, finished_, std::move(connection), stage),
-                  [](const std::string& failure) { spdlog::warn("{}", failure); });
-    guests_.emplace(id, Guest{std::move(stage), std::move(task)});
-}
-
-bool AdminServer::make_room() {
-    const auto idle =
-        std::ranges::find_if(guests_, [](const auto& one) { return *one.second.stage == Stage::waiting; });
-    if (idle == guests_.end()) return false;
-    guests_.erase(idle);
-    return true;
-}
-
-bool AdminServer::may_follow() const {
-    const auto follows = [](const auto& one) { return *one.second.stage == Stage::following; };
-    return std::ranges::count_if(guests_, follows) < kMaxFollowers;
-}
-
-void AdminServer::forget_finished() {
-    for (const auto id : *finished_) guests_.erase(id);
-    finished_->clear();
 }
 
 }  // namespace reseat::proxy

@@ -17,17 +17,37 @@
 namespace reseat::proxy {
 namespace {
 
+/// Makes what is missing of `directory`, open to others no further than to be passed, whatever the umask.
+int make_parents(const std::filesystem::path& directory) {
+    if (directory.empty() || std::filesystem::exists(directory)) return 0;
+    if (const int number = make_parents(directory.parent_path())) return number;
+    return ::mkdir(directory.c_str(), 0755) == 0 || errno == EEXIST ? 0 : errno;
+}
+
 /// Makes the missing directories above `path`: /run/reseat open to all instances' users, ours to us alone.
 /// Returns the innermost one if it was made.
 lb::Result<std::string> make_directory(const std::filesystem::path& path) {
     const auto directory = path.parent_path();
     if (directory.empty() || std::filesystem::exists(directory)) return std::string();
-    std::error_code failure;
-    std::filesystem::create_directories(directory.parent_path(), failure);
-    if (!failure && ::mkdir(directory.c_str(), 0700) == 0) return directory.string();
-    const int number = failure ? failure.value() : errno;
+    int number = make_parents(directory.parent_path());
+    if (!number && ::mkdir(directory.c_str(), 0700) == 0) return directory.string();
+    if (!number) number = errno;
     if (number == EEXIST) return std::string();
     return lb::system_error("cannot create " + directory.string() + " for the admin socket", number);
+}
+
+/// Whoever may rename files where the socket is can have our clients talk to him.
+lb::Result<void> check_directory(const std::filesystem::path& path) {
+    const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
+    struct stat about {};
+    if (::stat(directory.c_str(), &about) != 0) return lb::system_error(directory, errno);
+    const bool foreign = about.st_uid != 0 && about.st_uid != ::geteuid();
+    const bool open_to_all = (about.st_mode & S_IWOTH) != 0 && (about.st_mode & S_ISVTX) == 0;
+    if (!foreign && !open_to_all) return {};
+    return lb::Error{lb::ErrorCode::failed,
+                     "the admin socket " + path.string() + " would be where " +
+                         (foreign ? "another user is the owner" : "everybody may write") +
+                         ": choose another directory, or mend this one's owner and mode"};
 }
 
 lb::Error cannot_listen(const std::string& path, int number) {
@@ -59,6 +79,7 @@ lb::Result<AdminSocket> AdminSocket::listen(lb::asio::any_io_executor executor, 
     if (path.size() >= sizeof(sockaddr_un::sun_path)) return cannot_listen(path, ENAMETOOLONG);
     const auto made = make_directory(path);
     if (!made) return made.error();
+    if (const auto safe = check_directory(path); !safe) return safe.error();
     if (const auto clear = clear_the_way(path); !clear) return clear.error();
 
     boost::system::error_code failure;

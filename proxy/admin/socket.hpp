@@ -19,8 +19,8 @@ class AdminSocket final : public Listener {
 public:
     using Protocol = lb::asio::local::stream_protocol;
 
-    /// Replaces the socket file that a dead instance left. `failed`: another instance answers there, or the
-    /// path cannot be made.
+    /// Replaces the socket file that a dead instance left. `failed`: another instance answers there, the path
+    /// cannot be made, or others could put another file there.
     static lb::Result<AdminSocket> listen(lb::asio::any_io_executor executor, const std::string& path);
 
     AdminSocket(AdminSocket&& other) noexcept;

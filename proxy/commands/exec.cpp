@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/socket.hpp"
 #include "proxy/child_process.hpp"
 #include "proxy/commands/command.hpp"
 #include "proxy/commands/config_file.hpp"
+#include "proxy/descriptor_limit.hpp"
 #include "proxy/flags.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/privileges.hpp"
@@ -30,7 +32,7 @@ constexpr auto kCheckSlack = 500ms;  // beyond the checks' own timeouts
 /// The command's life: starts when the backends are known, hears our signals, ends the sidecar.
 class Execution {
 public:
-    Execution(const Options& options, const SignalState& inherited, WorkloadCgroup& cgroup, Sidecar& sidecar)
+    Execution(const Options& options, const Inherited& inherited, WorkloadCgroup& cgroup, Sidecar& sidecar)
         : options_(options), inherited_(inherited), cgroup_(cgroup), sidecar_(sidecar) {}
 
     lb::Task<void> run(lb::Duration patience_with_checks) {
@@ -69,7 +71,7 @@ private:
     }
 
     const Options& options_;
-    const SignalState& inherited_;
+    const Inherited& inherited_;
     WorkloadCgroup& cgroup_;
     Sidecar& sidecar_;
     std::unique_ptr<ChildProcess> child_;
@@ -93,11 +95,12 @@ int failed(const lb::Error& error) {
 }
 
 int carry_out(const Options& options) {
-    const SignalState inherited = SignalState::current();
+    const Inherited inherited = Inherited::current();
     auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return kReseatFailed;
     set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
     if (const auto may = require_capabilities(); !may) return failed(may.error());
+    raise_descriptor_limit();
     SignalSource signals({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the command
 
@@ -112,6 +115,7 @@ int carry_out(const Options& options) {
                                    .instance = instance,
                                    .cgroup = cgroup->path(),
                                    .admin_socket = admin,
+                                   .admin_over_tcp = false,
                                    .pin = {},
                                    .log_level = options.log_level,
                                    .exec_checks = exec_checks(options),

@@ -60,7 +60,8 @@ lb::Result<Facts> gather(const std::string& socket, const ServiceView& service) 
 json::object as_json(const Facts& facts, const json::object& status, SystemTime now) {
     json::object body, sockets;
     for (const auto& one : status.at("services").as_array())
-        if (one.at("name") == facts.service.name.c_str() && one.at("protocol") == facts.service.protocol.c_str())
+        if (one.at("name") == facts.service.name.c_str() &&
+            one.at("protocol") == facts.service.protocol.c_str())
             body["service"] = one;
     for (const auto& [backend, list] : facts.sockets) sockets[backend] = list;
     body["settings"] = facts.settings;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/commands/command.hpp"
 #include "proxy/commands/config_file.hpp"
+#include "proxy/descriptor_limit.hpp"
 #include "proxy/flags.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/pinning.hpp"
@@ -59,6 +60,7 @@ int carry_out(const Options& options) {
     if (const auto may = require_capabilities(); !may) return fail(may.error());
     if (is_root_cgroup(*cgroup))
         spdlog::warn("{} is the root cgroup: all of this machine is balanced", *cgroup);
+    raise_descriptor_limit();
     SignalSource signals({SIGINT, SIGTERM, SIGHUP});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the balancing
 

@@ -123,7 +123,8 @@ std::string command_page() {
         "a\n"
         "file, see reseat.yaml(5). The commands that look or change ask the running instance over its "
         "socket.\n");
-    out += commands(variables) + environment(variables) + exit_status();
+    out += commands(variables);  // first: it finds the variables
+    out += environment(variables) + exit_status();
     out += roff::section("FILES") +
            roff::item("\\fI/run/reseat/INSTANCE/admin.sock\\fR", "Socket of a running instance.") +
            roff::item("\\fI/sys/fs/bpf/reseat/INSTANCE\\fR", "What outlives it there, if it may pin.");

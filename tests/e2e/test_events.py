@@ -129,3 +129,15 @@ def test_what_is_too_little_for_the_log_is_an_event_all_the_same(lab, echo):
     sidecar.wait_state("echo", "a", "down")
     down = next(e for e in events(sidecar) if e["type"] == "backend_down")
     assert down["message"] not in sidecar.err, "it is below the level of the log, and an event all the same"
+
+
+def test_a_log_of_json_has_the_fields_of_the_event(lab, echo):
+    sidecar = lab.sidecar(config(service("echo", f"{SERVICE}:7", backends(lab, ECHO_PORT)),
+                                 more="log: {format: json}\n"), lab.cgroup())
+    lab.a.vanish()
+    sidecar.wait_state("echo", "a", "down")
+    event = wait_until(lambda: next((e for e in events(sidecar) if e["type"] == "backend_down"), None), BOUND,
+                       lambda: events(sidecar))
+    line = next(entry for entry in map(json.loads, sidecar.err.splitlines()) if entry["message"] == event["message"])
+    assert (line["event"], line["service"], line["backend"]) == ("backend_down", "echo", "a")
+    assert line.get("report") == event["report"] and line["level"] == event["level"]

@@ -21,8 +21,8 @@ unix_socket_directories = ''
 fsync = off
 shared_buffers = 16MB
 max_connections = 20
-authentication_timeout = 2s
 """
+IMPATIENT = "authentication_timeout = 2s\n"
 
 
 def tools():
@@ -49,24 +49,24 @@ def empty_cluster():
         shutil.rmtree(home)
 
 
-def start(lab, host, cluster):
+def start(lab, host, cluster, settings=IMPATIENT):
     """A PostgreSQL on `host`, on its way up."""
     data = host.directory / "data"
     run("cp", "-a", cluster, data, within=60)
     with open(data / "postgresql.conf", "a") as file:
-        file.write(SETTINGS.format(address=host.v4))
+        file.write(SETTINGS.format(address=host.v4) + settings)
     with open(data / "pg_hba.conf", "a") as file:
         file.write("host all all 10.98.0.0/24 trust\n")
     return host.spawn(as_postgres(tools() / "postgres", "-D", data), "postgres", cwd=data)
 
 
 @pytest.fixture
-def postgres(lab, empty_cluster):
+def postgres(lab, empty_cluster, request):
     """One PostgreSQL on each host, stopped without a farewell."""
     servers = []
     try:
         for host in lab.hosts:
-            servers.append(start(lab, host, empty_cluster))
+            servers.append(start(lab, host, empty_cluster, getattr(request, "param", IMPATIENT)))
         for host, server in zip(lab.hosts, servers):
             wait_until(lambda: psql(lab, host.v4) == host.v4, 30, server.describe)
         yield servers
@@ -144,3 +144,33 @@ def test_the_watch_and_the_checks_never_use_up_the_server(lab, postgres):
     client.tell("select 'answered';")
     client.prints("answered")
     assert {psql(lab, SERVICE, cgroup) for _ in range(6)} == {h.v4 for h in lab.hosts}
+
+
+DEFAULT_PATIENCE = 60  # authentication_timeout, in seconds
+
+
+def watch_connections(lab, sidecar):
+    """{host: local address} of the connections that reseat holds."""
+    rows = [row.split() for row in lab.run("ss", "-HtnpO", "state", "established").stdout.splitlines()
+            if f"pid={sidecar.pid}," in row]
+    return {row[3].rsplit(":", 1)[0]: row[2] for row in rows}
+
+
+@pytest.mark.parametrize("postgres", [""], ids=["defaults"], indirect=True)
+def test_the_watch_lives_with_the_default_limits_and_backs_off_E68(lab, postgres):
+    """After a minute the server ends the watch connection: no sign of death, and the next one comes later."""
+    cgroup = lab.cgroup()
+    sidecar = lab.sidecar(config(service("postgres", f"{SERVICE}:{PORT}", backends(lab, PORT))), cgroup)
+    client, _ = session(lab, SERVICE, cgroup)
+    everybody = {host.v4 for host in lab.hosts}
+    wait_until(lambda: set(watch_connections(lab, sidecar)) == everybody, BOUND, sidecar.describe)
+    first = watch_connections(lab, sidecar)
+    wait_until(lambda: all(first[host] != at for host, at in watch_connections(lab, sidecar).items()),
+               DEFAULT_PATIENCE + 10, lambda: f"{first} to be ended, now {watch_connections(lab, sidecar)}")
+    wait_until(lambda: set(watch_connections(lab, sidecar)) == everybody, 5, "the next watch connections")
+    stays_false(lambda: " is DOWN" in sidecar.err, 3.0, "no verdict from a server that ended a silent connection")
+    client.tell("select 'answered';")
+    client.prints("answered")
+    assert {psql(lab, SERVICE, cgroup) for _ in range(6)} == everybody
+    for server in postgres:
+        assert "incomplete startup packet" not in server.err, "the server took probes for clients"

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "bpf/workload_processes.hpp"
 #include "tests/fuzz/targets.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    reseat::fuzz::proc_text({data, size});
-    return 0;
+namespace reseat::fuzz {
+
+void proc_text(Bytes input) {
+    for (const std::uint32_t pid : bpf::parse_processes(text_of(input))) require(pid != 0);
+    bpf::parse_socket_link(text_of(input));
 }
+
+}  // namespace reseat::fuzz

@@ -26,7 +26,6 @@ const std::map<std::string_view, std::array<bool, kKinds.size()>> kTable{
     {"lb_getpeername4", {true, false, false, true, false, false}},
     {"lb_getpeername6", {false, true, true, false, true, true}},
     {"lb_sockops", {true, true, true, false, false, false}},
-    {"lb_multipath", {true, true, true, false, false, false}},
     {"lb_release", {true, true, true, true, true, true}},
 };
 

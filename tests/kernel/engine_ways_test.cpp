@@ -60,11 +60,7 @@ void connect_and_close(Client& client, const Kind& kind) {
 }
 
 const std::vector<Way> kWays{
-    {"connect()",
-     {"lb_connect", "lb_sockops", "lb_multipath"},
-     {Protocol::tcp, Protocol::udp},
-     true,
-     connect},
+    {"connect()", {"lb_connect", "lb_sockops"}, {Protocol::tcp, Protocol::udp}, true, connect},
     {"MSG_FASTOPEN", {"lb_connect", "lb_sockops"}, {Protocol::tcp}, true, open_fast},
     {"getpeername()", {"lb_getpeername"}, {Protocol::tcp, Protocol::udp}, true, ask_for_peer},
     {"sendto(), unconnected", {"lb_sendmsg", "lb_recvmsg"}, {Protocol::udp}, false, send_unconnected},

@@ -268,6 +268,21 @@ TEST_CASE(
     CHECK(refusal(box.cgroup().path(), pinned_in(bpffs)) == "");
 }
 
+TEST_CASE("nothing is pinned or adopted where another user could change it", "[kernel][pin]") {
+    const TestCgroup cgroup("foreign-pins");
+    const BpfFs bpffs("foreign");
+    const auto options = pinned_in(bpffs);
+    const fs::path above = fs::path(options.pin).parent_path();
+    REQUIRE(::mkdir(above.c_str(), 0700) == 0);
+    REQUIRE(::chown(above.c_str(), 65534, 65534) == 0);
+    CHECK_THAT(refusal(cgroup.path(), options), Catch::Contains("belongs to another user"));
+    REQUIRE(::chown(above.c_str(), 0, 0) == 0);
+    REQUIRE(::chmod(above.c_str(), 0777) == 0);
+    CHECK_THAT(refusal(cgroup.path(), options), Catch::Contains("may be written to by everybody"));
+    REQUIRE(::chmod(above.c_str(), 0755) == 0);
+    CHECK(refusal(cgroup.path(), options) == "");
+}
+
 TEST_CASE("pinning asks for a bpffs, and says so", "[kernel][pin]") {
     const TestCgroup cgroup("no-bpffs");
     bpf::KernelOptions options;

@@ -29,6 +29,8 @@ TEST_CASE("broken YAML is an error at its position, with what to do", "[config]"
     CHECK_THAT(
         fault("a: \"\\q\"\n"),
         Catch::StartsWith("1:7 not valid YAML: unknown escape character: q; write \\\\ for a backslash"));
+    CHECK_THAT(fault("a: \"\\é\"\n"),  // yaml-cpp names the first half of the character
+               Catch::StartsWith("1:7 not valid YAML: unknown escape character: ?; write"));
     CHECK(fault("version: 1\n  services: []\n") ==
           "2:11 not valid YAML: illegal map value; check the indentation, and put quotes around text that "
           "contains ': ' or ' #'");

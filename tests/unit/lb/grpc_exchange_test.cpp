@@ -44,6 +44,14 @@ void check_bad(const std::string& bytes, const std::string& detail) {
 
 }  // namespace
 
+TEST_CASE("what a gRPC server says of itself is shown, but cannot steer a terminal", "[probe][grpc]") {
+    check_bad(trailers_only("\xc2\x9b"
+                            "2J\xff",
+                            "a\xe2\x80\xae"
+                            "b"),
+              "gRPC status ?2J?: a?b");
+}
+
 TEST_CASE("a gRPC request asks for the service, and only SERVING passes", "[probe][grpc]") {
     CHECK(encode_health_request("") == std::string(5, '\0'));
     CHECK(encode_health_request("a") == std::string("\0\0\0\0\x03\x0a\x01"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/health/slots.hpp"
 #include "probe_server.hpp"
 
 #include <cerrno>
@@ -112,6 +111,7 @@ TEST_CASE("a command gets no descriptor, blocked signal or terminal of ours", "[
     CHECK(run({"/bin/grep", "-c", "Sig[BI][lg][kn]:.*[1-9a-f]", "/proc/self/status"}).detail ==
           "exit status 1: 0");
     CHECK(shell("test $(ps -o sid= -p $$) = $$").detail == "exit status 0");
+    CHECK(run({"/bin/grep", "-c", "CapAmb:.*[1-9a-f]", "/proc/self/status"}).detail == "exit status 1: 0");
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     std::signal(SIGPIPE, SIG_DFL);
     ::close(leaky);
@@ -124,50 +124,4 @@ TEST_CASE("a command that floods its output is bounded, and a silent pipe is no 
     CHECK(flood.detail == "it prints more than 64 KiB: no");
     CHECK(shell("exec >&- 2>&-; exit 4").detail == "exit status 4");
     CHECK(shell("exec >&- 2>&-; sleep 1000", 300ms).detail == "killed after 300ms");
-}
-
-TEST_CASE("only so many commands run at once, and waiting is not held against the backend", "[probe][exec]") {
-    asio::io_context io;
-    ProbeMeans means;
-    means.commands = std::make_shared<Slots>(1);
-    HealthCheck check;
-    check.type = CheckType::exec;
-    check.exec.command = {"/bin/sleep", "0.2"};
-    const auto one = make_probe(check, {loopback(1), "a", "b"}, means);
-    const auto two = make_probe(check, {loopback(2), "a", "c"}, means);
-    std::optional<ProbeResult> first, second;
-    const auto note = [](Probe& probe, std::optional<ProbeResult>& into) -> Task<void> {
-        into = co_await probe.once(10s);
-    };
-    const auto begin = std::chrono::steady_clock::now();
-    auto a = spawn(io.get_executor(), "one", note(*one, first), [](const std::string&) {});
-    auto b = spawn(io.get_executor(), "two", note(*two, second), [](const std::string&) {});
-    REQUIRE(run_until(io, [&] { return first && second; }));
-    CHECK(std::chrono::steady_clock::now() - begin >= 400ms);
-    CHECK(second->outcome == ProbeOutcome::passed);
-}
-
-TEST_CASE("a slot is passed on by whoever is cancelled while waiting for it", "[probe][exec]") {
-    asio::io_context io;
-    Slots slots(1);
-    std::vector<int> served;
-    const auto hold = [&](int who, Duration how_long) -> Task<void> {
-        const auto slot = co_await slots.take();
-        served.push_back(who);
-        co_await sleep_for(how_long);
-    };
-    const auto ignore = [](const std::string&) {};
-    auto first = spawn(io.get_executor(), "1", hold(1, 1h), ignore);
-    REQUIRE(run_until(io, [&] { return served.size() == 1; }));
-    auto second = spawn(io.get_executor(), "2", hold(2, 1h), ignore);
-    auto third = spawn(io.get_executor(), "3", hold(3, 1h), ignore);
-    io.restart();
-    io.poll();
-    second.cancel();
-    first.cancel();
-    REQUIRE(run_until(io, [&] { return served.size() == 2; }));
-    CHECK(served.back() == 3);
-    third.cancel();
-    io.restart();
-    io.run_for(100ms);
 }

@@ -79,13 +79,16 @@ TEST_CASE("the table of commands in README.md is complete", "[documents]") {
     static const std::regex row(R"(\| `reseat ([a-z]+).*)");
     static const std::regex word(R"(`reseat ([a-z|\\]+)[^`]*`)");
     std::set<std::string> listed;
-    for (const auto view : split(read_file("README.md").value(), '\n')) {
+    const std::string readme = read_file("README.md").value();
+    for (const auto view : split(readme, '\n')) {
         const std::string line(view);
         if (!std::regex_match(line, row)) continue;
         const std::string cell = line.substr(0, line.find(" | ", 2));
         for (auto at = std::sregex_iterator(cell.begin(), cell.end(), word); at != std::sregex_iterator();
-             ++at)
-            for (const auto name : split(at->str(1), '|')) listed.emplace(name.substr(0, name.find('\\')));
+             ++at) {
+            const std::string words = at->str(1);
+            for (const auto name : split(words, '|')) listed.emplace(name.substr(0, name.find('\\')));
+        }
     }
     CHECK(listed == command_names());
 }

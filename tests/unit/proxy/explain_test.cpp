@@ -163,7 +163,8 @@ TEST_CASE("explain has nothing to advise where all is well, and fits a terminal"
     facts.service.eligible = facts.service.total = 1;
     CHECK_THAT(explained(facts),
                Contains("all is well, 1 of 1 backends are eligible") && Contains("Nothing.\n"));
-    for (const auto line : split(explain_text(night(), kNow, 80, false), '\n')) CHECK(width(line) <= 80);
+    const std::string narrow = explain_text(night(), kNow, 80, false);
+    for (const auto line : split(narrow, '\n')) CHECK(width(line) <= 80);
 }
 
 TEST_CASE("a level in reserve is told from the one that carries", "[explain]") {

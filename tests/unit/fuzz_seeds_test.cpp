@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The short form of the fuzzers: their seeds, and what a byte changed or cut off makes of them.
+#include "bpf/workload_processes.hpp"
 #include "tests/fuzz/targets.hpp"
 
 #include <catch2/catch.hpp>
@@ -7,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <vector>
 
 using namespace reseat;
 
@@ -46,6 +49,30 @@ TEST_CASE("answers of sock_diag, whole, cut off and damaged, are read without ha
 
 TEST_CASE("answers of name servers, whole, cut off and damaged, are read without harm", "[fuzz][discovery]") {
     feed("dns_answer", fuzz::dns_answer);
+}
+
+TEST_CASE("configurations, whole, cut off and damaged, end in a model or in faults [E38]", "[fuzz][config]") {
+    feed("configuration", fuzz::configuration);
+}
+
+TEST_CASE("what HTTP servers answer a check, whole, cut off and damaged, is judged in bounds [E41]",
+          "[fuzz][probe]") {
+    feed("http_answer", fuzz::http_answer);
+}
+
+TEST_CASE("what gRPC servers answer a check, whole, cut off and damaged, is judged in bounds [E41]",
+          "[fuzz][probe][grpc]") {
+    feed("grpc_answer", fuzz::grpc_answer);
+}
+
+TEST_CASE("an expected text is found in a stream exactly when it is there, however it is cut",
+          "[fuzz][probe]") {
+    feed("expectation", fuzz::expectation);
+}
+
+TEST_CASE("requests to the admin interface, whole, cut off and damaged, are answered or refused",
+          "[fuzz][admin]") {
+    feed("admin_request", fuzz::admin_request);
 }
 
 TEST_CASE("what /proc and the cgroup say, whole, cut off and damaged, is read without harm", "[fuzz]") {
