@@ -40,6 +40,9 @@ struct BackendStatus {
     std::chrono::system_clock::time_point since{};
     double effective_weight = 0;     ///< while slow_start lasts, tenths of its weight
     std::uint64_t open_sockets = 0;  ///< over all lives of this backend
+    std::uint64_t waiting = 0;       ///< of them: as in ServiceStatus
+    std::uint64_t stuck = 0;         ///< likewise
+    std::optional<std::chrono::system_clock::time_point> sockets_end_at;  ///< what is open then is ended
     std::uint64_t connects_total = 0;
     std::uint64_t connect_failures_total = 0;  ///< of the workload's own, while the backend was in use
     std::uint64_t early_resets_total = 0;      ///< its connections that broke before the first byte

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/cgroup_mount.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/commands/config_file.hpp"
 #include "proxy/descriptor_limit.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/pinning.hpp"
 #include "proxy/privileges.hpp"
@@ -50,9 +52,7 @@ lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::O
     }
 }
 
-}  // namespace
-
-int run_command(const Options& options) {
+int carry_out(const Options& options) {
     auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
@@ -98,6 +98,29 @@ int run_command(const Options& options) {
     // Told twice: the second time must not cut the cleaning up short, nor change the exit status.
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_IGN);
     return well ? 0 : 1;
+}
+
+}  // namespace
+
+Command run_command() {
+    return {.name = "run",
+            .group = group::kBalance,
+            .summary = "Balance a workload's connections until SIGTERM",
+            .flags =
+                [](Flags& f) {
+                    f.config();
+                    f.workload();
+                    f.instance("Name of this instance (default: default)");
+                    f.allow_exec();
+                    f.log_level();
+                    f.engine();
+                },
+            .help =
+                "SIGHUP reloads the configuration, as does a change of its file. SIGTERM ends: what is "
+                "pinned goes\n"
+                "on balancing unless on_exit says otherwise. SIGINT (Ctrl-C) ends and detaches.\n\n"
+                "Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

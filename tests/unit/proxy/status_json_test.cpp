@@ -88,9 +88,10 @@ TEST_CASE("status has every key that is promised", "[status]") {
                                                                      "duration_us"});
     const auto& backend = service.at("backends").at(0);
     CHECK(keys(backend) == std::set<std::string>{"name", "address", "state", "reason", "since", "weight",
-                                                 "effective_weight", "priority", "open_sockets",
-                                                 "connects_total", "connect_failures_total",
-                                                 "early_resets_total", "ejected_until", "check"});
+                                                 "effective_weight", "priority", "open_sockets", "waiting",
+                                                 "stuck", "sockets_end_at", "connects_total",
+                                                 "connect_failures_total", "early_resets_total",
+                                                 "ejected_until", "check"});
     CHECK(keys(backend.at("check")) ==
           std::set<std::string>{"type", "result", "detail", "latency_us", "at", "passes", "failures"});
 }
@@ -128,7 +129,7 @@ TEST_CASE("what has not happened yet is null", "[status]") {
 }
 
 TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[status]") {
-    const auto text = proxy::status_text(Example().body(), kNow + 3min, 80, false);
+    const auto text = proxy::status_text(proxy::read_status(Example().body()), kNow + 3min, 80, false);
     CHECK_THAT(text, Catch::Contains("postgres/pg-1") && Catch::Contains("10.0.1.11:5432") &&
                          Catch::Contains("down"));
     CHECK_THAT(text, Catch::Contains("last failover 3 min ago: postgres/pg-1: no answer within 1s (3/3)"));
