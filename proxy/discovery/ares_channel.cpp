@@ -127,7 +127,7 @@ AresChannel::~AresChannel() {
 }
 
 void AresChannel::search(const std::string& name, Query query, OnFound on_found) {
-    auto question = std::make_unique<Question>(query, std::move(on_found));
+    auto question = std::make_unique<Question>(Question{query, std::move(on_found)});
     ares_search(channel_, name.c_str(), ns_c_in, record_number(query), on_reply, question.release());
     set_timer();
 }
@@ -151,7 +151,8 @@ void AresChannel::on_socket_state(void* self, int descriptor, int readable, int 
     }
     auto& socket = channel.sockets_[descriptor];
     if (!socket)
-        socket = std::make_shared<Socket>(asio::posix::stream_descriptor(channel.executor_, descriptor));
+        socket =
+            std::make_shared<Socket>(Socket{asio::posix::stream_descriptor(channel.executor_, descriptor)});
     socket->want_read = readable;
     socket->want_write = writable;
     channel.wait_for(socket);

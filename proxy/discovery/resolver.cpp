@@ -46,7 +46,7 @@ bool Resolver::answer_from_hosts(const lb::Lookup& lookup) {
 }
 
 void Resolver::search(const lb::Lookup& lookup) {
-    const auto pending = std::make_shared<Pending>(queries(lookup.type));
+    const auto pending = std::make_shared<Pending>(Pending{queries(lookup.type), {}});
     pending_[lookup] = pending;
     search_next(lookup, lookup.name, pending);
 }
