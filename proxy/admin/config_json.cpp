@@ -41,10 +41,12 @@ json::object connections_json(const lb::Connections& connections) {
         {"untracked", word_of(config::untrackeds, connections.untracked)}};
 }
 
-/// What backends by address and by name have in common.
+/// What backends by address and by name have in common. A name that follows from the address need not be one
+/// that could be written.
 template <class Backend>
-json::object backend_json(const Backend& backend) {
-    json::object body{{"name", backend.name}, {"priority", backend.priority}};
+json::object backend_json(const Backend& backend, std::string_view name_by_default) {
+    json::object body{{"priority", backend.priority}};
+    if (backend.name != name_by_default) body["name"] = backend.name;
     body["state"] = word_of(config::states, backend.state);
     if (backend.check_address || backend.check_port) {
         json::object& check = body["health_check"].emplace_object();
@@ -57,13 +59,14 @@ json::object backend_json(const Backend& backend) {
 json::array backends_json(const lb::Service& service) {
     json::array list;
     for (const auto& backend : service.backends) {
-        json::object body = backend_json(backend);
+        json::object body = backend_json(backend, lb::to_string(backend.endpoint));
         body["address"] = lb::to_string(backend.endpoint);
         body["weight"] = backend.weight;
         list.emplace_back(std::move(body));
     }
     for (const auto& named : service.named_backends) {
-        json::object body = backend_json(named);
+        const std::string& dns = named.dns_name;
+        json::object body = backend_json(named, dns.substr(0, dns.find_last_not_of('.') + 1));
         if (named.type == lb::RecordType::srv) {
             body["srv"] = named.dns_name;
         } else {

@@ -39,10 +39,13 @@ struct Instance {
     }
 
     AdminView view() {
-        return {.status =
-                    [] {
-                        return json::object{{"api_version", 1}};
-                    },
+        return {.snapshot = [](bool history) -> lb::Task<Snapshot> {
+                    Snapshot snapshot;
+                    snapshot.history = history;
+                    co_return snapshot;
+                },
+                .aside = [](std::function<std::string()> work) -> lb::Task<std::string> { co_return work(); },
+                .config = [] { return lb::Model(); },
                 .ready = [] { return false; },
                 .reload = [this]() -> lb::Task<ReloadReport> { co_return report; },
                 .sockets = [this](Target which) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
@@ -88,9 +91,16 @@ struct Instance {
 
 TEST_CASE("paths and methods are answered as promised", "[admin]") {
     Instance instance;
-    CHECK(instance.ask("GET", "/status?x=1").body == "{\"api_version\":1}\n");
+    CHECK_THAT(instance.ask("GET", "/status?x=1").body, Catch::StartsWith("{\"api_version\":1,"));
+    CHECK_THAT(instance.ask("GET", "/metrics").body, Catch::Contains("\nreseat_ready 0\n"));
+    CHECK_THAT(instance.ask("GET", "/metrics").content_type, Catch::StartsWith("text/plain; version=0.0.4"));
+    CHECK(json::parse(instance.ask("GET", "/config").body).at("version") == 1);
+    const auto page = instance.ask("GET", "/");
+    CHECK(page.content_type == "text/html; charset=utf-8");
+    CHECK_THAT(page.policy, Catch::Contains("default-src 'none'; script-src 'sha256-"));
+    CHECK_THAT(page.policy, !Catch::Contains("script-src 'unsafe"));
     CHECK(instance.ask("GET", "/ready").status == 503);
-    for (const auto* target : {"/nothing", "", "/", "/services", "/services/web", "/services/web/backends/x",
+    for (const auto* target : {"/nothing", "", "//", "/services", "/services/web", "/services/web/backends/x",
                                "/services/web/x/y/terminate", "/%zz", "/status/"}) {
         const auto missing = instance.ask("GET", target);
         CHECK(missing.status == 404);
@@ -101,7 +111,7 @@ TEST_CASE("paths and methods are answered as promised", "[admin]") {
 
 TEST_CASE("what changes something is asked by POST, what only looks by GET", "[admin]") {
     Instance instance;
-    for (const auto* target : {"/status", "/ready", "/sockets", "/events"}) {
+    for (const auto* target : {"/", "/status", "/ready", "/sockets", "/events", "/config", "/metrics"}) {
         CHECK(instance.ask("POST", target).status == 405);
         CHECK(instance.ask("DELETE", target).allow == "GET");
     }
