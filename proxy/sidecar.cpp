@@ -69,7 +69,7 @@ lb::Result<std::unique_ptr<Sidecar>> Sidecar::start(SidecarSettings settings) {
 Sidecar::Sidecar(SidecarSettings settings)
     : settings_(std::move(settings)),
       info_{.instance = settings_.instance,
-            .cgroup = settings_.cgroup,
+            .cgroup = settings_.workload.name,
             .started_at = std::chrono::system_clock::now(),
             .kernel_release = kernel_release()},
       warnings_([this](const lb::Event& warning) {  // on any thread
@@ -91,12 +91,12 @@ lb::Result<void> Sidecar::attach() {
     options.pin = settings_.pin;
     options.refuse_mptcp = model.mptcp == lb::Mptcp::refuse;
     options.only_engine = settings_.only_engine;
-    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup, options);
-    if (!plane) return with_holder(plane.error(), settings_.cgroup);
+    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.workload.directory, options);
+    if (!plane) return with_holder(plane.error(), settings_.workload.directory);
     plane_ = std::move(*plane);
     // Until we serve, a fault of ours must not take away what an earlier process left balancing.
     if (!plane_->inheritance().services.empty()) afterwards_ = Afterwards::as_pinned;
-    return {};
+    return check_workload(settings_.workload);
 }
 
 /// Names are asked for when sockets of ours are exempt from balancing. What an earlier process left serving
@@ -160,6 +160,7 @@ void Sidecar::start_watching() {
     add("event loop lag", measure_lag());
     add("workload", stop_with_the_workload());
     add("reload", reload_when_told());
+    if (settings_.manager.listens()) add("service manager", tell_manager());
     std::error_code ignored;
     if (settings_.watch_config && std::filesystem::is_regular_file(reloader_.file(), ignored))
         add("configuration", watch_config(reloader_));
@@ -169,23 +170,23 @@ lb::Task<void> Sidecar::stop_with_the_workload() {
     const lb::Model& model = reloader_.running().model;
     const bool keep = model.on_exit == lb::OnExit::keep;
     const auto idle = model.exit_when_idle;
-    const auto end = co_await workload_end(settings_.cgroup, idle);
+    const auto end = co_await workload_end(settings_.workload.directory, idle);
     if (end == WorkloadEnd::removed) {
         tell(stopping(lb::Event::Level::warn,
-                      fmt::format("the workload's cgroup {} was removed: stopping", settings_.cgroup)));
+                      fmt::format("the workload's cgroup {} was removed: stopping", settings_.workload.name)));
         stop();
     } else {
         tell(stopping(lb::Event::Level::info,
                       fmt::format("the workload's cgroup {} has been empty for {}: stopping",
-                                  settings_.cgroup, human(idle))));
+                                  settings_.workload.name, human(idle))));
         stop(keep ? Afterwards::as_pinned : Afterwards::detached);
     }
 }
 
 lb::Task<void> Sidecar::reload_when_told() {
     while (true) {
-        co_await reload_now_.wait();
-        co_await reloader_.reload();
+        co_await reload_soon_.wait();
+        co_await reload_now();
     }
 }
 
@@ -249,6 +250,7 @@ lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
 
 void Sidecar::stop(Afterwards afterwards) {
     stopping_ = true;
+    settings_.manager.tell("STOPPING=1");
     afterwards_ = afterwards;
 }
 

@@ -12,6 +12,8 @@
 #include "proxy/discovery/discovery.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/reloader.hpp"
+#include "proxy/sd_notify.hpp"
+#include "proxy/workload.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -27,7 +29,7 @@ namespace reseat::proxy {
 struct SidecarSettings {
     config::Loaded config;
     std::string instance;
-    std::string cgroup;                     ///< directory
+    Workload workload;
     std::string admin_socket;               ///< empty: no admin interface
     bool admin_over_tcp = true;             ///< at admin.address, if the configuration has one
     std::string pin;                        ///< directory; empty: nothing outlives this process
@@ -35,6 +37,7 @@ struct SidecarSettings {
     config::ExecChecks exec_checks = config::ExecChecks::refused;
     bool watch_config = true;  ///< reload when the file changes
     std::optional<bpf::Engine> only_engine = {};
+    ServiceManager manager = {};  ///< to be told how we are
 };
 
 /// One running instance: owns every long-lived object, in the order in which they are made; they end in the
@@ -66,7 +69,7 @@ public:
     void tell(const lb::Event& event);
 
     /// Reads the configuration again, soon.
-    void reload() { reload_now_.notify(); }
+    void reload() { reload_soon_.notify(); }
 
     /// Programs are attached and each backend was checked once.
     bool ready() const { return controller_->first_round_over(); }
@@ -97,6 +100,8 @@ private:
     void start_watching();
     lb::Task<void> stop_with_the_workload();
     lb::Task<void> reload_when_told();
+    lb::Task<ReloadReport> reload_now();
+    lb::Task<void> tell_manager();
     lb::Result<std::vector<std::string>> put_in_force(const lb::Model& model);
     void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
     void on_check(lb::BackendId backend, const lb::CheckStatus& status,
@@ -109,7 +114,7 @@ private:
     lb::asio::io_context loop_{1};
     EventLog events_{executor()};
     WarningsAsEvents warnings_;
-    lb::WakeUp reload_now_{executor()};
+    lb::WakeUp reload_soon_{executor()};
     Reloader reloader_;
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<Discovery> discovery_;
@@ -124,6 +129,7 @@ private:
     std::deque<lb::Spawned> tasks_;
     bool first_round_over_ = false;
     bool name_files_watched_ = false;
+    bool manager_knows_ = false;  ///< that we are ready
     bool stopping_ = false;
     bool failed_ = false;
     Afterwards afterwards_ = Afterwards::detached;

@@ -75,7 +75,7 @@ AdminView Sidecar::admin_view() {
                 },
             .config = [this] { return reloader_.running().model; },
             .ready = [this] { return ready(); },
-            .reload = [this] { return reloader_.reload(); },
+            .reload = [this] { return reload_now(); },
             .sockets =
                 [this](Target which) {
                     if (!controller_) return stopping<std::vector<lb::ListedSocket>>();

@@ -127,8 +127,9 @@ NameView Names::view(const Service& service, const NamedBackends& named) const {
         return std::tuple(one.endpoint, one.srv.value_or(SrvRecord{}));
     };
     std::ranges::sort(view.endpoints, {}, by_endpoint);
-    const auto rest = std::ranges::unique(view.endpoints, {}, &NamedEndpoint::endpoint);
-    view.endpoints.erase(rest.begin(), rest.end());
+    const auto same = [](const NamedEndpoint& a, const NamedEndpoint& b) { return a.endpoint == b.endpoint; };
+    view.endpoints.erase(std::unique(view.endpoints.begin(), view.endpoints.end(), same),
+                         view.endpoints.end());
     if (view.endpoints.size() > kMaxNameAddresses) {
         view.left_out += view.endpoints.size() - kMaxNameAddresses;
         view.endpoints.resize(kMaxNameAddresses);

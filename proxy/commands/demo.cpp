@@ -40,7 +40,7 @@ int play_demo(const Options& options) {
     Demo demo(*cgroup);
     auto sidecar = Sidecar::start({.config = {.model = demo.model(), .file = "(demo)"},
                                    .instance = "demo",
-                                   .cgroup = cgroup->path(),
+                                   .workload = {.directory = cgroup->path(), .name = cgroup->path()},
                                    .admin_socket = {},
                                    .pin = {},
                                    .log_level = lb::LogLevel::error,

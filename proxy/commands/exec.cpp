@@ -113,7 +113,7 @@ int exec_command(const Options& options) {
     const std::string admin = admin_socket(options, {}, instance);
     auto sidecar = Sidecar::start({.config = std::move(*config),
                                    .instance = instance,
-                                   .cgroup = cgroup->path(),
+                                   .workload = {.directory = cgroup->path(), .name = cgroup->path()},
                                    .admin_socket = admin,
                                    .admin_over_tcp = false,
                                    .pin = {},

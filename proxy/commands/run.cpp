@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/cgroup_mount.hpp"
 #include "proxy/commands/commands.hpp"
 #include "proxy/descriptor_limit.hpp"
 #include "proxy/logging.hpp"
@@ -17,10 +18,10 @@
 namespace reseat::proxy {
 namespace {
 
-lb::Result<std::string> workload(const Options& options, const std::optional<std::string>& configured) {
-    if (!options.cgroup.empty()) return find_cgroup(options.cgroup);
-    if (options.pid != 0) return find_cgroup_of(options.pid);
-    if (configured) return find_cgroup(*configured);
+lb::Result<Workload> workload_of(const Options& options, const std::optional<std::string>& configured) {
+    if (!options.cgroup.empty()) return find_workload(options.cgroup);
+    if (options.pid != 0) return find_workload_of(options.pid);
+    if (configured) return find_workload(*configured);
     return lb::Error{lb::ErrorCode::usage,
                      "no workload: give --cgroup PATH or --pid PID, or workload.cgroup in the configuration"};
 }
@@ -55,33 +56,40 @@ int run_command(const Options& options) {
     auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
-    const auto cgroup = workload(options, config->model.cgroup);
-    if (!cgroup) return fail(cgroup.error());
+    auto workload = workload_of(options, config->model.cgroup);
+    if (!workload) return fail(workload.error());
     if (const auto may = require_capabilities(); !may) return fail(may.error());
-    if (is_root_cgroup(*cgroup))
-        spdlog::warn("{} is the root cgroup: all of this machine is balanced", *cgroup);
+    if (is_root_cgroup(workload->directory))
+        spdlog::warn("{} is the root cgroup: all of this machine is balanced", workload->name);
     raise_descriptor_limit();
     SignalSource signals({SIGINT, SIGTERM, SIGHUP});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the balancing
 
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string admin = admin_socket(options, config->model.admin_socket, instance);
+    // Before there are other threads: each has its own set.
+    const auto kept = drop_privileges(
+        {.exec_checks = exec_checks(options), .config = options.config, .admin_socket = admin});
+    if (!kept) return fail(kept.error());
+    spdlog::info("capabilities kept: {}", names_of(*kept));
     const auto pin = choose_pin(config->model, instance);
     if (!pin) return fail(pin.error());
     const auto on_exit = config->model.on_exit;
+    const std::string name = workload->name;
     auto sidecar = Sidecar::start({.config = std::move(*config),
                                    .instance = instance,
-                                   .cgroup = *cgroup,
+                                   .workload = std::move(*workload),
                                    .admin_socket = admin,
                                    .pin = pin->directory,
                                    .log_level = options.log_level,
                                    .exec_checks = exec_checks(options),
-                                   .only_engine = options.engine});
+                                   .only_engine = options.engine,
+                                   .manager = ServiceManager::from_environment()});
     if (!sidecar) return fail(sidecar.error());
     (*sidecar)->add("signals", until_told_to_stop(**sidecar, signals, on_exit));
     using Level = lb::Event::Level;
     (*sidecar)->tell({.type = lb::Event::Type::started,
-                      .message = fmt::format("balancing {}, admin socket {}", *cgroup, admin)});
+                      .message = fmt::format("balancing {}, admin socket {}", name, admin)});
     (*sidecar)->tell({.type = pin->surprising ? lb::Event::Type::warning : lb::Event::Type::started,
                       .level = pin->surprising ? Level::warn : Level::info,
                       .message = pin->reason});

@@ -2,11 +2,15 @@
 """The status page of a running sidecar, in headless Chromium: live, without a reload, and read-only."""
 import json
 import signal
+import sys
 
 import pytest
 
 from browser import Browser
 from lab import BOUND, ECHO_PORT, HERE, PYTHON, backends, config, service, wait_until
+
+sys.path.insert(0, str(HERE / "page"))
+from mock_server import page  # noqa: E402
 
 SHOWN = BOUND + 3  # a verdict, and the page's next look at it
 PORT = 9901
@@ -59,6 +63,10 @@ def browser(lab):
     with Browser(lab) as started:
         started.look()
         yield started
+
+
+def test_what_is_served_is_made_of_the_sources(lab, echo):
+    assert start(lab, balanced(lab)).get("/") == (200, page())
 
 
 def test_it_shows_who_serves_what(lab, echo, browser):

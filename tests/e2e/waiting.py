@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long things may take, and how a test waits: for a condition, never for a time."""
+import os
 import time
 
 import pytest
 
+SLOWNESS = int(os.environ.get("RESEAT_TEST_SLOWNESS", "1"))  # sanitizers slow everything down
+
 INTERVAL, FAST_INTERVAL, TIMEOUT, THRESHOLD = 0.2, 0.05, 0.2, 2
 DETECTION = INTERVAL + TIMEOUT + (THRESHOLD - 1) * (FAST_INTERVAL + TIMEOUT)
-SLACK = 1.0  # jitter of the interval, and a machine that is shared with others
+SLACK = 1.0 * SLOWNESS  # jitter of the interval, and a machine that is shared with others
 BOUND = DETECTION + SLACK
 
 with_and_without_reseat = pytest.mark.parametrize("way", ["with reseat", "control"])
@@ -33,7 +36,7 @@ def now():
 
 def wait_until(condition, within, what):
     """Polls until `condition()` is true and returns its value; `what` says what never came."""
-    deadline = now() + within
+    deadline = now() + within * SLOWNESS
     while True:
         value = condition()
         if value:

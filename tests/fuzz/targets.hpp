@@ -13,7 +13,7 @@ using Bytes = std::span<const std::uint8_t>;
 
 /// sock_diag's answers.
 void diag_message(Bytes input);
-/// cgroup.procs, and the target of a link in /proc/PID/fd.
+/// cgroup.procs, the target of a link in /proc/PID/fd, and a file in /proc/PID/fdinfo.
 void proc_text(Bytes input);
 /// What a name server sends: the first byte chooses what it was asked for.
 void dns_answer(Bytes input);

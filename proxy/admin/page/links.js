@@ -33,7 +33,7 @@ class Links {
   /** `ends`: of each row, its backend, its share and the height at which its link ends. Returns the address's height. */
   draw(ends, box) {
     const narrow = box.width < 40;
-    const families = new Set(ends.filter(end => end.share).map(end => FAMILY(end.backend))).size || 1;
+    const families = new Set(ends.filter(end => end.share).map(end => familyOf(end.backend))).size || 1;
     const full = THICKNESS[narrow ? "narrow" : "wide"] / families;
     const thick = ends.map(end => (end.share ? Math.max(1, end.share * full) : 0));
     const total = sum(thick, t => t), idle = thick.filter(t => !t).length;

@@ -9,13 +9,13 @@ const age = at => lasting(now() - Date.parse(at));
 const TROUBLED = new Set(["down", "ejected"]);
 const TONES = {up: "good", standby: "soft", down: "bad", ejected: "bad", drain: "warn", maint: "warn", removing: "warn",
                unchecked: "soft"};
-const FAMILY = backend => (backend.address.startsWith("[") ? "IPv6" : "IPv4");
+const familyOf = backend => (backend.address.startsWith("[") ? "IPv6" : "IPv4");
 
 /** Each backend's share of new connections among those of its family of addresses, from 0 to 1. */
 function shares(service) {
   const total = {};
-  for (const b of service.backends) total[FAMILY(b)] = (total[FAMILY(b)] || 0) + b.effective_weight;
-  return service.backends.map(b => (b.effective_weight ? b.effective_weight / total[FAMILY(b)] : 0));
+  for (const b of service.backends) total[familyOf(b)] = (total[familyOf(b)] || 0) + b.effective_weight;
+  return service.backends.map(b => (b.effective_weight ? b.effective_weight / total[familyOf(b)] : 0));
 }
 
 /** The shape of a backend: its state, but one that is up and carries nothing stands by. */

@@ -74,7 +74,7 @@ function pulse() {
   $("lost").hidden = !lost;
   say(what, lost ? "Connection lost: reseat does not answer." : "");
   say(since, lost && latest ? ` Last data ${lasting(silent)} ago, at ${clock(answeredAt)}.` : "");
-  if (latest) say($("pulse"), `${latest.ready ? "ready" : "not ready"} · ${lost ? "stale" : "live"}`);
+  if (latest) say($("pulse"), lost ? "stale" : latest.ready ? "ready · live" : "not ready · live");
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -4,7 +4,9 @@
 The page and the headers come as reseat sends them. Started by hand, it shows the scenes of edge_cases.py:
 python3 tests/e2e/page/mock_server.py [PORT]
 """
+import base64
 import ctypes
+import hashlib
 import json
 import os
 import re
@@ -15,8 +17,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 SOURCES = Path(__file__).parents[3] / "proxy/admin/page"
-POLICY = ("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
-          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 
 
 def page():
@@ -28,6 +28,14 @@ def page():
                   linked, (SOURCES / "index.html").read_text())
 
 
+
+
+def policy(text):
+    """What a browser may do with it, as reseat says: run the scripts that are in it, and ask this server."""
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return (f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -106,7 +114,8 @@ class MockServer:
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         self.requests.append(request.path)
         if url.path == "/":
-            self._whole(request, "text/html; charset=utf-8", page().encode())
+            text = page()
+            self._whole(request, "text/html; charset=utf-8", text.encode(), {"Content-Security-Policy": policy(text)})
         elif url.path == "/status":
             status = self.status() if callable(self.status) else self.status
             self._whole(request, "application/json", json.dumps(status).encode())
@@ -116,20 +125,20 @@ class MockServer:
             request.send_error(404)
 
     @staticmethod
-    def _headers(request, kind, **more):
+    def _headers(request, kind, more):
         request.send_response(200)
-        for name, value in {"Content-Type": kind, "Content-Security-Policy": POLICY, "Cache-Control": "no-store",
-                            "X-Content-Type-Options": "nosniff", **more}.items():
+        for name, value in {"Content-Type": kind, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+                            **more}.items():
             request.send_header(name, value)
         request.end_headers()
 
-    def _whole(self, request, kind, body):
-        self._headers(request, kind, **{"Content-Length": str(len(body)), "Connection": "close"})
+    def _whole(self, request, kind, body, more={}):
+        self._headers(request, kind, {"Content-Length": str(len(body)), "Connection": "close", **more})
         request.wfile.write(body)
         request.close_connection = True
 
     def _stream(self, request, since):
-        self._headers(request, "application/x-ndjson", **{"Transfer-Encoding": "chunked"})
+        self._headers(request, "application/x-ndjson", {"Transfer-Encoding": "chunked"})
         request.close_connection = True
         while True:
             with self.told:
