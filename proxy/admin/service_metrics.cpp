@@ -74,6 +74,13 @@ struct ServiceFamilies {
     }
 };
 
+/// Of thousands of backends most things never happen: such a series begins with its first count. Those that
+/// alerts watch are there from the start, or their first count would be no increase.
+void add_if_it_happens(MetricFamily& family, const Labels& labels, const char* name, std::string_view word,
+                       std::uint64_t count, bool is_watched) {
+    if (count > 0 || is_watched) family.add(with(labels, name, word), count);
+}
+
 /// Metrics of single backends.
 struct BackendFamilies {
     MetricFamily up = MetricFamily::gauge("reseat_backend_up", "1: its state is up; 0: any other.");
@@ -99,18 +106,25 @@ struct BackendFamilies {
         up.add(labels, status.state == lb::BackendState::up ? 1.0 : 0.0);
         weight.add(labels, status.effective_weight);
         open.add(labels, open_sockets);
-        for (std::size_t i = 0; i < status.checks_total.size(); ++i)
-            checks.add(with(labels, "result", to_string(static_cast<lb::ProbeOutcome>(i))),
-                       status.checks_total[i]);
+        for (std::size_t i = 0; i < status.checks_total.size(); ++i) {
+            const auto outcome = static_cast<lb::ProbeOutcome>(i);
+            const bool is_watched =
+                outcome == lb::ProbeOutcome::passed || outcome == lb::ProbeOutcome::no_answer;
+            add_if_it_happens(checks, labels, "result", to_string(outcome), status.checks_total[i],
+                              is_watched);
+        }
         connects.add(labels, status.connects_total);
         failures.add(labels, status.connect_failures_total);
         resets.add(labels, status.early_resets_total);
         for (const auto& [kind, word] : kTransitions)
-            transitions.add(with(labels, "to", word),
-                            status.tally.transitions[static_cast<std::size_t>(kind)]);
-        for (std::size_t i = 0; i < status.tally.terminated.size(); ++i)
-            terminated.add(with(labels, "reason", to_string(static_cast<lb::EndReason>(i))),
-                           status.tally.terminated[i]);
+            add_if_it_happens(transitions, labels, "to", word,
+                              status.tally.transitions[static_cast<std::size_t>(kind)],
+                              kind == Kind::up || kind == Kind::down);
+        for (std::size_t i = 0; i < status.tally.terminated.size(); ++i) {
+            const auto reason = static_cast<lb::EndReason>(i);
+            add_if_it_happens(terminated, labels, "reason", to_string(reason), status.tally.terminated[i],
+                              reason == lb::EndReason::unreachable);
+        }
         repointed.add(labels, status.tally.repointed);
         failed.add(labels, status.tally.failed);
     }
