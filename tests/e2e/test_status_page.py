@@ -80,10 +80,10 @@ def test_it_shows_who_serves_what(lab, echo, browser):
         assert (found["shape"], found["link"], found["share"]) == ("#g-up", "", "50 %weight 1")
         assert found["check"].startswith("tcp · passed · ") and found["miss"] == ""
         assert " passed, latency " in found["plot"]
-    text, status = browser.text(), sidecar.status()
+    status = sidecar.status()
     for word in ("echo is well", "10.96.0.7:7", "default", status["version"], status["kernel"]["release"], "ready · live",
                  str(cgroup.path), str(sidecar.file)):
-        assert word in text, text
+        browser.wait(f"document.body.innerText.includes({json.dumps(word)})", SHOWN)
     assert browser.complaints == []
 
 
