@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,7 +34,10 @@ TEST_CASE("the sockets of another user's process are found with CAP_SYS_PTRACE a
     REQUIRE(::pipe(ready) == 0);
     const auto owner = box.spawn([&] {
         if (::setresuid(kNobody, kNobody, kNobody) != 0) return 1;
-        const int socket = ::dup2(::socket(AF_INET, SOCK_DGRAM, 0), kNumber);
+        ::prctl(PR_SET_DUMPABLE, 1);  // as after exec: its files in /proc are its user's
+        const int made = ::socket(AF_INET, SOCK_DGRAM, 0);
+        const int socket = ::dup2(made, kNumber);
+        ::close(made);
         ::dup2(ready[0], kNumber + 1);  // no socket
         struct stat about {};
         ::fstat(socket, &about);
