@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/measurements.hpp"
 #include "bench/stage.hpp"
+#include "proxy/cgroup_mount.hpp"
 #include "proxy/left_behind.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/workload.hpp"

@@ -22,7 +22,7 @@ int run_sidecar(const std::string& cgroup, const std::vector<lb::Service>& servi
     model.services = services;
     auto sidecar = proxy::Sidecar::start({.config = {.model = model, .file = "(bench)"},
                                           .instance = "bench",
-                                          .cgroup = cgroup,
+                                          .workload = {.directory = cgroup, .name = cgroup},
                                           .admin_socket = {}});
     if (!sidecar) {
         std::fprintf(stderr, "%s\n", sidecar.error().message.c_str());

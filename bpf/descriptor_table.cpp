@@ -8,14 +8,50 @@
 #include <cstdlib>
 #include <string>
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace reseat::bpf {
 
-DescriptorTable::DescriptorTable(std::uint32_t pid)
-    : directory_(opendir(("/proc/" + std::to_string(pid) + "/fd").c_str())), error_(directory_ ? 0 : errno) {}
+namespace {
+
+DescriptorInfo info_at(int directory, const char* name) {
+    const UniqueFd file(openat(directory, name, O_RDONLY | O_CLOEXEC));
+    std::array<char, 256> text;  // what we look for comes first (proc(5))
+    const ssize_t length = file ? read(file.get(), text.data(), text.size()) : -1;
+    return length < 0 ? DescriptorInfo{}
+                      : parse_descriptor_info({text.data(), static_cast<std::size_t>(length)});
+}
+
+/// All sockets of a kernel are in one mount, which is nowhere in the tree.
+std::uint32_t mount_of_sockets() {
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return info_at(AT_FDCWD, ("/proc/self/fdinfo/" + std::to_string(socket.get())).c_str()).mount;
+}
+
+}  // namespace
+
+DescriptorTable::DescriptorTable(std::uint32_t pid) {
+    const std::string process = "/proc/" + std::to_string(pid);
+    directory_.reset(opendir((process + "/fd").c_str()));
+    if (!directory_ && errno == EACCES) {
+        directory_.reset(opendir((process + "/fdinfo").c_str()));
+        if (directory_) sockets_mount_ = mount_of_sockets();
+    }
+    if (!directory_) error_ = errno;
+}
 
 std::uint32_t DescriptorTable::inode_of(const char* name) {
+    return sockets_mount_ ? inode_by_info(name) : inode_by_link(name);
+}
+
+std::uint32_t DescriptorTable::inode_by_info(const char* name) {
+    const auto info = info_at(dirfd(directory_.get()), name);
+    return info.mount == sockets_mount_ ? info.inode : 0;
+}
+
+std::uint32_t DescriptorTable::inode_by_link(const char* name) {
     std::array<char, 64> target;
     const ssize_t length = readlinkat(dirfd(directory_.get()), name, target.data(), target.size());
     if (length < 0 && errno != ENOENT) error_ = errno;  // ENOENT: closed meanwhile

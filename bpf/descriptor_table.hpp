@@ -13,8 +13,9 @@
 
 namespace reseat::bpf {
 
-/// The sockets among a process's descriptors, as /proc/PID/fd tells them. What was read is remembered: for
-/// one sweep. A process that is gone or hidden has none.
+/// The sockets among a process's descriptors, as /proc/PID/fd tells them, or /proc/PID/fdinfo: the former
+/// is closed to other users even with CAP_SYS_PTRACE. What was read is remembered: for one sweep. A process
+/// that is gone or hidden has none.
 class DescriptorTable {
 public:
     explicit DescriptorTable(std::uint32_t pid);
@@ -33,10 +34,13 @@ private:
     struct Close {
         void operator()(DIR* directory) const { closedir(directory); }
     };
-    /// The inode behind a descriptor's link "socket:[inode]"; 0 where it is no socket.
+    /// The inode of a descriptor that is a socket; 0 where it is none.
     std::uint32_t inode_of(const char* name);
+    std::uint32_t inode_by_link(const char* name);
+    std::uint32_t inode_by_info(const char* name);
 
     std::unique_ptr<DIR, Close> directory_;
+    std::uint32_t sockets_mount_ = 0;  ///< not 0: `directory_` is fdinfo
     int error_ = 0;
     std::unordered_map<std::uint32_t, int> seen_;  ///< inode → descriptor
 };

@@ -63,6 +63,7 @@ struct KernelDataPlane::Impl {
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<PolicyTable> policies;
     std::unique_ptr<WorkloadOrders> orders;
+    std::size_t unresolved = 0;                     ///< that the last round left
     std::unique_ptr<CheckSessions> check_sessions;  ///< where health checks may run commands
 
     ~Impl() { maintenance.join(); }
@@ -192,6 +193,10 @@ std::size_t KernelDataPlane::unresolved_sockets() const {
     return FlowIndex(*impl_->programs).unresolved().size();
 }
 
+std::size_t KernelDataPlane::unresolved_lately() const {
+    return impl_->unresolved;
+}
+
 std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
     const auto index = impl_->generations->lives().index_of(life);
     return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
@@ -214,14 +219,15 @@ lb::SessionPreparer KernelDataPlane::session_exempter() {
     return impl_->check_sessions->preparer();
 }
 
-lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing) {
+lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell) {
     using namespace asio::experimental::awaitable_operators;
     FailingLives failing(impl_->executor, *impl_->generations, std::move(on_failing));
     lb::Task<void> events =
-        hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing);
+        hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing, std::move(tell));
     lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing);
     lb::Task<void> failures = failing.run();
-    lb::Task<void> ports = resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance);
+    lb::Task<void> ports =
+        resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance, impl_->unresolved);
     co_await (std::move(events) && std::move(lost) && std::move(failures) && std::move(ports));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lb/control/data_plane.hpp"
+#include "lb/control/event.hpp"
 #include "lb/health/probe.hpp"
 
 #include <functional>
@@ -85,17 +86,20 @@ public:
 
     /// Runs until cancelled: `on_raced` hears of each life that a connect reached while it was being
     /// condemned, `on_failing` of each life to which a connect failed, as connect_outcomes() says, or has to
-    /// wait. Also resolves the ports of connected UDP sockets in the background.
+    /// wait, `tell` of what policies deny. Also resolves the ports of connected UDP sockets in the
+    /// background.
     using OnLife = std::function<void(lb::LifeId)>;
-    lb::Task<void> watch(OnLife on_raced, OnLife on_failing);
+    lb::Task<void> watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell = lb::log_event);
 
     /// Names of the termination engines in use, best first: "tuple", "diag", "iterator", "descriptor".
     std::vector<std::string> engines() const;
     bool can_repoint() const;
 
     /// Connected UDP sockets that watch() has not found yet: ending them takes a dump of all. Costs by all
-    /// sockets of the index: for status and tests.
+    /// sockets of the index: for tests.
     std::size_t unresolved_sockets() const;
+    /// As many as there were when watch() last looked, at most half a minute ago.
+    std::size_t unresolved_lately() const;
 
     /// Named counters of the data path (lb_stats), for status and tests.
     std::vector<std::pair<std::string, std::uint64_t>> stats() const;

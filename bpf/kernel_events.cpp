@@ -4,7 +4,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <bpf/libbpf.h>
-#include <spdlog/spdlog.h>
 
 #include <memory>
 #include <stdexcept>
@@ -15,12 +14,13 @@ namespace reseat::bpf {
 
 lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& programs,
                            PolicyTable& policies, std::function<void(lb::LifeId)> on_raced,
-                           FailingLives& failing) {
+                           FailingLives& failing, lb::EventSink tell) {
     struct Listener {
         std::function<void(lb::LifeId)> on_raced;
         PolicyTable& policies;
         FailingLives& failing;
-    } listener{std::move(on_raced), policies, failing};
+        lb::EventSink tell;
+    } listener{std::move(on_raced), policies, failing, std::move(tell)};
     auto on_event = [](void* context, void* data, std::size_t size) {
         auto& to = *static_cast<Listener*>(context);
         const auto kind = *static_cast<const std::uint32_t*>(data);
@@ -29,7 +29,7 @@ lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& p
         if (kind == LB_EVENT_FAILING && size >= sizeof(lb_event))
             to.failing.on_event(static_cast<const lb_event*>(data)->life);
         if (kind == LB_EVENT_DENIED && size >= sizeof(lb_denied))
-            spdlog::info("{}", to.policies.describe(*static_cast<const lb_denied*>(data)));
+            to.tell(to.policies.describe(*static_cast<const lb_denied*>(data)));
         return 0;
     };
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(

@@ -172,7 +172,7 @@ std::vector<std::pair<std::string, std::uint64_t>> PolicyTable::denials() const 
     return all;
 }
 
-std::string PolicyTable::describe(const lb_denied& event) {
+lb::Event PolicyTable::describe(const lb_denied& event) {
     const auto is_it = [&](const auto& entry) { return entry.second.element == event.policy; };
     const auto found = std::ranges::find_if(denials_, is_it);
     std::uint64_t more = 0;
@@ -182,11 +182,12 @@ std::string PolicyTable::describe(const lb_denied& event) {
     }
     const auto protocol = event.dialled.protocol == IPPROTO_TCP ? lb::Protocol::tcp : lb::Protocol::udp;
     const auto command = lb::printable({event.command, strnlen(event.command, sizeof(event.command))});
-    return fmt::format("policy {} denied {} to {} ({}) by pid {} ({}){}",
-                       found != denials_.end() ? found->first : "?",
-                       event.operation == LB_DENIED_CONNECT ? "connect" : "send",
-                       to_string(from_kernel(event.dialled)), to_string(protocol), event.pid, command,
-                       more ? fmt::format(", and {} more since it was last told", more) : "");
+    std::string line = fmt::format(
+        "policy {} denied {} to {} ({}) by pid {} ({}){}", found != denials_.end() ? found->first : "?",
+        event.operation == LB_DENIED_CONNECT ? "connect" : "send", to_string(from_kernel(event.dialled)),
+        to_string(protocol), event.pid, command,
+        more ? fmt::format(", and {} more since it was last told", more) : "");
+    return {.type = lb::Event::Type::policy_denied, .message = std::move(line)};
 }
 
 }  // namespace reseat::bpf

@@ -3,6 +3,7 @@
 
 #include "bpf/grace_period.hpp"
 #include "bpf/programs.hpp"
+#include "lb/control/event.hpp"
 #include "lb/rule_set.hpp"
 
 #include <cstdint>
@@ -28,9 +29,9 @@ public:
     std::vector<lb::Policy> policies() const { return policies_.value_or(std::vector<lb::Policy>{}); }
     std::vector<std::pair<std::string, std::uint64_t>> denials() const;
 
-    /// One line of what an event tells: "policy NAME denied connect to 8.8.8.8:53 (udp) by pid 123 (dig)",
+    /// What an event of the programs says: "policy NAME denied connect to 8.8.8.8:53 (udp) by pid 123 (dig)",
     /// and how many it denied since the last line.
-    std::string describe(const lb_denied& event);
+    lb::Event describe(const lb_denied& event);
 
 private:
     struct Denial {

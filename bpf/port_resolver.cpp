@@ -22,13 +22,18 @@ constexpr lb::Duration kPause = 500ms;
 constexpr int kRest = 50;
 constexpr lb::Duration kLongestPause = 30s;
 
-/// One round; true: nothing was left that it could not resolve.
-bool resolve_once(const Programs& programs, NetNamespaces& namespaces) {
+struct Round {
+    bool progress = false;  ///< or nothing was to be resolved
+    std::size_t left = 0;
+};
+
+Round resolve_once(const Programs& programs, NetNamespaces& namespaces) {
     const FlowIndex index(programs);
     std::vector<Flow> flows = index.unresolved();
-    if (flows.empty()) return true;
+    if (flows.empty()) return {.progress = true};
     std::map<std::uint64_t, std::vector<Flow>> groups;
     for (Flow& flow : flows) groups[flow.value.netns].push_back(flow);
+    Round round{.left = flows.size()};
     flows.clear();
     for (auto& [netns, group] : groups) {
         std::string why;
@@ -36,35 +41,36 @@ bool resolve_once(const Programs& programs, NetNamespaces& namespaces) {
         if (diag && resolve_udp(*diag, group)) flows.insert(flows.end(), group.begin(), group.end());
     }
     std::unordered_map<std::uint32_t, DescriptorTable> processes;
-    bool progress = false;
     for (Flow& flow : flows) {
         if (!flow.resolved()) continue;
         auto& process = processes.try_emplace(flow.value.pid, flow.value.pid).first->second;
         if (const auto fd = process.find(flow.value.inode, -1))
             flow.value.fd = static_cast<std::uint32_t>(*fd) + 1;
         index.complete(flow);
-        progress = true;
+        round.progress = true;
+        --round.left;
     }
-    return progress;
+    return round;
 }
 
 }  // namespace
 
-lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces,
-                             lb::asio::thread_pool& pool) {
-    auto resolve = [](const Programs& all, NetNamespaces& in) -> lb::Task<bool> {
+lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces, lb::asio::thread_pool& pool,
+                             std::size_t& left) {
+    auto resolve = [](const Programs& all, NetNamespaces& in) -> lb::Task<Round> {
         co_return resolve_once(all, in);
     };
     lb::Duration pause = kPause;
     while (true) {
         co_await lb::sleep_for(pause);
         const auto start = std::chrono::steady_clock::now();
-        lb::Task<bool> task = resolve(programs, namespaces);
-        const bool progress = co_await run_on(pool, std::move(task));
+        lb::Task<Round> task = resolve(programs, namespaces);
+        const Round round = co_await run_on(pool, std::move(task));
+        left = round.left;
         namespaces.forget_unused();
         const lb::Duration took = std::chrono::steady_clock::now() - start;
         // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
-        pause = progress ? std::max(kPause, kRest * took) : std::min(2 * pause, kLongestPause);
+        pause = round.progress ? std::max(kPause, kRest * took) : std::min(2 * pause, kLongestPause);
     }
 }
 

@@ -32,6 +32,18 @@ std::uint32_t parse_socket_link(std::string_view target) {
     return fault == std::errc{} && end == target.data() + target.size() ? inode : 0;
 }
 
+DescriptorInfo parse_descriptor_info(std::string_view text) {
+    const auto number_after = [text](std::string_view key) -> std::uint32_t {
+        const auto at = text.find(key);
+        if (at == std::string_view::npos || (at > 0 && text[at - 1] != '\n')) return 0;
+        const std::string_view line = text.substr(at + key.size(), text.find('\n', at) - at - key.size());
+        std::uint32_t number = 0;
+        const auto [end, fault] = std::from_chars(line.data(), line.data() + line.size(), number);
+        return fault == std::errc{} && end == line.data() + line.size() ? number : 0;
+    };
+    return {number_after("mnt_id:\t"), number_after("ino:\t")};
+}
+
 std::vector<std::uint32_t> processes_below(const std::string& cgroup) {
     std::vector<std::uint32_t> pids;
     auto read = [&pids](const fs::path& directory) {

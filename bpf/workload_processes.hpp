@@ -18,4 +18,11 @@ std::vector<std::uint32_t> parse_processes(std::string_view text);
 /// The inode in a descriptor's link "socket:[inode]"; 0 where it is no socket.
 std::uint32_t parse_socket_link(std::string_view target);
 
+/// What /proc/PID/fdinfo/N says of a descriptor; 0 where it does not.
+struct DescriptorInfo {
+    std::uint32_t mount = 0;
+    std::uint32_t inode = 0;  ///< since Linux 5.14
+};
+DescriptorInfo parse_descriptor_info(std::string_view text);
+
 }  // namespace reseat::bpf

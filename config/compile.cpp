@@ -38,7 +38,13 @@ lb::HealthCheck compile_health_check(const HealthCheckBlock& block, lb::Protocol
     take(check.grpc.service, block.grpc_service);
     take(check.exec.command, block.exec_command);
     check.tls.context = block.tls_context;
-    if (check.tls.context) take(check.tls.server_name, block.tls_server_name);
+    if (check.tls.context) {
+        take(check.tls.server_name, block.tls_server_name);
+        take(check.tls.ca_file, block.tls_ca_file);
+        take(check.tls.cert_file, block.tls_cert_file);
+        take(check.tls.key_file, block.tls_key_file);
+        take(check.tls.insecure_skip_verify, block.tls_insecure_skip_verify);
+    }
     for (const auto& [name, value] : block.http_headers) check.http.headers.emplace(name, value.value);
     if (block.http_expected_statuses) {
         check.http.expected_statuses.clear();
@@ -168,6 +174,7 @@ lb::Model compile(const ConfigFile& file) {
     take(model.on_exit, file.on_exit);
     take(model.mptcp, file.mptcp);
     take(model.admin_socket, file.admin_socket);
+    if (file.admin_address) model.admin_address = file.admin_address->value;
     take(model.log_level, file.log_level);
     take(model.log_format, file.log_format);
     for (const auto& block : file.services)

@@ -23,9 +23,6 @@ void check_unique(const ConfigFile& file, Diagnostics& out);
 /// Reports a maglev without hash_key, and a hash_key that a service without maglev has written itself.
 void check_hash_key(const ConfigFile& file, Diagnostics& out);
 
-/// Reports each option that is written with a value which nothing acts on yet.
-void check_implemented(const ConfigFile& file, Diagnostics& out);
-
 /// Reports what health checks need and do not have: permission to run commands, readable files. Puts what
 /// was made from the files in `tls_context` of the blocks.
 void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out);

@@ -32,7 +32,6 @@ LoadOutcome load_text(std::string_view bytes, const std::string& file_name, Exec
     ConfigFile file = read_config(*root, out);
     check_unique(file, out);
     check_hash_key(file, out);
-    check_implemented(file, out);
     check_needs(file, exec, out);
     if (!out.has_errors()) warn_of_doubtful(file, out);
     if (out.has_errors()) return failed(out, file_name);

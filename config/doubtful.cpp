@@ -123,9 +123,21 @@ void warn_of_slow_start(const ServiceBlock& block, const lb::Service& service, D
                     "backends; remove it or choose another lb_policy");
 }
 
+void warn_of_admin_address(const ConfigFile& file, Diagnostics& out) {
+    if (!file.admin_address || !file.admin_address->value) return;
+    const lb::Endpoint& endpoint = *file.admin_address->value;
+    if (endpoint.address.is_loopback()) return;
+    out.warning(file.admin_address->at,
+                fmt::format("address: {} is not a loopback address: whoever reaches it may read names and "
+                            "addresses of services and processes, without a password; choose 127.0.0.1, or "
+                            "see to it that only who may does",
+                            to_string(endpoint)));
+}
+
 }  // namespace
 
 void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
+    warn_of_admin_address(file, out);
     Owners owners;
     for (const auto& address : service_addresses(file))
         owners.emplace(std::pair{address.protocol, address.endpoint}, address.service);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/map_reader.hpp"
 #include "config/read.hpp"
+#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -8,16 +9,6 @@ namespace reseat::config {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Word<lb::LogLevel> log_levels[] = {{"trace", lb::LogLevel::trace},
-                                             {"debug", lb::LogLevel::debug},
-                                             {"info", lb::LogLevel::info},
-                                             {"warn", lb::LogLevel::warn},
-                                             {"error", lb::LogLevel::error}};
-constexpr Word<lb::LogFormat> log_formats[] = {{"text", lb::LogFormat::text}, {"json", lb::LogFormat::json}};
-constexpr Word<lb::OnExit> on_exits[] = {
-    {"auto", lb::OnExit::automatic}, {"detach", lb::OnExit::detach}, {"keep", lb::OnExit::keep}};
-constexpr Word<lb::Mptcp> mptcps[] = {{"allow", lb::Mptcp::allow}, {"refuse", lb::Mptcp::refuse}};
 
 std::optional<std::string> socket_path(const Value& value) {
     constexpr std::size_t longest = 107;  // sun_path of unix(7), less its terminator
@@ -28,9 +19,13 @@ std::optional<std::string> socket_path(const Value& value) {
     return std::nullopt;
 }
 
-std::optional<std::string> endpoint_or_empty(const Value& value) {
-    if (value.node.kind == Node::Kind::scalar && value.node.text.empty()) return "";
-    return any_endpoint(value) ? std::optional(value.node.text) : std::nullopt;
+/// "": nothing, and that is meant.
+std::optional<std::optional<lb::Endpoint>> endpoint_or_empty(const Value& value) {
+    if (value.node.kind == Node::Kind::scalar && value.node.text.empty())
+        return std::optional<lb::Endpoint>();
+    const auto endpoint = any_endpoint(value);
+    if (!endpoint) return std::nullopt;
+    return endpoint;
 }
 
 std::optional<std::string> pin(const Value& value) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/map_reader.hpp"
 #include "config/read.hpp"
+#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -13,11 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using lb::CheckType;
-
-constexpr Word<CheckType> check_types[] = {{"tcp", CheckType::tcp},   {"http", CheckType::http},
-                                           {"grpc", CheckType::grpc}, {"udp", CheckType::udp},
-                                           {"exec", CheckType::exec}, {"none", CheckType::none}};
-constexpr Word<lb::Watch> watches[] = {{"auto", lb::Watch::automatic}, {"off", lb::Watch::off}};
 
 /// A token of RFC 9110, 5.6.2: what methods and header names consist of.
 bool is_token(std::string_view text) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/map_reader.hpp"
 #include "config/read.hpp"
+#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -10,13 +11,6 @@
 
 namespace reseat::config {
 namespace {
-
-constexpr Word<lb::PolicyAction> actions[] = {{"deny", lb::PolicyAction::deny},
-                                              {"allow", lb::PolicyAction::allow}};
-constexpr Word<ServiceProtocol> protocols[] = {
-    {"tcp", ServiceProtocol::tcp}, {"udp", ServiceProtocol::udp}, {"any", ServiceProtocol::any}};
-constexpr Word<lb::ExistingSockets> existings[] = {{"terminate", lb::ExistingSockets::terminate},
-                                                   {"keep", lb::ExistingSockets::keep}};
 
 /// The address with nothing set beyond `bits`.
 lb::Address network(lb::Address address, unsigned bits) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/map_reader.hpp"
 #include "config/read.hpp"
+#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -12,28 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using lb::SocketFate;
-
-constexpr Word<ServiceProtocol> protocols[] = {
-    {"tcp", ServiceProtocol::tcp}, {"udp", ServiceProtocol::udp}, {"any", ServiceProtocol::any}};
-constexpr Word<lb::LbPolicy> lb_policies[] = {{"round_robin", lb::LbPolicy::round_robin},
-                                              {"random", lb::LbPolicy::random},
-                                              {"least_conn", lb::LbPolicy::least_conn},
-                                              {"maglev", lb::LbPolicy::maglev}};
-constexpr Word<lb::HashKey> hash_keys[] = {
-    {"workload", lb::HashKey::workload}, {"uid", lb::HashKey::uid}, {"process", lb::HashKey::process}};
-constexpr Word<lb::OnNoHealthy> on_no_healthys[] = {{"fail_open", lb::OnNoHealthy::fail_open},
-                                                    {"reject", lb::OnNoHealthy::reject}};
-constexpr Word<SocketFate> fates[] = {
-    {"keep", SocketFate::keep}, {"drain", SocketFate::drain}, {"terminate", SocketFate::terminate}};
-constexpr Word<lb::UdpFate> udp_fates[] = {
-    {"repoint", lb::UdpFate::repoint}, {"terminate", lb::UdpFate::terminate}, {"keep", lb::UdpFate::keep}};
-constexpr Word<lb::OnRecover> on_recovers[] = {
-    {"keep", lb::OnRecover::keep}, {"terminate_lower_priority", lb::OnRecover::terminate_lower_priority}};
-constexpr Word<lb::Untracked> untrackeds[] = {{"keep", lb::Untracked::keep},
-                                              {"terminate", lb::Untracked::terminate}};
-constexpr Word<lb::OperatorState> states[] = {{"ready", lb::OperatorState::ready},
-                                              {"drain", lb::OperatorState::drain},
-                                              {"maint", lb::OperatorState::maint}};
 
 std::optional<std::optional<lb::Duration>> spread(const Value& value) {
     if (value.node.kind == Node::Kind::scalar && value.node.text == "auto")

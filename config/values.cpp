@@ -44,29 +44,6 @@ struct Unit {
 };
 constexpr Unit units[] = {{"h", 1h}, {"m", 1min}, {"s", 1s}, {"ms", 1ms}};
 
-/// Nothing if `text` is no duration; one that is beyond any range comes back as duration::max().
-std::optional<lb::Duration> duration_in(std::string_view text) {
-    lb::Duration total{};
-    std::size_t next_unit = 0;
-    if (text.empty()) return std::nullopt;
-    while (!text.empty()) {
-        const auto digits = std::ranges::find_if_not(text, is_digit) - text.begin();
-        const auto after = text.substr(static_cast<std::size_t>(digits));
-        const auto letters = std::ranges::find_if(after, is_digit) - after.begin();
-        const auto word = after.substr(0, static_cast<std::size_t>(letters));
-        while (next_unit < std::size(units) && units[next_unit].word != word) ++next_unit;
-        if (digits == 0 || next_unit == std::size(units)) return std::nullopt;
-        long long amount = 0;
-        const auto fault = std::from_chars(text.data(), text.data() + digits, amount).ec;
-        const auto& unit = units[next_unit++];
-        if (fault != std::errc{} || amount > (lb::Duration::max() - total) / unit.length)
-            return lb::Duration::max();
-        total += amount * unit.length;
-        text = after.substr(word.size());
-    }
-    return total;
-}
-
 }  // namespace
 
 void Value::fail(std::string_view message) const {
@@ -219,6 +196,28 @@ std::optional<long long> whole_number(const Value& value, long long least, long 
     if (fault == std::errc{} && number >= least && number <= most) return number;
     value.fail(fmt::format("{} is out of range; write {}", quote(text), range));
     return std::nullopt;
+}
+
+std::optional<lb::Duration> duration_in(std::string_view text) {
+    lb::Duration total{};
+    std::size_t next_unit = 0;
+    if (text.empty()) return std::nullopt;
+    while (!text.empty()) {
+        const auto digits = std::ranges::find_if_not(text, is_digit) - text.begin();
+        const auto after = text.substr(static_cast<std::size_t>(digits));
+        const auto letters = std::ranges::find_if(after, is_digit) - after.begin();
+        const auto word = after.substr(0, static_cast<std::size_t>(letters));
+        while (next_unit < std::size(units) && units[next_unit].word != word) ++next_unit;
+        if (digits == 0 || next_unit == std::size(units)) return std::nullopt;
+        long long amount = 0;
+        const auto fault = std::from_chars(text.data(), text.data() + digits, amount).ec;
+        const auto& unit = units[next_unit++];
+        if (fault != std::errc{} || amount > (lb::Duration::max() - total) / unit.length)
+            return lb::Duration::max();
+        total += amount * unit.length;
+        text = after.substr(word.size());
+    }
+    return total;
 }
 
 std::optional<lb::Duration> duration(const Value& value, lb::Duration least, lb::Duration most) {

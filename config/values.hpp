@@ -48,6 +48,8 @@ std::optional<lb::Endpoint> endpoint(const Value& value);
 std::optional<long long> whole_number(const Value& value, long long least, long long most);
 /// "250ms", "5s", "1m30s": units h, m, s, ms, each at most once and in this order.
 std::optional<lb::Duration> duration(const Value& value, lb::Duration least, lb::Duration most);
+/// Nothing if `text` is no duration; one that is beyond any range comes back as duration::max().
+std::optional<lb::Duration> duration_in(std::string_view text);
 std::string to_string(lb::Duration duration);
 
 /// The place of the value among `words`.

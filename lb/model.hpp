@@ -177,7 +177,8 @@ struct Model {
     std::string pin = "auto";                    ///< auto, off, or a directory
     OnExit on_exit = OnExit::automatic;
     Mptcp mptcp = Mptcp::allow;
-    std::string admin_socket;  ///< empty: /run/reseat/INSTANCE/admin.sock
+    std::string admin_socket;               ///< empty: /run/reseat/INSTANCE/admin.sock
+    std::optional<Endpoint> admin_address;  ///< of the listener over TCP; nothing: none
     LogLevel log_level = LogLevel::info;
     LogFormat log_format = LogFormat::text;
     std::vector<Service> services;

@@ -43,6 +43,10 @@ struct TlsCheck {
     std::string server_name;  ///< for SNI and in the certificate; empty: the check's host, or the address
     std::shared_ptr<const TlsContext> context;  ///< null: no TLS
 
+    // What `context` was made from, for people.
+    std::string ca_file, cert_file, key_file;  ///< empty: not given
+    bool insecure_skip_verify = false;
+
     bool operator==(const TlsCheck& other) const {
         const bool same =
             context == other.context || (context && other.context && *context == *other.context);

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/flags.hpp"
 
+#include "config/values.hpp"
+#include "proxy/text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <map>
+#include <utility>
+#include <vector>
 
 namespace reseat::proxy {
 namespace {
@@ -18,144 +25,210 @@ std::string check_instance(const std::string& name) {
     return "an instance name is 1 to 64 letters, digits, '-', '_' or '.', and does not start with '.'";
 }
 
+template <class T>
+bool is_number(const std::string& text, T& number) {
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return fault == std::errc{} && end == text.data() + text.size();
+}
+
 std::string check_pid(const std::string& text) {
     pid_t pid = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (fault == std::errc{} && end == text.data() + text.size() && pid > 0) return {};
-    return "'" + text + "' is not a process id";
+    return is_number(text, pid) && pid > 0 ? std::string() : "'" + text + "' is not a process id";
 }
 
-const std::map<std::string, Output>& formats() {
-    static const std::map<std::string, Output> all = {{"table", Output::table}, {"json", Output::json}};
-    return all;
+std::string check_duration(const std::string& text) {
+    return config::duration_in(text) ? std::string() : "'" + text + "' is no duration such as 90s or 5m";
 }
 
-std::string check_format(const std::string& text) {
-    return formats().contains(text) ? std::string() : "'" + text + "' is neither table nor json";
+Since since(const std::string& text) {
+    Since since;
+    std::uint64_t id = 0;
+    if (is_number(text, id))
+        since.id = id;
+    else if (const auto ago = config::duration_in(text))
+        since.at = std::chrono::system_clock::now() -
+                   std::chrono::duration_cast<std::chrono::system_clock::duration>(*ago);
+    else
+        since.at = parse_iso8601(text);
+    return since;
 }
 
-const std::map<std::string, lb::LogLevel>& log_levels() {
-    static const std::map<std::string, lb::LogLevel> all = {{"trace", lb::LogLevel::trace},
-                                                            {"debug", lb::LogLevel::debug},
-                                                            {"info", lb::LogLevel::info},
-                                                            {"warn", lb::LogLevel::warn},
-                                                            {"error", lb::LogLevel::error}};
-    return all;
+std::string check_since(const std::string& text) {
+    const Since read = since(text);
+    if (read.id || read.at) return {};
+    return "'" + text +
+           "' is no duration such as 10m, no time such as 2026-11-22T15:00:00Z, and no number of an event";
 }
 
-std::string check_log_level(const std::string& text) {
-    return log_levels().contains(text) ? std::string()
-                                       : "'" + text + "' is none of trace, debug, info, warn, error";
+template <class T>
+using Words = std::vector<std::pair<std::string, T>>;
+
+const Words<Output> kFormats = {{"table", Output::table}, {"json", Output::json}};
+const Words<lb::LogLevel> kLogLevels = {{"trace", lb::LogLevel::trace},
+                                        {"debug", lb::LogLevel::debug},
+                                        {"info", lb::LogLevel::info},
+                                        {"warn", lb::LogLevel::warn},
+                                        {"error", lb::LogLevel::error}};
+const Words<bpf::Engine> kEngines = {{"tuple", bpf::Engine::tuple},
+                                     {"diag", bpf::Engine::diag},
+                                     {"iterator", bpf::Engine::iterator},
+                                     {"descriptor", bpf::Engine::descriptor}};
+
+template <class T>
+std::string joined(const Words<T>& words, const char* separator) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : words) names.push_back(name);
+    return fmt::format("{}", fmt::join(names, separator));
 }
 
-const std::map<std::string, bpf::Engine>& engines() {
-    static const std::map<std::string, bpf::Engine> all = {{"tuple", bpf::Engine::tuple},
-                                                           {"diag", bpf::Engine::diag},
-                                                           {"iterator", bpf::Engine::iterator},
-                                                           {"descriptor", bpf::Engine::descriptor}};
-    return all;
-}
-
-std::string check_engine(const std::string& text) {
-    return engines().contains(text) ? std::string()
-                                    : "'" + text + "' is none of tuple, diag, iterator, descriptor";
-}
-
-std::string check_target(const std::string& text) {
-    const auto slash = text.find('/');
-    const bool whole = slash != 0 && slash + 1 != text.size() && !text.empty();
-    return whole ? std::string() : "'" + text + "' is not SERVICE or SERVICE/BACKEND";
+/// An option that takes one of `words`, and says so in its type name; they must live as long as it.
+template <class T, class Into>
+CLI::Option* add_choice(CLI::App& command, const std::string& flag, const Words<T>& words, Into& into,
+                        const std::string& meaning) {
+    const auto find = [&words](const std::string& text) {
+        return std::ranges::find(words, text, &std::pair<std::string, T>::first);
+    };
+    auto* option = command.add_option_function<std::string>(
+        flag, [find, &into](const std::string& text) { into = find(text)->second; }, meaning);
+    return option->type_name(joined(words, "|"))->check([&words, find](const std::string& text) {
+        return find(text) != words.end() ? std::string() : "'" + text + "' is none of " + joined(words, ", ");
+    });
 }
 
 }  // namespace
 
-void Flags::config(CLI::App& command) {
-    auto* flag = command.add_option("-c,--config", options_.config, "Configuration file")->type_name("FILE");
-    from_environment(command, flag, "RESEAT_CONFIG")->required();
+void Flags::config() {
+    auto* flag = command_.add_option("-c,--config", options_.config, "Configuration file")->type_name("FILE");
+    from_environment(flag, "RESEAT_CONFIG")->required();
 }
 
-void Flags::config_argument(CLI::App& command) {
-    auto* flag = command.add_option("config", options_.config, "Configuration file")->type_name("FILE");
-    from_environment(command, flag, "RESEAT_CONFIG")->required();
+void Flags::config_argument() {
+    auto* flag = command_.add_option("config", options_.config, "Configuration file")->type_name("FILE");
+    from_environment(flag, "RESEAT_CONFIG")->required();
 }
 
-void Flags::workload(CLI::App& command) {
-    auto* cgroup = command.add_option("--cgroup", options_.cgroup,
-                                      "Workload's cgroup: a path, absolute or below the cgroup2 mount");
-    from_environment(command, cgroup->type_name("PATH"), "RESEAT_CGROUP");
-    auto* pid = command.add_option("--pid", options_.pid, "Workload's cgroup: that of this process");
-    from_environment(command, pid->type_name("PID"), "RESEAT_PID")->check(check_pid)->excludes(cgroup);
+void Flags::workload() {
+    auto* cgroup = command_.add_option("--cgroup", options_.cgroup,
+                                       "Workload's cgroup: a path, absolute or below the cgroup2 mount");
+    from_environment(cgroup->type_name("PATH"), "RESEAT_CGROUP");
+    auto* pid = command_.add_option("--pid", options_.pid, "Workload's cgroup: that of this process");
+    from_environment(pid->type_name("PID"), "RESEAT_PID")->check(check_pid)->excludes(cgroup);
 }
 
-void Flags::instance_name(CLI::App& command, const std::string& meaning) {
-    auto* name = command.add_option("--instance", options_.instance, meaning)->type_name("NAME");
-    from_environment(command, name, "RESEAT_INSTANCE")->check(check_instance);
+void Flags::instance_name(const std::string& meaning) {
+    auto* name = command_.add_option("--instance", options_.instance, meaning)->type_name("NAME");
+    from_environment(name, "RESEAT_INSTANCE")->check(check_instance);
 }
 
-void Flags::instance(CLI::App& command, const std::string& meaning) {
-    instance_name(command, meaning);
-    auto* admin = command.add_option("--admin", options_.admin,
-                                     "Admin socket (default: /run/reseat/INSTANCE/admin.sock)");
-    from_environment(command, admin->type_name("SOCKET"), "RESEAT_ADMIN");
+void Flags::instance(const std::string& meaning) {
+    instance_name(meaning);
+    auto* admin = command_.add_option("--admin", options_.admin,
+                                      "Admin socket (default: /run/reseat/INSTANCE/admin.sock)");
+    from_environment(admin->type_name("SOCKET"), "RESEAT_ADMIN");
 }
 
-void Flags::log_level(CLI::App& command) {
-    auto* level = command.add_option_function<std::string>(
-        "--log-level", [this](const std::string& text) { options_.log_level = log_levels().at(text); },
-        "trace, debug, info, warn or error; wins over the configuration");
-    from_environment(command, level->type_name("LEVEL"), "RESEAT_LOG_LEVEL")->check(check_log_level);
+void Flags::log_level() {
+    from_environment(add_choice(command_, "--log-level", kLogLevels, options_.log_level,
+                                "Least severe level that is logged; wins over the configuration"),
+                     "RESEAT_LOG_LEVEL");
 }
 
-void Flags::engine(CLI::App& command) {
-    auto* engine = command.add_option_function<std::string>(
-        "--engine", [this](const std::string& text) { options_.engine = engines().at(text); },
-        "For debugging: sockets are ended by this engine only: tuple, diag, iterator or descriptor");
-    from_environment(command, engine->type_name("NAME"), "RESEAT_ENGINE")->check(check_engine);
+void Flags::engine() {
+    from_environment(add_choice(command_, "--engine", kEngines, options_.engine,
+                                "For debugging: sockets are ended by this engine only"),
+                     "RESEAT_ENGINE");
 }
 
-CLI::Option* Flags::target(CLI::App& command, const std::string& meaning) {
-    auto* target = command.add_option_function<std::string>(
-        "target",
-        [this](const std::string& text) {
-            const auto slash = text.find('/');
-            options_.service = text.substr(0, slash);
-            if (slash != std::string::npos) options_.backend = text.substr(slash + 1);
-        },
-        meaning);
-    return target->type_name("SERVICE[/BACKEND]")->check(check_target);
+void Flags::service(const std::string& meaning, bool required) {
+    argument("SERVICE", meaning, required);
 }
 
-void Flags::weight(CLI::App& command) {
-    command.add_option("weight", options_.weight, "0 to 256")->type_name("N")->required();
+void Flags::backend(const std::string& meaning) {
+    argument("SERVICE/BACKEND", meaning, true);
 }
 
-void Flags::confirmation(CLI::App& command) {
-    auto* dry = command.add_flag("--dry-run", options_.dry_run, "Only list what would be ended");
-    from_environment(command, dry, "RESEAT_DRY_RUN");
-    from_environment(command, command.add_flag("--yes", options_.yes, "Do not ask"), "RESEAT_YES");
+void Flags::target(const std::string& meaning, bool required) {
+    argument("SERVICE[/BACKEND]", meaning, required);
 }
 
-void Flags::allow_exec(CLI::App& command) {
-    auto* allow = command.add_flag("--allow-exec", options_.allow_exec,
-                                   "Health checks of type exec may run their commands, as this user");
-    from_environment(command, allow, "RESEAT_ALLOW_EXEC");
+void Flags::argument(const std::string& type, const std::string& meaning, bool required) {
+    const auto take = [&options = options_](const std::string& text) {
+        const auto slash = text.find('/');
+        options.service = text.substr(0, slash);
+        if (slash != std::string::npos) options.backend = text.substr(slash + 1);
+    };
+    const auto check = [type](const std::string& text) {
+        const auto slash = text.find('/');
+        const bool has_backend = slash != std::string::npos;
+        const bool whole = slash != 0 && slash + 1 != text.size() && !text.empty();
+        const bool fits = has_backend ? type != "SERVICE" : type != "SERVICE/BACKEND";
+        return whole && fits ? std::string() : "'" + text + "' is no " + type;
+    };
+    command_.add_option_function<std::string>("target", take, meaning)
+        ->type_name(type)
+        ->check(check)
+        ->required(required);
 }
 
-void Flags::pin(CLI::App& command) {
-    auto* pin = command.add_option("--pin", options_.pin, "Directory (default: /sys/fs/bpf/reseat/INSTANCE)");
-    from_environment(command, pin->type_name("DIR"), "RESEAT_PIN");
+void Flags::child() {
+    command_.prefix_command();
 }
 
-void Flags::output(CLI::App& command) {
-    auto* output = command.add_option_function<std::string>(
-        "-o,--output", [this](const std::string& text) { options_.output = formats().at(text); },
-        "table (the default) or json");
-    from_environment(command, output->type_name("FORMAT"), "RESEAT_OUTPUT")->check(check_format);
+void Flags::weight() {
+    command_.add_option("weight", options_.weight, "0 to 256")->type_name("N")->required();
 }
 
-CLI::Option* Flags::from_environment(const CLI::App& command, CLI::Option* option,
-                                     const std::string& variable) {
-    return command.get_name() == chosen_ ? option->envname(variable) : option;
+void Flags::confirmation() {
+    auto* dry = command_.add_flag("--dry-run", options_.dry_run, "Only list what would be ended");
+    from_environment(dry, "RESEAT_DRY_RUN");
+    from_environment(command_.add_flag("--yes", options_.yes, "Do not ask"), "RESEAT_YES");
+}
+
+void Flags::allow_exec() {
+    auto* allow = command_.add_flag("--allow-exec", options_.allow_exec,
+                                    "Health checks of type exec may run their commands, as this user");
+    from_environment(allow, "RESEAT_ALLOW_EXEC");
+}
+
+void Flags::pin() {
+    auto* pin =
+        command_.add_option("--pin", options_.pin, "Directory (default: /sys/fs/bpf/reseat/INSTANCE)");
+    from_environment(pin->type_name("DIR"), "RESEAT_PIN");
+}
+
+void Flags::output() {
+    from_environment(
+        add_choice(command_, "-o,--output", kFormats, options_.output, "For people (the default), or JSON"),
+        "RESEAT_OUTPUT");
+}
+
+void Flags::watch() {
+    auto* watch = command_.add_flag("-w,--watch", options_.watch,
+                                    "Again every second, in place on a terminal, until Ctrl-C");
+    from_environment(watch, "RESEAT_WATCH");
+}
+
+void Flags::events() {
+    from_environment(command_.add_flag("-f,--follow", options_.follow, "Go on with new ones, until Ctrl-C"),
+                     "RESEAT_FOLLOW");
+    auto* after = command_.add_option_function<std::string>(
+        "--since", [&into = options_.since](const std::string& text) { into = since(text); },
+        "Only since then: 10m (ago), 2026-11-22T15:00:00Z, or 17 (after that event)");
+    from_environment(after->type_name("WHEN"), "RESEAT_SINCE")->check(check_since);
+}
+
+void Flags::waiting(const std::string& until) {
+    auto* wait = command_.add_flag("--wait", options_.wait, "Wait until " + until);
+    from_environment(wait, "RESEAT_WAIT");
+    auto* timeout = command_.add_option_function<std::string>(
+        "--timeout",
+        [&into = options_.timeout](const std::string& text) { into = config::duration_in(text); },
+        "Longest wait, such as 90s or 5m (default: for ever)");
+    from_environment(timeout->type_name("DURATION"), "RESEAT_TIMEOUT")->check(check_duration)->needs(wait);
+}
+
+CLI::Option* Flags::from_environment(CLI::Option* option, const std::string& variable) {
+    return chosen_ ? option->envname(variable) : option;
 }
 
 }  // namespace reseat::proxy

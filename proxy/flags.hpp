@@ -9,34 +9,48 @@
 
 namespace reseat::proxy {
 
-/// Adds what several subcommands share, always with the same name, variable and meaning.
+/// Adds what several subcommands share to one of them, always with the same name, variable and meaning.
+/// What a flag takes is its type name: words of which one is to be chosen ("table|json"), or a kind of thing
+/// (FILE, PATH, DIR, SOCKET, NAME of an instance, SERVICE/BACKEND ...), as completion knows it.
 class Flags {
 public:
-    /// Only the subcommand `chosen` reads the environment: CLI11 would let the variables of all the others
-    /// overwrite what this one was given.
-    Flags(Options& options, std::string chosen) : options_(options), chosen_(std::move(chosen)) {}
+    /// Only the subcommand that was chosen reads the environment: CLI11 would let the variables of all the
+    /// others overwrite what this one was given.
+    Flags(CLI::App& command, Options& options, bool chosen)
+        : command_(command), options_(options), chosen_(chosen) {}
 
-    void config(CLI::App& command);
-    void config_argument(CLI::App& command);
-    void workload(CLI::App& command);
-    void instance_name(CLI::App& command, const std::string& meaning);
-    /// instance_name() or --admin.
-    void instance(CLI::App& command, const std::string& meaning);
-    void log_level(CLI::App& command);
-    void engine(CLI::App& command);
-    /// SERVICE[/BACKEND], an argument.
-    CLI::Option* target(CLI::App& command, const std::string& meaning);
-    void weight(CLI::App& command);
-    void confirmation(CLI::App& command);
-    void allow_exec(CLI::App& command);
-    void pin(CLI::App& command);
-    void output(CLI::App& command);
+    void config();
+    void config_argument();
+    void workload();
+    /// --instance alone.
+    void instance_name(const std::string& meaning);
+    /// The instance that is to be asked: --instance or --admin.
+    void instance(const std::string& meaning = "Instance to ask (default: the only one running)");
+    void log_level();
+    void engine();
+    /// An argument: SERVICE, SERVICE/BACKEND or SERVICE[/BACKEND], and whether it must be there.
+    void service(const std::string& meaning, bool required);
+    void backend(const std::string& meaning);
+    void target(const std::string& meaning, bool required);
+    /// What comes after the first word that is no flag is not looked at.
+    void child();
+    void weight();
+    void confirmation();
+    void allow_exec();
+    void pin();
+    void output();
+    void watch();
+    void events();
+    /// --wait and --timeout.
+    void waiting(const std::string& until);
 
 private:
-    CLI::Option* from_environment(const CLI::App& command, CLI::Option* option, const std::string& variable);
+    CLI::Option* from_environment(CLI::Option* option, const std::string& variable);
+    void argument(const std::string& type, const std::string& meaning, bool required);
 
+    CLI::App& command_;
     Options& options_;
-    std::string chosen_;
+    bool chosen_;
 };
 
 }  // namespace reseat::proxy

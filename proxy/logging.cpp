@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/logging.hpp"
 
+#include "proxy/admin/socket_json.hpp"
 #include "proxy/text.hpp"
 
 #include <boost/json.hpp>
 #include <spdlog/formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
 namespace reseat::proxy {
 namespace {
+
+/// The event that this thread is logging.
+thread_local const lb::Event* current_event = nullptr;
 
 std::string_view name_of(spdlog::level::level_enum level) {
     switch (level) {
@@ -26,6 +35,13 @@ std::string_view name_of(spdlog::level::level_enum level) {
     }
 }
 
+void add_fields(boost::json::object& line, const lb::Event& event) {
+    line["event"] = to_string(event.type);
+    if (!event.service.empty()) line["service"] = event.service;
+    if (!event.backend.empty()) line["backend"] = event.backend;
+    if (event.report) line["report"] = report_json(*event.report);
+}
+
 class LineFormatter final : public spdlog::formatter {
 public:
     explicit LineFormatter(lb::LogFormat format) : format_(format) {}
@@ -35,11 +51,13 @@ public:
         const std::string time =
             iso8601(std::chrono::time_point_cast<std::chrono::system_clock::duration>(message.time));
         std::string line;
-        if (format_ == lb::LogFormat::json)
-            line = boost::json::serialize(
-                boost::json::object{{"time", time}, {"level", name_of(message.level)}, {"message", text}});
-        else
+        if (format_ == lb::LogFormat::json) {
+            boost::json::object fields{{"time", time}, {"level", name_of(message.level)}, {"message", text}};
+            if (current_event) add_fields(fields, *current_event);
+            line = boost::json::serialize(fields);
+        } else {
             line = time + " " + std::string(name_of(message.level)) + " " + text;
+        }
         line += '\n';
         out.append(line.data(), line.data() + line.size());
     }
@@ -51,6 +69,35 @@ public:
 private:
     lb::LogFormat format_;
 };
+
+/// Passes on what is logged that is not an event.
+class WarningSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    WarningSink() { set_level(spdlog::level::warn); }
+
+    void pass_on_to(lb::EventSink tell) {
+        const std::lock_guard lock(mutex_);
+        tell_ = std::move(tell);
+    }
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        if (!tell_ || current_event) return;
+        const bool bad = message.level > spdlog::level::warn;
+        tell_({.type = lb::Event::Type::warning,
+               .level = bad ? lb::Event::Level::error : lb::Event::Level::warn,
+               .message = std::string(message.payload.data(), message.payload.size())});
+    }
+    void flush_() override {}
+
+    lb::EventSink tell_;
+};
+
+/// Of all loggers that set_up_logging() makes.
+const std::shared_ptr<WarningSink>& warnings() {
+    static const auto sink = std::make_shared<WarningSink>();
+    return sink;
+}
 
 spdlog::level::level_enum threshold(lb::LogLevel level) {
     switch (level) {
@@ -71,11 +118,26 @@ spdlog::level::level_enum threshold(lb::LogLevel level) {
 }  // namespace
 
 void set_up_logging(lb::LogLevel level, lb::LogFormat format) {
-    auto logger =
-        std::make_shared<spdlog::logger>("reseat", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger->set_formatter(std::make_unique<LineFormatter>(format));
-    logger->set_level(threshold(level));
+    auto lines = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    lines->set_formatter(std::make_unique<LineFormatter>(format));
+    lines->set_level(threshold(level));
+    auto logger = std::make_shared<spdlog::logger>("reseat", spdlog::sinks_init_list{lines, warnings()});
+    logger->set_level(std::min(threshold(level), spdlog::level::warn));
     spdlog::set_default_logger(std::move(logger));
+}
+
+void log(const lb::Event& event) {
+    current_event = &event;
+    lb::log_event(event);
+    current_event = nullptr;
+}
+
+WarningsAsEvents::WarningsAsEvents(lb::EventSink tell) {
+    warnings()->pass_on_to(std::move(tell));
+}
+
+WarningsAsEvents::~WarningsAsEvents() {
+    warnings()->pass_on_to(nullptr);
 }
 
 }  // namespace reseat::proxy

@@ -6,7 +6,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -15,15 +14,19 @@ namespace {
 
 namespace asio = lb::asio;
 
-constexpr std::size_t kLoggedLines = 20;  ///< the command prints all of them
+constexpr std::size_t kToldLines = 20;  ///< the command prints all of them
 
 lb::Task<config::LoadOutcome> load_now(std::string file, config::ExecChecks exec) {
     co_return config::load_file(file, exec);
 }
 
-void log_lines(spdlog::level::level_enum level, const std::vector<std::string>& lines) {
-    for (std::size_t i = 0; i < lines.size() && i < kLoggedLines; ++i) spdlog::log(level, "{}", lines[i]);
-    if (lines.size() > kLoggedLines) spdlog::log(level, "... and {} more", lines.size() - kLoggedLines);
+/// As many as an event tells.
+std::vector<std::string> first_of(std::vector<std::string> lines) {
+    if (lines.size() <= kToldLines) return lines;
+    const std::size_t more = lines.size() - kToldLines;
+    lines.resize(kToldLines);
+    lines.push_back(fmt::format("... and {} more", more));
+    return lines;
 }
 
 }  // namespace
@@ -45,12 +48,14 @@ std::vector<std::string> needing_restart(const lb::Model& running, const lb::Mod
     return names;
 }
 
-Reloader::Reloader(config::Loaded running, config::ExecChecks exec, Apply apply, Prepare prepare)
+Reloader::Reloader(config::Loaded running, config::ExecChecks exec, Apply apply, Prepare prepare,
+                   lb::EventSink tell)
     : started_with_(running.model),
       running_(std::move(running)),
       exec_(exec),
       apply_(std::move(apply)),
       prepare_(std::move(prepare)),
+      tell_(std::move(tell)),
       known_(running_.sha256),
       loaded_at_(std::chrono::system_clock::now()),
       last_{.ok = true, .valid = true, .lines = {}, .warnings = {}, .at = loaded_at_} {}
@@ -102,19 +107,29 @@ const ReloadReport& Reloader::take(config::LoadOutcome outcome) {
         for (const auto& fault : outcome.faults) last_.lines.push_back(config::to_string(fault));
     }
     last_.at = std::chrono::system_clock::now();
-    if (last_.ok) {
-        loaded_at_ = last_.at;
-        // Each change is told by whoever carries it out.
-        spdlog::info("reloaded {}: {}", file(),
-                     last_.lines.empty()       ? "nothing changed"
-                     : last_.lines.size() == 1 ? "1 change"
-                                               : fmt::format("{} changes", last_.lines.size()));
-    } else {
-        spdlog::error("{} was not reloaded, the running configuration stays:", file());
-        log_lines(spdlog::level::err, last_.lines);
-    }
-    log_lines(spdlog::level::warn, last_.warnings);
+    ++(last_.ok ? ok_ : failed_);
+    if (last_.ok) loaded_at_ = last_.at;
+    tell_last();
     return last_;
+}
+
+void Reloader::tell_last() const {
+    lb::Event event{.type = lb::Event::Type::reload};
+    if (last_.ok) {
+        event.message = fmt::format("reloaded {}: ", file());
+        event.message += last_.lines.empty()       ? "nothing changed"
+                         : last_.lines.size() == 1 ? last_.lines.front()
+                                                   : fmt::format("{} changes", last_.lines.size());
+    } else {
+        event.type = lb::Event::Type::reload_failed;
+        event.level = lb::Event::Level::error;
+        event.message =
+            fmt::format("{} was not reloaded, the running configuration stays: {}", file(), last_.summary());
+    }
+    if (last_.lines.size() > 1) event.details = first_of(last_.lines);
+    tell_(event);
+    for (const auto& warning : first_of(last_.warnings))
+        tell_({.level = lb::Event::Level::warn, .message = warning});
 }
 
 lb::Task<ReloadReport> Reloader::reload() {

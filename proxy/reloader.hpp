@@ -2,12 +2,14 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "lb/control/event.hpp"
 #include "lb/error.hpp"
 #include "lb/task.hpp"
 
 #include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -38,14 +40,15 @@ public:
     using Apply = std::function<lb::Result<std::vector<std::string>>(const lb::Model&)>;
     /// What has to be known before a model is put in force; false: nothing was waited for.
     using Prepare = std::function<lb::Task<bool>(const lb::Model&)>;
-    Reloader(config::Loaded running, config::ExecChecks exec, Apply apply, Prepare prepare = {});
+    Reloader(config::Loaded running, config::ExecChecks exec, Apply apply, Prepare prepare = {},
+             lb::EventSink tell = lb::log_event);
 
     const std::string& file() const { return running_.file; }
 
     /// Reads the file on a thread of its own and prepares for it. A load that ends later than another one has
     /// read no older content.
     lb::Task<config::LoadOutcome> load();
-    /// Puts it in force or keeps what is; logs either.
+    /// Puts it in force or keeps what is; tells either.
     const ReloadReport& take(config::LoadOutcome outcome);
     /// load() and take().
     lb::Task<ReloadReport> reload();
@@ -59,19 +62,24 @@ public:
     std::chrono::system_clock::time_point loaded_at() const { return loaded_at_; }
     /// Of the last attempt; the start counts as one.
     const ReloadReport& last() const { return last_; }
+    /// How many attempts ended so, without the start.
+    std::uint64_t attempts(bool ok) const { return ok ? ok_ : failed_; }
 
 private:
     lb::Task<config::LoadOutcome> read();
     ReloadReport apply(config::Loaded loaded);
+    void tell_last() const;
 
     const lb::Model started_with_;
     config::Loaded running_;
     const config::ExecChecks exec_;
     Apply apply_;
     Prepare prepare_;
+    lb::EventSink tell_;
     std::string known_;
     std::chrono::system_clock::time_point loaded_at_;
     ReloadReport last_;
+    std::uint64_t ok_ = 0, failed_ = 0;
     lb::asio::thread_pool disk_{1};
 };
 

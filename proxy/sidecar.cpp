@@ -4,12 +4,13 @@
 #include "proxy/config_watcher.hpp"
 #include "proxy/keep_running.hpp"
 #include "proxy/lock_holder.hpp"
-#include "proxy/logging.hpp"
 #include "proxy/text.hpp"
 #include "proxy/workload_watch.hpp"
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <filesystem>
@@ -32,6 +33,10 @@ std::string kernel_release() {
 
 bool serves(const lb::Inheritance::Life& life) {
     return life.state == lb::Inheritance::State::serving;
+}
+
+lb::Event stopping(lb::Event::Level level, std::string message) {
+    return {.type = lb::Event::Type::stopping, .level = level, .message = std::move(message)};
 }
 
 lb::Task<void> watch_config(Reloader& reloader) {
@@ -64,13 +69,17 @@ lb::Result<std::unique_ptr<Sidecar>> Sidecar::start(SidecarSettings settings) {
 Sidecar::Sidecar(SidecarSettings settings)
     : settings_(std::move(settings)),
       info_{.instance = settings_.instance,
-            .cgroup = settings_.cgroup,
+            .cgroup = settings_.workload.name,
             .started_at = std::chrono::system_clock::now(),
             .kernel_release = kernel_release()},
+      warnings_([this](const lb::Event& warning) {  // on any thread
+          lb::asio::dispatch(loop_, [this, warning] { events_.append(warning); });
+      }),
       reloader_(
           std::move(settings_.config), settings_.exec_checks,
           [this](const lb::Model& model) { return put_in_force(model); },
-          [this](const lb::Model& model) { return discovery_->learn(model.services, kFirstAnswers); }) {}
+          [this](const lb::Model& model) { return discovery_->learn(model.services, kFirstAnswers); },
+          teller()) {}
 
 Sidecar::~Sidecar() {
     end();
@@ -82,12 +91,12 @@ lb::Result<void> Sidecar::attach() {
     options.pin = settings_.pin;
     options.refuse_mptcp = model.mptcp == lb::Mptcp::refuse;
     options.only_engine = settings_.only_engine;
-    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.cgroup, options);
-    if (!plane) return with_holder(plane.error(), settings_.cgroup);
+    auto plane = bpf::KernelDataPlane::attach(executor(), settings_.workload.directory, options);
+    if (!plane) return with_holder(plane.error(), settings_.workload.directory);
     plane_ = std::move(*plane);
     // Until we serve, a fault of ours must not take away what an earlier process left balancing.
     if (!plane_->inheritance().services.empty()) afterwards_ = Afterwards::as_pinned;
-    return {};
+    return check_workload(settings_.workload);
 }
 
 /// Names are asked for when sockets of ours are exempt from balancing. What an earlier process left serving
@@ -95,10 +104,12 @@ lb::Result<void> Sidecar::attach() {
 void Sidecar::resolve_names() {
     const lb::Model& model = reloader_.running().model;
     discovery_ = std::make_unique<Discovery>(
-        executor(), plane_->exempter(), [this](std::vector<lb::Service> services) -> lb::Result<void> {
+        executor(), plane_->exempter(),
+        [this](std::vector<lb::Service> services) -> lb::Result<void> {
             if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
             return controller_->change_backends(std::move(services));
-        });
+        },
+        teller());
     const auto left = plane_->inheritance();
     for (const auto& spec : left.services) {
         std::vector<lb::Endpoint> endpoints;
@@ -109,7 +120,7 @@ void Sidecar::resolve_names() {
     restart_for_ever("name resolution", [this] { return discovery_->run(); });
     learn_now(loop_, *discovery_, model.services, kFirstAnswers);
     controller_ = std::make_unique<lb::Controller>(executor(), *plane_, discovery_->expand(model.services),
-                                                   model.policies);
+                                                   model.policies, teller());
     follow_names(model);
 }
 
@@ -144,10 +155,12 @@ void Sidecar::start_watching() {
         const auto on_failing = [this](lb::LifeId life) {
             if (controller_) controller_->on_failing_connect(life);
         };
-        return plane_->watch(on_raced, on_failing);
+        return plane_->watch(on_raced, on_failing, teller());
     });
+    add("event loop lag", measure_lag());
     add("workload", stop_with_the_workload());
     add("reload", reload_when_told());
+    if (settings_.manager.listens()) add("service manager", tell_manager());
     std::error_code ignored;
     if (settings_.watch_config && std::filesystem::is_regular_file(reloader_.file(), ignored))
         add("configuration", watch_config(reloader_));
@@ -157,29 +170,38 @@ lb::Task<void> Sidecar::stop_with_the_workload() {
     const lb::Model& model = reloader_.running().model;
     const bool keep = model.on_exit == lb::OnExit::keep;
     const auto idle = model.exit_when_idle;
-    const auto end = co_await workload_end(settings_.cgroup, idle);
+    const auto end = co_await workload_end(settings_.workload.directory, idle);
     if (end == WorkloadEnd::removed) {
-        spdlog::warn("the workload's cgroup {} was removed: stopping", settings_.cgroup);
+        tell(stopping(lb::Event::Level::warn,
+                      fmt::format("the workload's cgroup {} was removed: stopping", settings_.workload.name)));
         stop();
     } else {
-        spdlog::info("the workload's cgroup {} has been empty for {}: stopping", settings_.cgroup,
-                     human(idle));
+        tell(stopping(lb::Event::Level::info,
+                      fmt::format("the workload's cgroup {} has been empty for {}: stopping",
+                                  settings_.workload.name, human(idle))));
         stop(keep ? Afterwards::as_pinned : Afterwards::detached);
     }
 }
 
 lb::Task<void> Sidecar::reload_when_told() {
     while (true) {
-        co_await reload_now_.wait();
-        co_await reloader_.reload();
+        co_await reload_soon_.wait();
+        co_await reload_now();
     }
 }
 
 lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {
     if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+    auto listener = open_admin_address(model);
+    if (!listener) return listener.error();
     auto changes = controller_->reload(discovery_->expand(model.services), model.policies);
     follow_names(changes ? model : reloader_.running().model);
-    if (changes) set_up_logging(settings_.log_level.value_or(model.log_level), model.log_format);
+    if (!changes) return changes;
+    if (admin_address_ != wanted_admin_address(model)) {
+        changes->push_back("admin: address changed");
+        serve_admin_address(std::move(*listener), model);
+    }
+    set_up_logging(settings_.log_level.value_or(model.log_level), model.log_format);
     return changes;
 }
 
@@ -191,6 +213,15 @@ void Sidecar::restart_for_ever(std::string name, std::function<lb::Task<void>()>
 void Sidecar::add(std::string name, lb::Task<void> task) {
     tasks_.push_back(lb::spawn(executor(), std::move(name), std::move(task),
                                [this](const std::string& what) { on_failure(what); }));
+}
+
+void Sidecar::tell(const lb::Event& event) {
+    log(event);
+    events_.append(event);
+}
+
+lb::EventSink Sidecar::teller() {
+    return [this](const lb::Event& event) { tell(event); };
 }
 
 void Sidecar::on_failure(const std::string& what) {
@@ -205,7 +236,7 @@ void Sidecar::on_check(lb::BackendId backend, const lb::CheckStatus& status,
     if (first_round_over_ || !ready()) return;
     first_round_over_ = true;
     first_round_.cancel();
-    spdlog::info("ready: every backend was checked once");
+    tell({.type = lb::Event::Type::ready, .message = "ready: every backend was checked once"});
 }
 
 lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
@@ -219,6 +250,7 @@ lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
 
 void Sidecar::stop(Afterwards afterwards) {
     stopping_ = true;
+    settings_.manager.tell("STOPPING=1");
     afterwards_ = afterwards;
 }
 
@@ -230,7 +262,11 @@ bool Sidecar::serve() {
 
 /// What still runs in the loop refers to the objects: it ends first, then they do.
 void Sidecar::end() {
+    events_.close();  // who follows hears the last ones
+    loop_.restart();
+    loop_.poll();
     tasks_.clear();
+    admin_address_task_.cancel();
     checks_.reset();
     loop_.restart();
     loop_.poll();
@@ -238,7 +274,7 @@ void Sidecar::end() {
     discovery_.reset();
     loop_.restart();
     loop_.run_for(kShutdownDeadline);
-    admin_.reset();
+    aside_.join();
     if (plane_ && afterwards_ == Afterwards::detached) plane_->unpin();
     plane_.reset();
 }

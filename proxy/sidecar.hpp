@@ -5,14 +5,19 @@
 #include "config/config.hpp"
 #include "lb/control/controller.hpp"
 #include "lb/health/wake_up.hpp"
+#include "proxy/admin/event_log.hpp"
 #include "proxy/admin/server.hpp"
-#include "proxy/admin/status_json.hpp"
+#include "proxy/admin/snapshot.hpp"
 #include "proxy/checks.hpp"
 #include "proxy/discovery/discovery.hpp"
+#include "proxy/logging.hpp"
 #include "proxy/reloader.hpp"
+#include "proxy/sd_notify.hpp"
+#include "proxy/workload.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <deque>
 #include <memory>
@@ -24,13 +29,15 @@ namespace reseat::proxy {
 struct SidecarSettings {
     config::Loaded config;
     std::string instance;
-    std::string cgroup;                     ///< directory
+    Workload workload;
     std::string admin_socket;               ///< empty: no admin interface
+    bool admin_over_tcp = true;             ///< at admin.address, if the configuration has one
     std::string pin;                        ///< directory; empty: nothing outlives this process
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
     config::ExecChecks exec_checks = config::ExecChecks::refused;
     bool watch_config = true;  ///< reload when the file changes
     std::optional<bpf::Engine> only_engine = {};
+    ServiceManager manager = {};  ///< to be told how we are
 };
 
 /// One running instance: owns every long-lived object, in the order in which they are made; they end in the
@@ -58,8 +65,11 @@ public:
     };
     void stop(Afterwards afterwards = Afterwards::detached);
 
+    /// Writes it to the log and remembers it for the admin interface.
+    void tell(const lb::Event& event);
+
     /// Reads the configuration again, soon.
-    void reload() { reload_now_.notify(); }
+    void reload() { reload_soon_.notify(); }
 
     /// Programs are attached and each backend was checked once.
     bool ready() const { return controller_->first_round_over(); }
@@ -77,12 +87,21 @@ private:
     void resolve_names();
     void follow_names(const lb::Model& model);
     lb::Result<void> open_admin();
+    lb::Result<std::shared_ptr<Listener>> open_admin_address(const lb::Model& model);
+    std::optional<lb::Endpoint> wanted_admin_address(const lb::Model& model) const;
+    void serve_admin_address(std::shared_ptr<Listener> listener, const lb::Model& model);
     AdminView admin_view();
-    boost::json::object status();
+    lb::EventSink teller();
+    lb::Task<Snapshot> snapshot(bool history);
+    InstanceInfo info();
+    InstanceCounts counts();
+    lb::Task<void> measure_lag();
     void start_checks();
     void start_watching();
     lb::Task<void> stop_with_the_workload();
     lb::Task<void> reload_when_told();
+    lb::Task<ReloadReport> reload_now();
+    lb::Task<void> tell_manager();
     lb::Result<std::vector<std::string>> put_in_force(const lb::Model& model);
     void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
     void on_check(lb::BackendId backend, const lb::CheckStatus& status,
@@ -93,17 +112,24 @@ private:
     SidecarSettings settings_;
     InstanceInfo info_;
     lb::asio::io_context loop_{1};
-    lb::WakeUp reload_now_{executor()};
+    EventLog events_{executor()};
+    WarningsAsEvents warnings_;
+    lb::WakeUp reload_soon_{executor()};
     Reloader reloader_;
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<lb::Controller> controller_;
     std::unique_ptr<Checks> checks_;
-    std::unique_ptr<AdminServer> admin_;
+    AdminView admin_view_;
+    std::optional<lb::Endpoint> admin_address_;  ///< where we listen
+    lb::Spawned admin_address_task_;
+    lb::DurationHistogram loop_lag_;
+    lb::asio::thread_pool aside_{1};  ///< puts long answers into words
     lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
     std::deque<lb::Spawned> tasks_;
     bool first_round_over_ = false;
     bool name_files_watched_ = false;
+    bool manager_knows_ = false;  ///< that we are ready
     bool stopping_ = false;
     bool failed_ = false;
     Afterwards afterwards_ = Afterwards::detached;

@@ -4,38 +4,12 @@
 #include "proxy/terminal.hpp"
 #include "proxy/text.hpp"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include <ctime>
-#include <optional>
+#include <algorithm>
 
 namespace reseat::proxy {
 namespace {
-
-namespace json = boost::json;
-using SystemTime = std::chrono::system_clock::time_point;
-
-std::string text(const json::value& value) {
-    return one_line(std::string_view(value.as_string()));
-}
-
-std::string number(const json::value& value) {
-    return std::to_string(value.to_number<std::uint64_t>());
-}
-
-/// What iso8601() wrote, to the second.
-std::optional<SystemTime> parse_time(const json::value& value) {
-    std::tm parts{};
-    if (!value.is_string() || ::strptime(value.as_string().c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr)
-        return std::nullopt;
-    return std::chrono::system_clock::from_time_t(::timegm(&parts));
-}
-
-std::string age(const json::value& since, SystemTime now) {
-    const auto at = parse_time(since);
-    return at ? human(std::max(now - *at, SystemTime::duration::zero())) : "-";
-}
 
 Colour colour_of(std::string_view state) {
     if (state == "up") return Colour::good;
@@ -43,38 +17,51 @@ Colour colour_of(std::string_view state) {
     return Colour::warning;
 }
 
-std::string addresses(const json::object& service) {
-    const auto& list = service.at("addresses").as_array();
-    std::string first = list.empty() ? "-" : text(list.front());
-    return list.size() > 1 ? fmt::format("{} +{}", first, list.size() - 1) : first;
+std::string addresses(const ServiceView& service) {
+    if (service.addresses.empty()) return "-";
+    const std::size_t more = service.addresses.size() - 1;
+    return more ? fmt::format("{} +{}", service.addresses.front(), more) : service.addresses.front();
 }
 
-std::string heading(const json::object& status, SystemTime now, bool colours) {
-    const bool ready = status.at("ready").as_bool();
-    return fmt::format("{}: {}, running for {}, workload {}{}\n", text(status.at("instance")),
-                       paint(ready ? "ready" : "starting", ready ? Colour::good : Colour::warning, colours),
-                       age(status.at("started_at"), now), text(status.at("workload").at("cgroup")),
-                       status.at("workload").at("pinned").as_bool() ? ", pinned" : "");
+Cell eligible(const ServiceView& service) {
+    const Colour colour = service.eligible == service.total ? Colour::good
+                          : service.eligible == 0           ? Colour::bad
+                                                            : Colour::warning;
+    return {fmt::format("{}/{}", service.eligible, service.total), colour};
 }
 
-std::string failed_reload(const json::object& status, SystemTime now, bool colours) {
-    const auto& reload = status.at("config").at("last_reload");
-    if (reload.at("ok").as_bool()) return "";
+Cell troubling(std::uint64_t count) {
+    return {std::to_string(count), count ? Colour::warning : Colour::none};
+}
+
+std::string heading(const StatusView& status, SystemTime now, std::size_t max_width, bool colours) {
+    const std::string_view state = status.ready ? "ready" : "starting";
+    const std::string about = fmt::format("workload {}{}", status.cgroup, status.pinned ? ", pinned" : "");
+    const std::string first =
+        fmt::format("{}: {}, running for {}, ", status.instance, state, age(status.started_at, now));
+    const bool fits = max_width == 0 || width(first + about) <= max_width;
+    return fmt::format("{}: {}, running for {},{}{}\n", status.instance,
+                       paint(state, status.ready ? Colour::good : Colour::warning, colours),
+                       age(status.started_at, now), fits ? " " : "\n  ", about);
+}
+
+std::string failed_reload(const StatusView& status, SystemTime now, bool colours) {
+    if (status.reload_error.empty()) return "";
     return fmt::format("{} {} ago, the configuration before it runs: {}\n",
-                       paint("reload FAILED", Colour::bad, colours), age(reload.at("at"), now),
-                       text(reload.at("error")));
+                       paint("reload FAILED", Colour::bad, colours), age(status.reload_at, now),
+                       status.reload_error);
 }
 
-std::string policies_text(const json::array& policies, std::size_t max_width, bool colours) {
-    if (policies.empty()) return "";
+std::string policies(const StatusView& status, std::size_t max_width, bool colours) {
+    if (status.policies.empty()) return "";
     Table table({{"POLICY", false, true}, {"ACTION"}, {"DENIED", true}, {"TERMINATED", true}});
-    for (const auto& policy : policies)
-        table.add({text(policy.at("name")), text(policy.at("action")), number(policy.at("denied_total")),
-                   number(policy.at("terminated_total"))});
+    for (const auto& policy : status.policies)
+        table.add({policy.name, policy.action, std::to_string(policy.denied_total),
+                   std::to_string(policy.terminated_total)});
     return "\n" + table.render(max_width, colours);
 }
 
-Table services_table(const json::array& services) {
+Table services_table(const StatusView& status) {
     Table table({{"SERVICE", false, true},
                  {"PROTO"},
                  {"ADDRESS", false, true},
@@ -82,25 +69,14 @@ Table services_table(const json::array& services) {
                  {"OPEN", true},
                  {"WAITING", true},
                  {"STUCK", true}});
-    for (const auto& value : services) {
-        const auto& service = value.as_object();
-        const auto eligible = service.at("eligible").to_number<std::uint64_t>();
-        const auto total = service.at("total").to_number<std::uint64_t>();
-        const Colour colour = eligible == total ? Colour::good
-                              : eligible == 0   ? Colour::bad
-                                                : Colour::warning;
-        table.add({text(service.at("name")),
-                   text(service.at("protocol")),
-                   addresses(service),
-                   {fmt::format("{}/{}", eligible, total), colour},
-                   number(service.at("open_sockets")),
-                   number(service.at("waiting")),
-                   number(service.at("stuck"))});
-    }
+    for (const auto& service : status.services)
+        table.add({service.name, service.protocol, addresses(service), eligible(service),
+                   std::to_string(service.open_sockets), troubling(service.waiting),
+                   troubling(service.stuck)});
     return table;
 }
 
-Table backends_table(const json::array& services, SystemTime now) {
+Table backends_table(const std::vector<ServiceView>& services, SystemTime now) {
     Table table({{"BACKEND", false, true},
                  {"ADDRESS", false, true},
                  {"STATE"},
@@ -109,57 +85,99 @@ Table backends_table(const json::array& services, SystemTime now) {
                  {"CONNECTS", true},
                  {"REASON", false, true}});
     for (const auto& service : services)
-        for (const auto& value : service.at("backends").as_array()) {
-            const auto& backend = value.as_object();
-            const std::string state = text(backend.at("state"));
-            const std::string reason = text(backend.at("reason"));
-            table.add({text(service.at("name")) + "/" + text(backend.at("name")),
-                       text(backend.at("address")),
-                       {state, colour_of(state)},
-                       age(backend.at("since"), now),
-                       number(backend.at("open_sockets")),
-                       number(backend.at("connects_total")),
-                       reason.empty() ? text(backend.at("check").at("detail")) : reason});
-        }
+        for (const auto& backend : service.backends)
+            table.add({service.name + "/" + backend.name,
+                       backend.address,
+                       {backend.state, colour_of(backend.state)},
+                       age(backend.since, now),
+                       std::to_string(backend.open_sockets),
+                       std::to_string(backend.connects_total),
+                       backend.reason.empty() ? backend.check.detail : backend.reason});
     return table;
 }
 
-std::string unresolved(const json::array& services, bool colours) {
+std::string unresolved(const StatusView& status, bool colours) {
     std::string lines;
-    for (const auto& service : services)
-        for (const auto& name : service.at("discovery").as_array())
-            if (!name.at("error").is_null())
+    for (const auto& service : status.services)
+        for (const auto& name : service.names)
+            if (!name.error.empty())
                 lines += fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
-                                     text(service.at("name")), text(name.at("name")), text(name.at("error")),
-                                     name.at("addresses").as_array().empty() ? "no backend is known"
-                                                                             : "the last good ones serve");
+                                     service.name, name.name, name.error,
+                                     name.has_addresses ? "the last good ones serve" : "no backend is known");
     return lines.empty() ? lines : "\n" + lines;
 }
 
-std::string failovers(const json::array& services, SystemTime now) {
+std::string failovers(const StatusView& status, SystemTime now) {
     std::string lines;
-    for (const auto& service : services) {
-        const auto& failover = service.at("last_failover");
-        if (failover.is_null()) continue;
-        const auto duration = std::chrono::microseconds(failover.at("duration_us").to_number<std::int64_t>());
-        lines += fmt::format(
-            "last failover {} ago: {}/{}: {}\n  {} sockets terminated, {} re-pointed, {} failed in {}\n",
-            age(failover.at("at"), now), text(service.at("name")), text(failover.at("backend")),
-            text(failover.at("reason")), number(failover.at("terminated")), number(failover.at("repointed")),
-            number(failover.at("failed")), human(duration));
-    }
+    for (const auto& service : status.services)
+        if (const auto& failover = service.last_failover)
+            lines += fmt::format(
+                "last failover {} ago: {}/{}: {}\n  {} terminated, {} re-pointed, {} failed in {}\n",
+                age(failover->at, now), service.name, failover->backend, failover->reason,
+                counted(failover->terminated, "socket"), failover->repointed, failover->failed,
+                human(failover->duration));
     return lines.empty() ? lines : "\n" + lines;
+}
+
+/// What is not as it should be with this backend and its sockets.
+std::string remarks(const BackendView& backend) {
+    std::string text = backend.state == "up" ? "" : backend.reason;
+    const auto add = [&](const std::string& more) { text += (text.empty() ? "" : "; ") + more; };
+    if (backend.waiting) add(counted(backend.waiting, "socket") + " waiting for an alternative");
+    if (backend.stuck) add(counted(backend.stuck, "socket") + " that cannot be ended");
+    return text;
 }
 
 }  // namespace
 
-std::string status_text(const json::object& status, SystemTime now, std::size_t max_width, bool colours) {
-    const auto& services = status.at("services").as_array();
-    return heading(status, now, colours) + failed_reload(status, now, colours) + "\n" +
-           services_table(services).render(max_width, colours) + "\n" +
-           backends_table(services, now).render(max_width, colours) +
-           policies_text(status.at("policies").as_array(), max_width, colours) +
-           unresolved(services, colours) + failovers(services, now);
+std::string status_text(const StatusView& status, SystemTime now, std::size_t max_width, bool colours) {
+    return heading(status, now, max_width, colours) + failed_reload(status, now, colours) + "\n" +
+           services_table(status).render(max_width, colours) + "\n" +
+           backends_table(status.services, now).render(max_width, colours) +
+           policies(status, max_width, colours) + unresolved(status, colours) + failovers(status, now);
+}
+
+std::string services_text(const StatusView& status, SystemTime now, std::size_t max_width, bool colours) {
+    Table table(
+        {{"SERVICE", false, true}, {"PROTO"}, {"ADDRESS", false, true}, {"ELIGIBLE", true}, {"OPEN", true}});
+    for (const auto& service : status.services)
+        table.add({service.name, service.protocol, addresses(service), eligible(service),
+                   std::to_string(service.open_sockets)});
+    return heading(status, now, max_width, colours) + "\n" + table.render(max_width, colours);
+}
+
+std::string backends_text(const std::vector<ServiceView>& services, SystemTime now, std::size_t max_width,
+                          bool colours) {
+    Table table({{"BACKEND", false, true},
+                 {"ADDRESS", false, true},
+                 {"STATE"},
+                 {"FOR", true},
+                 {"SHARE", true},
+                 {"WEIGHT", true},
+                 {"PRIO", true},
+                 {"OPEN", true}});
+    for (const auto& service : services)
+        for (const auto& backend : service.backends) {
+            table.add({service.name + "/" + backend.name,
+                       backend.address,
+                       {backend.state, colour_of(backend.state)},
+                       age(backend.since, now),
+                       percent(backend.share),
+                       std::to_string(backend.weight),
+                       std::to_string(backend.priority),
+                       std::to_string(backend.open_sockets)});
+            table.note(remarks(backend));
+        }
+    return table.render(max_width, colours);
+}
+
+std::string age(const std::optional<SystemTime>& since, SystemTime now) {
+    return since ? human(std::max(now - *since, SystemTime::duration::zero())) : "-";
+}
+
+std::string percent(double share) {
+    if (share <= 0) return "-";
+    return share < 0.01 ? fmt::format("{:.1f} %", share * 100) : fmt::format("{:.0f} %", share * 100);
 }
 
 }  // namespace reseat::proxy

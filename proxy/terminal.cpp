@@ -15,7 +15,8 @@ namespace reseat::proxy {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kLeast = 8;  ///< what is left of a shrunken column
+constexpr std::size_t kLeast = 8;   ///< what is left of a shrunken column
+const std::string kIndent(4, ' ');  ///< of notes
 constexpr std::string_view kEllipsis = "…";
 
 std::string_view escape(Colour colour) {
@@ -34,9 +35,9 @@ std::string_view escape(Colour colour) {
     return "";
 }
 
-/// The first `columns` of `text`, the last of them an ellipsis if something was cut.
+/// The first `columns` of `text` (0: all), the last of them an ellipsis if something was cut.
 std::string cut(const std::string& text, std::size_t columns) {
-    if (width(text) <= columns) return text;
+    if (columns == 0 || width(text) <= columns) return text;
     std::size_t end = 0;
     for (std::size_t seen = 0; end < text.size(); ++end)
         if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 && ++seen == columns) break;
@@ -80,7 +81,7 @@ std::vector<std::size_t> Table::widths(std::size_t max_width) const {
     std::vector<std::size_t> widths;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         std::size_t widest = width(columns_[i].title);
-        for (const auto& row : rows_) widest = std::max(widest, width(row[i].text));
+        for (const auto& row : rows_) widest = std::max(widest, width(row.cells[i].text));
         widths.push_back(widest);
     }
     const auto total = [&] {
@@ -113,7 +114,10 @@ std::string Table::render(std::size_t max_width, bool colours) const {
     std::vector<Cell> titles;
     for (const auto& column : columns_) titles.emplace_back(column.title, Colour::dim);
     line(titles);
-    for (const auto& row : rows_) line(row);
+    for (const auto& row : rows_) {
+        line(row.cells);
+        if (!row.note.empty()) out += cut(kIndent + row.note, max_width) + "\n";
+    }
     return out;
 }
 

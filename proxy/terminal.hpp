@@ -44,16 +44,23 @@ public:
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
     /// One cell for each column.
-    void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+    void add(std::vector<Cell> row) { rows_.push_back({std::move(row), {}}); }
+    /// A line of its own below the row that was added last, indented.
+    void note(std::string text) { rows_.back().note = std::move(text); }
 
     /// Lines that fit `max_width` columns (0: no limit) as far as the shrinkable columns allow.
     std::string render(std::size_t max_width, bool colours) const;
 
 private:
+    struct Row {
+        std::vector<Cell> cells;
+        std::string note;
+    };
+
     std::vector<std::size_t> widths(std::size_t max_width) const;
 
     std::vector<Column> columns_;
-    std::vector<std::vector<Cell>> rows_;
+    std::vector<Row> rows_;
 };
 
 }  // namespace reseat::proxy

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 
@@ -38,6 +39,22 @@ std::string iso8601(std::chrono::system_clock::time_point at) {
     const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(at - whole).count();
     return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
                        fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), milliseconds);
+}
+
+std::optional<std::chrono::system_clock::time_point> parse_iso8601(const std::string& text) {
+    std::tm parts{};
+    const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (end == nullptr) return std::nullopt;
+    if (*end == '.') do
+            ++end;
+        while (*end >= '0' && *end <= '9');
+    if (*end == 'Z') ++end;
+    if (*end != '\0') return std::nullopt;
+    return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 std::string human(lb::Duration duration) {

@@ -5,6 +5,8 @@
 #include "lb/model.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +21,13 @@ lb::Result<std::string> read_file(const std::string& path);
 
 /// UTC as "2026-11-22T15:00:00.000Z".
 std::string iso8601(std::chrono::system_clock::time_point at);
+
+/// What iso8601() writes, to the second; the fraction and the Z may be left out. Nothing: it is something
+/// else.
+std::optional<std::chrono::system_clock::time_point> parse_iso8601(const std::string& text);
+
+/// "1 socket", "2 sockets": for nouns that take an s.
+std::string counted(std::uint64_t count, std::string_view noun);
 
 /// For people: "0.9 ms", "1.2 s", "3 min", "2 h", "5 d".
 std::string human(lb::Duration duration);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/workload_cgroup.hpp"
 
+#include "proxy/cgroup_mount.hpp"
 #include "proxy/left_behind.hpp"
-#include "proxy/workload.hpp"
 #include "proxy/workload_watch.hpp"
 
 #include <spdlog/spdlog.h>

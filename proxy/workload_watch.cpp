@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace reseat::proxy {
 namespace {
@@ -53,13 +54,23 @@ bool is_populated(const std::string& cgroup) {
     return events && events->find("populated 1") != std::string::npos;
 }
 
+namespace {
+
+/// A removed cgroup whose directory somebody holds open still has an inode, but no files.
+bool is_there(const std::string& cgroup, ino_t inode) {
+    struct stat now {};
+    return ::stat(cgroup.c_str(), &now) == 0 && now.st_ino == inode &&
+           ::access((cgroup + "/cgroup.procs").c_str(), F_OK) == 0;
+}
+
+}  // namespace
+
 lb::Task<WorkloadEnd> workload_end(std::string cgroup, lb::Duration idle) {
     const auto watch = watch_events_of(co_await lb::asio::this_coro::executor, cgroup);
     IdleClock clock(idle);
-    struct stat first {
-    }, now{};
+    struct stat first {};
     if (::stat(cgroup.c_str(), &first) != 0) co_return WorkloadEnd::removed;
-    while (::stat(cgroup.c_str(), &now) == 0 && now.st_ino == first.st_ino) {
+    while (is_there(cgroup, first.st_ino)) {
         const auto left = clock.on_look(is_populated(cgroup), std::chrono::steady_clock::now());
         if (left == lb::Duration::zero()) co_return WorkloadEnd::idle;
         const auto pause = std::min(watch ? kBackstop : kWithoutInotify, left.value_or(kBackstop));

@@ -27,8 +27,8 @@ bool is_populated(const std::string& cgroup);
 
 enum class WorkloadEnd { removed, idle };
 
-/// Returns when the cgroup's directory is gone or is another one of the same name; or, with `idle` > 0, when
-/// there has been no process in it or below it for that long. Woken by the kernel, not polling.
+/// Returns when the cgroup is gone, or its directory is another one of the same name; or, with `idle` > 0,
+/// when there has been no process in it or below it for that long. Woken by the kernel, not polling.
 lb::Task<WorkloadEnd> workload_end(std::string cgroup, lb::Duration idle);
 
 }  // namespace reseat::proxy

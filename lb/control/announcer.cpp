@@ -3,12 +3,12 @@
 
 #include "lb/control/wording.hpp"
 
-#include <spdlog/spdlog.h>
+#include <utility>
 
 namespace reseat::lb {
 
-void Announcer::await_report(LifeId life, std::string subject, std::string transition, TimePoint now) {
-    pending_[life] = {std::move(subject), std::move(transition), now};
+void Announcer::await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now) {
+    pending_[life] = {std::move(about), std::move(transition), now};
 }
 
 void Announcer::on_report(LifeId life, const TerminationReport& report) {
@@ -17,20 +17,24 @@ void Announcer::on_report(LifeId life, const TerminationReport& report) {
     Pending& pending = found->second;
     const bool news = report.terminated || report.repointed || report.failed != pending.failed;
     pending.failed = report.failed;
-    if (!pending.transition.empty()) {
-        spdlog::warn("{}; {}", pending.transition, describe(report));
-        pending.transition.clear();
+    if (auto event = std::exchange(pending.transition, std::nullopt)) {
+        event->message += "; " + describe(report);
+        event->report = report;
+        tell_(*event);
     } else if (news) {
-        spdlog::log(report.failed ? spdlog::level::warn : spdlog::level::info, "{}: {}", pending.subject,
-                    describe(report));
+        Event event = pending.about;
+        event.level = report.failed ? Event::Level::warn : Event::Level::info;
+        event.message += ": " + describe(report);
+        event.report = report;
+        tell_(event);
     }
 }
 
 void Announcer::hurry(TimePoint now) {
     for (auto& [life, pending] : pending_) {
-        if (pending.transition.empty() || now - pending.since < kPatience) continue;
-        spdlog::warn("{}; its sockets are still being ended", pending.transition);
-        pending.transition.clear();
+        if (!pending.transition || now - pending.since < kPatience) continue;
+        pending.transition->message += "; its sockets are still being ended";
+        tell_(*std::exchange(pending.transition, std::nullopt));
     }
 }
 

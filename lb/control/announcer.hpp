@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/data_plane.hpp"
+#include "lb/control/event.hpp"
 
 #include <map>
-#include <string>
+#include <optional>
 
 namespace reseat::lb {
 
-/// Writes one line per transition: at once, or, when sockets are ended because of it, together with what
-/// became of them. A transition is never kept back for longer than `kPatience` by sockets that are stuck.
+/// Tells each transition once: at once, or, when sockets are ended because of it, together with what became
+/// of them. A transition is never kept back for longer than `kPatience` by sockets that are stuck.
 class Announcer {
 public:
     static constexpr Duration kPatience = std::chrono::seconds(2);
 
-    /// An order was given. `transition` is the line that its report completes; empty: the report is a line of
-    /// its own, about `subject`, and only if it has anything to tell.
-    void await_report(LifeId life, std::string subject, std::string transition, TimePoint now);
+    explicit Announcer(EventSink tell) : tell_(std::move(tell)) {}
+
+    /// An order was given. Its first report completes `transition`; what else there is to report, and all of
+    /// it if there is no transition, becomes events like `about`, of what begins with its message.
+    void await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now);
     void on_report(LifeId life, const TerminationReport& report);
 
     /// Gives up waiting where the patience is over.
@@ -25,11 +27,12 @@ public:
 
 private:
     struct Pending {
-        std::string subject;
-        std::string transition;
+        Event about;
+        std::optional<Event> transition;
         TimePoint since;
         unsigned failed = 0;  ///< as last told
     };
+    EventSink tell_;
     std::map<LifeId, Pending> pending_;
 };
 

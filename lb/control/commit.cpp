@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/controller_impl.hpp"
 
-#include <spdlog/spdlog.h>
-
 namespace reseat::lb {
+
 void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Plan& plan, TimePoint now) {
     for (auto& [id, decision] : decisions) {
         TrackedService& service = *registry.find(id);
-        for (const std::string& line : losses(service.state, decision.after)) spdlog::warn("{}", line);
-        for (const std::string& line : ends_of_panic(service.state, decision.after)) spdlog::info("{}", line);
+        for (const Event& event : losses(service.state, decision.after)) tell(event);
+        for (const Event& event : ends_of_panic(service.state, decision.after)) tell(event);
         service.state = std::move(decision.after);
         agenda.done(id, decision.next);
         note_lives(service, now);
@@ -66,14 +65,13 @@ void Controller::Impl::announce(bool carried_out) {
         const auto place = registry.find_backend(transition.backend);
         if (!place) continue;
         const ServiceState& state = place->service->state;
-        std::string line = headline(state, place->backend, transition);
-        if (is_good(transition)) {
-            spdlog::info("{}", line);
-            continue;
+        Event event = headline(state, place->backend, transition);
+        if (carried_out && !is_good(transition)) {
+            const std::uint64_t open = transition.met ? plane.open_sockets(transition.met) : 0;
+            const std::string rest = aftermath(state, place->backend, open);
+            if (!rest.empty()) event.message += "; " + rest;
         }
-        const std::uint64_t open = transition.met ? plane.open_sockets(transition.met) : 0;
-        const std::string rest = carried_out ? aftermath(state, place->backend, open) : "";
-        spdlog::warn("{}{}{}", line, rest.empty() ? "" : "; ", rest);
+        tell(event);
     }
 }
 

@@ -3,14 +3,13 @@
 
 #include "lb/control/controller_impl.hpp"
 
-#include <spdlog/spdlog.h>
-
 namespace reseat::lb {
 
-Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, std::vector<Service> services,
-                       std::vector<Policy> list)
+Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, EventSink sink,
+                       std::vector<Service> services, std::vector<Policy> list)
     : executor(std::move(with)),
       plane(to),
+      tell(std::move(sink)),
       first_services(std::move(services)),
       policies(std::move(list)),
       next_life(plane.first_unused_life()),
@@ -26,8 +25,9 @@ Controller::Impl::~Impl() {
 }
 
 Controller::Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
-                       std::vector<Policy> policies)
-    : impl_(std::make_unique<Impl>(std::move(executor), plane, std::move(services), std::move(policies))) {}
+                       std::vector<Policy> policies, EventSink tell)
+    : impl_(std::make_unique<Impl>(std::move(executor), plane, std::move(tell), std::move(services),
+                                   std::move(policies))) {}
 
 Controller::~Controller() = default;
 
@@ -37,10 +37,7 @@ Result<void> Controller::start() {
 
 Result<std::vector<std::string>> Controller::reload(std::vector<Service> services,
                                                     std::vector<Policy> policies) {
-    auto lines = impl_->reload(std::move(services), std::move(policies));
-    if (lines)
-        for (const std::string& line : *lines) spdlog::info("reload: {}", line);
-    return lines;
+    return impl_->reload(std::move(services), std::move(policies));
 }
 
 Result<void> Controller::change_backends(std::vector<Service> services) {
@@ -78,6 +75,8 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
     if (!place) return;
     place->news().check = status;
     place->news().checked = true;
+    place->news().checks.add(status);
+    if (status.result.outcome != ProbeOutcome::not_probed) place->service->checks.add(status.result.latency);
     impl_->never_checked.erase(backend);
     BackendRecord& record = place->record();
     if (record.presumed && status.result.outcome == ProbeOutcome::passed) {
@@ -99,6 +98,18 @@ std::vector<ServiceStatus> Controller::status() const {
     for (const TrackedService* service : impl_->registry.all())
         all.push_back(status_of(*service, impl_->plane, impl_->runner));
     return all;
+}
+
+std::vector<ServiceId> Controller::services() const {
+    std::vector<ServiceId> ids;
+    for (const TrackedService* service : impl_->registry.all()) ids.push_back(service->state.id);
+    return ids;
+}
+
+std::optional<ServiceStatus> Controller::status(ServiceId service, bool history) const {
+    const TrackedService* tracked = impl_->registry.find(service);
+    if (!tracked) return std::nullopt;
+    return status_of(*tracked, impl_->plane, impl_->runner, history);
 }
 
 std::vector<PolicyStatus> Controller::policies() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "lb/control/event.hpp"
 #include "lb/control/status.hpp"
 
 #include <functional>
@@ -17,8 +18,9 @@ namespace reseat::lb {
 /// loop become one plan. Publishing never waits for sockets being ended.
 class Controller {
 public:
+    /// `tell` hears of what happens.
     Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
-               std::vector<Policy> policies = {});
+               std::vector<Policy> policies = {}, EventSink tell = log_event);
     ~Controller();
 
     /// Programs all services, on top of what the data plane inherited. Call once, before anything else.
@@ -26,7 +28,7 @@ public:
 
     /// All or nothing: on error what ran before goes on. State is kept by (service name, protocol) and the
     /// backend's address. Returns a line for each change, for people: "postgres: backend pg-3 added"; none:
-    /// nothing changed. Does not wait for sockets being ended.
+    /// nothing changed. It is for the caller to tell. Does not wait for sockets being ended.
     Result<std::vector<std::string>> reload(std::vector<Service> services, std::vector<Policy> policies);
 
     /// The same with the policies that are, for backends that DNS names brought: says nothing about them
@@ -55,6 +57,9 @@ public:
     /// True once each backend that was there at the start and has a health check was checked once.
     bool first_round_over() const;
     std::vector<ServiceStatus> status() const;
+    /// For who asks for one after the other: in the order of the configuration. Nothing: it is gone.
+    std::vector<ServiceId> services() const;
+    std::optional<ServiceStatus> status(ServiceId service, bool history) const;
     std::vector<PolicyStatus> policies() const;
 
     /// Asynchronous: sockets that connected to `life` while it was being condemned or drained.

@@ -67,7 +67,7 @@ struct AwaitedReports {
 /// A file each for the beginning, the turns of the loop, what follows a published plan, the orders that it
 /// brings, outlier detection, reload, and what people ask and command.
 struct Controller::Impl {
-    Impl(asio::any_io_executor with, DataPlane& to, std::vector<Service> services,
+    Impl(asio::any_io_executor with, DataPlane& to, EventSink sink, std::vector<Service> services,
          std::vector<Policy> policies);
     ~Impl();
 
@@ -107,6 +107,7 @@ struct Controller::Impl {
     void look_at_outliers(TimePoint now);
     void readmit_the_last(TrackedService& service);
     void readmit(const Place& place, std::string why);
+    void note_transition(BackendNews& news, Transition::Kind kind, std::string reason, LifeId met);
     void review_outliers();
 
     // reload.cpp
@@ -125,6 +126,7 @@ struct Controller::Impl {
 
     asio::any_io_executor executor;
     DataPlane& plane;
+    EventSink tell;
     std::vector<Service> first_services;  ///< until start()
     std::vector<Policy> policies;
     Registry registry{1};
@@ -145,16 +147,20 @@ struct Controller::Impl {
     std::function<void(BackendId)> on_suspect;
     bool targets_changed = false;
 
-    std::unordered_map<LifeId, std::string> reasons;  ///< of orders, for the last failover
-    std::map<LifeId, std::string> denied;             ///< lives that a policy ends, and which
-    std::set<LifeId> before_enforcement;              ///< of those, not yet reported
+    struct Reason {
+        std::string text;  ///< for the last failover
+        EndReason kind = EndReason::unreachable;
+    };
+    std::unordered_map<LifeId, Reason> reasons;  ///< of orders
+    std::map<LifeId, std::string> denied;        ///< lives that a policy ends, and which
+    std::set<LifeId> before_enforcement;         ///< of those, not yet reported
     bool enforcement_due = false;
     std::map<std::string, std::uint64_t> terminated_by_policy;
     std::set<std::pair<Protocol, Endpoint>> untracked_kept;  ///< here nothing untracked is ended
     std::map<UntrackedKey, UntrackedDue> untracked_due;      ///< to be ordered with the next plan
     std::list<std::shared_ptr<AwaitedReports>> awaited;
 
-    Announcer announcer;
+    Announcer announcer{tell};
     OrderRunner runner;
     Vacancies vacancies{plane, runner};
     Sweeper sweeper{executor, plane};

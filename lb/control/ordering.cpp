@@ -1,28 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/controller_impl.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 namespace reseat::lb {
+namespace {
+
+/// Sockets were ended that no life knows of.
+Event swept(const std::string& service, const std::string& which, const TerminationReport& report) {
+    return {.type = Event::Type::sockets_ended,
+            .service = service,
+            .message = which + ": " + describe(report),
+            .report = report};
+}
+
+}  // namespace
 
 /// A transition of this turn is told together with what its order brings.
 void Controller::Impl::order(const TrackedService& service, const DueOrder& due, TimePoint now) {
     const ServiceState& state = service.state;
     const LifeId life = due.order.life;
-    const auto told = std::ranges::find_if(transitions, [&](const Transition& transition) {
+    const auto known = std::ranges::find_if(transitions, [&](const Transition& transition) {
         return !is_good(transition) && transition.met == life;
     });
-    std::string about = subject(state, due.backend);
-    std::string line;
-    const std::string cause = because(state, due);
-    if (told != transitions.end() && due.cause != EndCause::quiet) {
-        line = headline(state, due.backend, *told);
-        transitions.erase(told);
-    } else if (!cause.empty()) {
-        about.append(": ").append(cause);
+    std::optional<Event> completes;
+    if (known != transitions.end() && due.cause != EndCause::quiet) {
+        completes = headline(state, due.backend, *known);
+        transitions.erase(known);
     }
+    Event about = ending(state, due.backend, completes ? "" : because(state, due));
     note_reason(service, due);
     if (due.order.terminate_tcp && due.cause != EndCause::quiet) {
         const Service& config = *state.service;
@@ -31,7 +37,7 @@ void Controller::Impl::order(const TrackedService& service, const DueOrder& due,
             !untracked_kept.contains({config.protocol, endpoint}))
             clear_untracked(config, {endpoint});
     }
-    announcer.await_report(life, std::move(about), std::move(line), now);
+    announcer.await_report(life, std::move(about), std::move(completes), now);
     runner.issue(due.order);
 }
 
@@ -43,7 +49,10 @@ void Controller::Impl::note_reason(const TrackedService& service, const DueOrder
     const bool by_health = cause.empty() || due.cause == EndCause::grace_over ||
                            due.cause == EndCause::suspicion_over || due.cause == EndCause::alternative ||
                            (due.cause == EndCause::drain_timeout && record.health == Health::down);
-    reasons[life] = !by_health ? cause : news.down_reason.empty() ? news.reason : news.down_reason;
+    reasons[life] = {!by_health                 ? cause
+                     : news.down_reason.empty() ? news.reason
+                                                : news.down_reason,
+                     end_reason(record, due.cause)};
     if (due.cause != EndCause::denied) return;
     denied[life] = record.denied_by;
     before_enforcement.insert(life);
@@ -66,9 +75,15 @@ void Controller::Impl::on_report(const ReseatOrder& order, const TerminationRepo
         waiting->sum.duration = std::max(waiting->sum.duration, report.duration);
         if (waiting->lives.empty()) waiting->done.cancel();
     }
+    const auto place = registry.find_life(life);
+    if (!place) return;
+    const Reason& reason = reasons[life];
+    BackendTally& tally = place->news().tally;
+    tally.terminated[static_cast<std::size_t>(reason.kind)] += report.terminated;
+    tally.repointed += report.repointed;
+    tally.failed += report.failed;
     if (order.quiet_for > Duration::zero() && report.matched == 0) return;
-    if (const auto place = registry.find_life(life))
-        note_failover(*place->service, place->backend, life, reasons[life], report);
+    note_failover(*place->service, place->backend, life, reason.text, report);
 }
 
 void Controller::Impl::on_raced_connect(LifeId life) {
@@ -92,7 +107,8 @@ void Controller::Impl::end_untracked() {
             for (const std::string& name : names)
                 if (TrackedService* service = registry.find(name, protocol))
                     service->untracked = report.failed;
-            if (report.matched) spdlog::info("sockets older than reseat: {}", describe(report));
+            if (report.matched)
+                tell(swept(names.size() == 1 ? *names.begin() : "", "sockets older than reseat", report));
         };
         sweeper.end_untracked(std::move(order), on_report);
     }
@@ -108,7 +124,7 @@ void Controller::Impl::enforce_policies() {
 void Controller::Impl::on_policy_reports(const PolicyReports& reports) {
     for (const auto& [policy, report] : reports) {
         terminated_by_policy[policy] += report.terminated;
-        if (report.matched) spdlog::info("policy {}: {}", policy, describe(report));
+        if (report.matched) tell(swept("", "policy " + policy, report));
     }
 }
 

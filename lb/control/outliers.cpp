@@ -64,7 +64,7 @@ void Controller::Impl::judge_failing(const Place& place, LifeId life, TimePoint 
         fmt::format("{}, for {} (ejection {})", *reason, to_text(length), news.outlier.multiplier());
     news.since = std::chrono::system_clock::now();
     on_ejection(place.service->state, place.backend, true);
-    transitions.push_back({news.id, Transition::Kind::ejected, news.ejection, life});
+    note_transition(news, Transition::Kind::ejected, news.ejection, life);
     agenda.wake(state.id);
     if (!looks.is_set(state.id)) looks.done(state.id, now + settings.interval);
 }
@@ -103,7 +103,7 @@ void Controller::Impl::readmit(const Place& place, std::string why) {
     news.since = std::chrono::system_clock::now();
     on_ejection(place.service->state, place.backend, false);
     if (const auto& life = place.record().life) plane.forgive(life->id);
-    transitions.push_back({news.id, Transition::Kind::readmitted, std::move(why), 0});
+    note_transition(news, Transition::Kind::readmitted, std::move(why), 0);
     agenda.wake(place.service->state.id);
 }
 

@@ -6,7 +6,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -15,16 +14,15 @@ namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(10);
 
-std::string_view word(OperatorState state) {
+Transition::Kind kind_of(OperatorState state) {
     switch (state) {
-        case OperatorState::ready:
-            return "READY";
         case OperatorState::drain:
-            return "DRAIN";
+            return Transition::Kind::drain;
         case OperatorState::maint:
-            return "MAINT";
+            return Transition::Kind::maint;
+        default:
+            return Transition::Kind::ready;
     }
-    return "";
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& valid) {
@@ -69,10 +67,7 @@ Result<void> Controller::set_operator_state(std::string_view service, std::strin
         const bool is_known = state == OperatorState::ready && place.news().checked;
         place.news().reason = is_known ? place.news().check.result.detail : "set by the operator";
         place.news().since = std::chrono::system_clock::now();
-        const auto kind =
-            state == OperatorState::ready ? Transition::Kind::ready : Transition::Kind::taken_out;
-        impl_->transitions.push_back(
-            {place.news().id, kind, std::string(word(state)), record.life ? record.life->id : 0});
+        impl_->note_transition(place.news(), kind_of(state), {}, record.life ? record.life->id : 0);
         impl_->agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();
@@ -86,7 +81,7 @@ Result<void> Controller::set_weight(std::string_view service, std::string_view b
         const unsigned before = place.record().weight;
         if (before == weight) continue;
         on_weight(place.service->state, place.backend, weight);
-        spdlog::info("{}", reweighted(place.service->state, place.backend, before));
+        impl_->tell(reweighted(place.service->state, place.backend, before));
         impl_->agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();

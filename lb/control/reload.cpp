@@ -3,8 +3,6 @@
 #include "lb/control/differences.hpp"
 #include "lb/control/news.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 namespace reseat::lb {
@@ -43,7 +41,9 @@ Result<std::vector<std::string>> Controller::Impl::reload(std::vector<Service> s
     if (auto done = carry_out(draft, now); !done) {
         if (other_policies)
             if (auto restored = plane.set_policies(policies); !restored)
-                spdlog::error("cannot restore the policies: {}", restored.error().message);
+                tell({.type = Event::Type::warning,
+                      .level = Event::Level::error,
+                      .message = "cannot restore the policies: " + restored.error().message});
         return done.error();
     }
     return draft.lines;

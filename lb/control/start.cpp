@@ -2,7 +2,7 @@
 #include "lb/control/controller_impl.hpp"
 #include "lb/control/news.hpp"
 
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -58,8 +58,9 @@ Result<void> Controller::Impl::start() {
     Inheritance inheritance = plane.inheritance();
     registry = Registry(inheritance.first_unused_service);
     if (!inheritance.lives.empty())
-        spdlog::info("took over from an earlier process: {} services, {} periods of backends",
-                     inheritance.services.size(), inheritance.lives.size());
+        tell({.type = Event::Type::started,
+              .message = fmt::format("took over from an earlier process: {} services, {} periods of backends",
+                                     inheritance.services.size(), inheritance.lives.size())});
     Estate estate(std::move(inheritance));
     if (!policies.empty() || !estate.empty())
         if (auto done = plane.set_policies(policies); !done) return done;

@@ -21,11 +21,10 @@ std::string reason_of(const BackendRecord& record, const BackendNews& news) {
     return record.denied_by.empty() ? news.reason : "denied by policy " + record.denied_by;
 }
 
-std::optional<std::chrono::system_clock::time_point> ejected_until(const OutlierDetection& settings,
-                                                                   const BackendNews& news) {
-    const auto until = news.outlier.until(settings);
-    if (!until) return std::nullopt;
-    const auto left = *until - std::chrono::steady_clock::now();
+/// What the steady clock says, for people.
+std::optional<std::chrono::system_clock::time_point> by_the_wall(std::optional<TimePoint> at) {
+    if (!at) return std::nullopt;
+    const auto left = *at - std::chrono::steady_clock::now();
     return std::chrono::system_clock::now() +
            std::chrono::duration_cast<std::chrono::system_clock::duration>(left);
 }
@@ -52,11 +51,14 @@ std::string_view to_string(BackendState state) {
     return "unknown";
 }
 
-ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner) {
+ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner,
+                        bool history) {
     const ServiceState& state = service.state;
-    ServiceStatus status{.service = state.service.get(), .eligible = eligible_count(state)};
+    ServiceStatus status{.service = state.service, .eligible = eligible_count(state)};
     status.untracked = service.untracked;
     status.last_failover = service.last_failover;
+    status.failovers = service.failovers;
+    status.checks = service.checks;
     status.panic = std::ranges::any_of(state.families, [](const FamilyState& family) {
         return family.from == ChosenFrom::fail_open || family.from == ChosenFrom::panic;
     });
@@ -67,16 +69,20 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
         one.reason = reason_of(record, news);
         one.since = news.since;
         one.check = news.check;
+        one.checks_total = news.checks.counts();
+        if (history) one.history = news.checks.last();
+        one.tally = news.tally;
         one.backend.weight = record.weight;
         one.effective_weight = effective_weight(state, i);
-        one.ejected_until = ejected_until(state.service->outlier_detection, news);
+        one.ejected_until = by_the_wall(news.outlier.until(state.service->outlier_detection));
+        if (record.life) one.sockets_end_at = by_the_wall(record.life->end_at);
         ConnectCounts counts = news.retired;
         const auto add = [&](const Life& life) {
             const std::uint64_t open = plane.open_sockets(life.id);
             one.open_sockets += open;
             counts += count_connects(plane, life.id);
-            if (life.waiting) status.waiting += open;
-            status.stuck += runner.stuck(life.id);
+            if (life.waiting) one.waiting += open;
+            one.stuck += runner.stuck(life.id);
         };
         if (record.life) add(*record.life);
         std::ranges::for_each(record.ended, add);
@@ -84,6 +90,8 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
         one.connect_failures_total = counts.failures;
         one.early_resets_total = counts.resets;
         status.open_sockets += one.open_sockets;
+        status.waiting += one.waiting;
+        status.stuck += one.stuck;
         status.backends.push_back(std::move(one));
     }
     return status;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/data_plane.hpp"
-#include "lb/health/checker.hpp"
+#include "lb/control/tally.hpp"
+#include "lb/duration_histogram.hpp"
+#include "lb/health/check_history.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,11 +40,17 @@ struct BackendStatus {
     std::chrono::system_clock::time_point since{};
     double effective_weight = 0;     ///< while slow_start lasts, tenths of its weight
     std::uint64_t open_sockets = 0;  ///< over all lives of this backend
+    std::uint64_t waiting = 0;       ///< of them: as in ServiceStatus
+    std::uint64_t stuck = 0;         ///< likewise
+    std::optional<std::chrono::system_clock::time_point> sockets_end_at;  ///< what is open then is ended
     std::uint64_t connects_total = 0;
     std::uint64_t connect_failures_total = 0;  ///< of the workload's own, while the backend was in use
     std::uint64_t early_resets_total = 0;      ///< its connections that broke before the first byte
     std::optional<std::chrono::system_clock::time_point> ejected_until;  ///< the next look after it ends it
     CheckStatus check;
+    std::array<std::uint64_t, kProbeOutcomes> checks_total{};  ///< by ProbeOutcome
+    std::vector<PastCheck> history;                            ///< if it was asked for; the oldest first
+    BackendTally tally;
 };
 
 struct Failover {
@@ -53,8 +61,7 @@ struct Failover {
 };
 
 struct ServiceStatus {
-    const Service* service =
-        nullptr;  ///< as it runs: backends that are being removed last; until the loop turns
+    std::shared_ptr<const Service> service;  ///< as it runs: backends that are being removed last
     unsigned eligible = 0;
     bool panic = false;  ///< in a family of addresses the health of backends is ignored, by panic_threshold
                          ///< or fail_open
@@ -63,6 +70,8 @@ struct ServiceStatus {
     std::uint64_t stuck = 0;      ///< sockets that could not be ended
     std::uint64_t untracked = 0;  ///< sockets older than reseat that were to be ended and could not be
     std::optional<Failover> last_failover;
+    DurationHistogram failovers;  ///< that found sockets: order accepted → last socket done
+    DurationHistogram checks;     ///< that were answered, or not in time
     std::vector<BackendStatus> backends;
 };
 

@@ -27,6 +27,8 @@ struct BackendNews {
     BackendId id = 0;
     CheckStatus check;
     bool checked = false;
+    CheckHistory checks;
+    BackendTally tally;
     std::string reason;
     std::string down_reason;  ///< of the last down verdict
     std::chrono::system_clock::time_point since{};
@@ -42,6 +44,8 @@ struct TrackedService {
     std::vector<BackendNews> news;              ///< by position, as the state's backends
     std::optional<Failover> last_failover;
     LifeId last_failover_life = 0;
+    DurationHistogram failovers;
+    DurationHistogram checks;
     std::uint64_t untracked = 0;  ///< left by the last order that named it
 };
 
@@ -55,6 +59,8 @@ void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id
 void note_failover(TrackedService& service, std::size_t backend, LifeId life, const std::string& reason,
                    const TerminationReport& report);
 
-ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner);
+/// `history`: with the last checks of each backend.
+ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner,
+                        bool history = false);
 
 }  // namespace reseat::lb

@@ -2,8 +2,6 @@
 #include "lb/control/controller_impl.hpp"
 #include "lb/control/news.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 namespace reseat::lb {
@@ -27,7 +25,9 @@ void Controller::Impl::turn(TimePoint now) {
     if (now >= housekeeping_at) keep_house(now);
     publish_again_at.reset();
     if (auto done = decide(now); !done) {
-        spdlog::error("cannot change the data path, trying again in 1s: {}", done.error().message);
+        tell({.type = Event::Type::warning,
+              .level = Event::Level::error,
+              .message = "cannot change the data path, trying again in 1s: " + done.error().message});
         publish_again_at = now + kPublishRetry;
     }
     if (std::exchange(targets_changed, false) && on_targets_changed) on_targets_changed();
@@ -42,8 +42,7 @@ void Controller::Impl::fold(TimePoint now) {
         suspicion.on_silence(place->service->state.id, place->config().endpoint.address,
                              check.fast_interval + check.timeout, now);
     }
-    if (suspicion.begins(checked_services, now))
-        spdlog::error("{}", suspect_network(suspicion, checked_services));
+    if (suspicion.begins(checked_services, now)) tell(suspect_network(suspicion, checked_services));
     for (const HeardVerdict& one : verdicts) fold(one, now);
 }
 
@@ -62,9 +61,15 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     const bool silent = event.outcome == ProbeOutcome::no_answer;
     on_verdict(place->service->state, place->backend, event, now,
                silent ? suspicion.hold_until(now) : std::nullopt);
-    transitions.push_back(
-        {backend, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met});
+    note_transition(news, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met);
     agenda.wake(place->service->state.id);
+}
+
+/// To be told with the next plan.
+void Controller::Impl::note_transition(BackendNews& news, Transition::Kind kind, std::string reason,
+                                       LifeId met) {
+    ++news.tally.transitions[static_cast<std::size_t>(kind)];
+    transitions.push_back({news.id, kind, std::move(reason), met});
 }
 
 void Controller::Impl::keep_house(TimePoint now) {

@@ -48,17 +48,40 @@ std::string eligible_of(const ServiceState& state, Family family) {
                        to_string(family));
 }
 
-std::string_view word(Transition::Kind kind) {
+struct Headline {
+    std::string_view word;
+    Event::Type type;
+};
+
+Headline headline(Transition::Kind kind) {
     switch (kind) {
-        case Transition::Kind::ejected:
-            return "EJECTED";
-        case Transition::Kind::readmitted:
-            return "READMITTED";
+        case Transition::Kind::up:
+            return {"UP", Event::Type::backend_up};
         case Transition::Kind::down:
-            return "DOWN";
-        default:
-            return "UP";
+            return {"DOWN", Event::Type::backend_down};
+        case Transition::Kind::ready:
+            return {"READY", Event::Type::backend_ready};
+        case Transition::Kind::drain:
+            return {"DRAIN", Event::Type::backend_drain};
+        case Transition::Kind::maint:
+            return {"MAINT", Event::Type::backend_maint};
+        case Transition::Kind::ejected:
+            return {"EJECTED", Event::Type::backend_ejected};
+        case Transition::Kind::readmitted:
+            return {"READMITTED", Event::Type::backend_readmitted};
     }
+    return {"UP", Event::Type::backend_up};
+}
+
+Event about(const ServiceState& state, Event::Type type, Event::Level level, std::string message) {
+    return {.type = type, .level = level, .service = state.service->name, .message = std::move(message)};
+}
+
+Event about(const ServiceState& state, std::size_t backend, Event::Type type, Event::Level level,
+            std::string message) {
+    Event event = about(state, type, level, std::move(message));
+    event.backend = state.service->backends[backend].name;
+    return event;
 }
 
 }  // namespace
@@ -72,19 +95,28 @@ bool is_good(const Transition& transition) {
            transition.kind == Transition::Kind::readmitted;
 }
 
-std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition) {
-    const bool by_operator =
-        transition.kind == Transition::Kind::ready || transition.kind == Transition::Kind::taken_out;
+Event headline(const ServiceState& state, std::size_t backend, const Transition& transition) {
+    const auto [word, type] = headline(transition.kind);
+    const bool by_operator = transition.kind == Transition::Kind::ready ||
+                             transition.kind == Transition::Kind::drain ||
+                             transition.kind == Transition::Kind::maint;
     const bool is_up = is_good(transition);
     const std::string rest = fmt::format("{} {}", eligible_of_all(state), is_up ? "up" : "left");
-    const std::string about = subject(state, backend);
-    if (by_operator) return fmt::format("{} is set to {}: {}", about, transition.reason, rest);
-    return fmt::format("{} is {}: {}, {}", about, word(transition.kind), transition.reason, rest);
+    std::string line =
+        by_operator ? fmt::format("{} is set to {}: {}", subject(state, backend), word, rest)
+                    : fmt::format("{} is {}: {}, {}", subject(state, backend), word, transition.reason, rest);
+    return about(state, backend, type, is_up ? Event::Level::info : Event::Level::warn, std::move(line));
 }
 
-std::string reweighted(const ServiceState& state, std::size_t backend, unsigned before) {
-    return fmt::format("{} has weight {} (was {}), set by the operator: {} up", subject(state, backend),
-                       state.backends[backend].weight, before, eligible_of_all(state));
+Event reweighted(const ServiceState& state, std::size_t backend, unsigned before) {
+    return about(state, backend, Event::Type::backend_weight, Event::Level::info,
+                 fmt::format("{} has weight {} (was {}), set by the operator: {} up", subject(state, backend),
+                             state.backends[backend].weight, before, eligible_of_all(state)));
+}
+
+Event ending(const ServiceState& state, std::size_t backend, const std::string& because) {
+    return about(state, backend, Event::Type::sockets_ended, Event::Level::info,
+                 subject(state, backend) + (because.empty() ? "" : ": " + because));
 }
 
 std::string describe(const TerminationReport& report) {
@@ -143,43 +175,47 @@ std::string because(const ServiceState& state, const DueOrder& due) {
     return "";
 }
 
-std::vector<std::string> losses(const ServiceState& before, const ServiceState& after) {
-    std::vector<std::string> lines;
-    if (after.removed) return lines;
+std::vector<Event> losses(const ServiceState& before, const ServiceState& after) {
+    std::vector<Event> events;
+    if (after.removed) return events;
+    const auto add = [&](std::string line) {
+        events.push_back(about(after, Event::Type::service_degraded, Event::Level::warn, std::move(line)));
+    };
     for (Family family : {Family::v4, Family::v6}) {
         const ChosenFrom now = after.family(family).from;
         if (!before.family(family).published || before.family(family).from == now) continue;
         if (now == ChosenFrom::panic)
-            lines.push_back(
-                fmt::format("{}, less than panic_threshold ({} %): it is in panic, health is ignored",
+            add(fmt::format("{}, less than panic_threshold ({} %): it is in panic, health is ignored",
                             eligible_of(after, family), after.service->panic_threshold));
         if (now == ChosenFrom::fail_open)
-            lines.push_back(
-                fmt::format("{} has no eligible {} backend: the last healthy ones serve (fail_open)",
+            add(fmt::format("{} has no eligible {} backend: the last healthy ones serve (fail_open)",
                             after.service->name, to_string(family)));
         if (now == ChosenFrom::nothing)
-            lines.push_back(fmt::format("{} has no eligible {} backend: connections are refused",
-                                        after.service->name, to_string(family)));
+            add(fmt::format("{} has no eligible {} backend: connections are refused", after.service->name,
+                            to_string(family)));
     }
-    return lines;
+    return events;
 }
 
-std::vector<std::string> ends_of_panic(const ServiceState& before, const ServiceState& after) {
-    std::vector<std::string> lines;
-    if (after.removed) return lines;
+std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState& after) {
+    std::vector<Event> events;
+    if (after.removed) return events;
     for (Family family : {Family::v4, Family::v6})
         if (before.family(family).from == ChosenFrom::panic &&
             after.family(family).from == ChosenFrom::eligible)
-            lines.push_back(eligible_of(after, family) + ": its panic is over, health counts again");
-    return lines;
+            events.push_back(about(after, Event::Type::service_recovered, Event::Level::info,
+                                   eligible_of(after, family) + ": its panic is over, health counts again"));
+    return events;
 }
 
-std::string suspect_network(const NetworkSuspicion& suspicion, std::size_t services) {
-    return fmt::format(
-        "no answer from backends of {} of {} services on {} hosts within 1s: our own network is the "
-        "likelier culprit; no sockets are ended for it in the next {:.1f}s",
-        suspicion.services(), services, suspicion.hosts(),
-        std::chrono::duration<double>(suspicion.round()).count());
+Event suspect_network(const NetworkSuspicion& suspicion, std::size_t services) {
+    return {.type = Event::Type::network_suspected,
+            .level = Event::Level::error,
+            .message = fmt::format(
+                "no answer from backends of {} of {} services on {} hosts within 1s: our own network is the "
+                "likelier culprit; no sockets are ended for it in the next {:.1f}s",
+                suspicion.services(), services, suspicion.hosts(),
+                std::chrono::duration<double>(suspicion.round()).count())};
 }
 
 }  // namespace reseat::lb

@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "lb/control/event.hpp"
 #include "lb/control/network_suspicion.hpp"
 #include "lb/control/orders.hpp"
 #include "lb/control/status.hpp"
+#include "lb/control/transition.hpp"
 
 #include <string>
 #include <vector>
 
 /// What operators read in the log, word by word.
 namespace reseat::lb {
-
-/// Something that happened to a backend and was not yet told.
-struct Transition {
-    /// ready and taken_out: by the operator; ejected and readmitted: by outlier detection.
-    enum class Kind { up, down, ready, taken_out, ejected, readmitted };
-
-    BackendId backend = 0;
-    Kind kind = Kind::up;
-    std::string reason;
-    LifeId met = 0;  ///< the life that it met; 0: none
-};
-
-/// Good news needs nobody's attention.
-bool is_good(const Transition& transition);
 
 /// "postgres/pg-1"
 std::string subject(const ServiceState& state, std::size_t backend);
@@ -32,10 +20,13 @@ std::string subject(const ServiceState& state, std::size_t backend);
 /// "postgres/pg-1 is EJECTED: 5 connects in a row refused, for 30s (ejection 1), 2 of 3 backends left",
 /// "postgres/pg-1 is UP: connected (2/2), 3 of 3 backends up" or
 /// "postgres/pg-1 is set to DRAIN: 2 of 3 backends left".
-std::string headline(const ServiceState& state, std::size_t backend, const Transition& transition);
+Event headline(const ServiceState& state, std::size_t backend, const Transition& transition);
 
 /// "postgres/pg-1 has weight 5 (was 1), set by the operator: 3 of 3 backends up".
-std::string reweighted(const ServiceState& state, std::size_t backend, unsigned before);
+Event reweighted(const ServiceState& state, std::size_t backend, unsigned before);
+
+/// Its sockets are ended: what follows says how. "postgres/pg-1: drain timed out".
+Event ending(const ServiceState& state, std::size_t backend, const std::string& because);
 
 /// "12 sockets terminated, 0 re-pointed in 0.9 ms", and what went wrong.
 std::string describe(const TerminationReport& report);
@@ -48,13 +39,13 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
 /// again"; empty for a verdict.
 std::string because(const ServiceState& state, const DueOrder& due);
 
-/// A line for each family that has just lost its last eligible backend, or so many that it panics: who serves
-/// it now.
-std::vector<std::string> losses(const ServiceState& before, const ServiceState& after);
-/// A line for each family that is not in panic any more.
-std::vector<std::string> ends_of_panic(const ServiceState& before, const ServiceState& after);
+/// One for each family that has just lost its last eligible backend, or so many that it panics: who serves it
+/// now.
+std::vector<Event> losses(const ServiceState& before, const ServiceState& after);
+/// One for each family that is not in panic any more.
+std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState& after);
 
 /// "no answer from backends of 5 of 8 services on 3 hosts within 1s: ..."
-std::string suspect_network(const NetworkSuspicion& suspicion, std::size_t services);
+Event suspect_network(const NetworkSuspicion& suspicion, std::size_t services);
 
 }  // namespace reseat::lb

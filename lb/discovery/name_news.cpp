@@ -64,19 +64,24 @@ std::string about(const NameView& view) {
 
 }  // namespace
 
-std::vector<NameNews> name_news(const std::vector<NameView>& before, const std::vector<NameView>& now,
-                                TimePoint at) {
+std::vector<Event> name_news(const std::vector<NameView>& before, const std::vector<NameView>& now,
+                             TimePoint at) {
     using Key = std::tuple<std::string_view, Protocol, std::string_view, RecordType, std::uint16_t>;
     const auto key = [](const NameView& view) {
         return Key{view.service, view.protocol, view.named.dns_name, view.named.type, view.named.port};
     };
     std::map<Key, const NameView*> known;
     for (const NameView& view : before) known.emplace(key(view), &view);
-    std::vector<NameNews> news;
+    using Level = Event::Level;
+    std::vector<Event> news;
     std::set<std::string> told;
-    const auto say = [&](std::string line, bool bad) {
+    const auto say = [&](const NameView& view, Level level, std::string line) {
         // Those of a service for both protocols are the same twice.
-        if (told.insert(line).second) news.push_back({std::move(line), bad});
+        if (told.insert(line).second)
+            news.push_back({.type = Event::Type::names_changed,
+                            .level = level,
+                            .service = view.service,
+                            .message = std::move(line)});
     };
     static const NameView nothing;
     for (const NameView& view : now) {
@@ -84,20 +89,21 @@ std::vector<NameNews> name_news(const std::vector<NameView>& before, const std::
         const NameView& was = found == known.end() ? nothing : *found->second;
         const bool resolves_again = !was.error.empty() && view.error.empty();
         if (was.endpoints != view.endpoints)
-            say(fmt::format("{} is now {}{}, {}", about(view), addresses(view), changes(was, view),
-                            again(view, at)),
-                false);
+            say(view, Level::info,
+                fmt::format("{} is now {}{}, {}", about(view), addresses(view), changes(was, view),
+                            again(view, at)));
         else if (resolves_again)
-            say(fmt::format("{} is resolved again: still {}", about(view), addresses(view)), false);
+            say(view, Level::info,
+                fmt::format("{} is resolved again: still {}", about(view), addresses(view)));
         if (was.error.empty() && !view.error.empty())
-            say(fmt::format(
+            say(view, Level::warn,
+                fmt::format(
                     "{} cannot be resolved: {}; {}", about(view), view.error,
-                    view.endpoints.empty() ? "it has no backend yet" : "goes on with " + addresses(view)),
-                true);
+                    view.endpoints.empty() ? "it has no backend yet" : "goes on with " + addresses(view)));
         if (was.left_out == 0 && view.left_out > 0)
-            say(fmt::format("{} has more than {} addresses or {} SRV records: {} are left out", about(view),
-                            kMaxNameAddresses, kMaxSrvTargets, view.left_out),
-                true);
+            say(view, Level::warn,
+                fmt::format("{} has more than {} addresses or {} SRV records: {} are left out", about(view),
+                            kMaxNameAddresses, kMaxSrvTargets, view.left_out));
     }
     return news;
 }

@@ -21,6 +21,8 @@ enum class ProbeOutcome {
     not_probed,      ///< our own fault (no descriptor, no memory): says nothing about the backend
 };
 
+inline constexpr std::size_t kProbeOutcomes = 5;
+
 struct ProbeResult {
     ProbeOutcome outcome = ProbeOutcome::passed;
     std::string detail;  ///< for people: "connected", "no answer within 1s", "HTTP 503, expected 200-399"

@@ -4,8 +4,10 @@
 #include "lb/error.hpp"
 #include "lb/model.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -19,9 +21,17 @@ struct HttpReply {
 
 /// Asks the instance that listens at `socket`; blocks for at most `patience`. `failed`: there is no such
 /// instance, it may not be reached, nobody listens, or it does not answer; the message says which.
-lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target);
+lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target,
+                                lb::Duration patience = std::chrono::seconds(5));
 lb::Result<HttpReply> admin_post(const std::string& socket, const std::string& target,
                                  lb::Duration patience = std::chrono::seconds(60));
+
+/// Asks for lines that go on for as long as the instance likes, and gives `on_line` each when it comes,
+/// without its end. Returns when the answer is over; if its status is not 200, with its body. Errors as
+/// above, also when it breaks off.
+using OnLine = std::function<void(std::string_view)>;
+lb::Result<HttpReply> admin_follow(const std::string& socket, const std::string& target,
+                                   const OnLine& on_line);
 
 /// What an error reply says, for people.
 lb::Error error_of(const HttpReply& reply, const std::string& socket);

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/routes.hpp"
 
+#include "lb/printable.hpp"
+#include "proxy/admin/config_json.hpp"
+#include "proxy/admin/event_json.hpp"
+#include "proxy/admin/metrics.hpp"
+#include "proxy/admin/page.hpp"
 #include "proxy/admin/socket_json.hpp"
+#include "proxy/admin/status_json.hpp"
 #include "proxy/admin/url.hpp"
 #include "proxy/text.hpp"
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <memory>
+#include <utility>
 
 namespace reseat::proxy {
 namespace {
@@ -16,8 +25,10 @@ namespace json = boost::json;
 
 using Words = std::vector<std::string>;
 
+constexpr std::string_view kLooks[] = {"", "status", "ready", "sockets", "events", "config", "metrics"};
+
 Reply json_reply(unsigned status, const json::object& body) {
-    return {status, json::serialize(body) + "\n", {}};
+    return {.status = status, .body = json::serialize(body) + "\n"};
 }
 
 Reply ready_reply(bool ready) {
@@ -36,6 +47,40 @@ json::array texts(const std::vector<std::string>& lines) {
     json::array list;
     for (const auto& line : lines) list.emplace_back(line);
     return list;
+}
+
+/// Put into words aside, as it may take long.
+lb::Task<Reply> told(bool history, std::string (*words)(const Snapshot&), const AdminView& view) {
+    auto looking = view.snapshot(history);
+    auto snapshot = std::make_shared<const Snapshot>(co_await std::move(looking));
+    auto telling = view.aside([snapshot, words] { return words(*snapshot); });
+    Reply reply;
+    reply.body = co_await std::move(telling);
+    co_return reply;
+}
+
+lb::Task<Reply> status(std::string_view target, const AdminView& view) {
+    const bool history = query_of(target, "history").value_or("0") != "0";
+    auto task = told(
+        history, [](const Snapshot& snapshot) { return json::serialize(status_json(snapshot)) + "\n"; },
+        view);
+    co_return co_await std::move(task);
+}
+
+lb::Task<Reply> metrics(const AdminView& view) {
+    auto task = told(false, metrics_text, view);
+    Reply reply = co_await std::move(task);
+    reply.content_type = kMetricsType;
+    co_return reply;
+}
+
+Reply config(const AdminView& view) {
+    return json_reply(200, config_json(view.config()));
+}
+
+Reply page() {
+    static const std::string policy = page_policy(status_page());
+    return {.body = std::string(status_page()), .content_type = "text/html; charset=utf-8", .policy = policy};
 }
 
 lb::Task<Reply> reload(const AdminView& view) {
@@ -75,6 +120,32 @@ Reply set_weight(Target which, const std::optional<std::string>& text, const Adm
     return json_reply(200, {{"weight", weight}});
 }
 
+Reply set_state(Target which, lb::OperatorState state, std::string_view word, const AdminView& view) {
+    if (const auto done = view.set_state(std::move(which), state); !done) return refused(done.error());
+    return json_reply(200, {{"state", word}});
+}
+
+Reply events(std::string_view target, const AdminView& view) {
+    EventFilter filter{.service = query_of(target, "service"), .backend = query_of(target, "backend")};
+    const std::string since = query_of(target, "since").value_or("0");
+    const auto [end, fault] = std::from_chars(since.data(), since.data() + since.size(), filter.since);
+    if (fault != std::errc{} || end != since.data() + since.size())
+        return error_reply(400, "bad_since", "since takes the id of an event, a whole number",
+                           "GET /events?since=17");
+    if (filter.backend && !filter.service)
+        return error_reply(400, "bad_filter", "backend needs a service beside it",
+                           "GET /events?service=NAME&backend=NAME");
+    if (query_of(target, "follow").value_or("0") != "0") {
+        Reply reply;
+        reply.follow = std::move(filter);
+        return reply;
+    }
+    json::array list;
+    for (const auto& logged : view.events->after(filter.since))
+        if (filter.takes(logged->event)) list.emplace_back(event_json(*logged));
+    return json_reply(200, {{"events", std::move(list)}});
+}
+
 /// /services/NAME/WORD and /services/NAME/backends/NAME/WORD.
 std::optional<Target> target_of(const Words& path, std::string_view word) {
     if (path.size() < 3 || path.front() != "services" || path.back() != word) return std::nullopt;
@@ -85,32 +156,53 @@ std::optional<Target> target_of(const Words& path, std::string_view word) {
 std::optional<Target> to_terminate(const Words& path) {
     return target_of(path, "terminate");
 }
-std::optional<Target> to_weigh(const Words& path) {
-    auto target = target_of(path, "weight");
+std::optional<Target> backend_of(const Words& path, std::string_view word) {
+    auto target = target_of(path, word);
     return target && target->backend ? target : std::nullopt;
+}
+
+constexpr std::pair<std::string_view, lb::OperatorState> kStates[] = {{"ready", lb::OperatorState::ready},
+                                                                      {"drain", lb::OperatorState::drain},
+                                                                      {"maint", lb::OperatorState::maint}};
+
+bool changes_a_backend(const Words& path) {
+    return backend_of(path, "weight") || std::ranges::any_of(kStates, [&](const auto& state) {
+               return backend_of(path, state.first).has_value();
+           });
 }
 
 /// The only method that `path` answers; empty: there is no such path.
 std::string_view method_of(const Words& path) {
-    if (path == Words{"status"} || path == Words{"ready"} || path == Words{"sockets"}) return "GET";
-    if (path == Words{"reload"} || to_terminate(path) || to_weigh(path)) return "POST";
+    if (path.size() == 1 && std::ranges::find(kLooks, path.front()) != std::end(kLooks)) return "GET";
+    if (path == Words{"reload"} || to_terminate(path) || changes_a_backend(path)) return "POST";
     return "";
+}
+
+Reply no_such_path() {
+    return error_reply(404, "not_found", "no such path",
+                       "GET /, /status, /ready, /sockets, /events, /config or /metrics; POST /reload, "
+                       "/services/NAME/terminate or "
+                       "/services/NAME/backends/NAME/{drain,ready,maint,weight,terminate}");
+}
+
+Reply change_backend(const Words& path, std::string_view target, const AdminView& view) {
+    for (const auto& [word, state] : kStates)
+        if (auto which = backend_of(path, word)) return set_state(std::move(*which), state, word, view);
+    return set_weight(std::move(*backend_of(path, "weight")), query_of(target, "weight"), view);
 }
 
 }  // namespace
 
 Reply error_reply(unsigned status, std::string_view code, std::string_view message, std::string_view hint) {
-    return json_reply(status,
-                      {{"error", json::object{{"code", code}, {"message", message}, {"hint", hint}}}});
+    return json_reply(
+        status,
+        {{"error", json::object{{"code", code}, {"message", lb::printable(message)}, {"hint", hint}}}});
 }
 
 lb::Task<Reply> answer(std::string method, std::string target, const AdminView& view) {
     const Words path = path_of(target).value_or(Words{});
     const std::string allowed(method_of(path));
-    if (allowed.empty())
-        co_return error_reply(404, "not_found", "no such path",
-                              "GET /status, /ready or /sockets; POST /reload, /services/NAME/terminate or "
-                              "/services/NAME/backends/NAME/weight");
+    if (allowed.empty()) co_return no_such_path();
     if (method != allowed) {
         auto reply =
             error_reply(405, "method_not_allowed", "this path only answers " + allowed, "use " + allowed);
@@ -118,10 +210,13 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
         co_return reply;
     }
     if (path.front() == "ready") co_return ready_reply(view.ready());
-    if (path.front() == "status") co_return json_reply(200, view.status());
+    if (path.front().empty()) co_return page();
+    if (path.front() == "config") co_return config(view);
+    if (path.front() == "status") co_return co_await status(target, view);
+    if (path.front() == "metrics") co_return co_await metrics(view);
+    if (path.front() == "events") co_return events(target, view);
     if (path.front() == "reload") co_return co_await reload(view);
-    if (auto which = to_weigh(path))
-        co_return set_weight(std::move(*which), query_of(target, "weight"), view);
+    if (changes_a_backend(path)) co_return change_backend(path, target, view);
     // GCC 12 destroys an aggregate twice that is a temporary of a co_await expression.
     Target which = path.front() == "sockets"
                        ? Target{query_of(target, "service"), query_of(target, "backend")}

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "lb/control/controller.hpp"
+#include "proxy/admin/event_json.hpp"
+#include "proxy/admin/snapshot.hpp"
 #include "proxy/reloader.hpp"
-
-#include <boost/json/object.hpp>
 
 #include <functional>
 #include <optional>
@@ -21,19 +21,27 @@ struct Target {
 
 /// What the admin interface may ask of the process.
 struct AdminView {
-    std::function<boost::json::object()> status;
+    std::function<lb::Task<Snapshot>(bool history)> snapshot;
+    /// Has work done that takes its time and needs nothing but what it brings.
+    std::function<lb::Task<std::string>(std::function<std::string()>)> aside;
+    std::function<lb::Model()> config;  ///< in force
     std::function<bool()> ready;
     std::function<lb::Task<ReloadReport>()> reload;
     std::function<lb::Task<lb::Result<std::vector<lb::ListedSocket>>>(Target)> sockets;
     std::function<lb::Task<lb::Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
     std::function<lb::Result<void>(Target, unsigned weight)> set_weight;           ///< of a backend
+    std::function<lb::Result<void>(Target, lb::OperatorState)> set_state;          ///< of a backend
+    EventLog* events = nullptr;
 };
 
 /// An answer, without HTTP's framing.
 struct Reply {
     unsigned status = 200;
-    std::string body;   ///< JSON and a newline
+    std::string body;   ///< JSON and a newline, if `content_type` does not say otherwise
     std::string allow;  ///< the Allow header of a 405; empty otherwise
+    std::string content_type = "application/json";
+    std::string policy = {};                 ///< the Content-Security-Policy header; empty: none
+    std::optional<EventFilter> follow = {};  ///< in place of a body: events, as they happen
 };
 
 /// Answers one request; `target` with or without a query. 404 and 405 as the error body. Takes as long as

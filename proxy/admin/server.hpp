@@ -1,39 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "proxy/admin/listener.hpp"
 #include "proxy/admin/routes.hpp"
-#include "proxy/admin/socket.hpp"
 
-#include <cstdint>
-#include <map>
 #include <memory>
-#include <vector>
 
 namespace reseat::proxy {
 
-/// HTTP/1.1 on the admin socket, one request a connection. Limits: 64 connections at a time (more wait in the
-/// backlog), 5 s to send a request and 5 s to take its answer, 8 KiB of header, 64 KiB of body; peers other
-/// than root and our own user get 403.
-class AdminServer {
-public:
-    AdminServer(AdminSocket socket, AdminView view);
-
-    /// Accepts until cancelled; then ends the connections too. The object must outlive the task and every
-    /// handler that its end leaves in the loop.
-    lb::Task<void> run();
-
-private:
-    using Socket = AdminSocket::Protocol::socket;
-
-    lb::Task<void> serve(std::uint64_t id, Socket socket);
-    void start(Socket socket);
-    void forget_finished();
-
-    AdminSocket socket_;
-    AdminView view_;
-    std::map<std::uint64_t, lb::Spawned> connections_;
-    std::shared_ptr<std::vector<std::uint64_t>> finished_ = std::make_shared<std::vector<std::uint64_t>>();
-    std::uint64_t next_id_ = 0;
-};
+/// HTTP/1.1 on one listener, with limits of its own: 64 connections at a time, 16 of which may follow events.
+/// When all are taken, one that has not asked anything yet gives way, the oldest first; if all are being
+/// answered, which has deadlines (connection.hpp), the next one waits. Accepts until cancelled; then ends the
+/// connections too. What `view` refers to must outlive every handler that this leaves in the loop.
+lb::Task<void> serve_admin(std::shared_ptr<Listener> listener, const AdminView& view);
 
 }  // namespace reseat::proxy

@@ -3,6 +3,8 @@
 
 #include "proxy/left_behind.hpp"
 
+#include <boost/asio/use_awaitable.hpp>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -111,6 +113,10 @@ AdminSocket::~AdminSocket() {
     if (made_.empty() && directory.parent_path() != "/run/reseat") return;
     ::rmdir(directory.c_str());
     ::rmdir(directory.parent_path().c_str());  // only when the last instance leaves
+}
+
+lb::Task<Listener::Socket> AdminSocket::accept() {
+    co_return co_await acceptor_.async_accept(lb::asio::use_awaitable);
 }
 
 void remove_sockets_left_behind(const std::string& prefix) {

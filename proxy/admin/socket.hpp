@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lb/error.hpp"
-#include "lb/task.hpp"
+#include "proxy/admin/listener.hpp"
 
 #include <boost/asio/local/stream_protocol.hpp>
 
@@ -15,7 +15,7 @@ namespace reseat::proxy {
 
 /// The Unix socket that an instance listens on: mode 0600, missing directories are made with mode 0700. The
 /// file, and the directory if we made it, are removed when this object is destroyed.
-class AdminSocket {
+class AdminSocket final : public Listener {
 public:
     using Protocol = lb::asio::local::stream_protocol;
 
@@ -25,9 +25,10 @@ public:
 
     AdminSocket(AdminSocket&& other) noexcept;
     AdminSocket& operator=(AdminSocket&&) = delete;
-    ~AdminSocket();
+    ~AdminSocket() override;
 
-    Protocol::acceptor& acceptor() { return acceptor_; }
+    Door door() const override { return Door::unix_socket; }
+    lb::Task<Socket> accept() override;
 
 private:
     AdminSocket(Protocol::acceptor acceptor, std::string path, std::string made);

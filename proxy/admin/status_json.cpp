@@ -28,6 +28,14 @@ json::value number_json(double number) {
     return number;
 }
 
+json::array history_json(const std::vector<lb::PastCheck>& history) {
+    json::array list;
+    for (const auto& [at_ms, latency_us, outcome] : history)
+        list.emplace_back(
+            json::object{{"at", at_ms}, {"latency_us", latency_us}, {"result", lb::to_string(outcome)}});
+    return list;
+}
+
 json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
     const bool checked = check.at != SystemTime{};
     return {{"type", to_string(type)},
@@ -39,7 +47,9 @@ json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
             {"failures", check.failures}};
 }
 
-json::object backend_json(lb::CheckType type, const lb::BackendStatus& status) {
+json::object backend_json(lb::CheckType type, const lb::BackendStatus& status, bool history) {
+    json::object check = check_json(type, status.check);
+    if (history) check["history"] = history_json(status.history);
     return {{"name", status.backend.name},
             {"address", lb::to_string(status.backend.endpoint)},
             {"state", lb::to_string(status.state)},
@@ -49,11 +59,14 @@ json::object backend_json(lb::CheckType type, const lb::BackendStatus& status) {
             {"effective_weight", number_json(status.effective_weight)},
             {"priority", status.backend.priority},
             {"open_sockets", status.open_sockets},
+            {"waiting", status.waiting},
+            {"stuck", status.stuck},
+            {"sockets_end_at", time_json(status.sockets_end_at.value_or(SystemTime{}))},
             {"connects_total", status.connects_total},
             {"connect_failures_total", status.connect_failures_total},
             {"early_resets_total", status.early_resets_total},
             {"ejected_until", time_json(status.ejected_until.value_or(SystemTime{}))},
-            {"check", check_json(type, status.check)}};
+            {"check", std::move(check)}};
 }
 
 json::value failover_json(const std::optional<lb::Failover>& failover) {
@@ -90,12 +103,12 @@ json::array names_json(const lb::Service& service, const std::vector<lb::NameVie
     return list;
 }
 
-json::object service_json(const lb::ServiceStatus& status, const std::vector<lb::NameView>& names) {
+json::object service_json(const lb::ServiceStatus& status, const Snapshot& snapshot) {
     const lb::Service& service = *status.service;
     json::array addresses, backends;
     for (const auto& address : service.addresses) addresses.emplace_back(lb::to_string(address));
     for (const auto& backend : status.backends)
-        backends.emplace_back(backend_json(service.health_check.type, backend));
+        backends.emplace_back(backend_json(service.health_check.type, backend, snapshot.history));
     return {{"name", service.name},
             {"protocol", lb::to_string(service.protocol)},
             {"addresses", std::move(addresses)},
@@ -108,7 +121,7 @@ json::object service_json(const lb::ServiceStatus& status, const std::vector<lb:
             {"stuck", status.stuck},
             {"untracked", status.untracked},
             {"last_failover", failover_json(status.last_failover)},
-            {"discovery", names_json(service, names)},
+            {"discovery", names_json(service, snapshot.names)},
             {"backends", std::move(backends)}};
 }
 
@@ -132,17 +145,16 @@ json::object policy_json(const lb::PolicyStatus& policy) {
 
 }  // namespace
 
-json::object status_json(const InstanceInfo& info, bool ready, const std::vector<lb::ServiceStatus>& services,
-                         const std::vector<lb::PolicyStatus>& policies,
-                         const std::vector<lb::NameView>& names) {
+json::object status_json(const Snapshot& snapshot) {
+    const InstanceInfo& info = snapshot.info;
     json::array engines, list, rules;
     for (const auto& engine : info.engines) engines.emplace_back(engine);
-    for (const auto& service : services) list.emplace_back(service_json(service, names));
-    for (const auto& policy : policies) rules.emplace_back(policy_json(policy));
+    for (const auto& service : snapshot.services) list.emplace_back(service_json(service, snapshot));
+    for (const auto& policy : snapshot.policies) rules.emplace_back(policy_json(policy));
     return {{"api_version", 1},
             {"version", RESEAT_VERSION},
             {"instance", info.instance},
-            {"ready", ready},
+            {"ready", snapshot.ready},
             {"started_at", time_json(info.started_at)},
             {"workload", json::object{{"cgroup", lb::printable(info.cgroup)}, {"pinned", info.pinned}}},
             {"config", config_json(info)},

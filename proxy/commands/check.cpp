@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe.hpp"
 #include "lb/task.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/commands/config_file.hpp"
 #include "proxy/discovery/discovery.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/terminal.hpp"
 #include "proxy/text.hpp"
 
@@ -131,9 +133,7 @@ std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<l
     return expanded;
 }
 
-}  // namespace
-
-int check_command(const Options& options) {
+int carry_out(const Options& options) {
     const auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     lb::asio::io_context loop(1);
@@ -153,6 +153,22 @@ int check_command(const Options& options) {
     if (!failure.empty()) return fail({lb::ErrorCode::failed, failure});
     options.output == Output::json ? print_json(rows, unresolved) : print_table(rows, unresolved);
     return std::ranges::all_of(rows, passed) && unresolved.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+Command check_command() {
+    return {.name = "check",
+            .group = group::kTry,
+            .summary = "Probe every backend once; needs no privilege",
+            .flags =
+                [](Flags& f) {
+                    f.config_argument();
+                    f.allow_exec();
+                    f.output();
+                },
+            .help = "Exit status: 0 all pass, 1 otherwise.\n\nExample:\n  reseat check reseat.yaml",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

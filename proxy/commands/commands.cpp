@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/commands/commands.hpp"
-
-#include <cstdio>
+#include "proxy/commands/command.hpp"
 
 namespace reseat::proxy {
-namespace {
 
-void report(const std::vector<config::Diagnostic>& diagnostics) {
-    for (const auto& diagnostic : diagnostics)
-        std::fprintf(stderr, "%s\n", config::to_string(diagnostic).c_str());
-}
+Command run_command();
+Command exec_command();
+Command demo_command();
+Command validate_command();
+Command check_command();
+Command doctor_command();
+Command version_command();
+Command ls_command();
+Command status_command();
+Command backends_command();
+Command sockets_command();
+Command events_command();
+Command explain_command();
+Command health_command();
+Command drain_command();
+Command ready_command();
+Command maint_command();
+Command weight_command();
+Command terminate_command();
+Command reload_command();
+Command detach_command();
+Command complete_command();
 
-}  // namespace
-
-std::optional<config::Loaded> load_and_report(const std::string& path, config::ExecChecks exec) {
-    auto outcome = config::load_file(path, exec);
-    report(outcome ? outcome.loaded->warnings : outcome.faults);
-    return std::move(outcome.loaded);
-}
-
-config::ExecChecks exec_checks(const Options& options) {
-    return options.allow_exec ? config::ExecChecks::allowed : config::ExecChecks::refused;
-}
-
-std::string admin_socket(const Options& options, const std::string& configured, const std::string& instance) {
-    if (!options.admin.empty()) return options.admin;
-    if (options.instance.empty() && !configured.empty()) return configured;
-    return default_admin_socket(instance);
+const std::vector<Command>& all_commands() {
+    static const std::vector<Command> all = {
+        run_command(),     exec_command(),    demo_command(),    validate_command(),  check_command(),
+        doctor_command(),  version_command(), ls_command(),      status_command(),    backends_command(),
+        sockets_command(), events_command(),  explain_command(), health_command(),    drain_command(),
+        ready_command(),   maint_command(),   weight_command(),  terminate_command(), reload_command(),
+        detach_command(),  complete_command()};
+    return all;
 }
 
 }  // namespace reseat::proxy

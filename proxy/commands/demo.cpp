@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/demo/demo.hpp"
 
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/terminal.hpp"
@@ -40,7 +41,7 @@ int play_demo(const Options& options) {
     Demo demo(*cgroup);
     auto sidecar = Sidecar::start({.config = {.model = demo.model(), .file = "(demo)"},
                                    .instance = "demo",
-                                   .cgroup = cgroup->path(),
+                                   .workload = {.directory = cgroup->path(), .name = cgroup->path()},
                                    .admin_socket = {},
                                    .pin = {},
                                    .log_level = lb::LogLevel::error,
@@ -57,9 +58,7 @@ int play_demo(const Options& options) {
     return (*sidecar)->serve() ? present(demo.report(), options.output) : kFailed;
 }
 
-}  // namespace
-
-int demo_command(const Options& options) {
+int carry_out(const Options& options) {
     set_up_logging(lb::LogLevel::error, lb::LogFormat::text);
     if (const auto may = require_capabilities(); !may) return fail(may.error());
     try {
@@ -71,6 +70,23 @@ int demo_command(const Options& options) {
                                                      "(CAP_SYS_ADMIN): ") +
                                              error.what()});
     }
+}
+
+}  // namespace
+
+Command demo_command() {
+    return {.name = "demo",
+            .group = group::kBalance,
+            .summary = "Show what happens when a backend's machine vanishes",
+            .flags = [](Flags& f) { f.output(); },
+            .help =
+                "Takes no configuration: makes two hosts as network namespaces and clients of four kinds, "
+                "with and\n"
+                "without reseat, and takes one host away. Needs root; takes less than 10 seconds; leaves "
+                "nothing.\n"
+                "Exit status 0: clients with reseat went on, those without hung.\n\n"
+                "Example:\n  sudo reseat demo",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

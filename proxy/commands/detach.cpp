@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/kernel_data_plane.hpp"
 #include "proxy/admin/socket.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/pinning.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/terminal.hpp"
@@ -9,8 +10,9 @@
 #include <cstdio>
 
 namespace reseat::proxy {
+namespace {
 
-int detach_command(const Options& options) {
+int carry_out(const Options& options) {
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string directory = options.pin.empty() ? default_pin(instance) : options.pin;
     if (options.pin.empty() && somebody_listens(default_admin_socket(instance)))
@@ -24,6 +26,25 @@ int detach_command(const Options& options) {
     else
         std::printf("nothing was pinned in %s\n", directory.c_str());
     return 0;
+}
+
+}  // namespace
+
+Command detach_command() {
+    return {.name = "detach",
+            .group = group::kChange,
+            .summary = "Remove what a killed instance left pinned",
+            .flags =
+                [](Flags& f) {
+                    f.instance_name("Instance that was killed (default: default)");
+                    f.pin();
+                },
+            .help =
+                "Connections that are open stay as they are; new ones are not balanced any more. Refused "
+                "while the\n"
+                "instance lives.\n\n"
+                "Example:\n  sudo reseat detach --instance default",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/kernel_features.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/pinning.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/terminal.hpp"
@@ -117,12 +118,23 @@ std::vector<bpf::Feature> try_everything() {
     return features;
 }
 
-}  // namespace
-
-int doctor_command(const Options& options) {
+int carry_out(const Options& options) {
     const auto features = try_everything();
     options.output == Output::json ? print_json(features) : print_table(features);
     return can_run(features) ? 0 : lb::exit_status(lb::ErrorCode::unsupported);
+}
+
+}  // namespace
+
+Command doctor_command() {
+    return {.name = "doctor",
+            .group = group::kTry,
+            .summary = "Try what this machine allows, feature by feature",
+            .flags = [](Flags& f) { f.output(); },
+            .help =
+                "Exit status: 0 reseat can run, 4 something required is missing.\n\n"
+                "Example:\n  sudo reseat doctor",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

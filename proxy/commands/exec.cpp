@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/socket.hpp"
 #include "proxy/child_process.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/commands/config_file.hpp"
 #include "proxy/descriptor_limit.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/logging.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/sidecar.hpp"
@@ -91,9 +94,7 @@ int failed(const lb::Error& error) {
     return kReseatFailed;
 }
 
-}  // namespace
-
-int exec_command(const Options& options) {
+int carry_out(const Options& options) {
     const Inherited inherited = Inherited::current();
     auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return kReseatFailed;
@@ -112,8 +113,9 @@ int exec_command(const Options& options) {
     const std::string admin = admin_socket(options, {}, instance);
     auto sidecar = Sidecar::start({.config = std::move(*config),
                                    .instance = instance,
-                                   .cgroup = cgroup->path(),
+                                   .workload = {.directory = cgroup->path(), .name = cgroup->path()},
                                    .admin_socket = admin,
+                                   .admin_over_tcp = false,
                                    .pin = {},
                                    .log_level = options.log_level,
                                    .exec_checks = exec_checks(options),
@@ -124,6 +126,33 @@ int exec_command(const Options& options) {
     (*sidecar)->add("command", execution.run(patience));
     (*sidecar)->add("signals", execution.forward(signals));
     return (*sidecar)->serve() ? execution.exit_status() : kReseatFailed;
+}
+
+}  // namespace
+
+Command exec_command() {
+    return {
+        .name = "exec",
+        .group = group::kBalance,
+        .summary = "Run a command behind the load balancer",
+        .flags =
+            [](Flags& f) {
+                f.config();
+                f.instance("Name of this instance (default: exec-PID)");
+                f.allow_exec();
+                f.log_level();
+                f.engine();
+                f.child();
+            },
+        .help =
+            "CMD starts in a cgroup of its own once the backends were checked for the first time. Signals "
+            "are\n"
+            "passed on to it. When it ends, what it left running gets SIGTERM and, 2 seconds later, "
+            "SIGKILL.\n"
+            "Exit status: CMD's (128 + N when signal N ended it), 125 reseat failed, 126 CMD cannot be run,\n"
+            "127 CMD was not found.\n\n"
+            "Example:\n  reseat exec --config reseat.yaml -- psql -h 10.96.0.10",
+        .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/admin/client.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/asking.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/terminal.hpp"
 
 #include <boost/json.hpp>
@@ -23,23 +24,38 @@ void print_text(const json::object& body, bool ok) {
     if (!ok) std::fputs("reseat: not reloaded; the running configuration stays\n", stderr);
 }
 
-}  // namespace
-
-int reload_command(const Options& options) {
-    const auto socket = find_admin_socket(options.admin, options.instance);
+int carry_out(const Options& options) {
+    const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
-    const auto reply = admin_post(*socket, "/reload");
+    const auto reply = post(*socket, "/reload");
     if (!reply) return fail(reply.error());
-    if (reply->status != 200) return fail(error_of(*reply, *socket));
-    const auto body = json::parse(reply->body).as_object();
+    const auto body = json::parse(*reply).as_object();
     const bool ok = body.at("ok").as_bool();
     if (options.output == Output::json)
-        std::fputs(reply->body.c_str(), stdout);
+        std::fputs(reply->c_str(), stdout);
     else
         print_text(body, ok);
     if (ok) return 0;
     return lb::exit_status(body.at("valid").as_bool() ? lb::ErrorCode::failed
                                                       : lb::ErrorCode::invalid_config);
+}
+
+}  // namespace
+
+Command reload_command() {
+    return {.name = "reload",
+            .group = group::kChange,
+            .summary = "Read the configuration again and say what changed",
+            .flags =
+                [](Flags& f) {
+                    f.instance();
+                    f.output();
+                },
+            .help =
+                "All or nothing: an invalid file changes nothing. Exit status: 0 reloaded, 3 the file is "
+                "invalid.\n\n"
+                "Example:\n  reseat reload",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

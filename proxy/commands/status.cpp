@@ -1,29 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/admin/client.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/asking.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/status_text.hpp"
 #include "proxy/terminal.hpp"
+#include "proxy/watch.hpp"
 
 #include <boost/json.hpp>
 
-#include <cstdio>
-
 namespace reseat::proxy {
+namespace {
 
-int status_command(const Options& options) {
-    const auto socket = find_admin_socket(options.admin, options.instance);
-    if (!socket) return fail(socket.error());
-    const auto reply = admin_get(*socket, "/status");
-    if (!reply) return fail(reply.error());
-    if (reply->status != 200) return fail(error_of(*reply, *socket));
-    if (options.output == Output::json) {
-        std::fputs(reply->body.c_str(), stdout);
-        return 0;
-    }
-    const auto status = boost::json::parse(reply->body).as_object();
-    std::fputs(status_text(status, std::chrono::system_clock::now(), terminal_width(), use_colours()).c_str(),
-               stdout);
-    return 0;
+int carry_out(const Options& options) {
+    return show(options, [&]() -> lb::Result<std::string> {
+        const auto socket = instance_socket(options);
+        if (!socket) return socket.error();
+        if (options.output == Output::json) return get(*socket, "/status");
+        const auto status = get_object(*socket, "/status");
+        if (!status) return status.error();
+        return status_text(read_status(*status), std::chrono::system_clock::now(), terminal_width(),
+                           use_colours());
+    });
+}
+
+}  // namespace
+
+Command status_command() {
+    return {.name = "status",
+            .group = group::kLook,
+            .summary = "All about the services and backends of an instance",
+            .flags =
+                [](Flags& f) {
+                    f.instance();
+                    f.watch();
+                    f.output();
+                },
+            .help =
+                "WAITING: sockets that were to be ended and are spared, as there is no other backend to go "
+                "to. STUCK:\n"
+                "sockets that could not be ended; `reseat events` says why.\n\n"
+                "Example:\n  reseat status -w\n  reseat status -o json | jq '.services[].eligible'",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

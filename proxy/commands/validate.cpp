@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/commands/config_file.hpp"
+#include "proxy/flags.hpp"
+#include "proxy/text.hpp"
 
 #include <fmt/format.h>
 
@@ -8,13 +11,7 @@
 namespace reseat::proxy {
 namespace {
 
-std::string counted(std::size_t count, std::string_view noun) {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
-}  // namespace
-
-int validate_command(const Options& options) {
+int carry_out(const Options& options) {
     const auto config = load_and_report(options.config, config::ExecChecks::doubtful);
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     std::size_t backends = 0, names = 0;
@@ -29,6 +26,17 @@ int validate_command(const Options& options) {
     if (!config->warnings.empty()) line += "; " + counted(config->warnings.size(), "warning");
     std::printf("%s\n", line.c_str());
     return 0;
+}
+
+}  // namespace
+
+Command validate_command() {
+    return {.name = "validate",
+            .group = group::kTry,
+            .summary = "Check a configuration; needs no privilege",
+            .flags = [](Flags& f) { f.config_argument(); },
+            .help = "Exit status: 0 valid, 3 invalid.\n\nExample:\n  reseat validate reseat.yaml",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/kernel_features.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/flags.hpp"
 
 #include <boost/json.hpp>
 
@@ -11,9 +12,7 @@ namespace {
 
 constexpr int kConfigVersion = 1;
 
-}  // namespace
-
-int version_command(const Options& options) {
+int carry_out(const Options& options) {
     const std::string libbpf = bpf::libbpf_version();
     if (options.output == Output::json) {
         const boost::json::object body{{"version", RESEAT_VERSION},
@@ -26,6 +25,17 @@ int version_command(const Options& options) {
                     RESEAT_BUILD_TYPE, libbpf.c_str(), kConfigVersion);
     }
     return 0;
+}
+
+}  // namespace
+
+Command version_command() {
+    return {.name = "version",
+            .group = group::kTry,
+            .summary = "Print the version",
+            .flags = [](Flags& f) { f.output(); },
+            .help = "Example:\n  reseat version -o json",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/admin/client.hpp"
-#include "proxy/admin/url.hpp"
-#include "proxy/commands/commands.hpp"
+#include "proxy/commands/asking.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/flags.hpp"
 #include "proxy/terminal.hpp"
 
 #include <fmt/format.h>
@@ -9,23 +9,38 @@
 #include <cstdio>
 
 namespace reseat::proxy {
+namespace {
 
-int weight_command(const Options& options) {
-    if (options.backend.empty())
-        return fail({lb::ErrorCode::usage,
-                     fmt::format("'{}' names no backend; write SERVICE/BACKEND", options.service)});
-    const auto socket = find_admin_socket(options.admin, options.instance);
+int carry_out(const Options& options) {
+    const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
-    const auto reply = admin_post(
-        *socket, fmt::format("/services/{}/backends/{}/weight?weight={}", percent_encoded(options.service),
-                             percent_encoded(options.backend), options.weight));
+    const auto reply = post(*socket, fmt::format("{}?weight={}", path_to(options, "weight"), options.weight));
     if (!reply) return fail(reply.error());
-    if (reply->status != 200) return fail(error_of(*reply, *socket));
     if (options.output == Output::json)
-        std::fputs(reply->body.c_str(), stdout);
+        std::fputs(reply->c_str(), stdout);
     else
-        fmt::print("{}/{}: weight {}\n", options.service, options.backend, options.weight);
+        fmt::print("{}: weight {}\n", subject(options), options.weight);
     return 0;
+}
+
+}  // namespace
+
+Command weight_command() {
+    return {.name = "weight",
+            .group = group::kChange,
+            .summary = "Give a backend another weight",
+            .flags =
+                [](Flags& f) {
+                    f.backend("Which one");
+                    f.weight();
+                    f.instance();
+                    f.output();
+                },
+            .help =
+                "Holds until a reload gives the backend another weight than before. With 0 it gets no new\n"
+                "connections, and its open ones drain as on_drain says.\n\n"
+                "Example:\n  reseat weight postgres/pg-1 5",
+            .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

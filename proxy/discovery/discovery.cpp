@@ -25,9 +25,11 @@ constexpr auto kSettles = 20ms;  ///< a file that is being written
 
 }  // namespace
 
-Discovery::Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply)
+Discovery::Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
+                     lb::EventSink tell)
     : executor_(executor),
       apply_(std::move(apply)),
+      tell_(std::move(tell)),
       wake_up_(executor),
       answered_(executor, steady_clock::time_point::max()),
       resolver_(executor, std::move(prepare), [this](const lb::Lookup& lookup, lb::Answer answer) {
@@ -60,8 +62,7 @@ void Discovery::on_answer(const lb::Lookup& lookup, lb::Answer answer) {
 void Discovery::tell_and_apply() {
     news_ = false;
     auto now = view();
-    for (const auto& [line, bad] : lb::name_news(told_, now, steady_clock::now()))
-        spdlog::log(bad ? spdlog::level::warn : spdlog::level::info, "{}", line);
+    for (const auto& event : lb::name_news(told_, now, steady_clock::now())) tell_(event);
     told_ = std::move(now);
     if (services_.empty()) return;
     const auto done = apply_(lb::expand(services_, told_));

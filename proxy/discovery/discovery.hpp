@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "lb/control/event.hpp"
 #include "lb/discovery/names.hpp"
 #include "lb/health/wake_up.hpp"
 #include "proxy/discovery/resolver.hpp"
@@ -22,8 +23,9 @@ public:
     /// Puts services, all backends with addresses, in force.
     using Apply = std::function<lb::Result<void>(std::vector<lb::Service>)>;
 
-    /// `prepare` gets each socket before it connects.
-    Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply);
+    /// `prepare` gets each socket before it connects; `tell` hears what is new of names.
+    Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
+              lb::EventSink tell = lb::log_event);
 
     /// Asks for ever. Ends by cancellation. Nothing is put in force before follow().
     lb::Task<void> run();
@@ -56,6 +58,7 @@ private:
 
     lb::asio::any_io_executor executor_;
     Apply apply_;
+    lb::EventSink tell_;
     lb::Names names_;
     std::vector<lb::Service> services_;  ///< in force, as they are written
     std::vector<lb::NameView> told_;

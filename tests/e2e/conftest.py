@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-pytest.register_assert_rewrite("waiting", "process", "sandbox", "sidecar", "lab", "nginx", "dnsmasq", "names")
+pytest.register_assert_rewrite("waiting", "process", "sandbox", "sidecar", "lab", "nginx", "dnsmasq", "names",
+                              "terminal")
 
 from lab import Lab, start_echo  # noqa: E402  (asserts are rewritten only in what is imported after that)
 

@@ -178,15 +178,19 @@ class Lab:
         sidecar.wait_ready()
         return sidecar
 
-    def start_sidecar(self, config, cgroup, *flags, label="sidecar", inside=None, file=None, write=None, wrapper=()):
-        """As `sidecar`, without waiting; `inside` is the cgroup that reseat itself runs in, `file` where its
-        configuration is to be, `write` how it gets there, `wrapper` what starts it."""
+    def start_sidecar(self, config, cgroup, *flags, label="sidecar", inside=None, file=None, write=None, wrapper=(),
+                      environment=None):
+        """As `sidecar`, without waiting; `cgroup` the workload's, or the flags that say which; `inside` is the
+        cgroup that reseat itself runs in, `file` where its configuration is to be, `write` how it gets there,
+        `wrapper` what starts it, `environment` what it finds in its own."""
         admin = self.tmp / f"{label}.sock"
         file = file or self.tmp / f"{label}.yaml"
         text = f"admin: {{socket: {admin}}}\n{config}"
         (write or Path.write_text)(file, text)
-        argv = [*wrapper, reseat_binary(), "run", "--config", file, "--cgroup", cgroup.path, *flags]
-        return self.keep(Sidecar(self.in_client(argv, inside), self.tmp, label, file, admin))
+        workload = cgroup if isinstance(cgroup, (list, tuple)) else ["--cgroup", cgroup.path]
+        argv = [*wrapper, reseat_binary(), "run", "--config", file, *workload, *flags]
+        return self.keep(Sidecar(self.in_client(argv, inside), self.tmp, label, file, admin,
+                                 env={**os.environ, **(environment or {})}))
 
 
 def start_echo(lab, family="v4"):

@@ -44,8 +44,8 @@ def backends(lab, port, family="v4"):
 class Sidecar(Process):
     """A running `reseat run`."""
 
-    def __init__(self, argv, directory, label, file, admin):
-        super().__init__(argv, directory, label)
+    def __init__(self, argv, directory, label, file, admin, **options):
+        super().__init__(argv, directory, label, **options)
         self.file, self.admin = file, admin
 
     def wait_ready(self):

@@ -13,7 +13,7 @@ using Bytes = std::span<const std::uint8_t>;
 
 /// sock_diag's answers.
 void diag_message(Bytes input);
-/// cgroup.procs, and the target of a link in /proc/PID/fd.
+/// cgroup.procs, the target of a link in /proc/PID/fd, and a file in /proc/PID/fdinfo.
 void proc_text(Bytes input);
 /// What a name server sends: the first byte chooses what it was asked for.
 void dns_answer(Bytes input);
@@ -27,6 +27,8 @@ void grpc_answer(Bytes input);
 /// What a tcp check looks for: the first two bytes are the lengths of the expected text, which follows, and
 /// of the pieces that the rest comes in.
 void expectation(Bytes input);
+/// What somebody sends to the admin interface: the lowest bit of the first byte says whether over TCP.
+void admin_request(Bytes input);
 
 inline void require(bool holds) {
     if (!holds) __builtin_trap();

@@ -27,7 +27,7 @@ constexpr std::array kHooks = {
     BPF_CGROUP_INET4_GETPEERNAME, BPF_CGROUP_INET6_GETPEERNAME, BPF_CGROUP_SOCK_OPS,
     BPF_CGROUP_INET_SOCK_RELEASE,
 };
-constexpr std::size_t kPrograms = kHooks.size() + 1;  // sockops has one more, for Multipath TCP
+constexpr std::size_t kPrograms = kHooks.size();
 
 bpf::UniqueFd open_cgroup(const std::string& path) {
     return bpf::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -8,7 +8,7 @@
 
 namespace reseat::test {
 
-constexpr unsigned kPrograms = 11;  ///< that are attached: one per hook, and the one for Multipath TCP
+constexpr unsigned kPrograms = 10;  ///< that are attached: one per hook
 
 /// kVip for TCP and for UDP, each with hosts a and b.
 std::vector<lb::Service> both(Sandbox& box);

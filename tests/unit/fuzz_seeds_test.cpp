@@ -70,6 +70,11 @@ TEST_CASE("an expected text is found in a stream exactly when it is there, howev
     feed("expectation", fuzz::expectation);
 }
 
+TEST_CASE("requests to the admin interface, whole, cut off and damaged, are answered or refused",
+          "[fuzz][admin]") {
+    feed("admin_request", fuzz::admin_request);
+}
+
 TEST_CASE("what /proc and the cgroup say, whole, cut off and damaged, is read without harm", "[fuzz]") {
     feed("proc_text", fuzz::proc_text);
     CHECK(bpf::parse_socket_link("socket:[4711]") == 4711);
@@ -78,4 +83,8 @@ TEST_CASE("what /proc and the cgroup say, whole, cut off and damaged, is read wi
     CHECK(bpf::parse_socket_link("pipe:[4711]") == 0);
     CHECK(bpf::parse_processes("1\n0\nx\n42\n7") == std::vector<std::uint32_t>{1, 42, 7});
     CHECK(bpf::parse_processes("").empty());
+    const auto info = bpf::parse_descriptor_info("pos:\t0\nflags:\t02000002\nmnt_id:\t10\nino:\t4711\n");
+    CHECK((info.mount == 10 && info.inode == 4711));
+    CHECK(bpf::parse_descriptor_info("mnt_id:\t1x\nno ino:\t4711\n").mount == 0);
+    CHECK(bpf::parse_descriptor_info("mnt_id:\t1x\nno ino:\t4711\n").inode == 0);
 }

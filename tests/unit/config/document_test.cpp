@@ -23,10 +23,10 @@ LoadOutcome load_with(const std::string& path, const std::string& value) {
 /// A new field of the model does not compile until it is here.
 bool same(const lb::Model& a, const lb::Model& b) {
     const auto fields = [](const lb::Model& model) {
-        const auto& [cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, log_level, log_format,
-                     services, policies] = model;
-        return std::tie(cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, log_level, log_format,
-                        services, policies);
+        const auto& [cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, admin_address, log_level,
+                     log_format, services, policies] = model;
+        return std::tie(cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, admin_address, log_level,
+                        log_format, services, policies);
     };
     return fields(a) == fields(b);
 }

@@ -45,7 +45,8 @@ Lines backends(const Names& names, const std::vector<Service>& services) {
 
 Lines news(const std::vector<NameView>& before, const std::vector<NameView>& now) {
     Lines lines;
-    for (const auto& [line, bad] : name_news(before, now, kNow)) lines.push_back((bad ? "! " : "") + line);
+    for (const auto& event : name_news(before, now, kNow))
+        lines.push_back((event.level == Event::Level::warn ? "! " : "") + event.message);
     return lines;
 }
 

@@ -17,6 +17,8 @@ namespace {
 
 /// An instance of one service, "web", with the backend "[::1]:80" and one open socket.
 struct Instance {
+    boost::asio::io_context loop{1};
+    EventLog events{loop.get_executor()};
     std::vector<std::string> asked;
     ReloadReport report{.ok = true, .valid = true, .lines = {"web: backend b added"}};
 
@@ -37,10 +39,13 @@ struct Instance {
     }
 
     AdminView view() {
-        return {.status =
-                    [] {
-                        return json::object{{"api_version", 1}};
-                    },
+        return {.snapshot = [](bool history) -> lb::Task<Snapshot> {
+                    Snapshot snapshot;
+                    snapshot.history = history;
+                    co_return snapshot;
+                },
+                .aside = [](std::function<std::string()> work) -> lb::Task<std::string> { co_return work(); },
+                .config = [] { return lb::Model(); },
                 .ready = [] { return false; },
                 .reload = [this]() -> lb::Task<ReloadReport> { co_return report; },
                 .sockets = [this](Target which) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
@@ -57,11 +62,16 @@ struct Instance {
                     note(("weight " + std::to_string(weight)).c_str(), which);
                     if (which.backend == "nosuch") return lb::Error{lb::ErrorCode::usage, "no such backend"};
                     return {};
-                }};
+                },
+                .set_state = [this](const Target& which, lb::OperatorState state) -> lb::Result<void> {
+                    note(("state " + std::to_string(static_cast<int>(state))).c_str(), which);
+                    if (which.backend == "nosuch") return lb::Error{lb::ErrorCode::usage, "no such backend"};
+                    return {};
+                },
+                .events = &events};
     }
 
     Reply ask(const std::string& method, const std::string& target) {
-        boost::asio::io_context loop(1);
         const AdminView all = view();
         Reply reply;
         std::string failure;
@@ -70,6 +80,7 @@ struct Instance {
         };
         const auto spawned = lb::spawn(loop.get_executor(), "ask", task(method, target, all, reply),
                                        [&](const std::string& what) { failure = what; });
+        loop.restart();
         loop.run();
         CHECK(failure == "");
         return reply;
@@ -80,9 +91,16 @@ struct Instance {
 
 TEST_CASE("paths and methods are answered as promised", "[admin]") {
     Instance instance;
-    CHECK(instance.ask("GET", "/status?x=1").body == "{\"api_version\":1}\n");
+    CHECK_THAT(instance.ask("GET", "/status?x=1").body, Catch::StartsWith("{\"api_version\":1,"));
+    CHECK_THAT(instance.ask("GET", "/metrics").body, Catch::Contains("\nreseat_ready 0\n"));
+    CHECK_THAT(instance.ask("GET", "/metrics").content_type, Catch::StartsWith("text/plain; version=0.0.4"));
+    CHECK(json::parse(instance.ask("GET", "/config").body).at("version") == 1);
+    const auto page = instance.ask("GET", "/");
+    CHECK(page.content_type == "text/html; charset=utf-8");
+    CHECK_THAT(page.policy, Catch::Contains("default-src 'none'; script-src 'sha256-"));
+    CHECK_THAT(page.policy, !Catch::Contains("script-src 'unsafe"));
     CHECK(instance.ask("GET", "/ready").status == 503);
-    for (const auto* target : {"/nothing", "", "/", "/services", "/services/web", "/services/web/backends/x",
+    for (const auto* target : {"/nothing", "", "//", "/services", "/services/web", "/services/web/backends/x",
                                "/services/web/x/y/terminate", "/%zz", "/status/"}) {
         const auto missing = instance.ask("GET", target);
         CHECK(missing.status == 404);
@@ -93,11 +111,13 @@ TEST_CASE("paths and methods are answered as promised", "[admin]") {
 
 TEST_CASE("what changes something is asked by POST, what only looks by GET", "[admin]") {
     Instance instance;
-    for (const auto* target : {"/status", "/ready", "/sockets"}) {
+    for (const auto* target : {"/", "/status", "/ready", "/sockets", "/events", "/config", "/metrics"}) {
         CHECK(instance.ask("POST", target).status == 405);
         CHECK(instance.ask("DELETE", target).allow == "GET");
     }
-    for (const auto* target : {"/reload", "/services/web/terminate", "/services/web/backends/a/terminate"}) {
+    for (const auto* target : {"/reload", "/services/web/terminate", "/services/web/backends/a/terminate",
+                               "/services/web/backends/a/drain", "/services/web/backends/a/ready",
+                               "/services/web/backends/a/maint"}) {
         CHECK(instance.ask("GET", target).status == 405);
         CHECK(instance.ask("GET", target).allow == "POST");
     }
@@ -161,4 +181,51 @@ TEST_CASE("a backend's weight is set by its path and a number from 0 to 256", "[
     CHECK(instance.ask("POST", "/services/web/weight?weight=1").status == 404);
     CHECK(instance.ask("GET", "/services/web/backends/a/weight").status == 405);
     CHECK(instance.asked.size() == 2);
+}
+
+TEST_CASE("a backend is drained, taken out and taken back by its path", "[admin]") {
+    Instance instance;
+    for (const auto* word : {"ready", "drain", "maint"}) {
+        const auto reply = instance.ask("POST", std::string("/services/web/backends/%5B::1%5D:80/") + word);
+        CHECK(reply.body == std::string("{\"state\":\"") + word + "\"}\n");
+    }
+    CHECK(instance.asked ==
+          std::vector<std::string>{"state 0 web [::1]:80", "state 1 web [::1]:80", "state 2 web [::1]:80"});
+    const auto missing = instance.ask("POST", "/services/web/backends/nosuch/drain");
+    CHECK(missing.status == 404);
+    CHECK_THAT(missing.body, Catch::Contains("reseat status lists"));
+    CHECK(instance.ask("POST", "/services/web/drain").status == 404);
+    CHECK(instance.ask("POST", "/services/web/backends/a/up").status == 404);
+}
+
+TEST_CASE("events are filtered by id, service and backend", "[admin][events]") {
+    Instance instance;
+    instance.events.append({.type = lb::Event::Type::started, .message = "1"});
+    instance.events.append({.service = "web", .backend = "a", .message = "2"});
+    instance.events.append({.service = "web", .backend = "b", .message = "3"});
+    instance.events.append({.service = "db", .backend = "a", .message = "4"});
+    const auto ids = [&](const char* target) {
+        std::string text;
+        const auto body = json::parse(instance.ask("GET", target).body);
+        for (const auto& event : body.at("events").as_array()) text += event.at("message").as_string();
+        return text;
+    };
+    CHECK(ids("/events") == "1234");
+    CHECK(ids("/events?since=2") == "34");
+    CHECK(ids("/events?since=9") == "");
+    CHECK(ids("/events?service=web") == "23");
+    CHECK(ids("/events?service=web&backend=a&since=1") == "2");
+    for (const auto* wrong : {"/events?since=", "/events?since=x", "/events?since=-1", "/events?backend=a",
+                              "/events?since=99999999999999999999"})
+        CHECK(instance.ask("GET", wrong).status == 400);
+}
+
+TEST_CASE("who follows events is told which ones are wanted", "[admin][events]") {
+    Instance instance;
+    const auto reply = instance.ask("GET", "/events?follow=1&since=7&service=web");
+    REQUIRE(reply.follow);
+    CHECK(reply.follow->since == 7);
+    CHECK(reply.follow->service == "web");
+    CHECK_FALSE(reply.follow->backend);
+    CHECK_FALSE(instance.ask("GET", "/events?follow=0").follow);
 }

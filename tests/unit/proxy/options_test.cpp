@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/options.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/text.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
 
 using namespace reseat::proxy;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -35,7 +37,7 @@ private:
 
 TEST_CASE("run takes a configuration and a workload", "[options]") {
     const auto options = parsed({"run", "--config", "a.yaml", "--cgroup", "app.slice", "--instance", "one"});
-    CHECK(options.command == Command::run);
+    CHECK(options.command == "run");
     CHECK(options.config == "a.yaml");
     CHECK(options.cgroup == "app.slice");
     CHECK(options.instance == "one");
@@ -54,13 +56,13 @@ TEST_CASE("flags come from the environment too, and the command line wins", "[op
 
 TEST_CASE("a variable that only another subcommand takes is not looked at", "[options]") {
     const Variable pid("RESEAT_PID", "not a number");
-    CHECK(parsed({"version"}).command == Command::version);
+    CHECK(parsed({"version"}).command == "version");
 }
 
 TEST_CASE("of exec, everything after -- is the command, whatever it looks like", "[options]") {
     const auto options =
         parsed({"exec", "--config", "a.yaml", "--", "sh", "-c", "echo $0", "--", "[a,b]", "%%", "", "run"});
-    CHECK(options.command == Command::exec);
+    CHECK(options.command == "exec");
     CHECK(options.child == std::vector<std::string>{"sh", "-c", "echo $0", "--", "[a,b]", "%%", "", "run"});
 }
 
@@ -88,7 +90,7 @@ TEST_CASE("usage errors end with status 2 and one line", "[options]") {
 
 TEST_CASE("sockets and terminate take a service and perhaps a backend", "[options]") {
     const auto one = parsed({"terminate", "postgres/[::1]:5432", "--yes"});
-    CHECK(one.command == Command::terminate);
+    CHECK(one.command == "terminate");
     CHECK(one.service == "postgres");
     CHECK(one.backend == "[::1]:5432");
     CHECK((one.yes && !one.dry_run));
@@ -101,7 +103,7 @@ TEST_CASE("sockets and terminate take a service and perhaps a backend", "[option
 
 TEST_CASE("weight takes a backend and a number", "[options]") {
     const auto one = parsed({"weight", "postgres/pg-1", "5"});
-    CHECK(one.command == Command::weight);
+    CHECK(one.command == "weight");
     CHECK(one.service == "postgres");
     CHECK(one.backend == "pg-1");
     CHECK(one.weight == 5);
@@ -124,13 +126,66 @@ TEST_CASE("the log's level may be given, and not every word is one", "[options]"
     CHECK(parsed({"exec", "-c", "a", "--", "true"}).log_level == reseat::lb::LogLevel::error);
 }
 
-TEST_CASE("the help of every subcommand has an example", "[options]") {
-    const std::string command =
-        GENERATE("run", "exec", "demo", "validate", "check", "doctor", "version", "status", "health",
-                 "reload", "sockets", "terminate", "weight", "detach");
-    const auto help = ended({command, "--help"});
-    CHECK(help.status == 0);
-    CHECK_THAT(help.out, Catch::Contains("Example:\n") && Catch::Contains("reseat " + command));
+TEST_CASE("a state is set on a backend, and may be waited for", "[options]") {
+    const std::string command = GENERATE("drain", "ready", "maint");
+    const auto one = parsed({command, "postgres/pg-1", "--wait", "--timeout", "1m30s"});
+    CHECK(one.command == command);
+    CHECK(one.service == "postgres");
+    CHECK(one.backend == "pg-1");
+    CHECK(one.wait);
+    CHECK(one.timeout == 90s);
+    CHECK_FALSE(parsed({command, "postgres/pg-1"}).wait);
+    for (const std::string wrong : {"postgres", "postgres/", "/pg-1", ""})
+        CHECK(ended({command, wrong}).status == 2);
+    CHECK(ended({command, "postgres/pg-1", "--timeout", "5m"}).status == 2);  // a wait that is not asked for
+    CHECK(ended({command, "postgres/pg-1", "--wait", "--timeout", "5"}).status == 2);
+}
+
+TEST_CASE("events are those after a number, a moment or a time ago", "[options]") {
+    const auto now = std::chrono::system_clock::now();
+    CHECK(parsed({"events", "--since", "17"}).since.id == 17);
+    const auto ago = parsed({"events", "--since", "10m"}).since;
+    CHECK_FALSE(ago.id);
+    CHECK((*ago.at >= now - 10min && *ago.at < now - 9min));
+    const auto at = parsed({"events", "--since", "2026-11-22T15:00:00Z"}).since.at;
+    CHECK(iso8601(*at) == "2026-11-22T15:00:00.000Z");
+    CHECK(parsed({"events", "--since", "2026-11-22T15:00:00.999Z"}).since.at == at);
+    CHECK(parsed({"events", "-f", "postgres/pg-1"}).follow);
+    CHECK(parsed({"events", "-f", "postgres/pg-1"}).backend == "pg-1");
+    for (const std::string wrong : {"yesterday", "2026-11-22", "10x"})
+        CHECK(ended({"events", "--since", wrong}).status == 2);
+}
+
+TEST_CASE("what shows something can be watched", "[options]") {
+    for (const std::string command : {"ls", "status", "backends", "sockets"}) {
+        CHECK(parsed({command, "-w"}).watch);
+        CHECK_FALSE(parsed({command}).watch);
+    }
+    CHECK(parsed({"explain", "postgres", "--watch"}).watch);
+    CHECK(parsed({"backends", "postgres"}).service == "postgres");
+    CHECK(ended({"backends", "postgres/pg-1"}).status == 2);
+    CHECK(ended({"explain"}).status == 2);
+}
+
+TEST_CASE("the help of every subcommand has an example, and fits 100 columns", "[options]") {
+    for (const Command& command : all_commands()) {
+        const std::string name(command.name);
+        CAPTURE(name);
+        const auto help = ended({name, "--help"});
+        CHECK(help.status == 0);
+        CHECK_THAT(help.out, Catch::Contains("Example:\n") && Catch::Contains("reseat " + name));
+        for (const auto line : split(command.help, '\n')) CHECK(width(line) <= 100);
+    }
+}
+
+TEST_CASE("help says how a command is written", "[options]") {
+    CHECK_THAT(ended({"drain", "--help"}).out,
+               Catch::Contains("Usage: reseat drain [OPTIONS] SERVICE/BACKEND\n"));
+    CHECK_THAT(ended({"sockets", "--help"}).out,
+               Catch::Contains("reseat sockets [OPTIONS] [SERVICE[/BACKEND]]\n"));
+    CHECK_THAT(ended({"exec", "--help"}).out, Catch::Contains("reseat exec [OPTIONS] -- CMD [ARG...]\n"));
+    CHECK_THAT(ended({"status", "--help"}).out, Catch::Contains("--output table|json (RESEAT_OUTPUT)"));
+    CHECK_THAT(ended({"--help"}).out, !Catch::Contains("complete"));
 }
 
 TEST_CASE("--help and --version end with status 0", "[options]") {

@@ -26,12 +26,13 @@ std::set<std::string> keys(const json::value& value) {
 struct Example {
     lb::Service service;
     lb::ServiceStatus status;
+    bool history = false;
 
     Example() {
         service.name = "postgres";
         service.addresses = {*lb::parse_endpoint("10.96.0.10:5432")};
         service.backends = {{.name = "pg-1", .endpoint = *lb::parse_endpoint("10.0.1.11:5432")}};
-        status.service = &service;
+        status.service = std::make_shared<const lb::Service>(service);
         status.eligible = 1;
         status.open_sockets = 41;
         lb::BackendStatus backend{.backend = service.backends.front()};
@@ -57,9 +58,14 @@ struct Example {
                                        .kernel_release = "6.18.0",
                                        .engines = {"tuple", "diag"},
                                        .repoint = true};
-        return proxy::status_json(
-            info, true, {status},
-            {{.name = "no-dns", .action = lb::PolicyAction::deny, .denied_total = 4, .terminated_total = 1}});
+        return proxy::status_json({.info = info,
+                                   .ready = true,
+                                   .services = {status},
+                                   .policies = {{.name = "no-dns",
+                                                 .action = lb::PolicyAction::deny,
+                                                 .denied_total = 4,
+                                                 .terminated_total = 1}},
+                                   .history = history});
     }
 };
 
@@ -82,9 +88,10 @@ TEST_CASE("status has every key that is promised", "[status]") {
                                                                      "duration_us"});
     const auto& backend = service.at("backends").at(0);
     CHECK(keys(backend) == std::set<std::string>{"name", "address", "state", "reason", "since", "weight",
-                                                 "effective_weight", "priority", "open_sockets",
-                                                 "connects_total", "connect_failures_total",
-                                                 "early_resets_total", "ejected_until", "check"});
+                                                 "effective_weight", "priority", "open_sockets", "waiting",
+                                                 "stuck", "sockets_end_at", "connects_total",
+                                                 "connect_failures_total", "early_resets_total",
+                                                 "ejected_until", "check"});
     CHECK(keys(backend.at("check")) ==
           std::set<std::string>{"type", "result", "detail", "latency_us", "at", "passes", "failures"});
 }
@@ -122,7 +129,7 @@ TEST_CASE("what has not happened yet is null", "[status]") {
 }
 
 TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[status]") {
-    const auto text = proxy::status_text(Example().body(), kNow + 3min, 80, false);
+    const auto text = proxy::status_text(proxy::read_status(Example().body()), kNow + 3min, 80, false);
     CHECK_THAT(text, Catch::Contains("postgres/pg-1") && Catch::Contains("10.0.1.11:5432") &&
                          Catch::Contains("down"));
     CHECK_THAT(text, Catch::Contains("last failover 3 min ago: postgres/pg-1: no answer within 1s (3/3)"));
@@ -138,4 +145,16 @@ TEST_CASE("an effective weight is a whole number but for slow_start", "[status]"
     CHECK(example.body().at("services").at(0).at("backends").at(0).at("effective_weight").is_int64());
     example.status.backends.at(0).effective_weight = 0.2;
     CHECK(example.body().at("services").at(0).at("backends").at(0).at("effective_weight") == 0.2);
+}
+
+TEST_CASE("the last checks of a backend are told if they are asked for", "[status]") {
+    Example example;
+    example.status.backends.front().history = {{1500, 900, lb::ProbeOutcome::passed},
+                                               {2500, 1000000, lb::ProbeOutcome::no_answer}};
+    const auto check = [&] { return example.body().at("services").at(0).at("backends").at(0).at("check"); };
+    CHECK_FALSE(check().as_object().contains("history"));
+    example.history = true;
+    CHECK(check().at("history") ==
+          json::array{json::object{{"at", 1500}, {"latency_us", 900}, {"result", "passed"}},
+                      json::object{{"at", 2500}, {"latency_us", 1000000}, {"result", "timeout"}}});
 }

@@ -50,3 +50,19 @@ TEST_CASE("missing capabilities are named", "[privileges]") {
     CHECK(missing_capabilities(1ull << 21 | 1ull << 12).empty());
     CHECK_FALSE(parse_effective("CapEff:\tnonsense\n"));
 }
+
+TEST_CASE("a time is read back as it was written, and nothing else is one", "[text]") {
+    const auto at = parse_iso8601("2026-11-22T15:00:00.123Z");
+    REQUIRE(at);
+    CHECK(iso8601(*at) == "2026-11-22T15:00:00.000Z");
+    CHECK(parse_iso8601("2026-11-22T15:00:00") == at);
+    for (const char* wrong :
+         {"", "2026-11-22", "15:00", "2026-11-22T15:00:00+01:00", "2026-11-22T15:00:00Zx"})
+        CHECK_FALSE(parse_iso8601(wrong));
+}
+
+TEST_CASE("counts take the plural that they need", "[text]") {
+    CHECK(counted(0, "socket") == "0 sockets");
+    CHECK(counted(1, "socket") == "1 socket");
+    CHECK(counted(2, "open socket") == "2 open sockets");
+}

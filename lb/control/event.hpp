@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/control/data_plane.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reseat::lb {
+
+/// Something that happened, for people. The line in the log and what else is told of it are made of the same
+/// value, so that they agree.
+struct Event {
+    enum class Type {
+        backend_up,
+        backend_down,
+        backend_ejected,
+        backend_readmitted,
+        backend_ready,  ///< by the operator, as the next three
+        backend_drain,
+        backend_maint,
+        backend_weight,
+        service_degraded,   ///< nobody is eligible, or too few: the last healthy ones serve, all, or nobody
+        service_recovered,  ///< it is not in panic any more
+        sockets_ended,
+        policy_denied,
+        names_changed,
+        reload,
+        reload_failed,
+        network_suspected,
+        started,
+        ready,
+        stopping,
+        warning,
+    };
+    enum class Level { info, warn, error };
+
+    Type type = Type::warning;
+    Level level = Level::info;
+    std::string service;                           ///< empty: it is not about one alone
+    std::string backend;                           ///< only with a service
+    std::string message;                           ///< one line
+    std::vector<std::string> details = {};         ///< further lines
+    std::optional<TerminationReport> report = {};  ///< what became of sockets
+};
+
+/// "backend_up", ... and "info", ...: as the admin interface names them.
+std::string_view to_string(Event::Type type);
+std::string_view to_string(Event::Level level);
+
+/// Where events are told. Called on the loop's thread.
+using EventSink = std::function<void(const Event&)>;
+
+/// Writes the event's lines to the log, nothing else.
+void log_event(const Event& event);
+
+}  // namespace reseat::lb

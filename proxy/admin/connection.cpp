@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/connection.hpp"
+
+#include "lb/health/race.hpp"
+#include "proxy/admin/access.hpp"
+#include "proxy/admin/event_json.hpp"
+#include "proxy/admin/socket.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/json.hpp>
+
+namespace reseat::proxy {
+namespace {
+
+namespace asio = lb::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using namespace std::chrono_literals;
+using Failure = boost::system::error_code;
+using Stream = beast::basic_stream<asio::generic::stream_protocol>;
+
+constexpr auto kFirstRequest = 5s;
+constexpr auto kNextRequest = 15s;
+constexpr auto kPatience = 5s;  ///< with who takes nothing of an answer
+constexpr auto kFarewell = 1s;  ///< for what is still on its way when we refuse
+constexpr std::uint32_t kHeaderLimit = 8 * 1024;
+constexpr std::uint64_t kBodyLimit = 64 * 1024;
+constexpr std::size_t kFarewellLimit = 256 * 1024;
+constexpr std::size_t kPiece = 64 * 1024;  ///< of a long answer; each has its own deadline
+
+class Talk {
+public:
+    Talk(Connection connection, std::shared_ptr<Stage> stage)
+        : stream_(std::move(connection.socket)),
+          door_(connection.door),
+          view_(connection.view),
+          may_follow_(std::move(connection.may_follow)),
+          stage_(std::move(stage)) {}
+
+    lb::Task<void> run() {
+        lb::Duration patience = kFirstRequest;
+        bool goes_on = true;
+        while (goes_on) {
+            *stage_ = Stage::waiting;
+            stream_.expires_after(patience);
+            patience = kNextRequest;
+            goes_on = co_await one_request();
+        }
+        Failure ignored;
+        stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+        co_await hear_out();
+    }
+
+private:
+    /// False: it was the last.
+    lb::Task<bool> one_request() {
+        http::request_parser<http::string_body> parser;
+        parser.header_limit(kHeaderLimit);
+        parser.body_limit(kBodyLimit);
+        Failure failure;
+        co_await http::async_read(stream_, buffer_, parser,
+                                  asio::redirect_error(asio::use_awaitable, failure));
+        if (failure == http::error::end_of_stream || failure == beast::error::timeout ||
+            failure == asio::error::connection_reset)
+            co_return false;
+        *stage_ = Stage::answering;
+        Reply reply;
+        if (door_ == Door::unix_socket && !peer_is_trusted(stream_.socket().native_handle())) {
+            reply =
+                error_reply(403, "forbidden", "only root and the user of this instance may ask", "use sudo");
+            failure = http::error::end_of_stream;
+        } else if (failure) {
+            reply = unreadable(failure);
+        } else {
+            const Request request = read(parser.get());
+            auto task = answer(request, door_, view_);
+            reply = co_await std::move(task);
+        }
+        if (reply.follow && !may_follow_())
+            reply = error_reply(503, "too_many_followers", "too many are following events already",
+                                "end another one, or ask without follow=1");
+        if (reply.follow) {
+            co_await follow(*reply.follow);
+            co_return false;
+        }
+        const bool is_head = parser.is_header_done() && parser.get().method() == http::verb::head;
+        const bool keep = !failure && parser.keep_alive() && buffer_.size() == 0;
+        co_return co_await write(std::move(reply), is_head, keep) && keep;
+    }
+
+    static Reply unreadable(const Failure& failure) {
+        if (failure == http::error::header_limit || failure == http::error::body_limit ||
+            failure == http::error::buffer_overflow)
+            return error_reply(413, "too_large", "the request is too large",
+                               "at most 8 KiB of header, 64 KiB of body");
+        return error_reply(400, "bad_request", failure.message(), "send one HTTP/1.1 request");
+    }
+
+    /// False: the peer does not take it.
+    lb::Task<bool> write(Reply reply, bool is_head, bool keep) {
+        http::response<http::string_body> response = framed(std::move(reply), keep);
+        http::response_serializer<http::string_body> serializer(response);
+        serializer.limit(kPiece);
+        serializer.split(is_head);
+        Failure failure;
+        while (!failure && !(is_head ? serializer.is_header_done() : serializer.is_done())) {
+            stream_.expires_after(kPatience);
+            co_await http::async_write_some(stream_, serializer,
+                                            asio::redirect_error(asio::use_awaitable, failure));
+        }
+        co_return !failure;
+    }
+
+    /// All that are remembered, then each as it happens.
+    lb::Task<void> follow(EventFilter filter) {
+        *stage_ = Stage::following;
+        const EventLog& log = *view_.events;
+        if (!co_await begin_stream()) co_return;
+        while (true) {
+            std::string lines;
+            for (const auto& logged : log.after(filter.since)) {
+                filter.since = logged->id;
+                if (filter.takes(logged->event)) lines += boost::json::serialize(event_json(*logged)) + "\n";
+                if (lines.size() >= kPiece) break;
+            }
+            if (!lines.empty() && !co_await write_chunk(lines)) co_return;
+            if (log.missed_after(filter.since)) co_return;  // too slow: cut off, not told lies
+            if (log.last() > filter.since) continue;
+            stream_.expires_never();
+            auto task = lb::unless(peer_speaks(), view_.events->news(filter.since));
+            const auto more = co_await std::move(task);
+            if (more && *more) continue;
+            if (more) co_await end_stream();
+            co_return;
+        }
+    }
+
+    lb::Task<bool> begin_stream() {
+        http::response<http::empty_body> head{http::status::ok, 11};
+        add_common_fields(head);
+        head.set(http::field::content_type, "application/x-ndjson");
+        head.keep_alive(false);
+        head.chunked(true);
+        http::response_serializer<http::empty_body> serializer(head);
+        Failure failure;
+        stream_.expires_after(kPatience);
+        co_await http::async_write_header(stream_, serializer,
+                                          asio::redirect_error(asio::use_awaitable, failure));
+        co_return !failure;
+    }
+
+    lb::Task<bool> write_chunk(const std::string& text) {
+        Failure failure;
+        stream_.expires_after(kPatience);
+        co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)),
+                                   asio::redirect_error(asio::use_awaitable, failure));
+        co_return !failure;
+    }
+
+    lb::Task<void> end_stream() {
+        Failure ignored;
+        stream_.expires_after(kPatience);
+        co_await asio::async_write(stream_, http::make_chunk_last(),
+                                   asio::redirect_error(asio::use_awaitable, ignored));
+    }
+
+    /// Or leaves.
+    lb::Task<void> peer_speaks() {
+        co_await stream_.socket().async_wait(asio::socket_base::wait_read, asio::use_awaitable);
+    }
+
+    /// Closed on what is unread, a peer that still sends would lose our answer.
+    lb::Task<void> hear_out() {
+        char ignored[4096];
+        Failure failure;
+        stream_.expires_after(kFarewell);
+        for (std::size_t heard = 0; !failure && heard < kFarewellLimit;)
+            heard += co_await stream_.async_read_some(asio::buffer(ignored),
+                                                      asio::redirect_error(asio::use_awaitable, failure));
+    }
+
+    Stream stream_;
+    const Door door_;
+    const AdminView& view_;
+    const std::function<bool()> may_follow_;
+    const std::shared_ptr<Stage> stage_;
+    beast::flat_buffer buffer_{kHeaderLimit + kBodyLimit};
+};
+
+}  // namespace
+
+lb::Task<void> serve(Connection connection, std::shared_ptr<Stage> stage) {
+    Talk talk(std::move(connection), std::move(stage));
+    co_await talk.run();
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/model.hpp"
+
+#include <boost/json/object.hpp>
+
+namespace reseat::proxy {
+
+/// A health check as the file has it: the settings of its type, without what may be a secret
+/// (config_json.hpp).
+boost::json::object health_check_json(const lb::HealthCheck& check);
+
+}  // namespace reseat::proxy

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/transition.hpp"
+#include "proxy/admin/metrics.hpp"
+
+#include <array>
+#include <map>
+#include <set>
+#include <string_view>
+
+namespace reseat::proxy {
+namespace {
+
+using Kind = lb::Transition::Kind;
+
+constexpr std::array<std::pair<Kind, const char*>, 7> kTransitions = {{{Kind::up, "up"},
+                                                                       {Kind::down, "down"},
+                                                                       {Kind::ejected, "ejected"},
+                                                                       {Kind::readmitted, "readmitted"},
+                                                                       {Kind::ready, "ready"},
+                                                                       {Kind::drain, "drain"},
+                                                                       {Kind::maint, "maint"}}};
+
+/// `labels` and one more.
+Labels with(Labels labels, const char* name, std::string_view value) {
+    labels.push_back({name, std::string(value)});
+    return labels;
+}
+
+/// A name that has both protocols needs them to tell the two apart.
+std::vector<Labels> labels_of(const std::vector<lb::ServiceStatus>& services) {
+    std::map<std::string_view, int> times;
+    for (const auto& status : services) ++times[status.service->name];
+    std::vector<Labels> all;
+    for (const auto& status : services) {
+        Labels labels{{"service", status.service->name}};
+        if (times[status.service->name] > 1)
+            labels = with(std::move(labels), "protocol", to_string(status.service->protocol));
+        all.push_back(std::move(labels));
+    }
+    return all;
+}
+
+/// Metrics of whole services.
+struct ServiceFamilies {
+    MetricFamily backends = MetricFamily::gauge("reseat_backends", "Backends of a service.");
+    MetricFamily eligible = MetricFamily::gauge("reseat_eligible_backends",
+                                                "Backends that may get new connections by their own state.");
+    MetricFamily panic = MetricFamily::gauge(
+        "reseat_service_panic", "1: too few are eligible, health is ignored (panic_threshold or fail_open).");
+    MetricFamily waiting = MetricFamily::gauge(
+        "reseat_waiting_sockets", "Sockets spared because there is no alternative, to be judged again.");
+    MetricFamily stuck = MetricFamily::gauge("reseat_stuck_sockets", "Sockets that could not be ended.");
+    MetricFamily untracked = MetricFamily::gauge(
+        "reseat_untracked_sockets", "Sockets older than reseat that were to be ended and could not be.");
+    MetricFamily checks =
+        MetricFamily::histogram("reseat_health_check_duration_seconds", "How long health checks took.");
+    MetricFamily failovers = MetricFamily::histogram(
+        "reseat_failover_duration_seconds",
+        "From the order to end or move the sockets of a backend until the last of them was done.");
+
+    void add(const lb::ServiceStatus& status, const Labels& labels) {
+        backends.add(labels, std::uint64_t{status.backends.size()});
+        eligible.add(labels, std::uint64_t{status.eligible});
+        panic.add(labels, status.panic ? 1.0 : 0.0);
+        waiting.add(labels, status.waiting);
+        stuck.add(labels, status.stuck);
+        untracked.add(labels, status.untracked);
+        checks.add(labels, status.checks);
+        failovers.add(labels, status.failovers);
+    }
+    void take(MetricFamilies& into) {
+        for (auto* family : {&backends, &eligible, &panic, &waiting, &stuck, &untracked, &checks, &failovers})
+            into.push_back(family->take());
+    }
+};
+
+/// Metrics of single backends.
+struct BackendFamilies {
+    MetricFamily up = MetricFamily::gauge("reseat_backend_up", "1: its state is up; 0: any other.");
+    MetricFamily weight = MetricFamily::gauge("reseat_backend_effective_weight",
+                                              "Its weight now; 0: it gets no new connections.");
+    MetricFamily open = MetricFamily::gauge("reseat_backend_open_sockets", "Open sockets balanced to it.");
+    MetricFamily checks = MetricFamily::counter("reseat_health_checks_total", "Health checks by result.");
+    MetricFamily connects = MetricFamily::counter("reseat_connects_total", "Connects balanced to it.");
+    MetricFamily failures =
+        MetricFamily::counter("reseat_connect_failures_total", "Connects of the workload to it that failed.");
+    MetricFamily resets = MetricFamily::counter(
+        "reseat_early_resets_total", "Connections to it that broke before the first byte of an answer.");
+    MetricFamily transitions =
+        MetricFamily::counter("reseat_backend_transitions_total", "Changes of its state, by what it became.");
+    MetricFamily terminated =
+        MetricFamily::counter("reseat_sockets_terminated_total", "Sockets ended, by why.");
+    MetricFamily repointed = MetricFamily::counter("reseat_sockets_repointed_total",
+                                                   "Connected UDP sockets moved to another backend.");
+    MetricFamily failed = MetricFamily::counter("reseat_terminations_failed_total",
+                                                "Attempts to end a socket that failed; each is repeated.");
+
+    void add(const lb::BackendStatus& status, std::uint64_t open_sockets, const Labels& labels) {
+        up.add(labels, status.state == lb::BackendState::up ? 1.0 : 0.0);
+        weight.add(labels, status.effective_weight);
+        open.add(labels, open_sockets);
+        for (std::size_t i = 0; i < status.checks_total.size(); ++i)
+            checks.add(with(labels, "result", to_string(static_cast<lb::ProbeOutcome>(i))),
+                       status.checks_total[i]);
+        connects.add(labels, status.connects_total);
+        failures.add(labels, status.connect_failures_total);
+        resets.add(labels, status.early_resets_total);
+        for (const auto& [kind, word] : kTransitions)
+            transitions.add(with(labels, "to", word),
+                            status.tally.transitions[static_cast<std::size_t>(kind)]);
+        for (std::size_t i = 0; i < status.tally.terminated.size(); ++i)
+            terminated.add(with(labels, "reason", to_string(static_cast<lb::EndReason>(i))),
+                           status.tally.terminated[i]);
+        repointed.add(labels, status.tally.repointed);
+        failed.add(labels, status.tally.failed);
+    }
+    void take(MetricFamilies& into) {
+        for (auto* family : {&up, &weight, &open, &checks, &connects, &failures, &resets, &transitions,
+                             &terminated, &repointed, &failed})
+            into.push_back(family->take());
+    }
+};
+
+/// One that is being removed may have left its name to another, which comes before it: the other counts, but
+/// open are the sockets of both.
+void add_backends(BackendFamilies& families, const lb::ServiceStatus& status, const Labels& labels) {
+    std::map<std::string_view, std::uint64_t> open;
+    for (const auto& backend : status.backends) open[backend.backend.name] += backend.open_sockets;
+    std::set<std::string_view> told;
+    for (const auto& backend : status.backends) {
+        const std::string& name = backend.backend.name;
+        if (told.insert(name).second) families.add(backend, open[name], with(labels, "backend", name));
+    }
+}
+
+}  // namespace
+
+MetricFamilies service_metrics(const std::vector<lb::ServiceStatus>& services) {
+    ServiceFamilies whole;
+    BackendFamilies single;
+    const auto labels = labels_of(services);
+    for (std::size_t i = 0; i < services.size(); ++i) {
+        whole.add(services[i], labels[i]);
+        add_backends(single, services[i], labels[i]);
+    }
+    MetricFamilies all;
+    whole.take(all);
+    single.take(all);
+    return all;
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/endpoint.hpp"
+#include "proxy/admin/listener.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <memory>
+
+namespace reseat::proxy {
+
+/// The TCP address on which an instance may be asked, and not told anything.
+class TcpListener final : public Listener {
+public:
+    /// `failed`: the address is in use, or not ours.
+    static lb::Result<std::unique_ptr<TcpListener>> listen(lb::asio::any_io_executor executor,
+                                                           const lb::Endpoint& endpoint);
+
+    Door door() const override { return Door::tcp; }
+    lb::Task<Socket> accept() override;
+
+private:
+    explicit TcpListener(lb::asio::ip::tcp::acceptor acceptor) : acceptor_(std::move(acceptor)) {}
+
+    lb::asio::ip::tcp::acceptor acceptor_;
+};
+
+}  // namespace reseat::proxy

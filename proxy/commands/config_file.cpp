@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/commands/config_file.hpp"
+
+#include <cstdio>
+
+namespace reseat::proxy {
+namespace {
+
+void report(const std::vector<config::Diagnostic>& diagnostics) {
+    for (const auto& diagnostic : diagnostics)
+        std::fprintf(stderr, "%s\n", config::to_string(diagnostic).c_str());
+}
+
+}  // namespace
+
+std::optional<config::Loaded> load_and_report(const std::string& path, config::ExecChecks exec) {
+    auto outcome = config::load_file(path, exec);
+    report(outcome ? outcome.loaded->warnings : outcome.faults);
+    return std::move(outcome.loaded);
+}
+
+config::ExecChecks exec_checks(const Options& options) {
+    return options.allow_exec ? config::ExecChecks::allowed : config::ExecChecks::refused;
+}
+
+std::string admin_socket(const Options& options, const std::string& configured, const std::string& instance) {
+    if (!options.admin.empty()) return options.admin;
+    if (options.instance.empty() && !configured.empty()) return configured;
+    return default_admin_socket(instance);
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/client.hpp"
+#include "proxy/commands/asking.hpp"
+#include "proxy/commands/command.hpp"
+#include "proxy/event_text.hpp"
+#include "proxy/flags.hpp"
+#include "proxy/terminal.hpp"
+#include "proxy/text.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace reseat::proxy {
+namespace {
+
+namespace json = boost::json;
+
+std::string target(const Options& options) {
+    std::string target = "/events" + query_for(options);
+    const auto add = [&](const std::string& field) {
+        target += (target.find('?') == std::string::npos ? "?" : "&") + field;
+    };
+    if (options.since.id) add("since=" + std::to_string(*options.since.id));
+    if (options.follow) add("follow=1");
+    return target;
+}
+
+/// A moment is compared here: the instance only knows numbers.
+bool is_wanted(const json::object& event, const Since& since) {
+    const auto at = parse_iso8601(std::string(event.at("at").as_string()));
+    return !since.at || !at || *at >= *since.at;
+}
+
+int list(const std::string& socket, const Options& options) {
+    auto body = get_object(socket, target(options));
+    if (!body) return fail(body.error());
+    auto& events = body->at("events").as_array();
+    const auto unwanted = std::ranges::remove_if(
+        events, [&](const json::value& event) { return !is_wanted(event.as_object(), options.since); });
+    events.erase(unwanted.begin(), unwanted.end());
+    if (options.output == Output::json) {
+        std::printf("%s\n", json::serialize(*body).c_str());
+        return 0;
+    }
+    for (const auto& event : events) std::fputs(event_text(event.as_object(), use_colours()).c_str(), stdout);
+    if (events.empty()) std::fputs("reseat: nothing has happened\n", stderr);
+    return 0;
+}
+
+int follow(const std::string& socket, const Options& options) {
+    const auto print = [&](std::string_view line) {
+        if (line.empty()) return;
+        const auto event = json::parse(line).as_object();
+        if (!is_wanted(event, options.since)) return;
+        const std::string text =
+            options.output == Output::json ? std::string(line) + "\n" : event_text(event, use_colours());
+        std::fputs(text.c_str(), stdout);
+        std::fflush(stdout);
+    };
+    const auto reply = admin_follow(socket, target(options), print);
+    if (!reply) return fail(reply.error());
+    if (reply->status != 200) return fail(error_of(*reply, socket));
+    return fail({lb::ErrorCode::failed, "the instance at " + socket + " has ended"});
+}
+
+int carry_out(const Options& options) {
+    const auto socket = instance_socket(options);
+    if (!socket) return fail(socket.error());
+    return options.follow ? follow(*socket, options) : list(*socket, options);
+}
+
+}  // namespace
+
+Command events_command() {
+    return {.name = "events",
+            .group = group::kLook,
+            .summary = "What has happened, the oldest first",
+            .flags =
+                [](Flags& f) {
+                    f.target("Only what is about this service or backend", false);
+                    f.events();
+                    f.instance();
+                    f.output();
+                },
+            .help =
+                "The last 1,000 are remembered. With -f, JSON is one event a line; it ends when the instance "
+                "does.\n\n"
+                "Example:\n  reseat events --since 1h\n  reseat events -f postgres -o json | jq .message",
+            .carry_out = carry_out};
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/explain/explain.hpp"
+#include "proxy/text.hpp"
+
+#include <fmt/format.h>
+
+/// What to do, with the commands to do it.
+namespace reseat::proxy {
+namespace {
+
+using Advise = void (*)(Page&, const Facts&, const BackendView&);
+
+std::string target(const Facts& facts, const BackendView& backend) {
+    return facts.service.name + "/" + backend.name;
+}
+
+void down(Page& page, const Facts& facts, const BackendView& backend) {
+    if (backend.check.result == "timeout")
+        page.paragraph(
+            fmt::format("{}: see whether its host runs and can be reached from here. It is used again by "
+                        "itself when its check passes. To take it out for good, or for repair:",
+                        backend.name));
+    else if (backend.check.result == "refused")
+        page.paragraph(
+            fmt::format("{}: start what is to listen at {}. It is used again by itself when its check "
+                        "passes. To take it out meanwhile:",
+                        backend.name, backend.address));
+    else
+        page.paragraph(fmt::format("{}: ask it what is wrong; its check says: {}. To take it out meanwhile:",
+                                   backend.name, backend.check.detail));
+    page.command("reseat maint " + target(facts, backend));
+}
+
+void taken_out(Page& page, const Facts& facts, const BackendView& backend) {
+    if (backend.open_sockets) {
+        page.paragraph(
+            fmt::format("{}: to see who is still on it, to end them now, or to use it again:", backend.name));
+        page.command("reseat sockets " + target(facts, backend));
+        page.command("reseat terminate " + target(facts, backend));
+    } else {
+        page.paragraph(fmt::format("{}: nobody is on it any more. When it may be used again:", backend.name));
+    }
+    page.command("reseat ready " + target(facts, backend));
+}
+
+void ejected(Page& page, const Facts& facts, const BackendView& backend) {
+    page.paragraph(
+        fmt::format("{}: connect to it yourself from the workload's side ({}); something lies between, or it "
+                    "accepts and then does nothing. To give it no connections until that is found:",
+                    backend.name, backend.address));
+    page.command("reseat maint " + target(facts, backend));
+}
+
+void waiting(Page& page, const Facts& facts, const BackendView& backend) {
+    page.paragraph(
+        fmt::format("{} on {}: bring a backend back, and they are ended or moved by themselves. If the "
+                    "clients are to be told now, although there is nowhere to go:",
+                    backend.waiting == 1 ? "1 socket waits" : fmt::format("{} sockets wait", backend.waiting),
+                    backend.name));
+    page.command("reseat terminate " + target(facts, backend));
+}
+
+void stuck(Page& page, const Facts& facts, const BackendView& backend) {
+    const std::string who = holders(facts, backend.name);
+    page.paragraph(fmt::format(
+        "{} on {}: a thread of {} is in the middle of a system call with that socket and does "
+        "not come back. It ends by itself when that thread goes on; see what it waits for, or end "
+        "the process:",
+        backend.stuck == 1 ? "1 socket is stuck" : fmt::format("{} sockets are stuck", backend.stuck),
+        backend.name, who.empty() ? "its process" : who));
+    page.command("reseat sockets " + target(facts, backend));
+}
+
+/// What fits this backend; nothing: it is well.
+Advise advice_for(const BackendView& backend) {
+    if (backend.state == "down") return down;
+    if (backend.state == "drain" || backend.state == "maint") return taken_out;
+    return backend.state == "ejected" ? ejected : nullptr;
+}
+
+}  // namespace
+
+void explain_advice(Page& page, const Facts& facts) {
+    page.heading("What to do");
+    bool anything = false;
+    for (const auto& backend : facts.service.backends) {
+        const Advise advise = advice_for(backend);
+        if (advise) advise(page, facts, backend);
+        if (backend.waiting) waiting(page, facts, backend);
+        if (backend.stuck) stuck(page, facts, backend);
+        anything |= advise || backend.waiting || backend.stuck;
+    }
+    if (!anything) page.paragraph("Nothing.");
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/explain/explain.hpp"
+
+#include "proxy/event_text.hpp"
+#include "proxy/status_text.hpp"
+#include "proxy/terminal.hpp"
+#include "proxy/text.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace reseat::proxy {
+namespace {
+
+constexpr std::size_t kMostEvents = 5;
+
+struct Verdict {
+    std::string text;
+    Colour colour;
+};
+
+Verdict verdict(const ServiceView& service) {
+    const bool somebody = std::ranges::any_of(service.backends, &BackendView::serves);
+    if (!somebody) return {"nobody serves it: connects are refused", Colour::bad};
+    if (service.eligible == 0) return {"no backend is well; the last healthy ones serve", Colour::bad};
+    if (service.panic)
+        return {"in panic: too few backends are well, so their health is ignored", Colour::bad};
+    if (service.eligible < service.total || service.stuck || service.waiting)
+        return {fmt::format("it works, with {} of {} backends", service.eligible, service.total),
+                Colour::warning};
+    return {fmt::format("all is well, {} of {} backends are eligible", service.eligible, service.total),
+            Colour::good};
+}
+
+std::string trouble(const ServiceView& service) {
+    std::string text = counted(service.open_sockets, "open socket");
+    if (service.waiting) text += fmt::format(", {} waiting", service.waiting);
+    if (service.stuck) text += fmt::format(", {} stuck", service.stuck);
+    return text;
+}
+
+void lately(Page& page, const Facts& facts) {
+    if (facts.events.empty()) return;
+    page.heading("What happened lately");
+    const std::size_t first = facts.events.size() - std::min(facts.events.size(), kMostEvents);
+    for (std::size_t i = first; i < facts.events.size(); ++i) {
+        std::string line = event_text(facts.events[i], false);
+        line.erase(line.find('\n'));
+        page.paragraph(line);
+    }
+    if (first != 0) page.command(fmt::format("reseat events {}", facts.service.name));
+}
+
+}  // namespace
+
+std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, bool colours) {
+    const ServiceView& service = facts.service;
+    Page page(width, colours);
+    const auto [text, colour] = verdict(service);
+    page.paragraph(fmt::format("{} ({}): {}; {}", service.name, service.protocol,
+                               paint(text, colour, colours), trouble(service)),
+                   0);
+    page.paragraph(
+        fmt::format("The workload dials {}. Each connect is given a backend there and then, in the "
+                    "kernel, and its bytes go to that one directly.",
+                    fmt::join(service.addresses, ", ")),
+        0);
+    explain_backends(page, facts, now);
+    explain_choice(page, facts);
+    explain_sockets(page, facts, now);
+    lately(page, facts);
+    explain_rules(page, facts);
+    explain_advice(page, facts);
+    return page.text();
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands with which an operator looks at a running instance and changes it."""
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from commands import FAILED, USAGE, attempt
+from lab import ECHO_PORT, HERE, PYTHON, config, reseat_binary, service, wait_until
+from terminal import Terminal, plain
+from test_reload import SERVICE, echo_on
+
+
+class Scene:
+    """One service with the backends a and b, and an idle client on each."""
+
+    def __init__(self, lab):
+        self.lab, self.cgroup = lab, lab.cgroup()
+        self.sidecar = lab.sidecar(config(echo_on(lab, "ab")), self.cgroup)
+        self.client = lab.spawn([PYTHON, HERE / "clients/idle_tcp.py", f"one={SERVICE}/7", f"two={SERVICE}/7"], "idle",
+                                cgroup=self.cgroup)
+        self.hosts = {name: self.client.event(name, within=10)["host"] for name in ("one", "two")}
+        wait_until(lambda: self.open_on("a") == self.open_on("b") == 1, 5, self.sidecar.describe)
+
+    def open_on(self, backend):
+        return self.sidecar.backend("echo", backend)["open_sockets"]
+
+    def reseat(self, *words):
+        return attempt(self.lab, *words, "--admin", self.sidecar.admin)
+
+    def done(self, *words):
+        ended = self.reseat(*words)
+        assert (ended.popen.returncode, ended.err) == (0, ""), ended.describe()
+        return ended.out
+
+    def data(self, *words):
+        return json.loads(self.done(*words, "-o", "json"))
+
+    def argv(self, *words):
+        return [*map(str, self.lab.in_client([reseat_binary(), *words, "--admin", self.sidecar.admin]))]
+
+    def terminal(self, *words, **options):
+        return Terminal(self.argv(*words), **options)
+
+
+@pytest.fixture
+def scene(lab, echo):
+    return Scene(lab)
+
+
+# ---------------------------------------------------------------- looking
+
+def test_ls_lists_the_services(scene):
+    text = scene.done("ls")
+    assert text.splitlines()[0].startswith("default: ready, running for ")
+    assert re.search(rf"^echo +tcp +{SERVICE}:7 +2/2 +2$", text, re.M), text
+    assert scene.data("ls") == {"instance": "default", "services": [
+        {"name": "echo", "protocol": "tcp", "addresses": [f"{SERVICE}:7"], "eligible": 2, "total": 2, "open_sockets": 2}]}
+
+
+def test_backends_lists_them_and_why_one_is_not_in_use(scene):
+    text = scene.done("backends")
+    for name in "ab":
+        assert re.search(rf"^echo/{name} +{scene.lab.host(name).at(ECHO_PORT)} +up .* 50 % +1 +0 +1$", text, re.M), text
+    scene.lab.a.vanish()
+    scene.sidecar.wait_state("echo", "a", "down")
+    assert re.search(r"^echo/a .* down .* - +1 +0 +\d\n    no answer within 200ms", scene.done("backends", "echo"), re.M)
+    rows = scene.data("backends", "echo")["backends"]
+    assert [(r["service"], r["name"], r["state"]) for r in rows] == [("echo", "a", "down"), ("echo", "b", "up")]
+    unknown = scene.reseat("backends", "ehco")
+    assert unknown.popen.returncode == FAILED and "did you mean 'echo'?" in unknown.err, unknown.describe()
+
+
+def test_explain_answers_in_sentences_and_as_data(scene):
+    text = scene.done("explain", "echo")
+    assert f"The workload dials {SERVICE}:7." in text and "all is well, 2 of 2 backends" in text, text
+    assert "Nothing.\n" in text
+    explained = scene.data("explain", "echo")["explained"]
+    assert [e["service"]["name"] for e in explained] == ["echo"]
+    assert explained[0]["settings"]["connections"]["on_refused"] == "drain"
+    unknown = scene.reseat("explain", "nosuch")
+    assert unknown.popen.returncode == FAILED and "nosuch" in unknown.err and len(unknown.err.splitlines()) == 1
+
+
+def test_both_halves_of_protocol_any_are_explained(lab, echo):
+    sidecar = lab.sidecar(config(service("echo", f"{SERVICE}:7", {"a": lab.a.at(ECHO_PORT), "b": lab.b.at(ECHO_PORT)},
+                                         protocol="any", check="port: 0")), lab.cgroup())
+    explained = attempt(lab, "explain", "echo", "--admin", sidecar.admin)
+    assert "echo (tcp): " in explained.out and "echo (udp): " in explained.out, explained.describe()
+
+
+# ---------------------------------------------------------------- events
+
+def test_events_tell_what_has_happened_since_when_and_to_whom(scene):
+    scene.lab.a.vanish()
+    scene.sidecar.wait_state("echo", "a", "down")
+    wait_until(lambda: "1 socket terminated" in scene.done("events", "echo/a"), 5, scene.sidecar.describe)
+    lines = scene.done("events").splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z (info |warn |error) ", line) for line in lines), lines
+    events = scene.data("events")["events"]
+    down = next(e for e in events if e["type"] == "backend_down")
+    assert (down["service"], down["backend"], down["level"]) == ("echo", "a", "warn")
+    assert down["message"].startswith("echo/a is DOWN: no answer within")
+    assert [e["id"] for e in scene.data("events", "--since", down["id"])["events"]] == \
+        [e["id"] for e in events if e["id"] > down["id"]]
+    assert scene.data("events", "--since", "1h")["events"] == events
+    assert scene.data("events", "--since", "2100-01-01T00:00:00Z")["events"] == []
+    assert {e["service"] for e in scene.data("events", "echo")["events"]} == {"echo"}
+
+
+def test_events_are_followed_as_they_happen_and_the_end_is_told(scene):
+    text = scene.lab.spawn(scene.argv("events", "-f"), "follow")
+    data = scene.lab.spawn(scene.argv("events", "-f", "echo/b", "-o", "json"), "follow-json")
+    text.prints("ready|READY")
+    scene.done("drain", "echo/b")
+    text.prints(r"warn +echo/b is set to DRAIN|info +echo/b is set to DRAIN")
+    data.prints(r'"type":"backend_drain"')
+    for line in data.out.splitlines():
+        assert json.loads(line)["backend"] == "b"
+    scene.sidecar.send_signal(signal.SIGTERM)
+    assert scene.sidecar.exits() == 0
+    assert text.exits() == data.exits() == FAILED
+    assert text.err.startswith("reseat: ") and "has ended" in text.err, text.describe()
+
+
+# ---------------------------------------------------------------- drain, ready, maint
+
+def test_drain_waits_until_the_last_socket_is_closed(scene):
+    waits = scene.lab.spawn(scene.argv("drain", "echo/a", "--wait"), "drain")
+    scene.sidecar.wait_state("echo", "a", "drain")
+    assert scene.open_on("a") == 1 and not waits.exited()
+    scene.client.stop()
+    assert waits.exits() == 0, waits.describe()
+    assert waits.out == "echo/a: drain, 0 open sockets\n"
+
+
+def test_a_wait_that_takes_too_long_says_how_many_are_left(scene):
+    gives_up = scene.reseat("drain", "echo/a", "--wait", "--timeout", "300ms")
+    assert gives_up.popen.returncode == FAILED, gives_up.describe()
+    assert gives_up.err == "reseat: not within 300 ms: echo/a: drain, 1 open socket\n"
+    assert scene.sidecar.states("echo") == {"a": "drain", "b": "up"}
+
+
+def test_drain_and_maint_take_a_backend_out_and_ready_brings_it_back(scene):
+    assert scene.done("drain", "echo/a") == "echo/a: drain, 1 open socket\n"
+    assert scene.data("maint", "echo/b") == {"state": "maint", "open_sockets": 1}
+    assert scene.sidecar.states("echo") == {"a": "drain", "b": "maint"}
+    assert scene.done("ready", "echo/a", "--wait").startswith("echo/a: up")
+    assert scene.sidecar.states("echo") == {"a": "up", "b": "maint"}
+
+
+def test_a_drain_that_somebody_takes_back_is_not_waited_for(scene):
+    waits = scene.lab.spawn(scene.argv("drain", "echo/a", "--wait"), "drain")
+    scene.sidecar.wait_state("echo", "a", "drain")
+    scene.done("ready", "echo/a")
+    assert waits.exits() == FAILED and "echo/a is up by now" in waits.err, waits.describe()
+
+
+def test_a_backend_must_be_named_and_exist(scene):
+    for words, status in ((["drain", "echo"], USAGE), (["drain", "echo/nosuch"], FAILED), (["weight", "echo", "5"], USAGE)):
+        refused = scene.reseat(*words)
+        assert refused.popen.returncode == status and len(refused.err.splitlines()) == 1, refused.describe()
+    assert scene.sidecar.states("echo") == {"a": "up", "b": "up"}
+
+
+# ---------------------------------------------------------------- watching, and terminals
+
+def test_watch_refreshes_in_place_and_leaves_the_screen_as_it_was(scene):
+    with scene.terminal("status", "-w") as screen:
+        screen.shows(r"\033\[\?1049h")
+        screen.shows("echo/a")
+        scene.lab.a.vanish()
+        wait_until(lambda: screen.frames() and re.search(r"echo/a .*down", screen.frames()[-1]), 10, lambda: screen.raw[-2000:])
+        screen.type("\x03")
+        assert screen.exits() == -signal.SIGINT
+        assert screen.raw.endswith("\033[?7h\033[?25h\033[?1049l"), screen.raw[-40:]
+
+
+def test_watch_is_cut_to_the_screen_and_follows_its_size(scene):
+    with scene.terminal("backends", "-w", rows=2, columns=80) as screen:
+        screen.shows(r"\.\.\. \d+ more lines")
+        assert all(len(frame.rstrip("\n").splitlines()) <= 2 for frame in screen.frames())
+        screen.resize(24, 80)
+        wait_until(lambda: "echo/b" in screen.frames()[-1], 5, lambda: screen.raw[-2000:])
+        screen.popen.send_signal(signal.SIGTERM)
+        assert screen.exits() == -signal.SIGTERM
+        assert screen.raw.endswith("\033[?1049l")
+
+
+def test_watch_survives_a_restart_of_the_instance(scene):
+    with scene.terminal("ls", "-w") as screen:
+        screen.shows("2/2")
+        scene.sidecar.send_signal(signal.SIGTERM)
+        scene.sidecar.exits()
+        screen.shows("trying again")
+        assert screen.popen.poll() is None
+
+
+def test_elsewhere_watch_prints_one_after_the_other(scene):
+    tables = scene.lab.spawn(scene.argv("ls", "-w"), "tables")
+    data = scene.lab.spawn(scene.argv("status", "-w", "-o", "json"), "data")
+    wait_until(lambda: tables.out.count("--- 20") >= 2 and data.out.count("\n") >= 2, 10, tables.describe)
+    assert all(json.loads(line)["api_version"] == 1 for line in data.out.splitlines())
+    assert "\033" not in tables.out
+    for process in (tables, data):
+        process.send_signal(signal.SIGINT)
+        assert process.exits() == -signal.SIGINT, process.describe()
+
+
+@pytest.mark.parametrize("words", [["status"], ["ls"], ["backends"], ["sockets"], ["explain", "echo"]], ids=lambda w: w[0])
+def test_what_is_shown_fits_80_columns_and_is_coloured_on_a_terminal_only(scene, words):
+    scene.lab.a.vanish()
+    scene.sidecar.wait_state("echo", "a", "down")
+    with scene.terminal(*words) as screen:
+        assert screen.exits() == 0
+        assert "\033[" in screen.raw
+        assert [line for line in plain(screen.raw).splitlines() if len(line) > 80] == []
+    with scene.terminal(*words, env={**os.environ, "NO_COLOR": "1"}) as screen:
+        assert screen.exits() == 0
+        assert "\033" not in screen.raw
+    assert "\033" not in scene.done(*words)
+
+
+def test_drain_shows_its_progress_on_a_terminal(scene):
+    with scene.terminal("drain", "echo/a", "--wait") as screen:
+        screen.shows(r"\recho/a: drain, 1 open socket \.\.\.")
+        scene.client.stop()
+        assert screen.exits() == 0
+        assert plain(screen.raw).endswith("echo/a: drain, 0 open sockets\n")

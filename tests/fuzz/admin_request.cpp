@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/access.hpp"
+#include "tests/fuzz/targets.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/json.hpp>
+
+#include <optional>
+
+namespace reseat::fuzz {
+namespace {
+
+namespace http = boost::beast::http;
+using proxy::Target;
+
+/// An instance that counts what is changed.
+struct Instance {
+    lb::asio::io_context loop{1};
+    proxy::EventLog events{loop.get_executor()};
+    int changes = 0;
+
+    Instance() { events.append({.service = "web", .backend = "a", .message = "x"}); }
+
+    proxy::AdminView view() {
+        const auto change = [this](const Target& which) -> lb::Result<void> {
+            require(which.service && which.backend);
+            ++changes;
+            if (*which.service != "web")
+                return lb::Error{lb::ErrorCode::usage, "no service " + *which.service};
+            return {};
+        };
+        return {.snapshot = [](bool history) -> lb::Task<proxy::Snapshot> {
+                    proxy::Snapshot snapshot;
+                    snapshot.history = history;
+                    co_return snapshot;
+                },
+                .aside = [](std::function<std::string()> work) -> lb::Task<std::string> { co_return work(); },
+                .config = [] { return lb::Model(); },
+                .ready = [] { return true; },
+                .reload = [this]() -> lb::Task<proxy::ReloadReport> {
+                    ++changes;
+                    co_return proxy::ReloadReport{.ok = true};
+                },
+                .sockets = [](Target) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
+                    co_return std::vector<lb::ListedSocket>();
+                },
+                .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
+                    require(which.service.has_value());
+                    ++changes;
+                    co_return lb::TerminationReport();
+                },
+                .set_weight = [change](const Target& which, unsigned weight) -> lb::Result<void> {
+                    require(weight <= 256);
+                    return change(which);
+                },
+                .set_state = [change](const Target& which, lb::OperatorState) { return change(which); },
+                .events = &events};
+    }
+};
+
+std::optional<http::request<http::string_body>> parsed(Bytes input) {
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(8 * 1024);
+    parser.body_limit(64 * 1024);
+    parser.eager(true);
+    boost::system::error_code failure;
+    parser.put(lb::asio::buffer(input.data(), input.size()), failure);
+    if (failure || !parser.is_done()) return std::nullopt;
+    return parser.release();
+}
+
+}  // namespace
+
+void admin_request(Bytes input) {
+    if (input.empty()) return;
+    const auto door = input[0] & 1 ? proxy::Door::tcp : proxy::Door::unix_socket;
+    const auto request = parsed(input.subspan(1));
+    if (!request) return;
+    Instance instance;
+    const proxy::AdminView view = instance.view();
+    auto answering = lb::asio::co_spawn(instance.loop, proxy::answer(proxy::read(*request), door, view),
+                                        lb::asio::use_future);
+    instance.loop.run();
+    proxy::Reply reply = answering.get();
+    require(reply.status >= 200 && reply.status < 600);
+    require(reply.follow || !reply.body.empty());
+    const std::string method(request->method_string());
+    const bool only_looks = method == "GET" || method == "HEAD";
+    require(instance.changes == 0 || (door == proxy::Door::unix_socket && method == "POST"));
+    if (door == proxy::Door::tcp) require(only_looks || reply.status == 405);
+    if (reply.status >= 400) {
+        const auto body = boost::json::parse(reply.body);  // throws where it is none
+        require(body.at("error").at("message").as_string().size() > 0);
+    }
+    const auto response = proxy::framed(std::move(reply), true);
+    require(response.find("Access-Control-Allow-Origin") == response.end());
+}
+
+}  // namespace reseat::fuzz
