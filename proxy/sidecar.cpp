@@ -172,8 +172,8 @@ lb::Task<void> Sidecar::stop_with_the_workload() {
     const auto idle = model.exit_when_idle;
     const auto end = co_await workload_end(settings_.workload.directory, idle);
     if (end == WorkloadEnd::removed) {
-        tell(stopping(lb::Event::Level::warn,
-                      fmt::format("the workload's cgroup {} was removed: stopping", settings_.workload.name)));
+        tell(stopping(lb::Event::Level::warn, fmt::format("the workload's cgroup {} was removed: stopping",
+                                                          settings_.workload.name)));
         stop();
     } else {
         tell(stopping(lb::Event::Level::info,
