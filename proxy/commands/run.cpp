@@ -71,7 +71,6 @@ int carry_out(const Options& options) {
     const auto kept = drop_privileges(
         {.exec_checks = exec_checks(options), .config = options.config, .admin_socket = admin});
     if (!kept) return fail(kept.error());
-    spdlog::info("capabilities kept: {}", names_of(*kept));
     const auto pin = choose_pin(config->model, instance);
     if (!pin) return fail(pin.error());
     const auto on_exit = config->model.on_exit;
@@ -93,6 +92,7 @@ int carry_out(const Options& options) {
     (*sidecar)->tell({.type = pin->surprising ? lb::Event::Type::warning : lb::Event::Type::started,
                       .level = pin->surprising ? Level::warn : Level::info,
                       .message = pin->reason});
+    spdlog::info("capabilities kept: {}", names_of(*kept));
     const bool well = (*sidecar)->serve();
     (*sidecar).reset();
     // Told twice: the second time must not cut the cleaning up short, nor change the exit status.

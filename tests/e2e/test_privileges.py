@@ -101,7 +101,7 @@ def test_of_all_that_root_holds_it_keeps_what_it_needs_and_closes_the_way_back(l
 @pytest.mark.parametrize("user", [None, NOBODY], ids=["root", "another user"])
 def test_with_four_capabilities_all_that_it_does_later_works(lab, echo, user):
     cgroup = lab.cgroup()
-    lab.tmp.chmod(0o777)  # for the admin socket
+    lab.tmp.chmod(0o1777)  # for the admin socket
     sidecar = lab.sidecar(config(*services(lab)), cgroup, wrapper=with_only(FOUR, user))
     assert capabilities(sidecar.pid, "Eff") == capabilities(sidecar.pid, "Bnd") == bits(*FOUR)
     assert sidecar.status()["kernel"]["repoint"] is True
@@ -156,7 +156,7 @@ def test_commands_of_exec_checks_get_what_root_gets_and_nothing_of_ours(lab, ech
     sidecar.stop()
     Path(f"{script}.status").unlink()
 
-    lab.tmp.chmod(0o777)
+    lab.tmp.chmod(0o1777)
     sidecar = lab.sidecar(text, lab.cgroup(), "--allow-exec", label="nobody", wrapper=with_only(FOUR, NOBODY))
     seen = wait_until(lambda: Path(f"{script}.status").exists() and Path(f"{script}.status").read_text(), 5, "the check")
     assert int(re.search(r"^CapEff:\t(\w+)$", seen, re.M)[1], 16) == 0
