@@ -68,7 +68,7 @@ def _expect(checker, condition, what):
 
 def left_behind(name):
     """Namespaces, cgroups and processes of the lab that outlived it."""
-    places = [Path("/run/netns"), cgroup2_mount(), Path("/sys/fs/bpf")]
+    places = [Path("/run/netns"), cgroup2_mount()]
     found = [str(p) for place in places if place.exists() for p in place.iterdir() if p.name.startswith(name)]
     for pid in [p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]:
         try:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The world that is disturbed: backends' hosts, a workload's cgroup, and reseat beside it."""
 import functools
-import shutil
 import signal
 from pathlib import Path
 
@@ -23,11 +22,12 @@ class World:
 
     def __init__(self, pinned=False):
         self.lab, self.truth, self.servers, self.runs = Lab(HOSTS + OUTSIDE), Truth(), {}, 0
-        self.reseat, self.pinned, self.pins = None, pinned, Path("/sys/fs/bpf") / self.lab.name
+        self.reseat, self.pinned, self.pins = None, pinned, None
 
     def __enter__(self):
         self.lab.__enter__()
         try:
+            self.pins = self.lab.bpffs() / "soak"
             self.cgroup = self.lab.cgroup()
             inner = [Cgroup(f"{self.cgroup.path.name}/{name}") for name in ("web", "jobs")]
             self.cgroups = [self.cgroup, *inner, Cgroup(f"{self.cgroup.path.name}/jobs/nightly")]
@@ -42,7 +42,6 @@ class World:
 
     def __exit__(self, *exception):
         self.lab.__exit__()
-        shutil.rmtree(self.pins, ignore_errors=True)
 
     # ---- backends
 
