@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 from process import run
-from sandbox import cgroup2_mount
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/base:bookworm"
@@ -109,9 +108,10 @@ class Engine:
         self.podman("pod", "rm", "--all", "--force", "-t", "1", check=False)
         for _ in range(2):  # who shares another's namespaces first
             self.podman("rm", "--all", "--force", "-t", "1", check=False)
-        for parent in self.parents:
-            # podman knows cgroup v1 only, on a machine that has both.
-            for directory, _, _ in os.walk(cgroup2_mount() / parent, topdown=False):
+        # On a machine that has both versions podman makes them in all hierarchies of cgroup v1, and removes none.
+        mounts = subprocess.run(["findmnt", "-rno", "TARGET", "-t", "cgroup,cgroup2"], capture_output=True, text=True)
+        for top in [os.path.join(mount, parent) for mount in mounts.stdout.split() for parent in self.parents]:
+            for directory, _, _ in os.walk(top, topdown=False):
                 try:
                     os.rmdir(directory)
                 except OSError:

@@ -36,7 +36,7 @@ def test_its_units_name_what_it_installs(unpacked, unit, name):
 
 
 def test_lintian_has_nothing_to_say(package):
-    run("lintian", "--allow-root", "--suppress-tags", "no-manual-page", "--fail-on", "error,warning", package, within=120)
+    run("lintian", "--allow-root", "--fail-on", "error,warning", package, within=120)
 
 
 def test_it_is_installed_and_removed_without_a_trace(engine, package):
