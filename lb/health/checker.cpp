@@ -69,7 +69,8 @@ Task<void> Checker::run(Duration delay) {
 Task<void> Checker::probe_for_ever() {
     while (true) {
         // Only now: a probe that was under way when the watch was lost may have been answered before.
-        if (std::exchange(watch_lost_, false)) tracker_.on_watch_lost();
+        const bool lost = std::exchange(watch_lost_, false);
+        if (lost) tracker_.on_watch_lost();
         ProbeResult result = co_await probe_->once(check_.timeout);
         const bool silent = result.outcome == ProbeOutcome::no_answer;
         const bool stalled = silent && our_loop_stalled(result.latency, check_.timeout);
@@ -78,7 +79,7 @@ Task<void> Checker::probe_for_ever() {
             result.detail = fmt::format("reseat itself was stalled: {}", result.detail);
         }
         const auto outcome = result.outcome;
-        report(std::move(result));
+        report(std::move(result), lost);
         if (!stalled) co_await probe_now_->wait_until(due_after(outcome));
     }
 }
@@ -92,9 +93,11 @@ void Checker::suspect() {
     probe_now_->notify();
 }
 
-void Checker::report(ProbeResult result) {
+/// The watch is told only of what it waits for: another verdict, or the next word on a loss.
+void Checker::report(ProbeResult result, bool watch_was_lost) {
+    const bool confirming = tracker_.confirming();
     const auto event = tracker_.on_result(result);
-    new_result_->notify();
+    if (event || confirming || watch_was_lost) new_result_->notify();
     on_result_({std::move(result), std::chrono::system_clock::now(), tracker_.passes(), tracker_.failures()},
                event);
 }

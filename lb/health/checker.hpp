@@ -59,7 +59,7 @@ private:
     Task<bool> stays_up_for(Duration pause);
     Task<void> confirm_loss();
     TimePoint due_after(ProbeOutcome outcome);
-    void report(ProbeResult result);
+    void report(ProbeResult result, bool watch_was_lost);
 
     HealthCheck check_;
     Endpoint endpoint_;
