@@ -85,19 +85,23 @@ lb::Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fi
 
 void MapSet::load_typed() {
     typed_ = typed_bpf__open();
-    bool ready = typed_ != nullptr;
-    bpf_map* map = nullptr;
-    if (ready) bpf_object__for_each_map(map, typed_->obj) {
-            if (bpf_map__is_internal(map)) continue;
-            ready = ready && bpf_map__reuse_fd(map, fd(bpf_map__name(map))) == 0;
-        }
-    if (ready) {
+    if (typed_ && use_maps_in(typed_->obj)) {
         typed_->rodata->cfg_drawers = skeleton_->rodata->cfg_drawers;
         if (typed_bpf__load(typed_) == 0) return;
     }
     spdlog::debug("errors of TCP and Multipath TCP are not seen: that needs CAP_PERFMON and BTF");
     typed_bpf__destroy(typed_);
     typed_ = nullptr;
+}
+
+/// Maps of the same names are ours in `other`, too.
+bool MapSet::use_maps_in(bpf_object* other) const {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, other) {
+        if (bpf_map__is_internal(map)) continue;
+        if (bpf_map__reuse_fd(map, fd(bpf_map__name(map))) != 0) return false;
+    }
+    return true;
 }
 
 MapSet::~MapSet() {

@@ -16,6 +16,7 @@
 struct lb_bpf;
 struct typed_bpf;
 struct bpf_map;
+struct bpf_object;
 struct bpf_program;
 
 namespace reseat::bpf {
@@ -79,6 +80,7 @@ private:
     lb::Result<void> fill_flows(const std::vector<UniqueFd>& drawers);
     lb::Result<void> introduce();
     void load_typed();
+    bool use_maps_in(bpf_object* other) const;
     lb::Result<void> map_arrays();
     OpenMaps duplicates(bool all) const;
 

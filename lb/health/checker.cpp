@@ -25,17 +25,17 @@ std::minstd_rand& random_source() {
     return source;
 }
 
-Duration random_below(Duration limit) {
+Duration random_up_to(Duration limit) {
     return Duration(std::uniform_int_distribution<Duration::rep>(0, limit.count())(random_source()));
 }
 
 }  // namespace
 
 TimePoint due_with_jitter(TimePoint now, Duration pause, unsigned percent) {
-    static const Duration phase = random_below(kWidestTick);  // not in step with our neighbours on this host
+    static const Duration phase = random_up_to(kWidestTick);  // not in step with our neighbours on this host
     const Duration leeway = pause * percent / 100;
     const Duration tick = std::min(kWidestTick, leeway / 2);
-    const TimePoint due = now + pause - random_below(leeway - tick);
+    const TimePoint due = now + pause - random_up_to(leeway - tick);
     if (tick == Duration::zero()) return due;
     return due - (due.time_since_epoch() + phase) % tick;
 }
