@@ -18,7 +18,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr lb::Duration kWithoutInotify = 1s;
+/// Without inotify; and of an empty cgroup, which alone can be removed: where another mount namespace's mount
+/// shows it, nothing tells of that, as the directory above is out of reach.
+constexpr lb::Duration kLooksOften = 1s;
 constexpr lb::Duration kBackstop = 30s;  ///< for a directory on the way that we may not watch
 
 lb::Task<bool> something_happens(PathWatch& watch) {
@@ -71,9 +73,10 @@ lb::Task<WorkloadEnd> workload_end(std::string cgroup, lb::Duration idle) {
     struct stat first {};
     if (::stat(cgroup.c_str(), &first) != 0) co_return WorkloadEnd::removed;
     while (is_there(cgroup, first.st_ino)) {
-        const auto left = clock.on_look(is_populated(cgroup), std::chrono::steady_clock::now());
+        const bool populated = is_populated(cgroup);
+        const auto left = clock.on_look(populated, std::chrono::steady_clock::now());
         if (left == lb::Duration::zero()) co_return WorkloadEnd::idle;
-        const auto pause = std::min(watch ? kBackstop : kWithoutInotify, left.value_or(kBackstop));
+        const auto pause = std::min(watch && populated ? kBackstop : kLooksOften, left.value_or(kBackstop));
         if (!watch)
             co_await lb::sleep_for(pause);
         else if (co_await lb::unless(lb::sleep_for(pause), something_happens(*watch)))
