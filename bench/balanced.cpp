@@ -31,6 +31,12 @@ Balanced::~Balanced() {
     loop_.run_for(std::chrono::seconds(3));
 }
 
+double Balanced::settle() {
+    const std::int64_t start = now_ns();
+    loop_.poll();
+    return milliseconds_between(start, now_ns());
+}
+
 lb::TerminationReport Balanced::last_report(std::size_t service) const {
     const auto failover = status().at(service).last_failover;
     return failover ? failover->report : lb::TerminationReport{};

@@ -29,6 +29,9 @@ public:
     /// follows happens in run_until().
     void verdict(std::size_t service, std::size_t backend, bool healthy);
 
+    /// Does what there is to do now. Returns how long that took, in milliseconds.
+    double settle();
+
     /// Throws std::runtime_error when it takes over a minute.
     template <class Condition>
     void run_until(Condition condition) {

@@ -12,6 +12,8 @@ namespace reseat::bench {
 std::vector<Figure> bpf_time(bool quick);
 std::vector<Figure> policy_time(bool quick);
 std::vector<Figure> selection_time(bool quick);
+std::vector<Figure> consistent_hashing(bool quick);
+std::vector<Figure> health_event(bool quick);
 std::vector<Figure> connect_ratio(bool quick);
 std::vector<Figure> process_death(bool quick);
 std::vector<Figure> vanished_host(bool quick);

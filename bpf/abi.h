@@ -19,8 +19,8 @@
  * A later process adopts what an earlier one left pinned. Everything in lb_owner, lb_senders and lb_flows is
  * used as it is: a change of lb_endpoint, lb_record, lb_owner, lb_sent, lb_sender, lb_flow_key or lb_flow
  * needs a new LB_OWNER_VERSION, and a set with another one cannot be adopted. All other maps are copied
- * into new ones at each start: to what is copied (lb_meta, lb_service, lb_backend, lb_name), fields are
- * only ever appended, and a reader takes those that it knows.
+ * into new ones at each start: to what is copied (lb_meta, lb_service, lb_backend, lb_name, lb_word),
+ * fields are only ever appended, and a reader takes those that it knows.
  */
 #define LB_ABI_VERSION 1
 #define LB_OWNER_VERSION 1
@@ -73,6 +73,24 @@ struct lb_name {
 	char name[LB_NAME_SIZE]; /* ends with a 0 */
 };
 LB_ASSERT_SIZE(struct lb_name, 280);
+
+/* lb_words: a service's backend -> what the operator wants of it, and what the configuration said then. Again
+ * only the next process has a use for it. */
+#define LB_WORD_READY 0
+#define LB_WORD_DRAIN 1
+#define LB_WORD_MAINT 2
+struct lb_word_key {
+	__u32 service;
+	struct lb_endpoint backend;
+};
+LB_ASSERT_SIZE(struct lb_word_key, 24);
+struct lb_word {
+	__u32 state;
+	__u32 configured_state;
+	__u32 weight;
+	__u32 configured_weight;
+};
+LB_ASSERT_SIZE(struct lb_word, 16);
 
 /* lb_tables: LB_TABLE_INDEX(table of the service, family) -> where its slots are in lb_slots; one 8-byte word, so that
  * one store publishes a table and a program sees it whole. length 0: nobody is eligible. */

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -33,6 +34,12 @@ constexpr std::array<Numbered<lb::HashKey>, 3> kHashKeys{{
     {LB_HASH_UID, lb::HashKey::uid},
     {LB_HASH_PROCESS, lb::HashKey::process},
 }};
+constexpr std::array<Numbered<lb::OperatorState>, 3> kStates{{
+    {LB_WORD_READY, lb::OperatorState::ready},
+    {LB_WORD_DRAIN, lb::OperatorState::drain},
+    {LB_WORD_MAINT, lb::OperatorState::maint},
+}};
+constexpr auto kReady = lb::OperatorState::ready;
 
 /// What a later version wrote may not be known.
 template <class T, std::size_t size>
@@ -140,6 +147,19 @@ lb::Result<void> read_lives(const OpenMaps& maps, Knowledge& all) {
     return {};
 }
 
+/// Sets of versions that did not keep it have none.
+lb::Result<void> read_words(const OpenMaps& maps, Knowledge& all) {
+    if (!maps.contains("lb_words")) return {};
+    std::map<lb::ServiceId, std::vector<lb::OperatorWord>> words;
+    auto done = for_each<lb_word_key, lb_word>(maps, "lb_words", [&](lb_word_key key, lb_word& word) {
+        words[key.service].push_back({from_kernel(key.backend), known_or(kStates, word.state, kReady),
+                                      known_or(kStates, word.configured_state, kReady), word.weight,
+                                      word.configured_weight});
+    });
+    for (auto& [service, said] : words) all.words.push_back({service, std::move(said)});
+    return done;
+}
+
 lb::Result<void> read_tables(const OpenMaps& maps, Knowledge& all) {
     const auto tables = map_array<std::uint64_t>(maps, "lb_tables");
     const auto slots = map_array<std::uint64_t>(maps, "lb_slots");
@@ -182,7 +202,7 @@ MapSizes Knowledge::sizes() const {
 
 lb::Inheritance Knowledge::inheritance() const {
     using State = lb::Inheritance::State;
-    lb::Inheritance all{.first_unused_service = next_service};
+    lb::Inheritance all{.words = words, .first_unused_service = next_service};
     for (const auto& service : services) all.services.push_back(service.spec);
     for (const auto& life : lives)
         all.lives.push_back({life.spec, life.old.state == LB_LIFE_ELIGIBLE   ? State::serving
@@ -209,6 +229,7 @@ lb::Result<Knowledge> read_knowledge(const OpenMaps& maps) {
     if (auto done = read_services(maps, all); !done) return done.error();
     if (auto done = read_lives(maps, all); !done) return done.error();
     if (auto done = read_tables(maps, all); !done) return done.error();
+    if (auto done = read_words(maps, all); !done) return done.error();
     std::unordered_set<lb::ServiceId> alive;
     for (const auto& life : all.lives) alive.insert(life.spec.service);
     std::erase_if(all.services, [&](const Knowledge::Service& service) {
@@ -227,6 +248,10 @@ std::uint32_t policy_number(lb::LbPolicy policy) {
 
 std::uint32_t hash_key_number(lb::HashKey key) {
     return number_of(kHashKeys, key);
+}
+
+std::uint32_t state_number(lb::OperatorState state) {
+    return number_of(kStates, state);
 }
 
 }  // namespace reseat::bpf

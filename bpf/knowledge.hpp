@@ -29,6 +29,7 @@ struct Knowledge {
     lb::ServiceId next_service = 1;
     std::vector<Service> services;
     std::vector<Life> lives;  ///< by ascending element
+    std::vector<lb::OperatorWords> words;
 
     /// What a set needs that is to hold this.
     MapSizes sizes() const;
@@ -45,5 +46,6 @@ lb::Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps);
 
 std::uint32_t policy_number(lb::LbPolicy policy);
 std::uint32_t hash_key_number(lb::HashKey key);
+std::uint32_t state_number(lb::OperatorState state);
 
 }  // namespace reseat::bpf

@@ -27,6 +27,7 @@ LifeTable::LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers)
       grace_(grace),
       services_(maps, grace),
       peers_(maps.fd("lb_peers")),
+      words_(maps.fd("lb_words")),
       predecessors_(maps.backends),
       elements_(maps.sizes().backends),
       begun_in_(drawers) {}
@@ -52,6 +53,7 @@ lb::Result<void> LifeTable::restore(const Knowledge& known) {
         services_.life_began(life.spec.service);
         if (auto noted = note(life.spec); !noted) return noted;
     }
+    std::ranges::for_each(known.words, [this](const auto& words) { keep(words); });
     return {};
 }
 
@@ -142,6 +144,7 @@ lb::Result<void> LifeTable::publish(const lb::Plan& plan) {
             if (auto done = services_.publish_addresses(service); !done) return done;
     for (const auto& service : plan.change_services) services_.drop_addresses(service.id);
     for (const lb::LifeId life : plan.retire) retire(life);
+    std::ranges::for_each(plan.words, [this](const auto& words) { keep(words); });
     for (const lb::ServiceId service : plan.remove_services) services_.remove(service);
     return {};
 }
@@ -230,6 +233,11 @@ lb::Result<void> LifeTable::publish_table(const lb::Table& table) {
     elements.reserve(table.slots.size());
     for (const lb::LifeId life : table.slots) elements.push_back(lives_.at(life).element);
     return services_.publish_table(table.service, table.family, elements);
+}
+
+/// Of a service that is gone meanwhile nothing was kept, or what was kept goes with the set.
+void LifeTable::keep(const lb::OperatorWords& words) {
+    if (const lb::ServiceSpec* service = services_.find(words.service)) words_.keep(words, service->protocol);
 }
 
 void LifeTable::set_state(lb::LifeId life, std::uint32_t state) {

@@ -4,6 +4,7 @@
 #include "bpf/grace_period.hpp"
 #include "bpf/knowledge.hpp"
 #include "bpf/number_pool.hpp"
+#include "bpf/operator_words.hpp"
 #include "bpf/peer_table.hpp"
 #include "bpf/predecessors.hpp"
 #include "bpf/service_table.hpp"
@@ -60,6 +61,7 @@ private:
     std::optional<lb_endpoint> dialled_for(const lb::LifeSpec& life) const;
     lb_endpoint endpoint_of(const lb::LifeSpec& life) const;
     std::uint32_t choose_drawer() const;
+    void keep(const lb::OperatorWords& words);
     void set_state(lb::LifeId life, std::uint32_t state);
     void retire(lb::LifeId life);
 
@@ -67,6 +69,7 @@ private:
     GracePeriod& grace_;
     ServiceTable services_;
     PeerTable peers_;
+    OperatorWordTable words_;
     Predecessors predecessors_;
     NumberPool elements_;
     std::unordered_map<lb::LifeId, Place> lives_;

@@ -21,9 +21,9 @@ namespace reseat::bpf {
 namespace {
 
 /// Copied into each new set.
-constexpr std::array<std::string_view, 9> kOwn = {"lb_meta",     "lb_services", "lb_names",
-                                                  "lb_tables",   "lb_turns",    "lb_slots",
-                                                  "lb_backends", "lb_outcomes", "lb_peers"};
+constexpr std::array<std::string_view, 10> kOwn = {"lb_meta",     "lb_services", "lb_names", "lb_words",
+                                                   "lb_tables",   "lb_turns",    "lb_slots", "lb_backends",
+                                                   "lb_outcomes", "lb_peers"};
 
 /// What sockets are known by: shared by all sets of one LB_OWNER_VERSION. The rest is shared where all of it
 /// has the same shape, as some of it makes sense only together.
@@ -113,6 +113,7 @@ void MapSet::set_sizes(const Fixed& fixed) {
     const auto& maps = skeleton_->maps;
     bpf_map__set_max_entries(maps.lb_services, sizes_.addresses);
     bpf_map__set_max_entries(maps.lb_names, sizes_.services);
+    bpf_map__set_max_entries(maps.lb_words, 2 * sizes_.backends);
     bpf_map__set_max_entries(maps.lb_tables, LB_TABLE_INDEX(sizes_.services, 0));
     bpf_map__set_max_entries(maps.lb_turns, sizes_.services);
     bpf_map__set_max_entries(maps.lb_slots, sizes_.slots);

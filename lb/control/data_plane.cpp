@@ -5,7 +5,8 @@ namespace reseat::lb {
 
 bool Plan::empty() const {
     return add_services.empty() && change_services.empty() && remove_services.empty() && begin.empty() &&
-           tables.empty() && drain.empty() && resume.empty() && condemn.empty() && retire.empty();
+           tables.empty() && drain.empty() && resume.empty() && condemn.empty() && retire.empty() &&
+           words.empty();
 }
 
 }  // namespace reseat::lb

@@ -65,6 +65,21 @@ struct UntrackedOrder {
     std::optional<Duration> spread;
 };
 
+/// What the operator wants of a backend instead of what the configuration says. It stands until the
+/// configuration says something else than it did then.
+struct OperatorWord {
+    Endpoint backend;
+    OperatorState state = OperatorState::ready, configured_state = OperatorState::ready;
+    unsigned weight = 1, configured_weight = 1;
+
+    bool operator==(const OperatorWord&) const = default;
+};
+
+struct OperatorWords {
+    ServiceId service = 0;
+    std::vector<OperatorWord> words;
+};
+
 /// What is to change in the data path, carried out in the order of the members: new tables are visible
 /// before any life ends, and a life ends before its sockets are touched.
 struct Plan {
@@ -80,6 +95,9 @@ struct Plan {
     /// Their addresses are nobody's from now on, unless another service of this plan has them. What is still
     /// known of their lives stays until those are retired.
     std::vector<ServiceId> remove_services;
+    /// Of each of these services, instead of what was said before. Only the next process reads it: where it
+    /// cannot be kept, that is logged and is no error.
+    std::vector<OperatorWords> words;
 
     bool empty() const;
 };
@@ -105,6 +123,7 @@ struct Inheritance {
     };
     std::vector<ServiceSpec> services;
     std::vector<Life> lives;
+    std::vector<OperatorWords> words;
     ServiceId first_unused_service = 1;
 };
 

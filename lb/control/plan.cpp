@@ -29,6 +29,7 @@ public:
         auto& retire = decision_.plan.retire;
         retire.insert(retire.end(), due.retire.begin(), due.retire.end());
         decision_.next = due.next;
+        keep_words();
         if (warming_ && (!due.next || step_ < *due.next)) decision_.next = step_;
         return std::move(decision_);
     }
@@ -176,6 +177,14 @@ private:
                                    [&](const Backend& b) { return b.endpoint.address.family() == family; });
     }
 
+    /// For the next process.
+    void keep_words() {
+        std::vector<OperatorWord> words = words_of(state_);
+        if (words == state_.words) return;
+        state_.words = words;
+        decision_.plan.words.push_back({state_.id, std::move(words)});
+    }
+
     LifeId& next_life_;
     TimePoint now_;
     Decision decision_;
@@ -206,6 +215,7 @@ void append(Plan& plan, Plan more) {
     append(plan.resume, more.resume);
     append(plan.condemn, more.condemn);
     append(plan.retire, more.retire);
+    append(plan.words, more.words);
 }
 
 }  // namespace reseat::lb

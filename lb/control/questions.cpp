@@ -14,17 +14,6 @@ namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(10);
 
-Transition::Kind kind_of(OperatorState state) {
-    switch (state) {
-        case OperatorState::drain:
-            return Transition::Kind::drain;
-        case OperatorState::maint:
-            return Transition::Kind::maint;
-        default:
-            return Transition::Kind::ready;
-    }
-}
-
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& valid) {
     const std::string_view nearest = nearest_word(word, valid);
     return nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
@@ -64,8 +53,6 @@ Result<void> Controller::set_operator_state(std::string_view service, std::strin
         BackendRecord& record = place.record();
         if (record.operator_state == state) continue;
         on_operator(place.service->state, place.backend, state);
-        const bool is_known = state == OperatorState::ready && place.news().checked;
-        place.news().reason = is_known ? place.news().check.result.detail : "set by the operator";
         place.news().since = std::chrono::system_clock::now();
         impl_->note_transition(place.news(), kind_of(state), {}, record.life ? record.life->id : 0);
         impl_->agenda.wake(place.service->state.id);

@@ -69,6 +69,11 @@ BackendRecord kept_record(const ServiceState& before, std::size_t backend, const
     return record;
 }
 
+void obey(const OperatorWord& word, const Backend& now, BackendRecord& record) {
+    if (word.configured_state == now.state) record.operator_state = word.state;
+    if (word.configured_weight == now.weight) record.weight = word.weight;
+}
+
 }  // namespace
 
 Reconfigured reconfigure(const ServiceState& before, const Service& configured) {
@@ -113,8 +118,8 @@ std::optional<Reconfigured> forget_gone(const ServiceState& before) {
     return builder.take();
 }
 
-ServiceState inherit(const Service* configured, const ServiceSpec& spec,
-                     std::vector<Inheritance::Life> lives) {
+ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::vector<Inheritance::Life> lives,
+                     std::vector<OperatorWord> words) {
     Service service = configured ? *configured : Service{.name = spec.name, .protocol = spec.protocol};
     if (!configured) service.health_check.type = CheckType::none;  // nobody knows how to check it
     Positions known = positions(service.backends);
@@ -132,6 +137,11 @@ ServiceState inherit(const Service* configured, const ServiceSpec& spec,
                        configured->hash_key != spec.hash_key);
     for (std::size_t i = configured_backends; i < state.backends.size(); ++i)
         state.backends[i].removing = true;
+    for (const OperatorWord& word : words)
+        if (const auto place = known.find(word.backend);
+            place != known.end() && place->second < configured_backends)
+            obey(word, state.service->backends[place->second], state.backends[place->second]);
+    state.words = std::move(words);
 
     std::ranges::sort(lives, {}, [](const auto& life) { return life.spec.life; });
     for (const auto& left : lives) {

@@ -61,6 +61,18 @@ double effective_weight(const ServiceState& state, std::size_t backend) {
     return static_cast<double>(record.weight * record.tenths) / kFullTenths;
 }
 
+std::vector<OperatorWord> words_of(const ServiceState& state) {
+    std::vector<OperatorWord> words;
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const Backend& config = state.service->backends[i];
+        const BackendRecord& record = state.backends[i];
+        if (record.removing || (record.operator_state == config.state && record.weight == config.weight))
+            continue;
+        words.push_back({config.endpoint, record.operator_state, config.state, record.weight, config.weight});
+    }
+    return words;
+}
+
 unsigned eligible_count(const ServiceState& state) {
     unsigned count = 0;
     for (std::size_t i = 0; i < state.backends.size(); ++i) count += is_eligible(candidate(state, i));

@@ -112,6 +112,7 @@ struct ServiceState {
     bool removed = false;  ///< left the configuration
     std::vector<BackendRecord> backends;
     std::array<FamilyState, 2> families;  ///< by Family
+    std::vector<OperatorWord> words;      ///< as the data plane keeps them
 
     FamilyState& family(Family family) { return families[static_cast<std::size_t>(family)]; }
     const FamilyState& family(Family family) const { return families[static_cast<std::size_t>(family)]; }
@@ -125,6 +126,8 @@ Candidate candidate(const ServiceState& state, std::size_t backend);
 bool has_eligible(const ServiceState& state, Family family);
 /// Somebody is eligible whose health is not only presumed: sockets may be ended because they can go there.
 bool has_alternative(const ServiceState& state, Family family);
+/// What the operator said of those that are configured, where it differs.
+std::vector<OperatorWord> words_of(const ServiceState& state);
 unsigned eligible_count(const ServiceState& state);
 /// What of its weight it has now, by slow_start; 0: it gets no new connections.
 double effective_weight(const ServiceState& state, std::size_t backend);

@@ -24,7 +24,7 @@ public:
         const auto found = specs_.find({service->name, service->protocol});
         if (found == specs_.end()) return initial_state(service, registry.new_id());
         const ServiceSpec& spec = *found->second;
-        ServiceState state = inherit(service.get(), spec, take(spec.id));
+        ServiceState state = inherit(service.get(), spec, take(spec.id), words_for(spec.id));
         if (state.backends.size() == service->backends.size()) state.service = service;
         specs_.erase(found);
         return state;
@@ -34,7 +34,7 @@ public:
     std::vector<ServiceState> rest() {
         std::vector<ServiceState> states;
         for (const auto& [key, spec] : std::exchange(specs_, {}))
-            states.push_back(inherit(nullptr, *spec, take(spec->id)));
+            states.push_back(inherit(nullptr, *spec, take(spec->id), words_for(spec->id)));
         for (const auto& [id, lives] : std::exchange(lives_, {}))
             states.push_back(inherit(nullptr, {.id = id, .name = "service " + std::to_string(id)}, lives));
         return states;
@@ -44,6 +44,11 @@ private:
     std::vector<Inheritance::Life> take(ServiceId id) {
         auto lives = lives_.extract(id);
         return lives.empty() ? std::vector<Inheritance::Life>{} : std::move(lives.mapped());
+    }
+
+    std::vector<OperatorWord> words_for(ServiceId id) const {
+        const auto found = std::ranges::find(all_.words, id, &OperatorWords::service);
+        return found == all_.words.end() ? std::vector<OperatorWord>{} : found->words;
     }
 
     Inheritance all_;
@@ -80,6 +85,7 @@ Result<void> Controller::Impl::start() {
 
 void Controller::Impl::begin_service(ServiceState state, std::shared_ptr<const Service> configured) {
     on_policies(state, policies);
+    for (const Event& event : still_standing(state)) tell(event);
     const bool is_checked = state.service->health_check.type != CheckType::none;
     if (configured && configured->connections.untracked == Untracked::terminate)
         clear_untracked(*configured, configured->addresses);

@@ -15,8 +15,10 @@ BackendState state_of(const BackendRecord& record) {
     return record.health == Health::up ? BackendState::up : BackendState::unchecked;
 }
 
-std::string reason_of(const BackendRecord& record, const BackendNews& news) {
+std::string reason_of(const Backend& config, const BackendRecord& record, const BackendNews& news) {
     if (record.removing) return "left the configuration";
+    if (record.operator_state != OperatorState::ready)
+        return record.operator_state == config.state ? "set in the configuration" : "set by the operator";
     if (state_of(record) == BackendState::ejected) return news.ejection;
     return record.denied_by.empty() ? news.reason : "denied by policy " + record.denied_by;
 }
@@ -66,7 +68,7 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
         const BackendRecord& record = state.backends[i];
         const BackendNews& news = service.news[i];
         BackendStatus one{.backend = state.service->backends[i], .state = state_of(record)};
-        one.reason = reason_of(record, news);
+        one.reason = reason_of(state.service->backends[i], record, news);
         one.since = news.since;
         one.check = news.check;
         one.checks_total = news.checks.counts();

@@ -6,8 +6,7 @@
 namespace reseat::lb {
 namespace {
 
-std::string first_reason(const Service& service, const Backend& backend, const BackendRecord& record) {
-    if (backend.state != OperatorState::ready) return "set in the configuration";
+std::string first_reason(const Service& service, const BackendRecord& record) {
     if (service.health_check.type == CheckType::none) return "no health check";
     if (record.health == Health::up) return "served before this process started, not checked yet";
     if (record.health == Health::down) return "did not serve before this process started, not checked yet";
@@ -16,7 +15,7 @@ std::string first_reason(const Service& service, const Backend& backend, const B
 
 BackendNews first_news(const ServiceState& state, std::size_t backend, BackendId& next_id) {
     return {.id = next_id++,
-            .reason = first_reason(*state.service, state.service->backends[backend], state.backends[backend]),
+            .reason = first_reason(*state.service, state.backends[backend]),
             .since = std::chrono::system_clock::now()};
 }
 

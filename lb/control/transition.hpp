@@ -18,6 +18,8 @@ struct Transition {
     LifeId met = 0;      ///< the life that it met; 0: none
 };
 
+Transition::Kind kind_of(OperatorState state);
+
 /// Good news needs nobody's attention.
 bool is_good(const Transition& transition);
 

@@ -53,8 +53,8 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     BackendRecord& record = place->record();
     if (event.healthy && record.health == Health::up) return;
     BackendNews& news = place->news();
-    if (record.health == Health::unchecked || event.healthy != (record.health == Health::up))
-        news.since = std::chrono::system_clock::now();
+    const bool other = record.health == Health::unchecked || event.healthy != (record.health == Health::up);
+    if (other && record.operator_state == OperatorState::ready) news.since = std::chrono::system_clock::now();
     news.reason = event.reason;
     if (!event.healthy) news.down_reason = event.reason;
     const LifeId met = record.life ? record.life->id : 0;

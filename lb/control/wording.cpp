@@ -90,6 +90,17 @@ std::string subject(const ServiceState& state, std::size_t backend) {
     return state.service->name + "/" + state.service->backends[backend].name;
 }
 
+Transition::Kind kind_of(OperatorState state) {
+    switch (state) {
+        case OperatorState::drain:
+            return Transition::Kind::drain;
+        case OperatorState::maint:
+            return Transition::Kind::maint;
+        default:
+            return Transition::Kind::ready;
+    }
+}
+
 bool is_good(const Transition& transition) {
     return transition.kind == Transition::Kind::up || transition.kind == Transition::Kind::ready ||
            transition.kind == Transition::Kind::readmitted;
@@ -112,6 +123,26 @@ Event reweighted(const ServiceState& state, std::size_t backend, unsigned before
     return about(state, backend, Event::Type::backend_weight, Event::Level::info,
                  fmt::format("{} has weight {} (was {}), set by the operator: {} up", subject(state, backend),
                              state.backends[backend].weight, before, eligible_of_all(state)));
+}
+
+std::vector<Event> still_standing(const ServiceState& state) {
+    constexpr std::string_view since = "by the operator before reseat started";
+    std::vector<Event> events;
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const BackendRecord& record = state.backends[i];
+        const Backend& config = state.service->backends[i];
+        if (record.removing) continue;
+        if (record.operator_state != config.state) {
+            const auto [word, type] = headline(kind_of(record.operator_state));
+            events.push_back(about(state, i, type, Event::Level::info,
+                                   fmt::format("{} is still set to {}, {}", subject(state, i), word, since)));
+        }
+        if (record.weight != config.weight)
+            events.push_back(about(state, i, Event::Type::backend_weight, Event::Level::info,
+                                   fmt::format("{} still has weight {} (configured: {}), {}",
+                                               subject(state, i), record.weight, config.weight, since)));
+    }
+    return events;
 }
 
 Event ending(const ServiceState& state, std::size_t backend, const std::string& because) {

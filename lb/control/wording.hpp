@@ -25,6 +25,10 @@ Event headline(const ServiceState& state, std::size_t backend, const Transition&
 /// "postgres/pg-1 has weight 5 (was 1), set by the operator: 3 of 3 backends up".
 Event reweighted(const ServiceState& state, std::size_t backend, unsigned before);
 
+/// What an earlier process was told by the operator, as far as it still stands: "postgres/pg-1 is still set
+/// to DRAIN, by the operator before reseat started", "postgres/pg-1 still has weight 5 (configured: 1), ...".
+std::vector<Event> still_standing(const ServiceState& state);
+
 /// Its sockets are ended: what follows says how. "postgres/pg-1: drain timed out".
 Event ending(const ServiceState& state, std::size_t backend, const std::string& because);
 

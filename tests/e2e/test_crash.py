@@ -57,6 +57,35 @@ def test_killed_it_leaves_connections_balanced_and_the_next_one_takes_over_E40(l
                lambda: second.status()["services"])
 
 
+def test_what_the_operator_said_outlives_reseat_until_the_configuration_says_otherwise_E40(lab, echo, pin):
+    cgroup = lab.cgroup()
+
+    def say(sidecar, *words):
+        done = attempt(lab, *words, "--admin", sidecar.admin)
+        assert done.popen.returncode == 0, done.describe()
+
+    first = lab.sidecar(pinned(lab, pin), cgroup, label="first")
+    say(first, "drain", "echo/a")
+    say(first, "weight", "echo/b", "7")
+    wait_until(lambda: dialled(lab, cgroup) == {"b"}, 5, first.describe)
+    killed(first)
+    second = lab.sidecar(pinned(lab, pin), cgroup, label="second")
+    assert dialled(lab, cgroup) == {"b"}
+    assert (second.backend("echo", "a")["state"], second.backend("echo", "b")["weight"]) == ("drain", 7)
+    assert second.backend("echo", "a")["reason"] == "set by the operator"
+    second.logs("echo/a is still set to DRAIN, by the operator before reseat started")
+    second.logs("echo/b still has weight 7 \\(configured: 1\\), by the operator before reseat started")
+    say(second, "ready", "echo/a")
+    second.wait_state("echo", "a", "up")
+    second.send_signal(signal.SIGTERM)
+    assert second.exits() == 0
+    heavier = pinned(lab, pin).replace("name: b", "name: b, weight: 3")
+    third = lab.sidecar(heavier, cgroup, label="third")
+    third.wait_state("echo", "a", "up")
+    assert third.backend("echo", "b")["weight"] == 3
+    assert "by the operator before" not in third.err
+
+
 def test_a_backend_that_vanished_in_between_is_dealt_with_after_the_restart_E40(lab, echo, pin):
     cgroup = lab.cgroup()
     first = lab.sidecar(pinned(lab, pin), cgroup, label="first")

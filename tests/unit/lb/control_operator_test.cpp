@@ -48,6 +48,50 @@ TEST_CASE("the operator drains a backend, and takes it back [E18]", "[control][o
     CHECK(bench.log.has("info: postgres/a is set to READY: 2 of 2 backends up"));
 }
 
+TEST_CASE("while the operator has a backend out of use, the reason and the time are his",
+          "[control][operator]") {
+    Service config = service(2);
+    config.backends[1].state = OperatorState::maint;
+    Bench bench({config});
+    bench.all_up(2);
+    CHECK(bench.status().backends[1].reason == "set in the configuration");
+    REQUIRE(bench.controller->set_operator_state("postgres", "a", OperatorState::drain).has_value());
+    bench.poll();
+    const auto since = bench.status().backends[0].since;
+    bench.hear(0, no_answer());
+    bench.hear(0, up());
+    CHECK(bench.status().backends[0].reason == "set by the operator");
+    CHECK(bench.status().backends[0].since == since);
+    for (const auto* backend : {"a", "b"})
+        REQUIRE(bench.controller->set_operator_state("postgres", backend, OperatorState::ready).has_value());
+    bench.poll();
+    for (const std::size_t backend : {0U, 1U})
+        CHECK(bench.status().backends[backend].reason == "connected (2/2)");
+    CHECK(bench.status().backends[0].since > since);
+}
+
+TEST_CASE("what the operator said goes to the data path for the next process, and what he took back goes",
+          "[control][operator]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    const auto kept = [&] {
+        bench.poll();
+        const auto& words = bench.plane.plans.back().words;
+        return words.empty() ? std::nullopt : std::optional(words.at(0).words);
+    };
+    const Endpoint a = service(2).backends[0].endpoint;
+    REQUIRE(bench.controller->set_operator_state("postgres", "a", OperatorState::maint).has_value());
+    using Words = std::vector<OperatorWord>;
+    CHECK(kept() == Words{{a, OperatorState::maint, OperatorState::ready, 1, 1}});
+    REQUIRE(bench.controller->set_weight("postgres", "a", 9).has_value());
+    CHECK(kept() == Words{{a, OperatorState::maint, OperatorState::ready, 9, 1}});
+    bench.hear(1, no_answer());
+    CHECK_FALSE(kept());
+    REQUIRE(bench.controller->set_operator_state("postgres", "a", OperatorState::ready).has_value());
+    REQUIRE(bench.controller->set_weight("postgres", "a", 1).has_value());
+    CHECK(kept() == Words{});
+}
+
 TEST_CASE("who is not known is told who may be meant", "[control][operator]") {
     Bench bench({service(2), named("redis")});
     bench.all_up(2);
