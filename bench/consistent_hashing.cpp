@@ -44,7 +44,8 @@ std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
 Table ring(std::size_t size) {
     std::vector<std::pair<std::uint64_t, std::uint32_t>> points;
     for (std::uint32_t backend = 0; backend < kBackends; ++backend)
-        for (std::size_t view = 0; view < kViews; ++view) points.emplace_back(mixed(backend + 1, view), backend);
+        for (std::size_t view = 0; view < kViews; ++view)
+            points.emplace_back(mixed(backend + 1, view), backend);
     std::ranges::sort(points);
     Table table;
     for (std::size_t i = 0; i < size; ++i) {

@@ -300,7 +300,8 @@ LB_ASSERT_SIZE(struct lb_event, 24);
 	STAT(EVENTS_LOST, events_lost)	   /* no room for the event that says so */                \
 	STAT(REPOINT_LOST, repoint_lost)   /* the application re-connected before us */            \
 	STAT(STICKY, sticky)		   /* datagram to the same live backend as before */       \
-	STAT(DENIED, denied)		   /* refused: a policy denies it */
+	STAT(DENIED, denied)		   /* refused: a policy denies it */                       \
+	STAT(UDP_FILED, udp_filed)	   /* connected UDP in the index, its port not known yet */
 #define LB_STAT_ID(id, name) LB_STAT_##id,
 enum { LB_STATS(LB_STAT_ID) LB_STAT_COUNT };
 

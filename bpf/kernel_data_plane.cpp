@@ -27,7 +27,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <numeric>
 
 namespace reseat::bpf {
 namespace {
@@ -69,7 +68,6 @@ struct KernelDataPlane::Impl {
     ~Impl() { maintenance.join(); }
 
     lb::Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing);
-    std::uint64_t stat(std::uint32_t id) const;
 };
 
 KernelDataPlane::KernelDataPlane(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -233,21 +231,15 @@ lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::Ev
 
 /// The ring buffer was full: any life without new sockets may have got one all the same.
 lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, FailingLives& failing) {
-    std::uint64_t known = stat(LB_STAT_EVENTS_LOST);
+    std::uint64_t known = programs->stat(LB_STAT_EVENTS_LOST);
     while (true) {
         co_await lb::sleep_for(kLostEventsPause);
-        const std::uint64_t now = stat(LB_STAT_EVENTS_LOST);
+        const std::uint64_t now = programs->stat(LB_STAT_EVENTS_LOST);
         if (std::exchange(known, now) == now) continue;
         spdlog::warn("the ring buffer of events was full: looking at all backends that take no new sockets");
         for (const lb::LifeId life : generations->lives().without_new_sockets()) on_raced(life);
         failing.on_lost_events();
     }
-}
-
-std::uint64_t KernelDataPlane::Impl::stat(std::uint32_t id) const {
-    std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    if (bpf_map_lookup_elem(programs->stats_fd(), &id, per_cpu.data()) != 0) return 0;
-    return std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
 }
 
 std::vector<std::string> KernelDataPlane::engines() const {
@@ -262,7 +254,8 @@ std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::stats() cons
     static constexpr std::array names = {LB_STATS(LB_STAT_NAME)};
 #undef LB_STAT_NAME
     std::vector<std::pair<std::string, std::uint64_t>> counters;
-    for (std::uint32_t id = 0; id < names.size(); ++id) counters.emplace_back(names[id], impl_->stat(id));
+    for (std::uint32_t id = 0; id < names.size(); ++id)
+        counters.emplace_back(names[id], impl_->programs->stat(id));
     return counters;
 }
 

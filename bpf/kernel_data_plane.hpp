@@ -22,7 +22,7 @@ struct KernelOptions {
     // To begin with: a plan that needs more makes it more.
     std::uint32_t max_services = 64;   ///< each protocol by itself; and as many service addresses
     std::uint32_t max_backends = 512;  ///< lives at one time
-    std::uint32_t max_slots = 4096;    ///< of all selection tables, twice what they have at one time
+    std::uint32_t max_slots = 32'768;  ///< of all selection tables, and of those that were just replaced
     std::uint32_t flow_drawers = 64;   ///< index memory: drawers × entries sockets, about 210 bytes each
     std::uint32_t drawer_entries = 4096;
     std::string pin;                    ///< directory in a bpffs; empty: nothing outlives this process

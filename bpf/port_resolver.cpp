@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -61,8 +62,12 @@ lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces
         co_return resolve_once(all, in);
     };
     lb::Duration pause = kPause;
+    std::optional<std::uint64_t> filed;  // when the last round began
     while (true) {
         co_await lb::sleep_for(pause);
+        // To read the whole index for nothing would be most of what an idle process costs.
+        const std::uint64_t now = programs.stat(LB_STAT_UDP_FILED);
+        if (std::exchange(filed, now) == now && left == 0) continue;
         const auto start = std::chrono::steady_clock::now();
         lb::Task<Round> task = resolve(programs, namespaces);
         const Round round = co_await run_on(pool, std::move(task));

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <numeric>
 
 #include <fcntl.h>
 
@@ -128,6 +129,12 @@ std::optional<lb_service> Programs::find_service(const lb_endpoint& dialled) con
     lb_service service{};
     if (bpf_map_lookup_elem(set_->fd("lb_services"), &dialled, &service) != 0) return std::nullopt;
     return service;
+}
+
+std::uint64_t Programs::stat(std::uint32_t id) const {
+    std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    if (bpf_map_lookup_elem(fixed_fd("lb_stats"), &id, per_cpu.data()) != 0) return 0;
+    return std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
 }
 
 lb::Result<UniqueFd> Programs::iterate_owned() const {

@@ -43,12 +43,12 @@ public:
     /// by the sockets that were ever balanced and are open.
     lb::Result<UniqueFd> iterate_owned() const;
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
+    std::uint64_t stat(std::uint32_t id) const;  ///< LB_STAT_*, of all processors
 
     // Shared by all sets: these descriptors never change.
     int owner_fd() const { return fixed_fd("lb_owner"); }
     int repoint_fd() const { return fixed_fd("lb_repoint"); }
     int events_fd() const { return fixed_fd("lb_events"); }
-    int stats_fd() const { return fixed_fd("lb_stats"); }
     int policies_fd() const { return fixed_fd("lb_policies"); }
     const std::vector<UniqueFd>& drawers() const { return fixed_.drawers; }  ///< the hashes behind lb_flows
 

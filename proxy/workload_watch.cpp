@@ -79,7 +79,7 @@ lb::Task<WorkloadEnd> workload_end(std::string cgroup, lb::Duration idle) {
         const auto pause = std::min(watch && populated ? kBackstop : kLooksOften, left.value_or(kBackstop));
         if (!watch)
             co_await lb::sleep_for(pause);
-        else if (co_await lb::unless(lb::sleep_for(pause), something_happens(*watch)))
+        else if (co_await lb::unless(pause, something_happens(*watch)))
             watch->take();
     }
     co_return WorkloadEnd::removed;

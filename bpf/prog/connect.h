@@ -63,6 +63,7 @@ static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock
 
 	bound_source(sk, owner->current.peer.protocol, &flow.local);
 	index_flow(backend, &owner->current, cookie, &flow);
+	count(LB_STAT_UDP_FILED); /* after it: who sees the same count as before has missed none */
 	report_if_condemned(backend, &owner->current, cookie);
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -28,6 +29,23 @@ Task<std::optional<T>> unless(Task<void> limit, Task<T> work) {
     const bool limit_first = order[0] == 0;
     if (const auto& failure = limit_first ? limit_failure : work_failure) std::rethrow_exception(failure);
     if (limit_first) co_return std::nullopt;
+    co_return std::move(result);
+}
+
+/// The same with a time limit: a timer is less work than a coroutine that sleeps, and its cancellation, which
+/// is the rule, throws nothing.
+template <class T>
+Task<std::optional<T>> unless(Duration limit, Task<T> work) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor, limit);
+    auto [order, cut_short, failure, result] =
+        co_await asio::experimental::make_parallel_group(
+            timer.async_wait(asio::deferred), asio::co_spawn(executor, std::move(work), asio::deferred))
+            .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    const bool limit_first = order[0] == 0;
+    if (limit_first && cut_short) throw boost::system::system_error(cut_short);
+    if (limit_first) co_return std::nullopt;
+    if (failure) std::rethrow_exception(failure);
     co_return std::move(result);
 }
 

@@ -31,7 +31,7 @@ Task<error_code> connect(asio::ip::tcp::socket& socket, const Endpoint& backend)
 Task<WatchEnd> hold_idle_connection(Endpoint backend, SocketPreparer prepare, Duration timeout) {
     asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
     if (open(socket, backend, prepare)) co_return WatchEnd::not_opened;
-    const auto connected = co_await unless(sleep_for(timeout), connect(socket, backend));
+    const auto connected = co_await unless(timeout, connect(socket, backend));
     if (!connected) co_return WatchEnd::not_opened;
     if (*connected) {
         const bool refused = connect_failure(*connected).outcome == ProbeOutcome::refused;

@@ -33,7 +33,8 @@ TEST_CASE(
         next.remove_services = {4};
         for (unsigned i = 0; i < room; ++i) {
             const auto address = lb::parse_endpoint("10.97.0.1:" + std::to_string(1000 + i)).value();
-            next.add_services.push_back({plane.next_service(), "s" + std::to_string(i), Protocol::tcp, {address}});
+            next.add_services.push_back(
+                {plane.next_service(), "s" + std::to_string(i), Protocol::tcp, {address}});
         }
         plane.publish(next);
     });
