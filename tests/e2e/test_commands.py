@@ -60,10 +60,12 @@ def test_version_is_also_data(lab):
     assert json.loads(attempt(lab, "version", "-o", "json").out)["version"] == version
 
 
-def test_doctor_tries_every_feature_and_is_content_with_root(lab):
+def test_doctor_tries_every_feature_and_is_content_with_root_E25(lab):
     text = attempt(lab, "doctor")
     assert text.popen.returncode == 0, text.describe()
-    assert "cgroup" in text.out and "terminate" in text.out.lower()
+    for engine in ("tuple", "diag", "iterator", "descriptor"):
+        assert re.search(rf"^terminate: {engine} +yes +ended 3 throw-away sockets", text.out, re.M), text.describe()
+    assert "sockets are ended by: tuple, then " in text.out
     assert json.loads(attempt(lab, "doctor", "-o", "json").out)
 
 

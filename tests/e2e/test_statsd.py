@@ -60,6 +60,24 @@ def test_counters_arrive_at_the_live_host_and_the_sender_never_notices_E01(lab, 
     client.logs(rf"statsd/{victim.name} is DOWN: no answer within .* 1 re-pointed")
 
 
+@pytest.mark.parametrize("sender", ["in another PID namespace", "of another user", "that may not be traced"])
+def test_a_sender_of_any_kind_is_moved_E35(lab, sinks, sender):
+    argv = [PYTHON, HERE / "clients/statsd_sender.py", f"{SERVICE}:{PORT}"]
+    wrapped = {"in another PID namespace": ["unshare", "--pid", "--fork", "--kill-child", "--", *argv],
+               "of another user": ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", *argv],
+               "that may not be traced": [PYTHON, HERE / "clients/undumpable.py", *argv[1:]]}[sender]
+    cgroup = lab.cgroup()
+    sidecar = lab.sidecar(statsd(lab), cgroup)
+    client = lab.spawn(wrapped, cgroup=cgroup)
+    before = client.event("sent", within=10)
+    victim = receiving(lab, sinks)
+    victim.vanish()
+    first = sinks[lab.other(victim).name].event("counter", within=BOUND)
+    assert first["port"] == before["port"]
+    sidecar.logs(rf"statsd/{victim.name} is DOWN: .* 0 sockets terminated, 1 re-pointed")
+    assert client.events("error") == []
+
+
 def test_udp_terminate_tells_the_sender_instead_of_moving_it(lab, sinks):
     client = launch(lab, "with reseat", more="connections: {udp: terminate}")
     client.event("sent", within=10)
