@@ -137,10 +137,14 @@ std::uint64_t Programs::stat(std::uint32_t id) const {
     return std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
 }
 
-lb::Result<UniqueFd> Programs::iterate_owned() const {
+lb::Result<Programs::OwnedSockets> Programs::iterate_owned(lb::LifeId life) const {
     if (!owned_)
         return lb::Error{lb::ErrorCode::unsupported,
                          "sockets beyond the index cannot be found without CAP_PERFMON and BTF"};
+    OwnedSockets sockets{.turn = std::unique_lock(iterating_), .fd = {}};
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(bpf_map__fd(owned_->maps.lb_wanted), &zero, &life, BPF_ANY))
+        return lb::system_error("lb_wanted", errno);
     bpf_iter_link_info which{};
     which.map.map_fd = static_cast<__u32>(owner_fd());
     bpf_iter_attach_opts how{};
@@ -149,11 +153,11 @@ lb::Result<UniqueFd> Programs::iterate_owned() const {
     how.link_info_len = sizeof(which);
     bpf_link* link = bpf_program__attach_iter(owned_->progs.lb_owned, &how);
     if (!link) return lb::system_error("attach lb_owned", errno);
-    UniqueFd fd(bpf_iter_create(bpf_link__fd(link)));
+    sockets.fd.reset(bpf_iter_create(bpf_link__fd(link)));
     const int number = errno;
     bpf_link__destroy(link);  // the descriptor holds it
-    if (!fd) return lb::system_error("iterate lb_owner", number);
-    return fd;
+    if (!sockets.fd) return lb::system_error("iterate lb_owner", number);
+    return sockets;
 }
 
 }  // namespace reseat::bpf

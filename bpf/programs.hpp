@@ -39,9 +39,13 @@ public:
     /// All maps of `set`, the drawers too, for the next process.
     OpenMaps to_be_pinned(const MapSet& set) const;
 
-    /// A descriptor to read(): every socket that has an owner record, as one lb_owned after the other. Costs
-    /// by the sockets that were ever balanced and are open.
-    lb::Result<UniqueFd> iterate_owned() const;
+    /// To read(): the sockets whose owner record names `life`, or all that have a record (0), as one lb_owned
+    /// after the other. One at a time: others wait until this is destroyed.
+    struct OwnedSockets {
+        std::unique_lock<std::mutex> turn;
+        UniqueFd fd;
+    };
+    lb::Result<OwnedSockets> iterate_owned(lb::LifeId life) const;
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
     std::uint64_t stat(std::uint32_t id) const;  ///< LB_STAT_*, of all processors
 
@@ -69,6 +73,7 @@ private:
 
     MapSet::Fixed fixed_;
     OpenMaps shared_;
+    mutable std::mutex iterating_;
     mutable std::mutex replacing_;  ///< of set_, which workers look services up in
     std::unique_ptr<MapSet> set_;
     owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded

@@ -57,7 +57,7 @@ const lb_record* true_record(const lb_owner& owner, const lb_endpoint& peer) {
 
 /// What the programs noted on sockets, by their cookies.
 lb::Result<std::unordered_map<std::uint64_t, lb_owner>> read_owners(const Programs& programs) {
-    const auto owned = owned_sockets(programs);
+    const auto owned = owned_sockets(programs, 0);
     if (!owned) return owned.error();
     std::unordered_map<std::uint64_t, lb_owner> owners;
     for (const lb_owned& entry : *owned) owners.emplace(entry.cookie, entry.owner);
