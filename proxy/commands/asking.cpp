@@ -39,6 +39,11 @@ lb::Result<boost::json::object> get_object(const std::string& socket, const std:
     return std::move(value.get_object());
 }
 
+lb::Result<boost::json::object> get_object(const Options& options, const std::string& target) {
+    const auto socket = instance_socket(options);
+    return socket ? get_object(*socket, target) : socket.error();
+}
+
 std::string path_to(const Options& options, std::string_view word) {
     std::string path = "/services/" + percent_encoded(options.service);
     if (!options.backend.empty()) path += "/backends/" + percent_encoded(options.backend);

@@ -19,6 +19,8 @@ lb::Result<std::string> get(const std::string& socket, const std::string& target
 lb::Result<std::string> post(const std::string& socket, const std::string& target);
 /// The same, parsed.
 lb::Result<boost::json::object> get_object(const std::string& socket, const std::string& target);
+/// Of the instance that is meant.
+lb::Result<boost::json::object> get_object(const Options& options, const std::string& target);
 
 /// "/services/S/backends/B/WORD", or "/services/S/WORD" where no backend was given.
 std::string path_to(const Options& options, std::string_view word);

@@ -28,9 +28,7 @@ std::string as_json(const json::object& status, const std::string& service) {
 }
 
 lb::Result<std::string> backends(const Options& options) {
-    const auto socket = instance_socket(options);
-    if (!socket) return socket.error();
-    const auto status = get_object(*socket, "/status");
+    const auto status = get_object(options, "/status");
     if (!status) return status.error();
     const auto services = services_called(read_status(*status), options.service);
     if (!services) return services.error();

@@ -28,9 +28,7 @@ std::string as_json(const json::object& status) {
 
 int carry_out(const Options& options) {
     return show(options, [&]() -> lb::Result<std::string> {
-        const auto socket = instance_socket(options);
-        if (!socket) return socket.error();
-        const auto status = get_object(*socket, "/status");
+        const auto status = get_object(options, "/status");
         if (!status) return status.error();
         if (options.output == Output::json) return as_json(*status);
         return services_text(read_status(*status), std::chrono::system_clock::now(), terminal_width(),

@@ -18,6 +18,17 @@ def pytest_addoption(parser):
     parser.addoption("--from-source", action="store_true", help="build reseat inside of the image's build stage")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "from_source: only with --from-source")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--from-source"):
+        left_out = [item for item in items if item.get_closest_marker("from_source")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.failed:
         _seen["passed" if report.passed else "failed"] += 1

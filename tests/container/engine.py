@@ -76,8 +76,12 @@ class Engine:
         """The runtime image from the Dockerfile; with `package`, a path in the tree, around that."""
         self.podman("import", "-q", base_tarball(), BASE, within=300)
         given = ["--build-arg", f"PACKAGE={package}"] if package else []
-        self.podman("build", "-q", "--network=host", "--build-arg", f"BASE_IMAGE={BASE}", *given, "--target", "runtime",
-                    "-f", ROOT / "container/Dockerfile", "-t", IMAGE, ROOT, within=3600)
+        self.build_stage("runtime", "-q", "-t", IMAGE, *given)
+
+    def build_stage(self, stage, *options):
+        """What that prints. Stages that it is built upon are not built again."""
+        return self.podman("build", "--layers", "--network=host", "--build-arg", f"BASE_IMAGE={BASE}", *options,
+                           "--target", stage, "-f", ROOT / "container/Dockerfile", ROOT, within=3600).stdout
 
     def start(self, name, *words):
         """A container in the background; its first process, as this machine numbers it."""

@@ -3,6 +3,8 @@
 import json
 import tarfile
 
+import pytest
+
 from engine import IMAGE
 
 COMMAND = ["run", "--config", "/etc/reseat/reseat.yaml"]
@@ -11,6 +13,11 @@ COMMAND = ["run", "--config", "/etc/reseat/reseat.yaml"]
 def test_it_says_its_version_without_any_right(engine):
     done = engine.podman("run", "--rm", "--read-only", "--cap-drop=ALL", "--network=none", IMAGE, "version")
     assert "libbpf" in done.stdout
+
+
+@pytest.mark.from_source
+def test_the_test_stage_builds_and_passes_the_unit_tests(engine):
+    assert "100% tests passed, 0 tests failed" in engine.build_stage("test")
 
 
 def test_it_runs_reseat_as_root_by_default(engine):
