@@ -127,8 +127,8 @@ class Lab:
     def other(self, host):
         return next(h for h in self.hosts if h is not host)
 
-    def cgroup(self):
-        cgroup = Cgroup(f"{self.name}-{len(self._cgroups)}")
+    def cgroup(self, name=None):
+        cgroup = Cgroup(name or f"{self.name}-{len(self._cgroups)}")
         self._cgroups.append(cgroup)
         return cgroup
 

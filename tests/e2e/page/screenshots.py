@@ -66,7 +66,7 @@ def serve(lab):
         start_nginx(lab, host)
         dnsmasq.start_dnsmasq(lab, host)
     text = CONFIGURATION.format(check=CHECK, dns_check=dnsmasq.CHECK, **{host.name: host.v4 for host in lab.hosts})
-    cgroup = lab.cgroup()
+    cgroup = lab.cgroup("reseat-shop")
     os.chdir(lab.tmp)
     sidecar = lab.sidecar(text, cgroup, file=Path("shop.yaml"), write=lambda file, text: file.write_text(
         text.replace("}", f', address: "127.0.0.1:{PORT}"}}', 1)))
