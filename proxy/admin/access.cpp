@@ -3,6 +3,7 @@
 
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/verb.hpp>
+#include <fmt/chrono.h>
 
 #include <optional>
 
@@ -49,6 +50,10 @@ lb::Task<Reply> answer(Request request, Door door, const AdminView& view) {
     std::string method = request.method == "HEAD" ? "GET" : std::move(request.method);
     auto task = answer(std::move(method), std::move(request.target), view);
     co_return co_await std::move(task);
+}
+
+std::string http_date(std::chrono::system_clock::time_point at) {
+    return fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
 }
 
 http::response<http::string_body> framed(Reply reply, bool keep_alive) {

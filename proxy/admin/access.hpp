@@ -7,6 +7,7 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -31,11 +32,15 @@ bool is_address_or_localhost(std::string_view host);
 
 boost::beast::http::response<boost::beast::http::string_body> framed(Reply reply, bool keep_alive);
 
+/// "Sat, 28 Nov 2026 06:30:00 GMT" (RFC 9110, 5.6.7)
+std::string http_date(std::chrono::system_clock::time_point at);
+
 /// Fields of every answer: who answers, and what browsers may do with it.
 template <class Response>
 void add_common_fields(Response& response) {
     namespace http = boost::beast::http;
     response.set(http::field::server, "reseat/" RESEAT_VERSION);
+    response.set(http::field::date, http_date(std::chrono::system_clock::now()));
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
 }

@@ -6,6 +6,8 @@ import re
 import socket
 import subprocess
 import threading
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -78,6 +80,8 @@ def test_every_path_is_answered_over_both_sockets(lab, sidecar):
         assert status == 200 and f"content-type: {kind}" in head.lower(), head
         assert "x-content-type-options: nosniff" in head.lower(), head
         assert "access-control" not in head.lower(), head
+        date = parsedate_to_datetime(re.search(r"(?im)^date: (.* GMT)\s*$", head)[1])
+        assert abs(date.timestamp() - time.time()) < 10, "by it the page corrects the ages of what it shows"
         assert sidecar.get(path)[0] == 200
         status, head, body = curl(lab, path, "--head")
         assert status == 200 and body == "", "HEAD has no body"
