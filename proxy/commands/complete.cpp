@@ -39,7 +39,8 @@ std::vector<ServiceView> services(const std::vector<std::string>& words) {
 RunningNames running_names(const std::vector<std::string>& words) {
     const auto sorted = [](std::vector<std::string> names) {
         std::ranges::sort(names);
-        names.erase(std::ranges::unique(names).begin(), names.end());  // protocol: any is two of one name
+        // protocol: any is two of one name.
+        names.erase(std::unique(names.begin(), names.end()), names.end());
         return names;
     };
     return {.instances =

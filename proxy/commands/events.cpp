@@ -37,9 +37,10 @@ int list(const std::string& socket, const Options& options) {
     auto body = get_object(socket, target(options));
     if (!body) return fail(body.error());
     auto& events = body->at("events").as_array();
-    const auto unwanted = std::ranges::remove_if(
-        events, [&](const json::value& event) { return !is_wanted(event.as_object(), options.since); });
-    events.erase(unwanted.begin(), unwanted.end());
+    const auto unwanted = std::remove_if(events.begin(), events.end(), [&](const json::value& event) {
+        return !is_wanted(event.as_object(), options.since);
+    });
+    events.erase(unwanted, events.end());
     if (options.output == Output::json) {
         std::printf("%s\n", json::serialize(*body).c_str());
         return 0;

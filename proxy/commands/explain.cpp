@@ -36,9 +36,10 @@ lb::Result<json::array> sockets_of(const std::string& socket, const ServiceView&
                                        "&backend=" + percent_encoded(backend.name));
     if (!list) return list.error();
     auto& sockets = list->at("sockets").as_array();
-    const auto others = std::ranges::remove_if(
-        sockets, [&](const json::value& one) { return one.at("protocol") != service.protocol.c_str(); });
-    sockets.erase(others.begin(), others.end());
+    const auto others = std::remove_if(sockets.begin(), sockets.end(), [&](const json::value& one) {
+        return one.at("protocol") != service.protocol.c_str();
+    });
+    sockets.erase(others, sockets.end());
     return std::move(sockets);
 }
 

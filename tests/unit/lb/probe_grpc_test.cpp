@@ -117,9 +117,9 @@ TEST_CASE("a gigabyte for a gRPC check is cut off at 64 KiB [E41]", "[probe][grp
         {settings(), frame(1, 0, 1, "")},                         // a header without end
         {settings(), frame(0x55, 0, 0, std::string(9000, 'x'))},  // of an unknown type: to be ignored
     };
-    for (const auto& [head, piece] : floods) {
-        const auto result =
-            with_server([&](tcp::socket& socket) { return write_for_ever(socket, head, piece, 0s); });
+    for (const auto& flood : floods) {
+        const auto result = with_server(
+            [&](tcp::socket& socket) { return write_for_ever(socket, flood.first, flood.second, 0s); });
         CAPTURE(result.detail);
         CHECK(result.outcome == ProbeOutcome::answered_badly);
     }
