@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from lab import BOUND, ECHO_PORT, HERE, PYTHON, config, now, service, stays_false, wait_until
+from waiting import SLOWNESS
 
 FIRST_PORT = 9000
 STALL = 2.0
@@ -63,7 +64,8 @@ def test_hostile_http_servers_get_their_verdict_within_the_timeout_and_no_memory
     before, seen = resident_kb(sidecar.pid), failures(sidecar)
     wait_until(lambda: all(now_failed > seen[manner] + 10 for manner, now_failed in failures(sidecar).items()), 20,
                lambda: f"ten rounds more: {details(sidecar)}")
-    assert resident_kb(sidecar.pid) - before < 4096, "memory grows with what the peers send"
+    # Sanitizers keep what is freed for a while.
+    assert SLOWNESS > 1 or resident_kb(sidecar.pid) - before < 4096, "memory grows with what the peers send"
 
 
 RESET = r"connection reset (while sending|before the answer|within the TLS handshake)"

@@ -125,7 +125,7 @@ TEST_CASE("10,000 services with 100,000 backends: loaded, one changed, adopted, 
         "%.0f MiB resident, %.0f MiB in the kernel\n",
         attached, loaded, changed, adopted, grown, resident, kernel);
     CHECK(kernel < 128);
-    CHECK(resident < 256);
+    if (test::kSlowness == 1) CHECK(resident < 256);  // sanitizers keep what is freed
     CHECK(changed * 20 < loaded);
     (*plane)->unpin();
 }

@@ -29,7 +29,7 @@ proxy::Workload workload_of(const Process& process, const std::string& cgroup) {
         return found && found->directory == cgroup;
     };
     REQUIRE(wait_until(there));
-    return std::move(*proxy::find_workload_of(process.pid()));
+    return *proxy::find_workload_of(process.pid());
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ TEST_CASE("an event is a line with its time and level, its details stand below",
     json::object event{
         {"at", "2026-11-22T15:00:00.000Z"}, {"level", "warn"}, {"message", "postgres/pg-1 is DOWN\x1b[2J"}};
     CHECK(event_text(event, false) == "2026-11-22T15:00:00.000Z warn  postgres/pg-1 is DOWN [2J\n");
-    event["details"] = {"a.yaml:1:1: error: x"};
+    event["details"] = json::array{"a.yaml:1:1: error: x"};
     CHECK_THAT(event_text(event, false), Catch::EndsWith("\n    a.yaml:1:1: error: x\n"));
     CHECK_THAT(event_text(event, true), Contains("\033[33mwarn \033[0m"));
 }
