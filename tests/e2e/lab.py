@@ -107,6 +107,7 @@ class Lab:
     def __exit__(self, *exception):
         for process in reversed(self._processes):
             process.stop()
+        reports = [report for process in self._processes if (report := process.sanitizer_report())]
         run("umount", "-l", self.tmp / "bpf", check=False)
         for cgroup in self._cgroups:
             cgroup.remove()
@@ -116,6 +117,7 @@ class Lab:
             self.client.remove()
         remove_leftovers(f"{self.name}-")
         shutil.rmtree(self.tmp, ignore_errors=True)
+        assert not reports, "\n".join(reports)
 
     def keep(self, process):
         self._processes.append(process)

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 
-from waiting import BOUND, stays_false, wait_until
+from waiting import BOUND, SLOWNESS, stays_false, wait_until
 
 
 def run(*argv, check=True, within=20, **options):
@@ -51,6 +51,10 @@ class Process:
     def describe(self):
         return (f"{self.label} (exit status {self.popen.poll()})\n--- stdout\n{self.out[-4000:]}"
                 f"\n--- stderr\n{self.err[-4000:]}")
+
+    def sanitizer_report(self):
+        """What a sanitizer found in it, also while it ended, which no condition of a test waits for."""
+        return self.describe() if re.search(r"^SUMMARY: \w+Sanitizer", self.err, re.MULTILINE) else None
 
     def tell(self, text):
         """One line to its standard input."""
@@ -114,7 +118,7 @@ class Process:
         if not self.exited():
             self.popen.send_signal(number)
             try:
-                self.popen.wait(within)
+                self.popen.wait(within * SLOWNESS)
             except subprocess.TimeoutExpired:
                 pass
         try:

@@ -27,6 +27,13 @@ def test_a_vanished_host_is_silent_and_a_reappeared_one_answers(lab, family):
     assert not client.events("idle woke")
 
 
+def test_what_a_sanitizer_finds_in_a_process_fails_the_test_that_started_it():
+    with pytest.raises(AssertionError, match="LeakSanitizer: 8 byte"):
+        with Lab() as lab:
+            report = "SUMMARY: LeakSanitizer: 8 byte(s) leaked in 1 allocation(s)."
+            lab.spawn(["sh", "-c", f"echo '{report}' >&2; exec sleep 1000"]).logs("leaked")
+
+
 def test_a_lab_leaves_nothing_behind():
     with Lab() as lab:
         cgroup, tmp = lab.cgroup(), lab.tmp
