@@ -78,8 +78,7 @@ Sidecar::Sidecar(SidecarSettings settings)
       reloader_(
           std::move(settings_.config), settings_.exec_checks,
           [this](const lb::Model& model) { return put_in_force(model); },
-          [this](const lb::Model& model) { return discovery_->learn(model.services, kFirstAnswers); },
-          teller()) {}
+          [this](const lb::Model& model) { return prepare(model); }, teller()) {}
 
 Sidecar::~Sidecar() {
     end();
@@ -188,6 +187,12 @@ lb::Task<void> Sidecar::reload_when_told() {
         co_await reload_soon_.wait();
         co_await reload_now();
     }
+}
+
+/// A file that is still being read when we are told to end is there only after what it needs has gone.
+lb::Task<bool> Sidecar::prepare(const lb::Model& model) {
+    if (!discovery_) co_return false;
+    co_return co_await discovery_->learn(model.services, kFirstAnswers);
 }
 
 lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {

@@ -102,6 +102,7 @@ private:
     lb::Task<void> reload_when_told();
     lb::Task<ReloadReport> reload_now();
     lb::Task<void> tell_manager();
+    lb::Task<bool> prepare(const lb::Model& model);
     lb::Result<std::vector<std::string>> put_in_force(const lb::Model& model);
     void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
     void on_check(lb::BackendId backend, const lb::CheckStatus& status,

@@ -267,3 +267,14 @@ def test_who_cannot_be_asked_is_told_apart(lab, echo):
     sidecar.exits()
     dead = attempt(lab, "status", "--admin", sidecar.admin)
     assert dead.popen.returncode == FAILED and "was killed" in dead.err, dead.describe()
+
+
+def test_told_to_end_while_it_reads_a_configuration_it_ends_well_and_without_it(lab, echo):
+    """The file is long, so that it is still being read when everything else has gone."""
+    sidecar = lab.sidecar(only(lab, "a"), lab.cgroup())
+    many = [echo_on(lab, "ab", f"echo-{n}", f"10.96.{n // 250 + 1}.{n % 250 + 1}") for n in range(2000)]
+    sidecar.configure(config(*many))
+    sidecar.send_signal(signal.SIGHUP)
+    sidecar.send_signal(signal.SIGTERM)
+    assert sidecar.exits() == 0, sidecar.describe()
+    assert "echo-1999" not in sidecar.err
