@@ -59,9 +59,15 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     if (!event.healthy) news.down_reason = event.reason;
     const LifeId met = record.life ? record.life->id : 0;
     const bool silent = event.outcome == ProbeOutcome::no_answer;
+    const bool recovers = event.healthy && record.health == Health::down;
     on_verdict(place->service->state, place->backend, event, now,
                silent ? suspicion.hold_until(now) : std::nullopt);
     note_transition(news, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met);
+    // Connects failed for what its checks had found as well: no reason to doubt them.
+    if (recovers && record.ejected) {
+        news.outlier.readmit();
+        readmit(*place, "its checks found it down, too, and up again");
+    }
     agenda.wake(place->service->state.id);
 }
 

@@ -54,6 +54,8 @@ class Process:
 
     def sanitizer_report(self):
         """What a sanitizer found in it, also while it ended, which no condition of a test waits for."""
+        if not self.err_file.exists():  # its directory went with whoever made it
+            return None
         return self.describe() if re.search(r"^SUMMARY: \w+Sanitizer", self.err, re.MULTILINE) else None
 
     def tell(self, text):

@@ -41,6 +41,25 @@ BackendState state(const Bench& bench, std::size_t backend) {
 
 }  // namespace
 
+TEST_CASE(
+    "an ejected backend that its checks find down as well is back when they find it up, not before "
+    "[E44][E61]",
+    "[control][outlier]") {
+    Bench bench({slow(3)});
+    bench.all_up(3);
+    fail(bench, 0, 5);
+    bench.hear(0, up());
+    CHECK(state(bench, 0) == BackendState::ejected);
+    bench.hear(0, {false, ProbeOutcome::refused, "connection refused (3/3)"});
+    CHECK(state(bench, 0) == BackendState::down);
+    bench.hear(0, up());
+    CHECK(state(bench, 0) == BackendState::up);
+    CHECK_FALSE(bench.status().backends[0].ejected_until);
+    CHECK(bench.plane.plans.back().tables.at(0).slots.size() == 3);
+    CHECK(bench.log.has(
+        "info: postgres/a is READMITTED: its checks found it down, too, and up again, 3 of 3 backends up"));
+}
+
 TEST_CASE("a backend to which connects fail is ejected although its probes pass [E44]",
           "[control][outlier]") {
     Bench bench({slow(3)});
