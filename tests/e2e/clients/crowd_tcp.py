@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Very many idle TCP connections at once; tells when all are open, and whenever no more have broken for a while.
+"""Very many idle TCP connections at once; tells when all are open, and each time that some have broken.
 
 usage: crowd_tcp.py ADDRESS PORT COUNT
 """
