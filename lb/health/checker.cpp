@@ -18,7 +18,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr Duration kWidestTick = std::chrono::milliseconds(100);
+constexpr Duration kWidestTick = std::chrono::milliseconds(250);
 
 std::minstd_rand& random_source() {
     static std::minstd_rand source{std::random_device{}()};

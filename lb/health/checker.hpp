@@ -23,7 +23,7 @@ struct CheckStatus {
 bool our_loop_stalled(Duration elapsed, Duration timeout);
 
 /// When to probe again: after `pause` less a random part of `percent` of it, never later. Moments of one
-/// process fall together in ticks of up to 100 ms, as far as half of that leeway allows: waking up costs more
+/// process fall together in ticks of up to 250 ms, as far as half of that leeway allows: waking up costs more
 /// than a probe does (bench/check_cost).
 TimePoint due_with_jitter(TimePoint now, Duration pause, unsigned percent);
 

@@ -124,7 +124,7 @@ Task<int> Command::started() {
 }
 
 Task<void> Command::ended() {
-    co_await process_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    co_await process_.async_wait(asio::posix::stream_descriptor::wait_read, asio::deferred);
 }
 
 int Command::status() {

@@ -35,7 +35,8 @@ public:
         : probe_(std::move(probe)), slots_(std::move(slots)) {}
 
     Task<ProbeResult> once(Duration timeout) override {
-        const auto slot = co_await slots_->take();
+        auto slot = slots_->take_at_once();
+        if (!slot) slot = co_await slots_->take();
         co_return co_await probe_->once(timeout);
     }
 

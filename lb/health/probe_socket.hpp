@@ -6,7 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 
 #include <cstddef>
 #include <string_view>
@@ -20,7 +20,7 @@ using boost::system::error_code;
 inline constexpr std::size_t kMaxAnswer = 64 * 1024;
 
 /// co_await x(..., as_result) gives {error_code, ...} instead of throwing.
-inline constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+inline constexpr auto as_result = asio::as_tuple(asio::deferred);
 
 /// How far an attempt has come when its time is up.
 struct Progress {

@@ -8,7 +8,6 @@
 #include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
 #include <optional>
@@ -25,7 +24,7 @@ Task<std::optional<T>> unless(Task<void> limit, Task<T> work) {
         co_await asio::experimental::make_parallel_group(
             asio::co_spawn(executor, std::move(limit), asio::deferred),
             asio::co_spawn(executor, std::move(work), asio::deferred))
-            .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+            .async_wait(asio::experimental::wait_for_one(), asio::deferred);
     const bool limit_first = order[0] == 0;
     if (const auto& failure = limit_first ? limit_failure : work_failure) std::rethrow_exception(failure);
     if (limit_first) co_return std::nullopt;
@@ -41,7 +40,7 @@ Task<std::optional<T>> unless(Duration limit, Task<T> work) {
     auto [order, cut_short, failure, result] =
         co_await asio::experimental::make_parallel_group(
             timer.async_wait(asio::deferred), asio::co_spawn(executor, std::move(work), asio::deferred))
-            .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+            .async_wait(asio::experimental::wait_for_one(), asio::deferred);
     const bool limit_first = order[0] == 0;
     if (limit_first && cut_short) throw boost::system::system_error(cut_short);
     if (limit_first) co_return std::nullopt;
@@ -57,7 +56,7 @@ inline Task<void> both(Task<void> one, Task<void> other) {
         co_await asio::experimental::make_parallel_group(
             asio::co_spawn(executor, std::move(one), asio::deferred),
             asio::co_spawn(executor, std::move(other), asio::deferred))
-            .async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+            .async_wait(asio::experimental::wait_for_one_error(), asio::deferred);
     // The first that ended with a failure is the cause; the other's is only its cancellation.
     const auto& earlier = order[0] == 0 ? one_failure : other_failure;
     const auto& later = order[0] == 0 ? other_failure : one_failure;

@@ -3,15 +3,18 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 
 namespace reseat::lb {
 
+std::optional<Slots::Held> Slots::take_at_once() {
+    if (free_ == 0 || !waiting_.empty()) return std::nullopt;
+    --free_;
+    return Held(*this);
+}
+
 Task<Slots::Held> Slots::take() {
-    if (free_ > 0 && waiting_.empty()) {
-        --free_;
-        co_return Held(*this);
-    }
+    if (auto held = take_at_once()) co_return std::move(*held);
     // In the list as long as it waits; also when the coroutine is destroyed while it does.
     struct Place {
         Slots& slots;
@@ -25,7 +28,7 @@ Task<Slots::Held> Slots::take() {
     const Place place{*this, waiting_.emplace(waiting_.end(), executor)};
     while (free_ == 0 || place.at != waiting_.begin()) {
         place.at->expires_at(asio::steady_timer::time_point::max());
-        const auto [error] = co_await place.at->async_wait(asio::as_tuple(asio::use_awaitable));
+        const auto [error] = co_await place.at->async_wait(asio::as_tuple(asio::deferred));
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(error);
     }

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <list>
+#include <optional>
 #include <utility>
 
 namespace reseat::lb {
@@ -33,6 +34,8 @@ public:
         Slots* from_ = nullptr;
     };
 
+    /// A slot that is free now, if nobody waits for one: spares the coroutine of take().
+    std::optional<Held> take_at_once();
     /// Waits for a slot. Throws operation_aborted when cancelled. The Slots must outlive it.
     Task<Held> take();
 

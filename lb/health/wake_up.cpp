@@ -2,7 +2,7 @@
 #include "lb/health/wake_up.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 
 #include <utility>
 
@@ -15,7 +15,7 @@ Task<void> WakeUp::wait_for(Duration duration) {
 Task<void> WakeUp::wait_until(TimePoint due) {
     if (std::exchange(notified_, false)) co_return;
     timer_.expires_at(due);
-    const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+    const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::deferred));
     const bool ended_early = std::exchange(notified_, false);
     if (error && !ended_early) throw boost::system::system_error(error);
 }
@@ -23,7 +23,7 @@ Task<void> WakeUp::wait_until(TimePoint due) {
 Task<void> WakeUp::wait() {
     while (!std::exchange(notified_, false)) {
         timer_.expires_at(asio::steady_timer::time_point::max());
-        const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::deferred));
         if (error && !notified_) throw boost::system::system_error(error);
     }
 }
