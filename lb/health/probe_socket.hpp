@@ -4,9 +4,9 @@
 #include "lb/health/probe.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
-#include <boost/asio/deferred.hpp>
 
 #include <cstddef>
 #include <string_view>

@@ -2,8 +2,8 @@
 #include "lb/health/slots.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/this_coro.hpp>
 
 namespace reseat::lb {
 
