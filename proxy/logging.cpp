@@ -5,14 +5,20 @@
 #include "proxy/text.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/format.h>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <mutex>
 #include <utility>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace reseat::proxy {
 namespace {
@@ -35,6 +41,29 @@ std::string_view name_of(spdlog::level::level_enum level) {
     }
 }
 
+/// As syslog(3) numbers them.
+int priority_of(spdlog::level::level_enum level) {
+    switch (level) {
+        case spdlog::level::trace:
+        case spdlog::level::debug:
+            return 7;
+        case spdlog::level::info:
+            return 6;
+        case spdlog::level::warn:
+            return 4;
+        default:
+            return 3;
+    }
+}
+
+/// $JOURNAL_STREAM says which device and inode lead to the journal (systemd.exec(5)).
+bool stderr_is_the_journal() {
+    const char* stream = std::getenv("JOURNAL_STREAM");
+    struct stat here {};
+    return stream && ::fstat(STDERR_FILENO, &here) == 0 &&
+           fmt::format("{}:{}", here.st_dev, here.st_ino) == stream;
+}
+
 void add_fields(boost::json::object& line, const lb::Event& event) {
     line["event"] = to_string(event.type);
     if (!event.service.empty()) line["service"] = event.service;
@@ -44,30 +73,32 @@ void add_fields(boost::json::object& line, const lb::Event& event) {
 
 class LineFormatter final : public spdlog::formatter {
 public:
-    explicit LineFormatter(lb::LogFormat format) : format_(format) {}
+    /// `to_journal`: it has the time and the level beside the line, and takes the level from "<N>" before it.
+    LineFormatter(lb::LogFormat format, bool to_journal) : format_(format), to_journal_(to_journal) {}
 
     void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
         const std::string text = one_line({message.payload.data(), message.payload.size()});
         const std::string time =
             iso8601(std::chrono::time_point_cast<std::chrono::system_clock::duration>(message.time));
-        std::string line;
+        if (to_journal_) fmt::format_to(std::back_inserter(out), "<{}>", priority_of(message.level));
         if (format_ == lb::LogFormat::json) {
             boost::json::object fields{{"time", time}, {"level", name_of(message.level)}, {"message", text}};
             if (current_event) add_fields(fields, *current_event);
-            line = boost::json::serialize(fields);
+            fmt::format_to(std::back_inserter(out), "{}\n", boost::json::serialize(fields));
+        } else if (to_journal_) {
+            fmt::format_to(std::back_inserter(out), "{}\n", text);
         } else {
-            line = time + " " + std::string(name_of(message.level)) + " " + text;
+            fmt::format_to(std::back_inserter(out), "{} {} {}\n", time, name_of(message.level), text);
         }
-        line += '\n';
-        out.append(line.data(), line.data() + line.size());
     }
 
     std::unique_ptr<spdlog::formatter> clone() const override {
-        return std::make_unique<LineFormatter>(format_);
+        return std::make_unique<LineFormatter>(format_, to_journal_);
     }
 
 private:
     lb::LogFormat format_;
+    bool to_journal_;
 };
 
 /// Passes on what is logged that is not an event.
@@ -119,7 +150,7 @@ spdlog::level::level_enum threshold(lb::LogLevel level) {
 
 void set_up_logging(lb::LogLevel level, lb::LogFormat format) {
     auto lines = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    lines->set_formatter(std::make_unique<LineFormatter>(format));
+    lines->set_formatter(std::make_unique<LineFormatter>(format, stderr_is_the_journal()));
     lines->set_level(threshold(level));
     auto logger = std::make_shared<spdlog::logger>("reseat", spdlog::sinks_init_list{lines, warnings()});
     logger->set_level(std::min(threshold(level), spdlog::level::warn));

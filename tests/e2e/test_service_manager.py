@@ -129,3 +129,20 @@ def test_a_command_of_an_exec_check_cannot_speak_for_it(lab, echo, manager):
     seen = open(f"{script}.env").read()
     assert "RESEAT_BACKEND=a" in seen
     assert "NOTIFY_SOCKET" not in seen and "WATCHDOG" not in seen
+
+
+IN_THE_JOURNAL = ["sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) exec "$@"', "sh"]
+
+
+def test_the_journal_is_told_the_level_and_keeps_the_time_itself(lab, echo):
+    sidecar = lab.start_sidecar(echoes(lab), lab.cgroup(), wrapper=IN_THE_JOURNAL)
+    sidecar.wait_ready()
+    lab.a.vanish()
+    sidecar.logs(r"(?m)^<4>echo/a is DOWN: no answer within")
+    sidecar.logs(r"(?m)^<6>ready: every backend was checked once$")
+
+
+def test_where_only_the_manager_itself_writes_to_the_journal_lines_are_whole(lab, echo):
+    sidecar = lab.start_sidecar(echoes(lab), lab.cgroup(), environment={"JOURNAL_STREAM": "1:2"})
+    sidecar.wait_ready()
+    sidecar.logs(r"(?m)^\d{4}-\S+Z info ready: every backend was checked once$")
