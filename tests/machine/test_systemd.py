@@ -2,10 +2,11 @@
 """The Debian package on a machine with systemd: what its units promise. Runs inside of the virtual machine."""
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+
+from waiting import wait_until
 
 SERVICE = "10.96.0.7", 7
 HOSTS = {"a": "127.0.0.11", "b": "127.0.0.12"}
@@ -20,7 +21,7 @@ Wants=reseat@app.service
 After=reseat@app.service
 [Service]
 Slice=app.slice
-ExecStart=/usr/bin/python3 /tests/app.py {SERVICE[0]} {SERVICE[1]} {LOG}
+ExecStart=/usr/bin/python3 /tests/clients/app.py {SERVICE[0]} {SERVICE[1]} {LOG}
 """
 
 
@@ -42,12 +43,8 @@ def journal(unit, *filters):
     return run("journalctl", "-u", unit, "-o", "cat", "--no-pager", *filters).stdout
 
 
-def wait_until(condition, what, within=30):
-    deadline = time.monotonic() + within
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {within} s: {what() if callable(what) else what}"
-        time.sleep(0.05)
-    return value
+def waits_for(condition, within=30):
+    return wait_until(condition, within, lambda: journal("reseat@app"))
 
 
 def configure(*hosts):
@@ -59,7 +56,7 @@ def configure(*hosts):
 
 
 def start_backend(name):
-    run("systemd-run", "--collect", "--unit", f"backend-{name}", "/usr/bin/python3", "/tests/backend.py", HOSTS[name],
+    run("systemd-run", "--collect", "--unit", f"backend-{name}", "/usr/bin/python3", "/tests/clients/backend.py", HOSTS[name],
         PORT, name)
 
 
@@ -77,7 +74,7 @@ class Load:
         return self.all()[self.begin:]
 
     def grows(self, by=20):
-        wait_until(lambda: len(self.words()) >= by, lambda: f"{by} connects, among {self.words()}")
+        wait_until(lambda: len(self.words()) >= by, 30, lambda: f"{by} connects, among {self.words()}")
         return set(self.words())
 
 
@@ -97,7 +94,7 @@ def installed():
 def test_the_application_starts_after_a_sidecar_that_is_ready_and_meets_no_error():
     assert shown("reseat@app", "ActiveState") == "active", journal("reseat@app")
     assert int(shown("reseat@app", "ActiveEnterTimestampMonotonic")) <= int(shown("app", "ExecMainStartTimestampMonotonic"))
-    wait_until(lambda: {"a", "b"} <= set(Load.all()), journal("reseat@app"))
+    waits_for(lambda: {"a", "b"} <= set(Load.all()))
     assert set(Load.all()) == {"a", "b"}, "not one error since the first connect"
     assert "2 of 2 backends take connections" in shown("reseat@app", "StatusText")
 
@@ -114,10 +111,10 @@ def test_it_holds_four_capabilities_at_most_and_says_that_it_is_well():
 def test_the_journal_knows_what_somebody_should_look_at():
     assert journal("reseat@app", "-p", "warning") == ""
     systemctl("stop", "backend-b")
-    found = wait_until(lambda: journal("reseat@app", "-p", "warning"), journal("reseat@app"))
+    found = waits_for(lambda: journal("reseat@app", "-p", "warning"))
     assert found.startswith("echo/b is DOWN: connection refused"), "and no second time in the line"
     start_backend("b")
-    wait_until(lambda: "echo/b is UP" in journal("reseat@app"), journal("reseat@app"))
+    waits_for(lambda: "echo/b is UP" in journal("reseat@app"))
     assert "UP" not in journal("reseat@app", "-p", "warning")
 
 
@@ -145,8 +142,8 @@ def test_whatever_ends_it_the_application_notices_nothing(how):
         systemctl("kill", "-s", "KILL", "--kill-whom=main", "reseat@app")
     else:
         run("dpkg", "-i", "/reseat.deb")
-    wait_until(lambda: shown("reseat@app", "MainPID") not in ("0", before), journal("reseat@app"))
-    wait_until(lambda: shown("reseat@app", "ActiveState") == "active", journal("reseat@app"))
+    waits_for(lambda: shown("reseat@app", "MainPID") not in ("0", before))
+    waits_for(lambda: shown("reseat@app", "ActiveState") == "active")
     assert load.grows(40) == {"a", "b"}
 
 
@@ -158,8 +155,8 @@ def test_the_watchdog_ends_and_restarts_one_that_hangs():
     systemctl("restart", "reseat@app")
     load, hangs = Load(), shown("reseat@app", "MainPID")
     systemctl("kill", "-s", "STOP", "--kill-whom=main", "reseat@app")
-    wait_until(lambda: shown("reseat@app", "MainPID") not in ("0", hangs), journal("reseat@app"))
-    wait_until(lambda: shown("reseat@app", "ActiveState") == "active", journal("reseat@app"))
+    waits_for(lambda: shown("reseat@app", "MainPID") not in ("0", hangs))
+    waits_for(lambda: shown("reseat@app", "ActiveState") == "active")
     assert "Watchdog timeout" in journal("reseat@app")
     assert load.grows(40) == {"a", "b"}
 
