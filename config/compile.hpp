@@ -30,6 +30,9 @@ void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out);
 /// Whether its check speaks TLS.
 bool uses_tls(const HealthCheckBlock& block);
 
+/// The certificates and keys that check_needs() reads, each once.
+std::vector<std::string> tls_files(const ConfigFile& file);
+
 /// Warns of what is legal but surely not meant. For a file without errors.
 void warn_of_doubtful(const ConfigFile& file, Diagnostics& out);
 

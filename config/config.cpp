@@ -35,7 +35,12 @@ LoadOutcome load_text(std::string_view bytes, const std::string& file_name, Exec
     check_needs(file, exec, out);
     if (!out.has_errors()) warn_of_doubtful(file, out);
     if (out.has_errors()) return failed(out, file_name);
-    return {Loaded{compile(file), out.in_order(file_name), file_name, sha256(bytes), service_addresses(file)},
+    return {Loaded{.model = compile(file),
+                   .warnings = out.in_order(file_name),
+                   .file = file_name,
+                   .sha256 = sha256(bytes),
+                   .addresses = service_addresses(file),
+                   .tls_files = tls_files(file)},
             {}};
 }
 

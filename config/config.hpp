@@ -27,6 +27,7 @@ struct Loaded {
     std::string file;
     std::string sha256;  ///< of the bytes of the file, in lower-case hex
     std::vector<ServiceAddress> addresses;
+    std::vector<std::string> tls_files;  ///< certificates and keys that it names, read with it
 };
 
 struct LoadOutcome {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 #include <tuple>
 
 /// What health checks need from outside the file: other files, and permission.
@@ -95,6 +96,17 @@ bool uses_tls(const HealthCheckBlock& block) {
     if (!block.type) return false;
     return (block.type->value == lb::CheckType::http && is_on(block.http_tls)) ||
            (block.type->value == lb::CheckType::grpc && is_on(block.grpc_tls));
+}
+
+std::vector<std::string> tls_files(const ConfigFile& file) {
+    std::set<std::string> paths;
+    for (const auto& service : file.services) {
+        const HealthCheckBlock& block = service.health_check;
+        if (!uses_tls(block)) continue;
+        for (const auto* written : {&block.tls_ca_file, &block.tls_cert_file, &block.tls_key_file})
+            if (*written) paths.insert((*written)->value);
+    }
+    return {paths.begin(), paths.end()};
 }
 
 void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out) {

@@ -3,9 +3,12 @@
 
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <string>
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -23,13 +26,38 @@ struct Fault {
     int number;
 };
 
+std::vector<unsigned> open_descriptors() {
+    std::vector<unsigned> open;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored))
+        open.push_back(static_cast<unsigned>(std::stoul(entry.path().filename())));
+    std::erase_if(open, [](unsigned one) { return ::fcntl(static_cast<int>(one), F_GETFD) < 0; });  // that directory
+    std::ranges::sort(open);
+    return open;
+}
+
+/// Libraries open some without O_CLOEXEC.
+void close_on_exec_all_but(const std::vector<unsigned>& kept) {
+    const auto range = [](unsigned first, unsigned last) {
+        ::syscall(SYS_close_range, first, last, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
+    };
+    unsigned first = STDERR_FILENO + 1;
+    for (const unsigned one : kept) {
+        if (one < first) continue;
+        if (one > first) range(first, one - 1);
+        first = one + 1;
+    }
+    range(first, ~0U);
+}
+
 /// In the child: only what is safe after fork() in a process that has threads.
 [[noreturn]] void become(char* const* arguments, int cgroup_procs, int report, const Inherited& inherited) {
     Fault fault{kJoin, 0};
     if (::write(cgroup_procs, "0", 1) == 1) {
         ::signal(SIGPIPE, inherited.ignores_sigpipe ? SIG_IGN : SIG_DFL);
         ::sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
-        ::setrlimit(RLIMIT_NOFILE, &inherited.descriptors);
+        ::setrlimit(RLIMIT_NOFILE, &inherited.descriptor_limit);
+        close_on_exec_all_but(inherited.descriptors);
         ::execvp(arguments[0], arguments);
         fault.step = kExec;
     }
@@ -52,7 +80,8 @@ StartFailure own_failure(const char* what) {
 
 Inherited Inherited::current() {
     Inherited state;
-    ::getrlimit(RLIMIT_NOFILE, &state.descriptors);
+    ::getrlimit(RLIMIT_NOFILE, &state.descriptor_limit);
+    state.descriptors = open_descriptors();
     ::pthread_sigmask(SIG_SETMASK, nullptr, &state.mask);
     struct sigaction pipe {};
     ::sigaction(SIGPIPE, nullptr, &pipe);

@@ -26,7 +26,8 @@ struct StartFailure {
 struct Inherited {
     sigset_t mask{};
     bool ignores_sigpipe = false;
-    rlimit descriptors{};
+    rlimit descriptor_limit{};
+    std::vector<unsigned> descriptors;  ///< in order; of those that we open since, the command gets none
 
     /// That of the calling thread, now.
     static Inherited current();

@@ -31,14 +31,14 @@ lb::Result<void> require_capabilities();
 /// What a sidecar that runs will still do.
 struct LaterWork {
     config::ExecChecks exec_checks = config::ExecChecks::refused;
-    std::string config;        ///< read again at each reload
-    std::string admin_socket;  ///< made, and removed at the end
+    std::vector<std::string> files;  ///< read again at each reload
+    std::string admin_socket;        ///< made, and removed at the end
 };
 
 /// Gives up for good, in this thread and those that it starts, every capability that `work` does not need;
 /// returns what is kept. Of what is held, these stay: CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE;
 /// CAP_SYS_ADMIN, with which sockets in the workload's other network namespaces are ended like any other;
-/// CAP_DAC_READ_SEARCH where the configuration cannot be read without, CAP_DAC_OVERRIDE where the socket's
+/// CAP_DAC_READ_SEARCH where a file of the configuration cannot be read without, CAP_DAC_OVERRIDE where the socket's
 /// directory cannot be written to without. Commands of exec checks inherit none of ours; where they are
 /// allowed, what root or a set-user-id program gets when it is started stays as it is, else that goes too
 /// (bounding set, no_new_privs). `failed`: the kernel refuses.

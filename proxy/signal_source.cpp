@@ -5,11 +5,18 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace reseat::proxy {
+namespace {
+
+constexpr auto kAnotherLook = std::chrono::milliseconds(100);
+
+}  // namespace
 
 SignalSource::SignalSource(std::initializer_list<int> numbers) {
     sigset_t set;
@@ -33,9 +40,14 @@ std::optional<SignalSource::Received> SignalSource::take() {
 }
 
 lb::Task<SignalSource::Received> SignalSource::next(lb::asio::any_io_executor executor) {
-    lb::asio::posix::stream_descriptor waiter(executor, ::dup(descriptor_));
     while (true) {
         if (const auto received = take()) co_return *received;
+        const int own = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+        if (own < 0) {  // none is free
+            co_await lb::sleep_for(kAnotherLook);
+            continue;
+        }
+        lb::asio::posix::stream_descriptor waiter(executor, own);
         co_await waiter.async_wait(lb::asio::posix::stream_descriptor::wait_read, lb::asio::use_awaitable);
     }
 }

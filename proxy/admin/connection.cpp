@@ -79,14 +79,14 @@ private:
             auto task = answer(request, door_, view_);
             reply = co_await std::move(task);
         }
-        if (reply.follow && !may_follow_())
+        const bool is_head = parser.is_header_done() && parser.get().method() == http::verb::head;
+        if (reply.follow && !is_head && !may_follow_())
             reply = error_reply(503, "too_many_followers", "too many are following events already",
                                 "end another one, or ask without follow=1");
         if (reply.follow) {
-            co_await follow(*reply.follow);
+            if (co_await begin_stream() && !is_head) co_await follow(*reply.follow);
             co_return false;
         }
-        const bool is_head = parser.is_header_done() && parser.get().method() == http::verb::head;
         const bool keep = !failure && parser.keep_alive() && buffer_.size() == 0;
         co_return co_await write(std::move(reply), is_head, keep) && keep;
     }
@@ -118,15 +118,10 @@ private:
     lb::Task<void> follow(EventFilter filter) {
         *stage_ = Stage::following;
         const EventLog& log = *view_.events;
-        if (!co_await begin_stream()) co_return;
         while (true) {
-            std::string lines;
-            for (const auto& logged : log.after(filter.since)) {
-                filter.since = logged->id;
-                if (filter.takes(logged->event)) lines += boost::json::serialize(event_json(*logged)) + "\n";
-                if (lines.size() >= kPiece) break;
-            }
-            if (!lines.empty() && !co_await write_chunk(lines)) co_return;
+            const LoggedEvents events = log.after(filter.since);
+            if (!events.empty()) filter.since = events.back()->id;
+            if (!co_await write_events(events, filter)) co_return;
             if (log.missed_after(filter.since)) co_return;  // too slow: cut off, not told lies
             if (log.last() > filter.since) continue;
             stream_.expires_never();
@@ -136,6 +131,17 @@ private:
             if (more) co_await end_stream();
             co_return;
         }
+    }
+
+    lb::Task<bool> write_events(const LoggedEvents& events, const EventFilter& filter) {
+        std::string lines;
+        for (const auto& logged : events) {
+            if (filter.takes(logged->event)) lines += boost::json::serialize(event_json(*logged)) + "\n";
+            if (lines.size() < kPiece) continue;
+            if (!co_await write_chunk(lines)) co_return false;
+            lines.clear();
+        }
+        co_return lines.empty() || co_await write_chunk(lines);
     }
 
     lb::Task<bool> begin_stream() {

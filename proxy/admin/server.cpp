@@ -30,8 +30,11 @@ struct House {
     std::vector<std::uint64_t> finished;
     std::uint64_t next_id = 0;
 
-    bool is_full() {
+    void see_off_the_finished() {
         for (const auto id : std::exchange(finished, {})) guests.erase(id);
+    }
+    bool is_full() {
+        see_off_the_finished();
         return guests.size() >= kMaxConnections;
     }
     /// Sends one away that has asked for nothing yet.
@@ -42,7 +45,8 @@ struct House {
         guests.erase(idle);
         return true;
     }
-    bool may_follow() const {
+    bool may_follow() {
+        see_off_the_finished();
         const auto follows = [](const auto& one) { return *one.second.stage == Stage::following; };
         return std::ranges::count_if(guests, follows) < kMaxFollowers;
     }

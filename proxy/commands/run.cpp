@@ -68,8 +68,10 @@ int carry_out(const Options& options) {
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string admin = admin_socket(options, config->model.admin_socket, instance);
     // Before there are other threads: each has its own set.
+    auto files = config->tls_files;
+    files.push_back(options.config);
     const auto kept = drop_privileges(
-        {.exec_checks = exec_checks(options), .config = options.config, .admin_socket = admin});
+        {.exec_checks = exec_checks(options), .files = std::move(files), .admin_socket = admin});
     if (!kept) return fail(kept.error());
     const auto pin = choose_pin(config->model, instance);
     if (!pin) return fail(pin.error());

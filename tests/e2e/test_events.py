@@ -122,6 +122,44 @@ def test_sixteen_may_follow_and_who_leaves_makes_room(sidecar):
     late.has("ready")
 
 
+def test_who_follows_late_is_told_all_that_is_remembered(sidecar):
+    """More than one piece of it, and of other types some in between are forgotten already."""
+    for _ in range(225):
+        for word in ("drain", "ready"):
+            assert sidecar.get(f"/services/echo/backends/a/{word}", "POST")[0] == 200
+    for _ in range(700):
+        assert sidecar.get("/reload", "POST")[0] == 200
+    remembered = events(sidecar)
+    assert len(remembered) == 1000
+    follower = Follower(sidecar)
+    wait_until(lambda: follower.ended or len(follower.events) >= len(remembered), 10, lambda: len(follower.events))
+    assert follower.events[:len(remembered)] == remembered and not follower.ended
+
+
+def test_asked_for_the_head_of_a_stream_it_sends_no_more(sidecar):
+    status, body = sidecar.get("/events?follow=1", "HEAD")
+    assert (status, body) == (200, "")
+
+
+def test_one_that_has_left_is_no_follower_although_nobody_came_since(sidecar):
+    """The connection of the next one is older than all of theirs."""
+    connection = http.client.HTTPConnection("reseat", timeout=5)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(sidecar.admin))
+
+    def ask(path):
+        connection.request("GET", path)
+        return connection.getresponse()
+    assert ask("/ready").read() is not None
+    followers = [Follower(sidecar) for _ in range(16)]
+    for follower in followers:
+        follower.has("ready")
+        follower.leave()
+        wait_until(lambda: follower.ended, 5, "its end")
+    wait_until(lambda: not connection.sock or ask("/ready").read() is not None, 5, "it is still there")
+    assert ask("/events?follow=1").status == 200
+
+
 def test_what_is_too_little_for_the_log_is_an_event_all_the_same(lab, echo):
     sidecar = lab.sidecar(config(service("echo", f"{SERVICE}:7", backends(lab, ECHO_PORT))), lab.cgroup(),
                           "--log-level", "error")

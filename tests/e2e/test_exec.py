@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from commands import EXEC_FAILED, assert_nothing_left, echoes
-from lab import HERE, PYTHON, cgroup2_mount, wait_until
+from lab import HERE, PYTHON, cgroup2_mount, reseat_binary, wait_until
 
 
 def behind(lab, argv, **options):
@@ -35,6 +35,15 @@ def test_arguments_input_and_output_pass_through_untouched(lab, echo):
     cat.hang_up()
     assert cat.exits() == 0
     assert cat.out == "one line\n"
+
+
+def test_of_open_files_the_command_gets_its_own_and_none_of_ours(lab, echo):
+    """A listening socket of ours in its hands would look like an instance that lives, and answer for it."""
+    show = ("import os\nfor n in range(3, 100):\n"
+            " if os.path.exists(f'/proc/self/fd/{n}'): print(n, os.readlink(f'/proc/self/fd/{n}'))")
+    done = lab.run("sh", "-c", 'exec 7</dev/zero 9</dev/full; exec "$@"', "sh", reseat_binary(), "exec", "--config",
+                   lab.write("reseat.yaml", echoes(lab)), "--", PYTHON, "-c", show)
+    assert done.stdout.splitlines() == ["7 /dev/zero", "9 /dev/full"]
 
 
 def test_the_command_runs_in_a_cgroup_of_its_own_that_is_gone_afterwards(lab, echo):

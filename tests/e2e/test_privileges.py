@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from lab import BOUND, ECHO_PORT, HERE, PYTHON, backends, config, service, wait_until
 
 SERVICE, STATSD = "10.96.0.7", "10.96.0.8"
@@ -140,6 +141,20 @@ def test_a_configuration_that_only_root_could_read_is_read_again(lab, echo):
     assert kept & bits("DAC_READ_SEARCH") and not kept & bits("DAC_OVERRIDE")
     assert json.loads(sidecar.get("/reload", "POST")[1]), sidecar.describe()
     assert sidecar.status()["config"]["last_reload"]["ok"] is True
+
+
+def test_a_key_that_only_root_could_read_is_read_again(lab, echo):
+    """As a database wants it: its own, mode 0600."""
+    authority = Authority(lab.tmp / "authority")
+    certificate, key = authority.issue("client", "DNS:client.test")
+    os.chmod(key, 0o600)
+    os.chown(key, NOBODY, NOBODY)
+    text = config(service("echo", f"{SERVICE}:7", backends(lab, ECHO_PORT), check=(
+        f"type: http, http: {{tls: true}}, tls: {{insecure_skip_verify: true, cert_file: {certificate}, key_file: {key}}}")))
+    sidecar = lab.sidecar(text, lab.cgroup())
+    assert capabilities(sidecar.pid, "Eff") & bits("DAC_READ_SEARCH")
+    assert json.loads(sidecar.get("/reload", "POST")[1]), sidecar.describe()
+    assert sidecar.status()["config"]["last_reload"]["ok"] is True, sidecar.describe()
 
 
 def test_commands_of_exec_checks_get_what_root_gets_and_nothing_of_ours(lab, echo):
