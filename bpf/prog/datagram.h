@@ -100,6 +100,29 @@ static __always_inline int send_to_service(struct bpf_sock *sk, struct lb_owner 
 	return LB_PROCEED;
 }
 
+static __always_inline int dialled_by_record(const struct lb_record *record,
+					     const struct lb_endpoint *peer,
+					     struct lb_endpoint *dialled)
+{
+	if (!record->life || !same_endpoint(&record->peer, peer))
+		return 0;
+	*dialled = record->dialled;
+	return 1;
+}
+
+/* What the application dialled to be connected to `peer`; 0: not through us. */
+static __always_inline int dialled_peer(struct bpf_sock *sk, const struct lb_endpoint *peer,
+					struct lb_endpoint *dialled)
+{
+	struct lb_owner *owner = find_owner(sk);
+
+	if (!owner)
+		return 0; /* never dialled a service: accepted sockets, direct connects */
+	if (same_endpoint(&owner->current.peer, peer))
+		return dialled_by_record(&owner->current, peer, dialled);
+	return dialled_by_record(&owner->previous, peer, dialled);
+}
+
 static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 					    const struct lb_endpoint *dialled,
 					    struct lb_endpoint *to)
@@ -107,7 +130,9 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	struct bpf_sock *sk = ctx->sk;
 	const struct lb_service *service;
 	struct lb_endpoint actual = {};
+	struct lb_endpoint connected_to = {};
 	struct lb_owner *owner;
+	int connected;
 	__u32 policy;
 
 	/* Port 0: a connected send that carries an IP-level control message; its address is not
@@ -120,11 +145,18 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	/* A v4-mapped connected socket comes here on every send, with the backend that connect
 	 * chose: that is judged and translated already, even where a policy names the backend or it
 	 * is a service address too. */
-	if (actual_peer(sk, dialled->protocol, &actual) && same_endpoint(&actual, dialled))
+	connected = actual_peer(sk, dialled->protocol, &actual);
+	if (connected && same_endpoint(&actual, dialled))
 		return LB_PROCEED;
 	policy = denied_by(dialled);
 	if (policy)
 		return deny(policy, LB_DENIED_SEND, dialled);
+	/* It names the service that it is connected to: another backend's reply would not be taken. */
+	if (connected && dialled_peer(sk, &actual, &connected_to) &&
+	    same_endpoint(&connected_to, dialled)) {
+		*to = actual;
+		return LB_PROCEED;
+	}
 	service = find_service(dialled);
 	if (service)
 		return send_to_service(sk, owner, service, dialled, to);
@@ -165,29 +197,6 @@ static __always_inline int dialled_by_sending(struct bpf_sock *sk, const struct 
 		return 0;
 	*dialled = peer->dialled;
 	return 1;
-}
-
-static __always_inline int dialled_by_record(const struct lb_record *record,
-					     const struct lb_endpoint *peer,
-					     struct lb_endpoint *dialled)
-{
-	if (!record->life || !same_endpoint(&record->peer, peer))
-		return 0;
-	*dialled = record->dialled;
-	return 1;
-}
-
-/* What the application dialled to be connected to `peer`; 0: not through us. */
-static __always_inline int dialled_peer(struct bpf_sock *sk, const struct lb_endpoint *peer,
-					struct lb_endpoint *dialled)
-{
-	struct lb_owner *owner = find_owner(sk);
-
-	if (!owner)
-		return 0; /* never dialled a service: accepted sockets, direct connects */
-	if (same_endpoint(&owner->current.peer, peer))
-		return dialled_by_record(&owner->current, peer, dialled);
-	return dialled_by_record(&owner->previous, peer, dialled);
 }
 
 /* What the application dialled to get a datagram from `source`; 0: not through us. */

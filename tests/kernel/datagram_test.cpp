@@ -163,6 +163,26 @@ TEST_CASE("one socket that sends to more services than it is noted for keeps its
     }
 }
 
+TEST_CASE("a connected socket that names its service in each send stays with its backend [E06]",
+          "[kernel][datagram]") {
+    Balanced net("named", {"a", "b", "c"});
+    for (const Kind& kind : kinds_of(Protocol::udp)) {
+        INFO(kind);
+        Client client = net.landed(kind, "b");
+        const SocketAddress to(vip_of(kind.address), socket_family(kind));
+        for (int i = 0; i < 6; ++i) {
+            CHECK(answer_to(client, vip_of(kind.address)) == "b");
+            CHECK(send_message(client, &to, "by message") == 0);
+            CHECK(client.recv().text == "b:by message");
+        }
+        CHECK(net.plane.condemn(net.endpoint(kind, "b")).repointed == 1);
+        const auto moved = answer_to(client, vip_of(kind.address));
+        CHECK((moved == "a" || moved == "c"));
+        CHECK(client.echo("hello") == moved);
+        net.plane.bring_back(net.endpoint(kind, "b"));
+    }
+}
+
 TEST_CASE("a datagram to another service from a connected socket: each keeps its name [E06]",
           "[kernel][datagram]") {
     Balanced net("both", {"a", "b"}, {{"a", "b"}, {"a"}});
