@@ -31,7 +31,8 @@ std::vector<unsigned> open_descriptors() {
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored))
         open.push_back(static_cast<unsigned>(std::stoul(entry.path().filename())));
-    std::erase_if(open, [](unsigned one) { return ::fcntl(static_cast<int>(one), F_GETFD) < 0; });  // that directory
+    std::erase_if(
+        open, [](unsigned one) { return ::fcntl(static_cast<int>(one), F_GETFD) < 0; });  // that directory
     std::ranges::sort(open);
     return open;
 }

@@ -89,7 +89,8 @@ std::string existing_directory(const std::string& path) {
 lb::Result<Capabilities> find_needed(const Sets& held, const LaterWork& work) {
     Capabilities keep = held.permitted & kNeeded;
     if (const auto tried = set({keep, held.permitted, held.inheritable}); !tried) return tried.error();
-    if (std::ranges::any_of(work.files, [](const auto& file) { return forbidden(file, R_OK); })) keep |= held.permitted & bit(CAP_DAC_READ_SEARCH);
+    if (std::ranges::any_of(work.files, [](const auto& file) { return forbidden(file, R_OK); }))
+        keep |= held.permitted & bit(CAP_DAC_READ_SEARCH);
     if (!work.admin_socket.empty() && forbidden(existing_directory(work.admin_socket), W_OK | X_OK))
         keep |= held.permitted & bit(CAP_DAC_OVERRIDE);
     if (const auto back = set(held); !back) return back.error();

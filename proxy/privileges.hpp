@@ -38,9 +38,9 @@ struct LaterWork {
 /// Gives up for good, in this thread and those that it starts, every capability that `work` does not need;
 /// returns what is kept. Of what is held, these stay: CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE;
 /// CAP_SYS_ADMIN, with which sockets in the workload's other network namespaces are ended like any other;
-/// CAP_DAC_READ_SEARCH where a file of the configuration cannot be read without, CAP_DAC_OVERRIDE where the socket's
-/// directory cannot be written to without. Commands of exec checks inherit none of ours; where they are
-/// allowed, what root or a set-user-id program gets when it is started stays as it is, else that goes too
+/// CAP_DAC_READ_SEARCH where a file of the configuration cannot be read without, CAP_DAC_OVERRIDE where the
+/// socket's directory cannot be written to without. Commands of exec checks inherit none of ours; where they
+/// are allowed, what root or a set-user-id program gets when it is started stays as it is, else that goes too
 /// (bounding set, no_new_privs). `failed`: the kernel refuses.
 lb::Result<Capabilities> drop_privileges(const LaterWork& work);
 

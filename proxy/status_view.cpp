@@ -7,6 +7,8 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <array>
+
 namespace reseat::proxy {
 namespace {
 
@@ -65,12 +67,10 @@ BackendView read_backend(const json::object& from) {
 
 /// Each family has a table of its own.
 void share_out(std::vector<BackendView>& backends) {
-    for (BackendView& one : backends) {
-        double sum = 0;
-        for (const BackendView& other : backends)
-            if (is_v6(other) == is_v6(one)) sum += other.effective_weight;
-        one.share = sum > 0 ? one.effective_weight / sum : 0;
-    }
+    std::array<double, 2> sums{};
+    for (const BackendView& one : backends) sums[is_v6(one)] += one.effective_weight;
+    for (BackendView& one : backends)
+        one.share = sums[is_v6(one)] > 0 ? one.effective_weight / sums[is_v6(one)] : 0;
 }
 
 std::optional<FailoverView> read_failover(const json::value& from) {

@@ -72,8 +72,8 @@ Task<void> Checker::probe_for_ever() {
         const bool lost = std::exchange(watch_lost_, false);
         if (lost) tracker_.on_watch_lost();
         ProbeResult result = co_await probe_->once(check_.timeout);
-        const bool silent = result.outcome == ProbeOutcome::no_answer;
-        const bool stalled = silent && our_loop_stalled(result.latency, check_.timeout);
+        const bool cut_off = result.timed_out && result.outcome != ProbeOutcome::passed;
+        const bool stalled = cut_off && our_loop_stalled(result.latency, check_.timeout);
         if (stalled) {
             result.outcome = ProbeOutcome::not_probed;
             result.detail = fmt::format("reseat itself was stalled: {}", result.detail);

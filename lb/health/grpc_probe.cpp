@@ -39,11 +39,10 @@ Task<ProbeResult> GrpcProbe::attempt(Duration timeout, Progress& progress) {
     GrpcExchange exchange(check_.service, authority_, dial_.tls.context ? "https" : "http", timeout);
     std::array<char, 4096> buffer;
     std::size_t received = 0;
-    while (true) {
+    while (!exchange.result()) {
         for (auto out = exchange.output(); !out.empty(); out = exchange.output())
             if (const auto error = co_await connection->write(out))
                 co_return connection->failure(error, "while sending");
-        if (exchange.result()) co_return *exchange.result();
         if (received >= kMaxAnswer)
             co_return ProbeResult{ProbeOutcome::answered_badly,
                                   fmt::format("{} KiB without an answer", received / 1024)};
@@ -55,6 +54,7 @@ Task<ProbeResult> GrpcProbe::attempt(Duration timeout, Progress& progress) {
         received += size;
         exchange.input({buffer.data(), size});
     }
+    co_return *exchange.result();
 }
 
 }  // namespace reseat::lb

@@ -27,6 +27,7 @@ struct ProbeResult {
     ProbeOutcome outcome = ProbeOutcome::passed;
     std::string detail;  ///< for people: "connected", "no answer within 1s", "HTTP 503, expected 200-399"
     Duration latency{};
+    bool timed_out = false;  ///< its time was up, whatever had come until then
 };
 
 /// "passed", "timeout", "refused", "bad_answer", "not_probed": as /status and the metrics name it.

@@ -96,6 +96,7 @@ Task<ProbeResult> within(Duration timeout, Progress& progress, Task<ProbeResult>
         result = {ProbeOutcome::not_probed, "out of memory"};
     }
     result.latency = steady_clock::now() - start;
+    result.timed_out = progress.timed_out;
     co_return result;
 }
 

@@ -16,7 +16,7 @@ namespace reseat::lb {
 
 using boost::system::error_code;
 
-/// No probe reads more than this, whatever the peer sends.
+/// So much of an answer is looked at, whatever the peer sends; of the wire at most 4 times as much is read.
 inline constexpr std::size_t kMaxAnswer = 64 * 1024;
 
 /// co_await x(..., as_result) gives {error_code, ...} instead of throwing.

@@ -94,9 +94,15 @@ lb::Task<Reply> reload(const AdminView& view) {
 
 lb::Task<Reply> sockets(Target which, const AdminView& view) {
     auto task = view.sockets(std::move(which));
-    const auto rows = co_await std::move(task);
+    auto rows = co_await std::move(task);
     if (!rows) co_return refused(rows.error());
-    co_return json_reply(200, {{"sockets", sockets_json(*rows)}});
+    auto telling =
+        view.aside([listed = std::make_shared<const std::vector<lb::ListedSocket>>(std::move(*rows))] {
+            return json::serialize(json::object{{"sockets", sockets_json(*listed)}}) + "\n";
+        });
+    Reply reply;
+    reply.body = co_await std::move(telling);
+    co_return reply;
 }
 
 lb::Task<Reply> terminate(Target which, const AdminView& view) {

@@ -2,6 +2,7 @@
 #include "proxy/discovery/ares_channel.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <array>
 #include <chrono>
@@ -40,11 +41,19 @@ void on_reply(void* argument, int status, int, unsigned char* message, int lengt
     const std::unique_ptr<Question> question(static_cast<Question*>(argument));
     if (status == ARES_EDESTRUCTION) return;
     const auto size = message && length > 0 ? static_cast<std::size_t>(length) : 0;
+    const std::span<const std::uint8_t> bytes(message, size);
+    lb::Found found{.reason = "out of memory"};
+    std::string name;
+    try {  // c-ares, our caller, knows no exceptions
+        name = asked_name(bytes);
+        found = read_answer(question->query, status, bytes);
+    } catch (const std::bad_alloc&) {
+        name.clear();
+    }
     try {
-        const std::span<const std::uint8_t> bytes(message, size);
-        question->on_found(read_answer(question->query, status, bytes), asked_name(bytes));
-    } catch (const std::bad_alloc&) {  // c-ares, our caller, knows no exceptions
-        question->on_found({.reason = "out of memory"}, "");
+        question->on_found(std::move(found), std::move(name));
+    } catch (const std::exception& failure) {
+        spdlog::error("name resolution: {}", failure.what());
     }
 }
 
@@ -145,17 +154,29 @@ std::vector<lb::Address> AresChannel::hosts(const std::string& name) {
 /// Neither wanted: c-ares is about to close it.
 void AresChannel::on_socket_state(void* self, int descriptor, int readable, int writable) {
     auto& channel = *static_cast<AresChannel*>(self);
-    if (!readable && !writable) {
-        if (const auto gone = channel.sockets_.extract(descriptor)) gone.mapped()->descriptor.release();
-        return;
+    if (!readable && !writable) return channel.let_go_of(descriptor);
+    try {
+        channel.watch(descriptor, readable, writable);
+    } catch (const std::exception& failure) {  // c-ares, our caller, knows none; the question will time out
+        spdlog::warn("name resolution: {}", failure.what());
+        channel.let_go_of(descriptor);
     }
-    auto& socket = channel.sockets_[descriptor];
-    if (!socket)
-        socket =
-            std::make_shared<Socket>(Socket{asio::posix::stream_descriptor(channel.executor_, descriptor)});
-    socket->want_read = readable;
-    socket->want_write = writable;
-    channel.wait_for(socket);
+}
+
+void AresChannel::let_go_of(int descriptor) {
+    if (const auto gone = sockets_.extract(descriptor)) gone.mapped()->descriptor.release();
+}
+
+void AresChannel::watch(int descriptor, bool reads, bool writes) {
+    auto known = sockets_.find(descriptor);
+    if (known == sockets_.end()) {
+        auto fresh = std::make_shared<Socket>(Socket{asio::posix::stream_descriptor(executor_)});
+        known = sockets_.emplace(descriptor, std::move(fresh)).first;
+        known->second->descriptor.assign(descriptor);
+    }
+    known->second->want_read = reads;
+    known->second->want_write = writes;
+    wait_for(known->second);
 }
 
 int AresChannel::on_socket_made(int descriptor, int, void* self) {

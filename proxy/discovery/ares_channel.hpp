@@ -50,6 +50,9 @@ private:
     int init(std::optional<std::vector<std::string>> domains);
     static void on_socket_state(void* self, int descriptor, int readable, int writable);
     static int on_socket_made(int descriptor, int type, void* self);
+    void watch(int descriptor, bool reads, bool writes);
+    /// c-ares closes it.
+    void let_go_of(int descriptor);
     void wait_for(const std::shared_ptr<Socket>& socket);
     void process(int readable, int writable);
     void set_timer();

@@ -82,9 +82,14 @@ lb::Task<bool> Discovery::learn(const std::vector<lb::Service>& services, lb::Du
     if (names_.answered(services)) co_return false;
     names_.want(services, steady_clock::now());
     wake_up_.notify();
-    const auto deadline = steady_clock::now() + at_most;
-    while (!names_.answered(services) && steady_clock::now() < deadline) {
-        answered_.expires_at(deadline);
+    auto wait = lb::unless(at_most, all_answered(services));
+    co_await std::move(wait);
+    co_return true;
+}
+
+/// Any number may wait.
+lb::Task<bool> Discovery::all_answered(const std::vector<lb::Service>& services) {
+    while (!names_.answered(services)) {
         boost::system::error_code cut_short;  // by an answer, or because we are to end
         co_await answered_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, cut_short));
         const auto state = co_await lb::asio::this_coro::cancellation_state;

@@ -52,6 +52,7 @@ public:
 
 private:
     lb::Task<void> watch(const char* path, std::function<void()> changed);
+    lb::Task<bool> all_answered(const std::vector<lb::Service>& services);
     void on_answer(const lb::Lookup& lookup, lb::Answer answer);
     void tell_and_apply();
     lb::Duration pause() const;
@@ -65,7 +66,7 @@ private:
     bool news_ = false;
     bool refused_ = false;  ///< what is known is not in force: tried again soon
     lb::WakeUp wake_up_;
-    lb::asio::steady_timer answered_;
+    lb::asio::steady_timer answered_;  ///< never runs out: cancelled at each answer
     std::minstd_rand random_{std::random_device{}()};
     Resolver resolver_;
 };

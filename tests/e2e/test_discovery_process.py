@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names at the process's turns: start, restart, reload, its own workload's name server, and commands that ask."""
 import json
+import os
 import signal
+import threading
+from pathlib import Path
 
 from commands import attempt
 from discovery import FOLLOWED, SERVICE, a, at, discovery, echo, idle, lab, named, start, up  # noqa: F401 (fixtures)
-from lab import ECHO_PORT, HERE, PYTHON, config, wait_until
+from lab import ECHO_PORT, HERE, PYTHON, config, now, wait_until
 from names import Files, Knot
 from test_reload import dialled
 
@@ -98,6 +101,29 @@ def test_a_reload_with_another_name_waits_for_its_addresses(lab, echo):
     sidecar.configure(renamed)
     sidecar.runs(renamed)
     assert set(sidecar.states("echo")) == {at(lab.a, "renamed"), at(lab.b, "renamed")}
+
+
+def used(pid):
+    """Seconds on a processor."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def test_two_reloads_that_wait_for_one_name_leave_the_processor_alone(lab, echo):
+    """The watcher's and the command's, while the name server answers nothing."""
+    Knot(lab, lab.n, a(lab.a))
+    sidecar = start(lab, config(named()), lab.cgroup())
+    up(sidecar, at(lab.a))
+    lab.n.vanish()
+    sidecar.configure(config(named(f"another.test:{ECHO_PORT}")))
+    at_first, begun = used(sidecar.pid), now()
+    reloads = [threading.Thread(target=sidecar.get, args=("/reload", "POST")) for _ in range(2)]
+    for one in reloads:
+        one.start()
+    for one in reloads:
+        one.join()
+    assert now() - begun > 1.5, "both have waited for the name"
+    assert used(sidecar.pid) - at_first < 0.5 * (now() - begun)
 
 
 def test_check_asks_dns_and_validate_does_not(lab, echo):
