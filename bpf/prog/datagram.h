@@ -151,8 +151,7 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	policy = denied_by(dialled);
 	if (policy)
 		return deny(policy, LB_DENIED_SEND, dialled);
-	/* It names the service that it is connected to: another backend's reply would not be taken.
-	 */
+	/* The service that it is connected to: another backend's reply would not be taken. */
 	if (connected && dialled_peer(sk, &actual, &connected_to) &&
 	    same_endpoint(&connected_to, dialled)) {
 		*to = actual;

@@ -123,7 +123,7 @@ class Engine:
 
     def close(self):
         self.remove_all()
-        self.podman("rmi", "--all", "--force", check=False)
+        self.podman("rmi", "--all", "--force", check=False, within=600)
         for mount in subprocess.run(["findmnt", "-rno", "TARGET"], capture_output=True, text=True).stdout.split():
             if mount.startswith(str(self.directory)):
                 run("umount", "-l", mount, check=False)
