@@ -12,6 +12,7 @@
 #include "bpf/pin_directory.hpp"
 #include "bpf/policy_table.hpp"
 #include "bpf/port_resolver.hpp"
+#include "bpf/process_sockets.hpp"
 #include "bpf/programs.hpp"
 #include "bpf/reseat_run.hpp"
 #include "bpf/run_on.hpp"
@@ -246,7 +247,7 @@ std::vector<std::string> KernelDataPlane::engines() const {
     return impl_->reseater->engine_names();
 }
 bool KernelDataPlane::can_repoint() const {
-    return true;
+    return can_duplicate_descriptors() && may_duplicate_from_all();
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::stats() const {

@@ -93,6 +93,7 @@ public:
 
     /// Names of the termination engines in use, best first: "tuple", "diag", "iterator", "descriptor".
     std::vector<std::string> engines() const;
+    /// Connected UDP sockets of every process can be moved; else some or all of them are ended instead.
     bool can_repoint() const;
 
     /// Connected UDP sockets that watch() has not found yet: ending them takes a dump of all. Costs by all

@@ -5,9 +5,11 @@
 #include "bpf/descriptor_table.hpp"
 #include "bpf/workload_processes.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include <linux/capability.h>
 #include <linux/mptcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -53,6 +55,18 @@ bool is_multipath(int fd) {
 }
 
 }  // namespace
+
+bool can_duplicate_descriptors() {
+    const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+    return get_descriptor(self, self.get()).get() >= 0;
+}
+
+bool may_duplicate_from_all() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+    return syscall(SYS_capget, &header, sets.data()) == 0 &&
+           sets[CAP_TO_INDEX(CAP_SYS_PTRACE)].effective & CAP_TO_MASK(CAP_SYS_PTRACE);
+}
 
 std::uint64_t cookie_of(int fd) {
     return option<std::uint64_t>(fd, SO_COOKIE);

@@ -12,6 +12,12 @@
 
 namespace reseat::bpf {
 
+/// Whether pidfd_getfd works here (a seccomp filter may forbid it); errno says why not.
+bool can_duplicate_descriptors();
+/// Whether every process of the workload may be asked for its descriptors: CAP_SYS_PTRACE. Without it only
+/// those of our own user that are dumpable may be, if the machine allows that.
+bool may_duplicate_from_all();
+
 /// Finds a flow's socket among the descriptors of processes by what the sockets themselves say: the cookie,
 /// or for Multipath TCP, where cookies differ, network namespace and addresses of a subflow. What was read is
 /// remembered. Takes the locks of Multipath TCP sockets. One thread.

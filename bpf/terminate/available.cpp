@@ -92,11 +92,6 @@ std::string try_engine(TerminationEngine& engine, const Programs& programs, NetN
     return ending.why.empty() ? "a throw-away socket was not found" : ending.why;
 }
 
-bool can_duplicate() {
-    const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
-    return UniqueFd(static_cast<int>(syscall(SYS_pidfd_getfd, self.get(), self.get(), 0))).get() >= 0;
-}
-
 struct Chooser {
     const std::shared_ptr<const Programs>& programs;
     const std::shared_ptr<NetNamespaces>& namespaces;
@@ -136,7 +131,7 @@ lb::Result<std::vector<std::unique_ptr<TerminationEngine>>> available_engines(
     if (chooser.wanted(Engine::diag)) destroys |= chooser.add(std::make_unique<DiagEngine>());
     if (only ? only == Engine::iterator : !destroys) chooser.add_iterator();
     if (chooser.wanted(Engine::descriptor)) {
-        if (can_duplicate())
+        if (can_duplicate_descriptors())
             chooser.chosen.push_back(std::make_unique<DescriptorEngine>(programs, cgroup, !destroys));
         else
             chooser.why_not = std::string("descriptor: pidfd_getfd: ") + std::strerror(errno);

@@ -112,6 +112,12 @@ def test_with_four_capabilities_all_that_it_does_later_works(lab, echo, user):
     follows(lab, cgroup, sidecar, uid=1234)
 
 
+def test_without_access_to_other_processes_status_says_that_nothing_is_repointed(lab, echo):
+    lab.tmp.chmod(0o1777)
+    sidecar = lab.sidecar(config(*services(lab)), lab.cgroup(), wrapper=with_only(("BPF", "NET_ADMIN", "PERFMON"), NOBODY))
+    assert sidecar.status()["kernel"]["repoint"] is False
+
+
 def test_started_as_root_it_does_all_that_after_it_has_given_up_the_rest(lab, echo):
     """Sockets in a network namespace of their own among it: ended as any other."""
     cgroup = lab.cgroup()
