@@ -10,6 +10,7 @@
 #include "lb/control/plan.hpp"
 #include "lb/control/registry.hpp"
 #include "lb/control/sweeper.hpp"
+#include "lb/control/uncheckable.hpp"
 #include "lb/control/vacancies.hpp"
 #include "lb/control/wording.hpp"
 
@@ -81,6 +82,7 @@ struct Controller::Impl {
     void fold(TimePoint now);
     void fold(const HeardVerdict& heard, TimePoint now);
     void keep_house(TimePoint now);
+    void tell_uncheckable(TimePoint now);
     Result<void> decide(TimePoint now);
     Result<void> publish(const Plan& plan);
 
@@ -138,6 +140,7 @@ struct Controller::Impl {
     std::set<LifeId> failing;  ///< connects to them failed, not judged yet
     std::vector<Transition> transitions;
     NetworkSuspicion suspicion;
+    Uncheckable uncheckable;
     std::size_t checked_services = 0;
     std::unordered_set<BackendId> never_checked;  ///< of those of the start
     Plan undoing;                                 ///< to be published with the next plan

@@ -15,12 +15,19 @@ BackendState state_of(const BackendRecord& record) {
     return record.health == Health::up ? BackendState::up : BackendState::unchecked;
 }
 
+/// What is known of its health, and that nothing new can be.
+std::string health_reason(const BackendRecord& record, const BackendNews& news) {
+    if (news.check.result.outcome != ProbeOutcome::not_probed) return news.reason;
+    const std::string why = "cannot be checked: " + news.check.result.detail;
+    return record.health == Health::unchecked ? why : news.reason + "; " + why;
+}
+
 std::string reason_of(const Backend& config, const BackendRecord& record, const BackendNews& news) {
     if (record.removing) return "left the configuration";
     if (record.operator_state != OperatorState::ready)
         return record.operator_state == config.state ? "set in the configuration" : "set by the operator";
     if (state_of(record) == BackendState::ejected) return news.ejection;
-    return record.denied_by.empty() ? news.reason : "denied by policy " + record.denied_by;
+    return record.denied_by.empty() ? health_reason(record, news) : "denied by policy " + record.denied_by;
 }
 
 /// What the steady clock says, for people.

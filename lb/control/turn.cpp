@@ -94,8 +94,17 @@ void Controller::Impl::keep_house(TimePoint now) {
     }
     for (const LifeId life : found.hanging) on_raced_connect(life);
     announcer.hurry(now);
+    tell_uncheckable(now);
     if (enforcement_due) enforce_policies();
     housekeeping_at = now + kHousekeeping;
+}
+
+void Controller::Impl::tell_uncheckable(TimePoint now) {
+    const auto stays = [this](BackendId id) {
+        const auto place = registry.find_backend(id);
+        return place && !place->record().removing;
+    };
+    for (const Event& event : uncheckable.take_due(now, stays)) tell(event);
 }
 
 Result<void> Controller::Impl::decide(TimePoint now) {

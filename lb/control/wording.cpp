@@ -239,6 +239,19 @@ std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState&
     return events;
 }
 
+Event cannot_be_checked(const std::string& service, const std::set<std::string>& backends,
+                        const std::string& why) {
+    const std::string& first = *backends.begin();
+    const std::size_t more = backends.size() - 1;
+    const std::string others =
+        more ? fmt::format(" and {} more backend{}", more, more == 1 ? "" : "s") : std::string();
+    return {.type = Event::Type::warning,
+            .level = Event::Level::warn,
+            .service = service,
+            .backend = more ? std::string() : first,
+            .message = fmt::format("{}/{}{} cannot be checked: {}", service, first, others, why)};
+}
+
 Event suspect_network(const NetworkSuspicion& suspicion, std::size_t services) {
     return {.type = Event::Type::network_suspected,
             .level = Event::Level::error,

@@ -7,6 +7,7 @@
 #include "lb/control/status.hpp"
 #include "lb/control/transition.hpp"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,10 @@ std::string because(const ServiceState& state, const DueOrder& due);
 std::vector<Event> losses(const ServiceState& before, const ServiceState& after);
 /// One for each family that is not in panic any more.
 std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState& after);
+
+/// "postgres/pg-1 cannot be checked: ...", or "postgres/pg-1 and 2 more backends cannot be checked: ...".
+Event cannot_be_checked(const std::string& service, const std::set<std::string>& backends,
+                        const std::string& why);
 
 /// "no answer from backends of 5 of 8 services on 3 hosts within 1s: ..."
 Event suspect_network(const NetworkSuspicion& suspicion, std::size_t services);

@@ -3,6 +3,9 @@
 #include "proxy/text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
 
 /// What to do, with the commands to do it.
 namespace reseat::proxy {
@@ -71,9 +74,40 @@ void stuck(Page& page, const Facts& facts, const BackendView& backend) {
     page.command("reseat sockets " + target(facts, backend));
 }
 
+bool is_uncheckable(const BackendView& backend) {
+    return backend.check.result == "not_probed" && backend.state != "removing";
+}
+
+/// Said once of all that lack the same. True: something was said.
+bool uncheckable(Page& page, const Facts& facts) {
+    std::map<std::string, std::vector<std::string>> by_lack;
+    bool runs_commands = false;
+    for (const auto& backend : facts.service.backends) {
+        if (!is_uncheckable(backend)) continue;
+        by_lack[backend.check.detail].push_back(backend.name);
+        runs_commands |= backend.check.type == "exec";
+    }
+    for (const auto& [lack, names] : by_lack)
+        page.paragraph(fmt::format("{}: reseat cannot make the check: {}. That is no fault of the backend.",
+                                   fmt::join(names, ", "), lack));
+    if (by_lack.empty()) return false;
+    if (!runs_commands) {
+        page.paragraph(
+            "Descriptors are short (LimitNOFILE=, ulimit -n), or memory, or this machine is overloaded. It "
+            "is "
+            "tried again by itself.");
+        return true;
+    }
+    page.paragraph(
+        "See that the program of health_check.exec.command is there, and that the user that reseat runs as "
+        "may run it. It is tried again by itself. After a change of the configuration:");
+    page.command("reseat reload");
+    return true;
+}
+
 /// What fits this backend; nothing: it is well.
 Advise advice_for(const BackendView& backend) {
-    if (backend.state == "down") return down;
+    if (backend.state == "down") return is_uncheckable(backend) ? nullptr : down;
     if (backend.state == "drain" || backend.state == "maint") return taken_out;
     return backend.state == "ejected" ? ejected : nullptr;
 }
@@ -82,7 +116,7 @@ Advise advice_for(const BackendView& backend) {
 
 void explain_advice(Page& page, const Facts& facts) {
     page.heading("What to do");
-    bool anything = false;
+    bool anything = uncheckable(page, facts);
     for (const auto& backend : facts.service.backends) {
         const Advise advise = advice_for(backend);
         if (advise) advise(page, facts, backend);

@@ -24,6 +24,9 @@ std::string last_check(const Facts& facts, const BackendView& backend, SystemTim
     const CheckView& check = backend.check;
     if (check.type == "none") return "It has no health check.";
     if (check.result.empty()) return "It was not checked yet.";
+    if (check.result == "not_probed")
+        return fmt::format("Its {} check could not be made {} ago: {}.", check.type, age(check.at, now),
+                           check.detail);
     std::string text = fmt::format("Its {} check", check.type);
     if (const auto path = setting(facts, "health_check.http.path"); path && check.type == "http")
         text += " of " + *path;
@@ -64,6 +67,7 @@ std::string why_out(const Facts& facts, const BackendView& backend, SystemTime n
     const std::string& state = backend.state;
     if (state == "up") return why_idle(facts, backend);
     if (state == "down") return meaning(backend.check);
+    if (state == "unchecked") return backend.check.result == "not_probed" ? meaning(backend.check) : "";
     if (state == "removing") return "It goes when its last socket does.";
     if (state != "ejected") return "";
     const bool is_due = !backend.ejected_until || *backend.ejected_until <= now;
@@ -100,7 +104,8 @@ std::string its_sockets(const Facts& facts, const BackendView& backend, SystemTi
 
 /// "pg-1 at 10.0.1.11:5432 is down since 2026-11-22T15:00:00Z, for 5 min: no answer within 1s (3/3)."
 std::string head(const BackendView& backend, SystemTime now, bool colours) {
-    const bool has_reason = backend.state != "up" && !backend.reason.empty();
+    const bool has_reason =
+        backend.state != "up" && !backend.reason.empty() && backend.reason != in_words(backend.state);
     return fmt::format("{} at {} is {} {}{}.", backend.name, backend.address,
                        paint(in_words(backend.state), colour_of(backend.state), colours), since(backend, now),
                        has_reason ? ": " + backend.reason : "");
@@ -108,10 +113,11 @@ std::string head(const BackendView& backend, SystemTime now, bool colours) {
 
 void serving(Page& page, const Facts& facts, const BackendView& backend, SystemTime now) {
     const bool is_well = backend.state == "up";
-    page.paragraph(
-        fmt::format("{} {} {} of new connections and has {}.", head(backend, now, page.colours()),
-                    is_well ? "It gets" : why_out(facts, backend, now) + " In spite of that it gets",
-                    percent(backend.share), counted(backend.open_sockets, "open socket")));
+    const std::string why = is_well ? "" : why_out(facts, backend, now);
+    page.paragraph(fmt::format("{}{}{} {} {} of new connections and has {}.",
+                               head(backend, now, page.colours()), why.empty() ? "" : " ", why,
+                               is_well ? "It gets" : "In spite of that it gets", percent(backend.share),
+                               counted(backend.open_sockets, "open socket")));
     page.paragraph(last_check(facts, backend, now), 4);
 }
 

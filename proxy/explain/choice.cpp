@@ -53,7 +53,11 @@ std::string levels(const ServiceView& service) {
 
 std::string in_distress(const Facts& facts) {
     const ServiceView& service = facts.service;
-    if (!service.panic) return "";
+    const bool somebody = std::ranges::any_of(service.backends, &BackendView::serves);
+    if (!service.panic)
+        return service.eligible == 0 && somebody
+                   ? "Nobody is eligible: those that no check has judged yet are used."
+                   : "";
     if (service.eligible == 0)
         return "Nobody is eligible: on_no_healthy is fail_open, so those that were healthy last are used, or "
                "all.";

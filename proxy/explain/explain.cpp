@@ -25,6 +25,8 @@ struct Verdict {
 Verdict verdict(const ServiceView& service) {
     const bool somebody = std::ranges::any_of(service.backends, &BackendView::serves);
     if (!somebody) return {"nobody serves it: connects are refused", Colour::bad};
+    if (service.eligible == 0 && !service.panic)
+        return {"no backend is known to be well; those that were not checked yet serve", Colour::warning};
     if (service.eligible == 0) return {"no backend is well; the last healthy ones serve", Colour::bad};
     if (service.panic)
         return {"in panic: too few backends are well, so their health is ignored", Colour::bad};

@@ -176,3 +176,27 @@ TEST_CASE("a level in reserve is told from the one that carries", "[explain]") {
                Contains("It is in reserve: priority 1 is used when nobody of priority 0 is eligible.") &&
                    Contains("Priority 0 carries, of 2 levels"));
 }
+
+TEST_CASE("explain tells those that cannot be checked from those that were not checked yet", "[explain]") {
+    auto facts = night();
+    auto& lacking = facts.service.backends[1];
+    lacking.state = "unchecked";
+    lacking.reason = "cannot be checked: cannot run /no: No such file or directory";
+    lacking.check = {
+        .type = "exec", .result = "not_probed", .detail = "cannot run /no: No such file or directory"};
+    facts.service.backends = {lacking};
+    facts.service.eligible = 0;
+    std::string text = explained(facts);
+    CHECK_THAT(text, Contains("no backend is known to be well; those that were not checked yet serve"));
+    CHECK_THAT(text, Contains("cannot be checked: cannot run /no: No such file or directory. It could not be "
+                              "asked, which says nothing about it. In spite of that it gets 100 %"));
+    CHECK_THAT(text, Contains("Its exec check could not be made"));
+    CHECK_THAT(text, Contains("pg-2: reseat cannot make the check: cannot run /no:") &&
+                         Contains("health_check.exec.command") && Contains("reseat reload\n"));
+    facts.service.backends[0].reason = "not checked yet";
+    facts.service.backends[0].check = {.type = "tcp"};
+    text = explained(facts);
+    CHECK_THAT(text, Contains("is not checked yet since 2026-11-22T15:00:00Z, for 5 min. In spite of that"));
+    CHECK_THAT(text, Contains("those that no check has judged yet are used"));
+    CHECK_THAT(text, Contains("Nothing.\n"));
+}
