@@ -105,6 +105,7 @@ ServiceView read_service(const json::object& from) {
         service.addresses.push_back(one_line(std::string_view(address.as_string())));
     for (const auto& name : from.at("discovery").as_array())
         service.names.push_back({.name = text(name.as_object(), "name"),
+                                 .type = text(name.as_object(), "type"),
                                  .error = text(name.as_object(), "error"),
                                  .has_addresses = !name.at("addresses").as_array().empty()});
     for (const auto& backend : from.at("backends").as_array())

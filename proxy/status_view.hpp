@@ -64,6 +64,7 @@ struct FailoverView {
 /// A DNS name that brings backends.
 struct DnsNameView {
     std::string name;
+    std::string type;   ///< "srv" or "address"
     std::string error;  ///< empty: it was answered
     bool has_addresses = false;
 };
@@ -83,6 +84,9 @@ struct ServiceView {
     std::optional<FailoverView> last_failover;
     std::vector<DnsNameView> names;
     std::vector<BackendView> backends;
+
+    /// Its addresses are not balanced any more, only its last sockets are looked after.
+    bool has_left() const { return addresses.empty(); }
 };
 
 struct PolicyView {

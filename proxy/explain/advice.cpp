@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 /// What to do, with the commands to do it.
@@ -105,6 +106,37 @@ bool uncheckable(Page& page, const Facts& facts) {
     return true;
 }
 
+/// It goes by itself. True: something was said.
+bool leaving(Page& page, const Facts& facts) {
+    if (!facts.service.has_left()) return false;
+    page.paragraph("If that was not meant: add it to the configuration again, then:");
+    page.command("reseat reload");
+    if (facts.service.open_sockets == 0) return true;
+    page.paragraph("Otherwise nothing: it goes away with its last socket. To end them now:");
+    page.command("reseat terminate " + facts.service.name);
+    return true;
+}
+
+/// Of names that are not resolved, or not yet. True: something was said.
+bool unresolved(Page& page, const Facts& facts) {
+    const bool serves = std::ranges::any_of(facts.service.backends, &BackendView::serves);
+    std::vector<std::string> commands;
+    for (const auto& name : facts.service.names) {
+        if (name.error.empty() && (name.has_addresses || serves)) continue;
+        page.paragraph(fmt::format(
+            "The name {}: {}.", name.name,
+            !name.error.empty() ? "see why it is not resolved: " + name.error : "no address of it is known"));
+        commands.push_back("dig +search " + name.name + (name.type == "srv" ? " SRV" : ""));
+    }
+    if (commands.empty()) return false;
+    page.paragraph(
+        "reseat asks /etc/hosts, then the name servers of /etc/resolv.conf, as reseat itself sees these "
+        "files. "
+        "It asks again by itself, and its backends are used as soon as there is an answer. To ask yourself:");
+    for (const auto& command : commands) page.command(command);
+    return true;
+}
+
 /// What fits this backend; nothing: it is well.
 Advise advice_for(const BackendView& backend) {
     if (backend.state == "down") return is_uncheckable(backend) ? nullptr : down;
@@ -116,7 +148,9 @@ Advise advice_for(const BackendView& backend) {
 
 void explain_advice(Page& page, const Facts& facts) {
     page.heading("What to do");
-    bool anything = uncheckable(page, facts);
+    bool anything = leaving(page, facts);
+    anything |= unresolved(page, facts);
+    anything |= uncheckable(page, facts);
     for (const auto& backend : facts.service.backends) {
         const Advise advise = advice_for(backend);
         if (advise) advise(page, facts, backend);

@@ -128,9 +128,7 @@ void idle(Page& page, const Facts& facts, const BackendView& backend, SystemTime
     page.paragraph(its_sockets(facts, backend, now), 4);
 }
 
-}  // namespace
-
-void explain_backends(Page& page, const Facts& facts, SystemTime now) {
+void those_that_serve(Page& page, const Facts& facts, SystemTime now) {
     page.heading("Serving now");
     bool anybody = false;
     for (const auto& backend : facts.service.backends)
@@ -144,8 +142,14 @@ void explain_backends(Page& page, const Facts& facts, SystemTime now) {
             page.paragraph(fmt::format(
                 "The name {} is not resolved: {}. {}", name.name, name.error,
                 name.has_addresses ? "The addresses that it had serve on." : "No address of it is known."));
+}
+
+}  // namespace
+
+void explain_backends(Page& page, const Facts& facts, SystemTime now) {
+    if (!facts.service.has_left()) those_that_serve(page, facts, now);
     if (std::ranges::all_of(facts.service.backends, &BackendView::serves)) return;
-    page.heading("Not serving");
+    page.heading(facts.service.has_left() ? "Its backends" : "Not serving");
     for (const auto& backend : facts.service.backends)
         if (!backend.serves()) idle(page, facts, backend, now);
 }

@@ -23,6 +23,7 @@ struct Verdict {
 };
 
 Verdict verdict(const ServiceView& service) {
+    if (service.has_left()) return {"it has left the configuration", Colour::warning};
     const bool somebody = std::ranges::any_of(service.backends, &BackendView::serves);
     if (!somebody) return {"nobody serves it: connects are refused", Colour::bad};
     if (service.eligible == 0 && !service.panic)
@@ -58,6 +59,34 @@ void lately(Page& page, const Facts& facts) {
 
 }  // namespace
 
+/// Until when its last sockets go on.
+std::string farewell(const ServiceView& service, SystemTime now) {
+    if (service.open_sockets == 0) return "No socket is open any more: it is about to be forgotten.";
+    SystemTime last{};
+    bool all_end = true;
+    for (const BackendView& backend : service.backends) {
+        if (backend.open_sockets == 0) continue;
+        all_end = all_end && backend.sockets_end_at;
+        last = std::max(last, backend.sockets_end_at.value_or(SystemTime{}));
+    }
+    const std::string open =
+        counted(service.open_sockets, "socket") + (service.open_sockets == 1 ? " goes" : " go");
+    if (!all_end) return open + " on until closed by whoever holds it.";
+    if (last <= now) return open + " on; what is still open is being ended.";
+    return fmt::format("{} on; what is still open in {} is ended then.", open, human(last - now));
+}
+
+std::string introduction(const ServiceView& service, SystemTime now) {
+    if (service.has_left())
+        return "It left the configuration: its address is not balanced any more, a connect to it goes where "
+               "the network takes it. " +
+               farewell(service, now);
+    return fmt::format(
+        "The workload dials {}. Each connect is given a backend there and then, in the "
+        "kernel, and its bytes go to that one directly.",
+        fmt::join(service.addresses, ", "));
+}
+
 std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, bool colours) {
     const ServiceView& service = facts.service;
     Page page(width, colours);
@@ -65,13 +94,9 @@ std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, 
     page.paragraph(fmt::format("{} ({}): {}; {}", service.name, service.protocol,
                                paint(text, colour, colours), trouble(service)),
                    0);
-    page.paragraph(
-        fmt::format("The workload dials {}. Each connect is given a backend there and then, in the "
-                    "kernel, and its bytes go to that one directly.",
-                    fmt::join(service.addresses, ", ")),
-        0);
+    page.paragraph(introduction(service, now), 0);
     explain_backends(page, facts, now);
-    explain_choice(page, facts);
+    if (!service.has_left()) explain_choice(page, facts);
     explain_sockets(page, facts, now);
     lately(page, facts);
     explain_rules(page, facts);

@@ -200,3 +200,43 @@ TEST_CASE("explain tells those that cannot be checked from those that were not c
     CHECK_THAT(text, Contains("those that no check has judged yet are used"));
     CHECK_THAT(text, Contains("Nothing.\n"));
 }
+
+TEST_CASE("explain says of a service that left the configuration that its address is not balanced any more",
+          "[explain]") {
+    auto facts = night();
+    auto& last = facts.service.backends[2];
+    last.state = "removing";
+    last.reason = "left the configuration";
+    facts.service.backends = {last};
+    facts.service.addresses.clear();
+    facts.service.eligible = 0;
+    facts.service.open_sockets = 2;
+    facts.settings.clear();
+    std::string text = explained(facts);
+    CHECK_THAT(text, Contains("postgres (tcp): it has left the configuration; 2 open sockets"));
+    CHECK_THAT(text, Contains("its address is not balanced any more, a connect to it goes where the network "
+                              "takes it. 2 sockets go on; what is still open in 4 min is ended then."));
+    CHECK_THAT(text, !Contains("The workload dials") && !Contains("refused at once") &&
+                         !Contains("How one is chosen") && !Contains("Nothing.\n"));
+    CHECK_THAT(text, Contains("reseat terminate postgres\n"));
+    facts.service.backends[0].sockets_end_at.reset();
+    CHECK_THAT(explained(facts), Contains("2 sockets go on until closed by whoever holds it."));
+    facts.service.open_sockets = facts.service.backends[0].open_sockets = 0;
+    text = explained(facts);
+    CHECK_THAT(text, Contains("No socket is open any more") && !Contains("reseat terminate"));
+}
+
+TEST_CASE("explain advises on DNS where names are not resolved", "[explain]") {
+    auto facts = night();
+    facts.service.backends.clear();
+    facts.service.eligible = facts.service.total = 0;
+    facts.service.names = {
+        {.name = "pg.internal", .type = "address", .error = "NXDOMAIN", .has_addresses = false},
+        {.name = "_pg._tcp.internal", .type = "srv", .error = "", .has_addresses = false}};
+    const std::string text = explained(facts);
+    CHECK_THAT(text, Contains("The name pg.internal: see why it is not resolved: NXDOMAIN."));
+    CHECK_THAT(text, Contains("The name _pg._tcp.internal: no address of it is known."));
+    CHECK_THAT(text, Contains("the name servers of /etc/resolv.conf") &&
+                         Contains("dig +search pg.internal\n") &&
+                         Contains("dig +search _pg._tcp.internal SRV\n") && !Contains("Nothing.\n"));
+}
