@@ -28,6 +28,7 @@ struct ProbeResult {
     std::string detail;  ///< for people: "connected", "no answer within 1s", "HTTP 503, expected 200-399"
     Duration latency{};
     bool timed_out = false;  ///< its time was up, whatever had come until then
+    bool connected = false;  ///< of a timeout: the connection was made, no answer came
 };
 
 /// "passed", "timeout", "refused", "bad_answer", "not_probed": as /status and the metrics name it.

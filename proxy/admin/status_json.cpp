@@ -41,6 +41,7 @@ json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
     return {{"type", to_string(type)},
             {"result", checked ? json::value(lb::to_string(check.result.outcome)) : json::value(nullptr)},
             {"detail", check.result.detail},
+            {"connected", check.result.connected},
             {"latency_us", microseconds(check.result.latency)},
             {"at", time_json(check.at)},
             {"passes", check.passes},

@@ -39,9 +39,20 @@ std::string last_check(const Facts& facts, const BackendView& backend, SystemTim
     return text + ".";
 }
 
+std::string meaning_of_silence(const CheckView& check) {
+    if (check.connected)
+        return "Its host lives and takes connections, but its process does not answer: it hangs, is stopped "
+               "or "
+               "overloaded.";
+    if (check.type == "exec") return "The command that asks it did not end in time.";
+    if (check.type == "udp")
+        return "Nothing answers at all: its host is gone or cut off from here, or its process hangs.";
+    return "Nothing answers at all: its host is gone or cut off from here.";
+}
+
 /// What a failed check means, for who has not seen it before.
 std::string meaning(const CheckView& check) {
-    if (check.result == "timeout") return "Nothing answers at all: its host is gone or cut off from here.";
+    if (check.result == "timeout") return meaning_of_silence(check);
     if (check.result == "refused")
         return "Its host lives, but nothing listens there: the process died, or is shutting down.";
     if (check.result == "bad_answer") return "It answers, but not as a healthy one would.";

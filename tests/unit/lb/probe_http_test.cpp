@@ -164,6 +164,7 @@ TEST_CASE("a server that accepts and stays silent is no answer [E41]", "[probe]"
     const auto result = probe(io, server.endpoint(), {}, kShort);
     CHECK(result.outcome == ProbeOutcome::no_answer);
     CHECK(result.detail == "GET /: connected, but no answer within 50ms");
+    CHECK(result.connected);
 }
 
 TEST_CASE("garbage, and an end before the answer, are bad answers [E41]", "[probe]") {

@@ -240,3 +240,18 @@ TEST_CASE("explain advises on DNS where names are not resolved", "[explain]") {
                          Contains("dig +search pg.internal\n") &&
                          Contains("dig +search _pg._tcp.internal SRV\n") && !Contains("Nothing.\n"));
 }
+
+TEST_CASE("explain tells a process that hangs from a host that is gone", "[explain]") {
+    auto facts = night();
+    auto& hangs = facts.service.backends[0];
+    hangs.check.connected = true;
+    hangs.check.detail = "connected, but no answer within 400ms";
+    CHECK_THAT(explained(facts), Contains("Its host lives and takes connections, but its process does not "
+                                          "answer: it hangs, is stopped or overloaded.") &&
+                                     Contains("pg-1: see on its host what its process does") &&
+                                     !Contains("Nothing answers at all"));
+    hangs.check.connected = false;
+    CHECK_THAT(explained(facts), Contains("pg-1: see whether its host runs"));
+    hangs.check.type = "exec";
+    CHECK_THAT(explained(facts), Contains("The command that asks it did not end in time."));
+}
