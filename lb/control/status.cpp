@@ -6,15 +6,6 @@
 namespace reseat::lb {
 namespace {
 
-BackendState state_of(const BackendRecord& record) {
-    if (record.removing) return BackendState::removing;
-    if (record.operator_state == OperatorState::drain) return BackendState::drain;
-    if (record.operator_state == OperatorState::maint) return BackendState::maint;
-    if (record.health == Health::down) return BackendState::down;
-    if (record.ejected) return BackendState::ejected;
-    return record.health == Health::up ? BackendState::up : BackendState::unchecked;
-}
-
 /// What is known of its health, and that nothing new can be.
 std::string health_reason(const BackendRecord& record, const BackendNews& news) {
     if (news.check.result.outcome != ProbeOutcome::not_probed) return news.reason;
@@ -39,6 +30,15 @@ std::optional<std::chrono::system_clock::time_point> by_the_wall(std::optional<T
 }
 
 }  // namespace
+
+BackendState state_of(const BackendRecord& record) {
+    if (record.removing) return BackendState::removing;
+    if (record.operator_state == OperatorState::drain) return BackendState::drain;
+    if (record.operator_state == OperatorState::maint) return BackendState::maint;
+    if (record.health == Health::down) return BackendState::down;
+    if (record.ejected) return BackendState::ejected;
+    return record.health == Health::up ? BackendState::up : BackendState::unchecked;
+}
 
 std::string_view to_string(BackendState state) {
     switch (state) {

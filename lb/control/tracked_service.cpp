@@ -19,6 +19,10 @@ BackendNews first_news(const ServiceState& state, std::size_t backend, BackendId
             .since = std::chrono::system_clock::now()};
 }
 
+bool found_sockets(const TerminationReport& report) {
+    return report.matched || report.terminated || report.repointed || report.failed;
+}
+
 }  // namespace
 
 ConnectCounts& ConnectCounts::operator+=(const ConnectCounts& more) {
@@ -44,8 +48,13 @@ void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id
     std::vector<BackendNews> news;
     for (std::size_t i = 0; i < reconfigured.origins.size(); ++i) {
         const auto origin = reconfigured.origins[i];
-        news.push_back(origin ? std::move(service.news[*origin])
-                              : first_news(reconfigured.state, i, next_id));
+        if (!origin) {
+            news.push_back(first_news(reconfigured.state, i, next_id));
+            continue;
+        }
+        news.push_back(std::move(service.news[*origin]));
+        if (state_of(service.state.backends[*origin]) != state_of(reconfigured.state.backends[i]))
+            news.back().since = std::chrono::system_clock::now();
     }
     service.state = std::move(reconfigured.state);
     service.news = std::move(news);
@@ -62,6 +71,7 @@ void note_failover(TrackedService& service, std::size_t backend, LifeId life, co
         last->report.first_failure = report.first_failure;
         return;
     }
+    if (last && found_sockets(last->report) && !found_sockets(report)) return;
     if (report.matched) service.failovers.add(report.duration);
     last = Failover{.at = std::chrono::system_clock::now(),
                     .backend = service.state.service->backends[backend].name,

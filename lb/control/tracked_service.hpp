@@ -52,12 +52,16 @@ struct TrackedService {
 /// News of the state's backends; each gets its id from `next_id`.
 TrackedService track(ServiceState state, std::shared_ptr<const Service> configured, BackendId& next_id);
 
-/// Takes the other backends; news go with them. New ones get their ids from `next_id`.
+/// Takes the other backends; news go with them, `since` is now where the state is another one. New ones get
+/// their ids from `next_id`.
 void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id);
 
-/// Notes what became of the sockets of `life`; a retry adds to the failover that it belongs to.
+/// Notes what became of the sockets of `life`; a retry adds to the failover that it belongs to. One that
+/// found no socket does not replace one that did.
 void note_failover(TrackedService& service, std::size_t backend, LifeId life, const std::string& reason,
                    const TerminationReport& report);
+
+BackendState state_of(const BackendRecord& record);
 
 /// `history`: with the last checks of each backend.
 ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner,

@@ -171,6 +171,23 @@ TEST_CASE("a removed service is forgotten when its last socket is closed; its na
     CHECK(bench.status(1).backends[0].state == BackendState::unchecked);
 }
 
+TEST_CASE("a backend that leaves or comes back is in its state since then, one that stays is not",
+          "[control][reload]") {
+    Bench bench({postgres});
+    bench.all_up(2);
+    bench.plane.open[8] = 1;
+    const auto up_since = bench.status().backends[0].since;
+    auto before = std::chrono::system_clock::now();
+    reload(bench, {without(postgres, 1)});
+    CHECK(bench.status().backends[1].state == BackendState::removing);
+    CHECK(bench.status().backends[1].since >= before);
+    CHECK(bench.status().backends[0].since == up_since);
+    before = std::chrono::system_clock::now();
+    reload(bench, {postgres});
+    CHECK(bench.status().backends[1].state == BackendState::up);
+    CHECK(bench.status().backends[1].since >= before);
+}
+
 TEST_CASE("sockets that a removal ends are told with the reason", "[control][reload]") {
     Service config = postgres;
     config.connections.on_remove = SocketFate::terminate;

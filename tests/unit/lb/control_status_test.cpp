@@ -131,3 +131,17 @@ TEST_CASE("sockets that cannot be ended are shown as stuck and told with the rea
     CHECK(bench.status().last_failover->report.terminated == 3);
     CHECK(bench.status().last_failover->report.failed == 0);
 }
+
+TEST_CASE("an end that found no socket does not replace the last failover that did", "[control]") {
+    Bench bench({service(4)});
+    bench.all_up(4);
+    bench.hear(2, no_answer());
+    REQUIRE(bench.status().last_failover);
+    CHECK(bench.status().last_failover->backend == "c");  // there is nothing better to tell
+    bench.plane.reports = {done(12), done(0)};
+    bench.hear(0, no_answer());
+    bench.hear(1, no_answer());
+    CHECK(bench.plane.orders.size() == 3);
+    CHECK(bench.status().last_failover->backend == "a");
+    CHECK(bench.status().last_failover->report.terminated == 12);
+}
