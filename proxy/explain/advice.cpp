@@ -137,7 +137,7 @@ bool unresolved(Page& page, const Facts& facts) {
     page.paragraph(
         "reseat asks /etc/hosts, then the name servers of /etc/resolv.conf, as reseat itself sees these "
         "files. "
-        "It asks again by itself, and its backends are used as soon as there is an answer. To ask yourself:");
+        "It asks again by itself, and the backends are used as soon as there is an answer. To ask yourself:");
     for (const auto& command : commands) page.command(command);
     return true;
 }

@@ -78,8 +78,7 @@ std::string farewell(const ServiceView& service, SystemTime now) {
 
 std::string introduction(const ServiceView& service, SystemTime now) {
     if (service.has_left())
-        return "It left the configuration: its address is not balanced any more, a connect to it goes where "
-               "the network takes it. " +
+        return "Its address is not balanced any more: a connect to it goes where the network takes it. " +
                farewell(service, now);
     return fmt::format(
         "The workload dials {}. Each connect is given a backend there and then, in the "

@@ -97,3 +97,16 @@ def test_what_a_script_connects_to_is_never_translated_although_it_runs_in_the_b
         return sidecar.backend("first", lab.a.at(ECHO_PORT))["check"]["detail"].startswith("exit status 0: ")
     wait_until(answered, 10, lambda: sidecar.describe())
     assert sidecar.backend("first", lab.a.at(ECHO_PORT))["check"]["detail"] == "exit status 0: a"
+
+
+def test_a_command_that_is_not_there_is_warned_of_once_and_explained(lab):
+    sidecar = lab.sidecar(whole(lab, "/nonexistent/prog"), lab.cgroup(), "--allow-exec")
+    lack = "cannot run /nonexistent/prog: No such file or directory"
+    sidecar.logs(rf"echo/a and 1 more backend cannot be checked: {lack}", within=3)
+    asked = sidecar.backend("echo", "a")["check"]["at"]
+    wait_until(lambda: sidecar.backend("echo", "a")["check"]["at"] != asked, 5, sidecar.describe)
+    assert sidecar.err.count("cannot be checked") == 1
+    for words in (["status"], ["backends"], ["explain", "echo"]):
+        told = attempt(lab, *words, "--admin", sidecar.admin)
+        assert told.popen.returncode == 0 and "cannot be checked" in told.out, told.describe()
+    assert "a, b: reseat cannot make the check" in told.out and "Nothing." not in told.out

@@ -214,7 +214,7 @@ TEST_CASE("explain says of a service that left the configuration that its addres
     facts.settings.clear();
     std::string text = explained(facts);
     CHECK_THAT(text, Contains("postgres (tcp): it has left the configuration; 2 open sockets"));
-    CHECK_THAT(text, Contains("its address is not balanced any more, a connect to it goes where the network "
+    CHECK_THAT(text, Contains("Its address is not balanced any more: a connect to it goes where the network "
                               "takes it. 2 sockets go on; what is still open in 4 min is ended then."));
     CHECK_THAT(text, !Contains("The workload dials") && !Contains("refused at once") &&
                          !Contains("How one is chosen") && !Contains("Nothing.\n"));
