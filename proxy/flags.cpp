@@ -36,6 +36,14 @@ std::string check_pid(const std::string& text) {
     return is_number(text, pid) && pid > 0 ? std::string() : "'" + text + "' is not a process id";
 }
 
+/// As the configuration allows.
+std::string check_weight(const std::string& text) {
+    constexpr unsigned most = 256;
+    unsigned weight = 0;
+    return is_number(text, weight) && weight <= most ? std::string()
+                                                     : "'" + text + "' is no whole number from 0 to 256";
+}
+
 std::string check_duration(const std::string& text) {
     return config::duration_in(text) ? std::string() : "'" + text + "' is no duration such as 90s or 5m";
 }
@@ -103,7 +111,7 @@ void Flags::config() {
 }
 
 void Flags::config_argument() {
-    auto* flag = command_.add_option("config", options_.config, "Configuration file")->type_name("FILE");
+    auto* flag = command_.add_option("FILE", options_.config, "Configuration file")->type_name("FILE");
     from_environment(flag, "RESEAT_CONFIG")->required();
 }
 
@@ -162,9 +170,9 @@ void Flags::argument(const std::string& type, const std::string& meaning, bool r
         const bool has_backend = slash != std::string::npos;
         const bool whole = slash != 0 && slash + 1 != text.size() && !text.empty();
         const bool fits = has_backend ? type != "SERVICE" : type != "SERVICE/BACKEND";
-        return whole && fits ? std::string() : "'" + text + "' is no " + type;
+        return whole && fits ? std::string() : "'" + text + "' is not of this form";
     };
-    command_.add_option_function<std::string>("target", take, meaning)
+    command_.add_option_function<std::string>(type, take, meaning)
         ->type_name(type)
         ->check(check)
         ->required(required);
@@ -175,7 +183,12 @@ void Flags::child() {
 }
 
 void Flags::weight() {
-    command_.add_option("weight", options_.weight, "0 to 256")->type_name("N")->required();
+    command_
+        .add_option_function<std::string>(
+            "N", [&into = options_.weight](const std::string& text) { is_number(text, into); }, "0 to 256")
+        ->type_name("N")
+        ->check(check_weight)
+        ->required();
 }
 
 void Flags::confirmation() {

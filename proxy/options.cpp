@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/options.hpp"
 
+#include "lb/nearest_word.hpp"
 #include "proxy/commands/command.hpp"
 #include "proxy/flags.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 namespace reseat::proxy {
 namespace {
 
 constexpr int kUsage = 2;
+constexpr int kExecFailed = 125;  // 2 may be CMD's own
+
+using Words = std::vector<std::string>;
 
 /// Arguments are called by what they are: SERVICE/BACKEND, FILE.
 class HelpFormatter : public CLI::Formatter {
@@ -36,22 +42,62 @@ public:
 };
 
 /// Everything after the first "--" belongs to exec's command, whatever it looks like; what is to be completed
-/// comes in the same way.
-std::vector<std::string> cut_child(std::vector<std::string>& arguments) {
-    if (arguments.front() != "exec" && arguments.front() != "complete") return {};
+/// comes in the same way. Nothing: there is no "--".
+std::optional<Words> cut_child(Words& arguments) {
+    if (arguments.front() != "exec" && arguments.front() != "complete") return std::nullopt;
     const auto mark = std::ranges::find(arguments, "--");
-    if (mark == arguments.end()) return {};
-    std::vector<std::string> child(mark + 1, arguments.end());
+    if (mark == arguments.end()) return std::nullopt;
+    Words child(mark + 1, arguments.end());
     arguments.erase(mark, arguments.end());
     return child;
+}
+
+/// What was not taken for a flag starts the command, and then a later "--" is one of its words.
+Words whole_child(Words begun, const std::optional<Words>& after_mark) {
+    if (!begun.empty() && after_mark) begun.emplace_back("--");
+    if (after_mark) begun.insert(begun.end(), after_mark->begin(), after_mark->end());
+    return begun;
 }
 
 bool exists(const std::string& command) {
     return std::ranges::find(all_commands(), command, &Command::name) != all_commands().end();
 }
 
-Ended usage(const std::string& what) {
-    return {kUsage, {}, "reseat: " + what + "; see reseat --help\n"};
+/// Points to the help of `command`, if there is such a command.
+Ended usage(const std::string& command, const std::string& what) {
+    const std::string see = what.ends_with('?') ? " See" : "; see";
+    const std::string help = exists(command) ? command + " --help" : "--help";
+    return {command == "exec" ? kExecFailed : kUsage, {}, "reseat: " + what + see + " reseat " + help + "\n"};
+}
+
+/// "; did you mean 'x'?", or nothing.
+std::string meant(std::string_view word, const std::vector<std::string_view>& valid) {
+    const auto near = lb::nearest_word(word, valid);
+    return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
+}
+
+Ended no_such_command(const std::string& word) {
+    std::vector<std::string_view> names;
+    for (const auto& command : all_commands())
+        if (command.group != group::kHidden) names.push_back(command.name);
+    return usage(word, "no such command: " + word + meant(word, names));
+}
+
+std::string unexpected(const CLI::App& command, const std::string& word) {
+    const std::string flag = word.substr(0, word.find('='));
+    Words flags;
+    for (const auto* option : command.get_options())
+        for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+    return "unexpected argument: " + word + meant(flag, {flags.begin(), flags.end()});
+}
+
+/// In the words of the help.
+std::string explained(const CLI::App& app, const std::string& first, const CLI::ParseError& error) {
+    const auto parsed = app.get_subcommands();
+    if (parsed.empty() || first.starts_with('-')) return "the command comes first, and its flags behind it";
+    if (const auto rest = app.remaining(true); dynamic_cast<const CLI::ExtrasError*>(&error) && !rest.empty())
+        return unexpected(*parsed.front(), rest.front());
+    return error.what();
 }
 
 }  // namespace
@@ -89,29 +135,32 @@ std::string synopsis(const CLI::App& command) {
     return command.get_prefix_command() ? text + " -- CMD [ARG...]" : text;
 }
 
-std::variant<Options, Ended> parse_options(std::vector<std::string> arguments) {
+std::variant<Options, Ended> parse_options(Words arguments) {
     Options options;
     options.command = arguments.empty() ? "" : arguments.front();
-    if (options.command.empty()) return usage("no command given");
+    if (options.command.empty()) return usage("", "no command given");
     if (!options.command.starts_with('-') && !exists(options.command))
-        return usage("no such command: " + options.command);
-    options.child = cut_child(arguments);
+        return no_such_command(options.command);
+    const auto after_mark = cut_child(arguments);
     const auto app = command_line(options, options.command);
 
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {
         app->parse(arguments);
-        const auto rest = app->get_subcommands().front()->remaining();
-        options.child.insert(options.child.begin(), rest.begin(), rest.end());
-        if (options.command == "exec" && options.child.empty())
-            return usage("exec needs a command: reseat exec --config FILE -- CMD ARG...");
     } catch (const CLI::Success& wanted) {
         std::ostringstream out;
         app->exit(wanted, out, out);
         return Ended{0, out.str(), {}};
     } catch (const CLI::ParseError& error) {
-        return usage(error.what());
+        return usage(options.command, explained(*app, options.command, error));
     }
+    const auto* command = app->get_subcommands().front();
+    const auto rest = command->remaining();
+    if (!rest.empty() && rest.front().starts_with('-'))
+        return usage(options.command, unexpected(*command, rest.front()));
+    options.child = whole_child(rest, after_mark);
+    if (options.command == "exec" && options.child.empty())
+        return usage(options.command, "exec needs a command: reseat exec --config FILE -- CMD ARG...");
     return options;
 }
 

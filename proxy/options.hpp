@@ -56,7 +56,7 @@ struct Options {
 
 /// The command line asked for help or made no sense: print and end.
 struct Ended {
-    int status = 0;   ///< 0 help or version, 2 usage
+    int status = 0;   ///< 0 help or version, 2 usage, 125 usage of exec
     std::string out;  ///< for stdout
     std::string err;  ///< for stderr
 };

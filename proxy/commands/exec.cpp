@@ -149,8 +149,8 @@ Command exec_command() {
             "are\n"
             "passed on to it. When it ends, what it left running gets SIGTERM and, 2 seconds later, "
             "SIGKILL.\n"
-            "Exit status: CMD's (128 + N when signal N ended it), 125 reseat failed, 126 CMD cannot be run,\n"
-            "127 CMD was not found.\n\n"
+            "Exit status: CMD's (128 + N when signal N ended it), 125 reseat failed or was called wrongly,\n"
+            "126 CMD cannot be run, 127 CMD was not found.\n\n"
             "Example:\n  reseat exec --config reseat.yaml -- psql -h 10.96.0.10",
         .carry_out = carry_out};
 }

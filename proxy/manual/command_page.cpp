@@ -101,7 +101,8 @@ std::string exit_status() {
           {"2", "The command line makes no sense."},
           {"3", "The configuration is invalid."},
           {"4", "A kernel feature, a capability or a mount is missing; reseat doctor says which."},
-          {"125, 126, 127", "Of exec: reseat failed, CMD cannot be run, CMD was not found."}})
+          {"125, 126, 127",
+           "Of exec: reseat failed or was called wrongly, CMD cannot be run, CMD was not found."}})
         out += roff::item(roff::bold(status), roff::escaped(meaning));
     return out;
 }

@@ -31,10 +31,15 @@ def test_a_bad_configuration_file_is_named_in_one_line(lab, command, kind):
 
 
 @pytest.mark.parametrize("words", [
-    ["no-such-command"], [], ["run"], ["exec", "--config", "x.yaml"], ["run", "--no-such-flag"],
+    ["no-such-command"], [], ["run"], ["run", "--no-such-flag"], ["weight", "web/w1", "257"],
     ["run", "--config", "x.yaml", "--cgroup", "/x", "--pid", "1"], ["status", "-o", "xml"]], ids=" ".join)
 def test_wrong_usage_is_2(lab, words):
     assert_refused(attempt(lab, *words), USAGE)
+
+
+@pytest.mark.parametrize("words", [[], ["--config", "x.yaml"], ["--config", "x.yaml", "--allow-exce", "--", "echo"]], ids=" ".join)
+def test_wrong_usage_of_exec_is_no_status_of_a_command(lab, words):
+    assert_refused(attempt(lab, "exec", *words), EXEC_FAILED)
 
 
 def as_nobody(lab):

@@ -70,17 +70,57 @@ TEST_CASE("of exec without --, the first word that is no flag starts the command
     const auto options = parsed({"exec", "-c", "a.yaml", "psql", "-h", "10.96.0.10", "--admin", "x"});
     CHECK(options.child == std::vector<std::string>{"psql", "-h", "10.96.0.10", "--admin", "x"});
     CHECK(options.admin.empty());
+    const auto with_mark = parsed({"exec", "-c", "a.yaml", "git", "log", "--", "file"});
+    CHECK(with_mark.child == std::vector<std::string>{"git", "log", "--", "file"});
+}
+
+TEST_CASE("a mistyped flag of exec is not run as the command, one behind -- is", "[options]") {
+    const auto outcome = ended({"exec", "-c", "a.yaml", "--allow-exce", "--", "true"});
+    CHECK(outcome.err ==
+          "reseat: unexpected argument: --allow-exce; did you mean '--allow-exec'? See reseat exec --help\n");
+    CHECK(outcome.status == 125);
+    CHECK(ended({"exec", "-c", "a.yaml", "--confg=b.yaml", "true"}).status == 125);
+    CHECK(parsed({"exec", "-c", "a.yaml", "--", "-weird"}).child == std::vector<std::string>{"-weird"});
+}
+
+TEST_CASE("usage errors of exec end with status 125, which is not the command's", "[options]") {
+    const auto arguments =
+        GENERATE(std::vector<std::string>{"exec"}, std::vector<std::string>{"exec", "-c", "a"},
+                 std::vector<std::string>{"exec", "-c", "a", "--"},
+                 std::vector<std::string>{"exec", "-c", "a", "--instance", "../x", "true"});
+    CHECK(ended(arguments).status == 125);
+}
+
+TEST_CASE("usage errors speak in the words of the help, and point to it", "[options]") {
+    const auto said = [](std::vector<std::string> arguments) { return ended(std::move(arguments)).err; };
+    CHECK(said({"drain", "web/w2", "--timeout", "2s"}) ==
+          "reseat: --timeout requires --wait; see reseat drain --help\n");
+    CHECK(said({"validate"}) == "reseat: FILE is required; see reseat validate --help\n");
+    CHECK(said({"explain"}) == "reseat: SERVICE is required; see reseat explain --help\n");
+    CHECK(said({"drain", "web"}) ==
+          "reseat: SERVICE/BACKEND: 'web' is not of this form; see reseat drain --help\n");
+    CHECK(said({"weight", "web/w1"}) == "reseat: N is required; see reseat weight --help\n");
+    CHECK(said({"status", "--isntance", "x"}) ==
+          "reseat: unexpected argument: --isntance; did you mean '--instance'? See reseat status --help\n");
+    CHECK(said({"--instance", "x", "status"}) ==
+          "reseat: the command comes first, and its flags behind it; see reseat --help\n");
+}
+
+TEST_CASE("a command that does not exist is told the nearest one that does", "[options]") {
+    CHECK(ended({"statsu"}).err ==
+          "reseat: no such command: statsu; did you mean 'status'? See reseat --help\n");
+    CHECK(ended({"frobnicate"}).err == "reseat: no such command: frobnicate; see reseat --help\n");
+    CHECK_THAT(ended({"complte"}).err, !Catch::Contains("complete"));
 }
 
 TEST_CASE("usage errors end with status 2 and one line", "[options]") {
-    const auto arguments = GENERATE(
-        std::vector<std::string>{}, std::vector<std::string>{"rnu"}, std::vector<std::string>{"run"},
-        std::vector<std::string>{"run", "-c", "a", "--pid", "0"},
-        std::vector<std::string>{"run", "-c", "a", "--pid", "1", "--cgroup", "x"},
-        std::vector<std::string>{"run", "-c", "a", "--instance", "../x"},
-        std::vector<std::string>{"run", "-c", "a", "--unknown"}, std::vector<std::string>{"exec", "-c", "a"},
-        std::vector<std::string>{"exec", "-c", "a", "--"}, std::vector<std::string>{"version", "-o", "yaml"},
-        std::vector<std::string>{"validate"});
+    const auto arguments =
+        GENERATE(std::vector<std::string>{}, std::vector<std::string>{"rnu"}, std::vector<std::string>{"run"},
+                 std::vector<std::string>{"run", "-c", "a", "--pid", "0"},
+                 std::vector<std::string>{"run", "-c", "a", "--pid", "1", "--cgroup", "x"},
+                 std::vector<std::string>{"run", "-c", "a", "--instance", "../x"},
+                 std::vector<std::string>{"run", "-c", "a", "--unknown"},
+                 std::vector<std::string>{"version", "-o", "yaml"}, std::vector<std::string>{"validate"});
     const auto outcome = ended(arguments);
     CHECK(outcome.status == 2);
     CHECK(outcome.out.empty());
@@ -108,8 +148,14 @@ TEST_CASE("weight takes a backend and a number", "[options]") {
     CHECK(one.backend == "pg-1");
     CHECK(one.weight == 5);
     CHECK(ended({"weight", "postgres/pg-1"}).status == 2);
-    CHECK(ended({"weight", "postgres/pg-1", "-1"}).status == 2);
-    CHECK(ended({"weight", "postgres/pg-1", "much"}).status == 2);
+    CHECK(parsed({"weight", "postgres/pg-1", "256"}).weight == 256);
+    CHECK(parsed({"weight", "postgres/pg-1", "010"}).weight == 10);
+    for (const std::string wrong : {"257", "-1", "much", "99999999999", "0x5", ""}) {
+        const auto outcome = ended({"weight", "postgres/pg-1", wrong});
+        CHECK(outcome.status == 2);
+        CHECK(outcome.err ==
+              "reseat: N: '" + wrong + "' is no whole number from 0 to 256; see reseat weight --help\n");
+    }
 }
 
 TEST_CASE("detach takes an instance or a directory", "[options]") {
