@@ -11,19 +11,28 @@
 
 using namespace reseat::proxy;
 
+namespace {
+
+int carry_out(int argc, char** argv) {
+    const auto parsed = parse_options({argv + 1, argv + argc});
+    if (const auto* options = std::get_if<Options>(&parsed))
+        return std::ranges::find(all_commands(), options->command, &Command::name)->carry_out(*options);
+    const auto& ended = std::get<Ended>(parsed);
+    write_out(ended.out);
+    std::fputs(ended.err.c_str(), stderr);
+    return ended.status;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
     // One loop, and now and then some threads that wait for the kernel: an arena for each would keep its
     // pages for ever.
     mallopt(M_ARENA_MAX, 2);
     try {
-        const auto parsed = parse_options({argv + 1, argv + argc});
-        if (const auto* options = std::get_if<Options>(&parsed))
-            return std::ranges::find(all_commands(), options->command, &Command::name)->carry_out(*options);
-        const auto& ended = std::get<Ended>(parsed);
-        std::fputs(ended.out.c_str(), stdout);
-        std::fputs(ended.err.c_str(), stderr);
-        return ended.status;
+        return written(carry_out(argc, argv));
     } catch (const std::exception& failure) {
-        return fail({reseat::lb::ErrorCode::failed, failure.what()});
+        const bool lost_output = std::ferror(stdout) != 0;
+        return lost_output ? written(0) : fail({reseat::lb::ErrorCode::failed, failure.what()});
     }
 }

@@ -4,8 +4,10 @@
 #include "proxy/text.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <numeric>
 
 #include <sys/ioctl.h>
@@ -18,6 +20,8 @@ constexpr std::size_t kGap = 2;
 constexpr std::size_t kLeast = 8;   ///< what is left of a shrunken column
 const std::string kIndent(4, ' ');  ///< of notes
 constexpr std::string_view kEllipsis = "…";
+
+int why_not_written = 0;  ///< errno; the stream itself only remembers that it failed
 
 std::string_view escape(Colour colour) {
     switch (colour) {
@@ -57,6 +61,20 @@ std::string aligned(const Cell& cell, std::size_t columns, bool right, bool last
 int fail(const lb::Error& error) {
     std::fprintf(stderr, "reseat: %s\n", one_line(error.message).c_str());
     return lb::exit_status(error.code);
+}
+
+bool write_out(std::string_view text) {
+    const bool sent =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    if (!sent && why_not_written == 0) why_not_written = errno;  // only the first one tells
+    return std::ferror(stdout) == 0;
+}
+
+int written(int status) {
+    if (write_out()) return status;
+    const std::string reason = why_not_written == 0 ? "" : std::string(": ") + std::strerror(why_not_written);
+    if (why_not_written != EPIPE) fail({lb::ErrorCode::failed, "cannot write" + reason});
+    return status != 0 ? status : lb::exit_status(lb::ErrorCode::failed);
 }
 
 bool use_colours() {

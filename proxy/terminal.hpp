@@ -13,6 +13,14 @@ namespace reseat::proxy {
 /// Prints "reseat: MESSAGE" as one line on stderr; returns the process's exit status for it.
 int fail(const lb::Error& error);
 
+/// Sends what was printed to stdout, and `text`, on its way. False: that failed, now or before; written()
+/// says so.
+bool write_out(std::string_view text = {});
+
+/// Flushes stdout. Returns `status` if all that was printed to it has been written, otherwise the status of a
+/// failure, which it reports as fail() does; that a pipe's reader has gone is no news to anybody.
+int written(int status);
+
 enum class Colour { none, good, bad, warning, dim };
 
 /// True when colours make sense on stdout: a terminal, and neither NO_COLOR nor TERM=dumb.

@@ -20,6 +20,7 @@ namespace {
 
 constexpr const char* kEnter = "\033[?1049h\033[?25l\033[?7l";
 constexpr const char* kLeave = "\033[?7h\033[?25h\033[?1049l";
+constexpr int kFailed = 1;
 constexpr timespec kPeriod{.tv_sec = 1, .tv_nsec = 0};
 
 /// Terminal signals as events: they are blocked, and wait until they are asked for.
@@ -43,11 +44,6 @@ private:
     sigset_t set_{};
     sigset_t before_{};
 };
-
-void write_out(const std::string& text) {
-    std::fputs(text.c_str(), stdout);
-    std::fflush(stdout);
-}
 
 /// The terminal's alternate screen, without cursor and without breaking lines, as long as this lives.
 class Screen {
@@ -85,7 +81,7 @@ std::string text_of(const lb::Result<std::string>& picture) {
     return picture ? *picture : "reseat: " + one_line(picture.error().message) + "\n(trying again)\n";
 }
 
-/// Until a signal that ends us, which is returned.
+/// Until a signal that ends us, which is returned; 0: what is shown cannot be written any more.
 int watch_in_place(const Signals& signals, lb::Result<std::string> first, const Picture& picture) {
     const Screen screen;
     screen.draw(text_of(first));
@@ -103,12 +99,12 @@ int watch_in_order(const Signals& signals, lb::Result<std::string> first, const 
                    bool separated) {
     lb::Result<std::string> now = std::move(first);
     while (true) {
-        if (separated)
-            std::fputs(("--- " + iso8601(std::chrono::system_clock::now()) + "\n").c_str(), stdout);
+        if (separated) write_out("--- " + iso8601(std::chrono::system_clock::now()) + "\n");
         if (now)
             write_out(*now);
         else
             fail(now.error());
+        if (!write_out()) return 0;
         const int number = signals.next();
         if (number == SIGTSTP)
             ::raise(SIGSTOP);
@@ -142,7 +138,7 @@ int show(const Options& options, const Picture& picture) {
                        ? watch_in_place(signals, std::move(first), picture)
                        : watch_in_order(signals, std::move(first), picture, options.output == Output::table);
     }
-    return end_by(ended_by);
+    return ended_by == 0 ? kFailed : end_by(ended_by);
 }
 
 }  // namespace reseat::proxy

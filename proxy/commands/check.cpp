@@ -12,7 +12,6 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <deque>
 
 namespace reseat::proxy {
@@ -79,7 +78,7 @@ void print_table(const std::vector<Row>& rows, const std::vector<Unresolved>& un
                    row.result ? human(row.result->latency) : "-"});
     for (const auto& [service, name, why] : unresolved)
         table.add({service, name, "-", {"unresolved", Colour::bad}, why, "-"});
-    std::fputs(table.render(terminal_width(), use_colours()).c_str(), stdout);
+    write_out(table.render(terminal_width(), use_colours()));
 }
 
 void print_json(const std::vector<Row>& rows, const std::vector<Unresolved>& unresolved) {
@@ -106,7 +105,7 @@ void print_json(const std::vector<Row>& rows, const std::vector<Unresolved>& unr
                                               {"result", "unresolved"},
                                               {"detail", why},
                                               {"latency_us", nullptr}});
-    std::printf("%s\n", boost::json::serialize(list).c_str());
+    write_out(boost::json::serialize(list) + "\n");
 }
 
 /// The services with what DNS says now.

@@ -29,9 +29,9 @@ lb::Task<void> until_interrupted(Sidecar& sidecar) {
 int present(const DemoReport& report, Output output) {
     if (report.clients.empty()) return fail({lb::ErrorCode::failed, "the demo was interrupted"});
     if (output == Output::json)
-        std::printf("%s\n", boost::json::serialize(report_json(report)).c_str());
+        write_out(boost::json::serialize(report_json(report)) + "\n");
     else
-        std::fputs(report_text(report, use_colours()).c_str(), stdout);
+        write_out(report_text(report, use_colours()));
     return succeeded(report) ? 0 : kFailed;
 }
 
@@ -51,7 +51,7 @@ int play_demo(const Options& options) {
         std::puts(
             "Two hosts, four kinds of clients, with and without reseat. The first host's machine vanishes:\n"
             "its link goes down; no FIN, no RST, no ICMP. Looking on for 4 seconds...\n");
-        std::fflush(stdout);
+        write_out();
     }
     (*sidecar)->add("demo", demo.run(**sidecar));
     (*sidecar)->add("signals", until_interrupted(**sidecar));

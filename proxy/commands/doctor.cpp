@@ -50,7 +50,7 @@ void print_table(const std::vector<bpf::Feature>& features) {
     Table table({{"FEATURE"}, {"WORKS"}, {"SEEN", false, true}});
     for (const auto& feature : features)
         table.add({feature.name, verdict(feature), one_line(feature.detail)});
-    std::fputs(table.render(terminal_width(), colours).c_str(), stdout);
+    write_out(table.render(terminal_width(), colours));
     std::puts("");
     for (const auto& feature : features)
         if (!feature.available && !feature.remedy.empty())
@@ -73,7 +73,7 @@ void print_json(const std::vector<bpf::Feature>& features) {
                                        {"remedy", feature.remedy}});
     for (const auto& name : engines(features)) names.emplace_back(name);
     const json::object body{{"ok", can_run(features)}, {"terminate", names}, {"features", list}};
-    std::printf("%s\n", json::serialize(body).c_str());
+    write_out(json::serialize(body) + "\n");
 }
 
 /// Whether balancing can survive the death of reseat, by making a directory where it would pin.

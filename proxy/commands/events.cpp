@@ -11,11 +11,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <stdexcept>
 
 namespace reseat::proxy {
 namespace {
 
 namespace json = boost::json;
+
+constexpr int kFailed = 1;
 
 std::string target(const Options& options) {
     std::string target = "/events" + query_for(options);
@@ -42,10 +45,10 @@ int list(const std::string& socket, const Options& options) {
     });
     events.erase(unwanted, events.end());
     if (options.output == Output::json) {
-        std::printf("%s\n", json::serialize(*body).c_str());
+        write_out(json::serialize(*body) + "\n");
         return 0;
     }
-    for (const auto& event : events) std::fputs(event_text(event.as_object(), use_colours()).c_str(), stdout);
+    for (const auto& event : events) write_out(event_text(event.as_object(), use_colours()));
     if (events.empty()) std::fputs("reseat: nothing has happened\n", stderr);
     return 0;
 }
@@ -57,10 +60,10 @@ int follow(const std::string& socket, const Options& options) {
         if (!is_wanted(event, options.since)) return;
         const std::string text =
             options.output == Output::json ? std::string(line) + "\n" : event_text(event, use_colours());
-        std::fputs(text.c_str(), stdout);
-        std::fflush(stdout);
+        if (!write_out(text)) throw std::runtime_error("cannot write");
     };
     const auto reply = admin_follow(socket, target(options), print);
+    if (std::ferror(stdout) != 0) return kFailed;  // main says why
     if (!reply) return fail(reply.error());
     if (reply->status != 200) return fail(error_of(*reply, socket));
     return fail({lb::ErrorCode::failed, "the instance at " + socket + " has ended"});

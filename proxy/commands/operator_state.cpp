@@ -82,7 +82,7 @@ public:
     void show(const std::string& text) const {
         if (!shown_) return;
         std::fputs(("\r" + text + "\033[K").c_str(), stdout);
-        std::fflush(stdout);
+        write_out();
     }
 
 private:
@@ -114,7 +114,7 @@ void print(const Progress& progress, const Options& options) {
         return;
     }
     const boost::json::object body{{"state", options.command}, {"open_sockets", progress.open_sockets}};
-    fmt::print("{}\n", boost::json::serialize(body));
+    write_out(boost::json::serialize(body) + "\n");
 }
 
 int carry_out(const Options& options) {

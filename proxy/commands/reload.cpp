@@ -32,7 +32,7 @@ int carry_out(const Options& options) {
     const auto body = json::parse(*reply).as_object();
     const bool ok = body.at("ok").as_bool();
     if (options.output == Output::json)
-        std::fputs(reply->c_str(), stdout);
+        write_out(*reply);
     else
         print_text(body, ok);
     if (ok) return 0;

@@ -25,7 +25,7 @@ std::string open_sockets(std::size_t count) {
 
 bool confirmed(const Options& options, std::size_t sockets) {
     fmt::print("End {} of {}? [y/N] ", open_sockets(sockets), subject(options));
-    std::fflush(stdout);
+    write_out();
     std::string line;
     return std::getline(std::cin, line) && (line == "y" || line == "Y" || line == "yes");
 }
@@ -40,7 +40,7 @@ int end_them(const std::string& socket, const Options& options) {
     const auto report = json::parse(*reply).as_object();
     const auto failed = number(report, "failed");
     if (options.output == Output::json) {
-        std::fputs(reply->c_str(), stdout);
+        write_out(*reply);
     } else {
         const auto duration = std::chrono::microseconds(number(report, "duration_us"));
         fmt::print("{}: {} terminated, {} re-pointed in {}\n", subject(options), number(report, "terminated"),
@@ -60,11 +60,12 @@ int carry_out(const Options& options) {
     const std::size_t count = list->at("sockets").as_array().size();
     if (options.dry_run) {
         if (options.output == Output::json)
-            fmt::print("{}\n", json::serialize(*list));
+            write_out(json::serialize(*list) + "\n");
         else
-            fmt::print("{}{} of {} would be ended\n",
-                       sockets_text(list->at("sockets").as_array(), terminal_width(), use_colours()),
-                       open_sockets(count), subject(options));
+            write_out(
+                fmt::format("{}{} of {} would be ended\n",
+                            sockets_text(list->at("sockets").as_array(), terminal_width(), use_colours()),
+                            open_sockets(count), subject(options)));
         return 0;
     }
     if (!options.yes && ::isatty(STDIN_FILENO) == 0)

@@ -2,6 +2,7 @@
 #include "bpf/kernel_features.hpp"
 #include "proxy/commands/command.hpp"
 #include "proxy/flags.hpp"
+#include "proxy/terminal.hpp"
 
 #include <boost/json.hpp>
 
@@ -19,7 +20,7 @@ int carry_out(const Options& options) {
                                        {"build", RESEAT_BUILD_TYPE},
                                        {"libbpf", libbpf},
                                        {"config_version", kConfigVersion}};
-        std::printf("%s\n", boost::json::serialize(body).c_str());
+        write_out(boost::json::serialize(body) + "\n");
     } else {
         std::printf("reseat %s (%s build, libbpf %s, configuration version %d)\n", RESEAT_VERSION,
                     RESEAT_BUILD_TYPE, libbpf.c_str(), kConfigVersion);

@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 namespace reseat::proxy {
 namespace {
 
@@ -17,7 +15,7 @@ int carry_out(const Options& options) {
     const auto reply = post(*socket, fmt::format("{}?weight={}", path_to(options, "weight"), options.weight));
     if (!reply) return fail(reply.error());
     if (options.output == Output::json)
-        std::fputs(reply->c_str(), stdout);
+        write_out(*reply);
     else
         fmt::print("{}: weight {}\n", subject(options), options.weight);
     return 0;

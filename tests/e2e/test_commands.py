@@ -5,6 +5,8 @@ import os
 import re
 import signal
 
+import pytest
+
 from commands import FAILED, INVALID, assert_nothing_left, assert_refused, attempt, echoes
 from lab import ECHO_PORT, config, reseat_binary, run, service, wait_until
 
@@ -141,6 +143,30 @@ def test_status_as_a_table_names_backends_and_reasons(lab, echo):
     text = run(reseat_binary(), "status", env={**os.environ, "RESEAT_ADMIN": str(sidecar.admin)}).stdout
     for word in ("echo", "10.96.0.7:7", lab.a.at(ECHO_PORT), "down", "no answer within", lab.b.at(ECHO_PORT), "up"):
         assert word in text, text
+
+
+TO_A_FULL_DISK = ["sh", "-c", 'exec "$0" "$@" > /dev/full']
+
+
+@pytest.mark.parametrize("words", [["--help"], ["version"], ["status", "--help"], ["validate"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_a_failure(lab, words):
+    file = [lab.write("good.yaml", echoes(lab))] if words == ["validate"] else []
+    done = attempt(lab, *words, *file, wrapper=TO_A_FULL_DISK)
+    assert_refused(done, FAILED, "reseat: cannot write: No space left on device")
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "-o", "json"], ["status", "-w"], ["sockets", "-o", "json"],
+                                   ["events"], ["events", "-f"], ["weight", "echo/a", "2"]], ids=" ".join)
+def test_what_is_shown_of_an_instance_and_cannot_be_written_is_a_failure(lab, echo, words):
+    sidecar = lab.sidecar(echoes(lab), lab.cgroup())
+    command, *flags = words
+    done = attempt(lab, command, *flags, "--admin", sidecar.admin, wrapper=TO_A_FULL_DISK)
+    assert_refused(done, FAILED, "reseat: cannot write: No space left on device")
+
+
+def test_who_reads_only_the_head_hears_no_complaint(lab):
+    done = attempt(lab, "--help", wrapper=["bash", "-c", '{ trap "" PIPE; sleep 0.1; "$0" "$@"; } | true'])
+    assert done.err == "", done.describe()
 
 
 def test_health_is_an_exit_status(lab, echo):
