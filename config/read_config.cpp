@@ -85,7 +85,9 @@ void read_services(const Node& node, const Node* defaults, ConfigFile& file, Dia
     if (node.items.size() > max_services)
         out.error(node.items[max_services].at, fmt::format("there are {} services; at most {} are allowed",
                                                            node.items.size(), max_services));
-    if (node.kind == Node::Kind::null || (node.kind == Node::Kind::sequence && node.items.empty()))
+    if (node.kind == Node::Kind::null)
+        out.error(node.at, "services: there is nothing behind it; write 'services: []' if none is meant");
+    if (node.kind == Node::Kind::sequence && node.items.empty())
         out.warning(node.at, "services: is empty, so nothing is balanced");
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/yaml_tree.hpp"
 
+#include "lb/endpoint.hpp"
+
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -12,6 +14,8 @@
 
 namespace reseat::config {
 namespace {
+
+constexpr std::string_view quote_ipv6 = "put quotes around an IPv6 address: \"[fd00::1]:80\"";
 
 /// Ends the parse from inside a callback; the reason has been reported.
 struct Stop {};
@@ -167,7 +171,9 @@ private:
         map.has_key = true;
         map.drop_value = true;
         if (key.kind != Node::Kind::scalar) {
-            out_.error(key.at, "a key must be a word followed by ': '");
+            const bool is_list = key.kind == Node::Kind::sequence && key.items.size() == 1;
+            const bool is_ipv6 = is_list && lb::parse_address(key.items.front().text);
+            out_.error(key.at, is_ipv6 ? quote_ipv6 : "a key must be a word followed by ': '");
             return;
         }
         const auto [first, is_new] = map.seen.emplace(key.text, key.at);
@@ -194,10 +200,22 @@ std::string_view line_of(std::string_view text, int position) {
     return text.substr(start, text.find('\n', start) - start);
 }
 
+/// "[fd00::1]:" outside of quotes, which YAML takes for a list.
+bool has_bare_ipv6(std::string_view line) {
+    for (auto open = line.find('['); open != std::string_view::npos; open = line.find('[', open + 1)) {
+        const auto close = line.find_first_not_of("0123456789abcdefABCDEF:.", open + 1);
+        if (close == std::string_view::npos || !line.substr(close).starts_with("]:")) continue;
+        const bool quoted = open > 0 && (line[open - 1] == '"' || line[open - 1] == '\'');
+        if (!quoted && line.substr(open, close - open).find(':') != std::string_view::npos) return true;
+    }
+    return false;
+}
+
 /// yaml-cpp names the rule that was broken; people need to know what to do.
 std::string_view advice_for(std::string_view message, std::string_view line) {
     if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos)
         return "indent with spaces, not with tabs";
+    if (has_bare_ipv6(line)) return quote_ipv6;
     using namespace YAML::ErrorMsg;
     if (message == END_OF_SEQ_FLOW) return "a ']' or a ',' is missing in a list";
     if (message == END_OF_MAP_FLOW) return "a '}' or a ',' is missing in a map";

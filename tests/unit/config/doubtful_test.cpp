@@ -107,6 +107,14 @@ TEST_CASE("a file without services is doubtful, not wrong", "[config]") {
           "f:2:11: warning: services: is empty, so nothing is balanced");
 }
 
+TEST_CASE("services with nothing behind it is wrong: a template may have lost them", "[config]") {
+    const std::string lost =
+        "2:1 services: there is nothing behind it; write 'services: []' if none is meant";
+    CHECK(faults_of("version: 1\nservices:\n") == Lines{lost});
+    CHECK(faults_of("version: 1\nservices: null\n").size() == 1);
+    CHECK(faults_of("version: 1\nservices:\n  # - name: web\npolicies: []\n") == Lines{lost});
+}
+
 TEST_CASE("a service address that a local program uses is found in /proc/net", "[config]") {
     const std::string header = "  sl  local_address rem_address   st tx_queue rx_queue\n";
     const auto loaded = load(

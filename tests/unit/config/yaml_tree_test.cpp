@@ -39,6 +39,17 @@ TEST_CASE("broken YAML is an error at its position, with what to do", "[config]"
           "around text that starts with '*'");
 }
 
+TEST_CASE("an IPv6 address without quotes is told to have them", "[config]") {
+    const std::string advice = "put quotes around an IPv6 address: \"[fd00::1]:80\"";
+    const auto fault = [](const std::string& text) { return faults_of(text).back(); };
+    CHECK(fault("address: [fd00::1]:80\n") == "1:19 not valid YAML: end of map not found; " + advice);
+    CHECK_THAT(fault("backends:\n  - [::1]:80\n  - 10.0.0.1:80\n"), Catch::EndsWith("; " + advice));
+    CHECK_THAT(fault("a: {address: [::ffff:10.0.0.1]:80}\n"), Catch::EndsWith("; " + advice));
+    CHECK_THAT(fault("backends: [[fd00::1]:80, 10.0.0.1:80]\n"), Catch::EndsWith(" " + advice));
+    CHECK_THAT(fault("a: {address: \"[::1]:80\"\n"), !Catch::Contains("IPv6"));
+    CHECK_THAT(fault("a: {address: ['[::1]:80', x}\n"), !Catch::Contains("IPv6"));
+}
+
 TEST_CASE("a key that is there twice is an error, wherever it is [E38]", "[config]") {
     CHECK(faults_of("version: 1\nversion: 1\nservices: []\n") ==
           Lines{"2:1 the key 'version' is there twice, first on line 1; remove one"});
@@ -121,6 +132,7 @@ TEST_CASE("keys must be words", "[config]") {
 TEST_CASE("an absent value is reported where it is missing, not where the next thing is", "[config]") {
     CHECK(faults_of("version:\n\n# comment\nservices:\nlog: {level, format: }\n") ==
           Lines{"1:1 version: expected 1, found nothing",
+                "4:1 services: there is nothing behind it; write 'services: []' if none is meant",
                 "5:7 level: expected one of trace, debug, info, warn, error, found nothing",
                 "5:14 format: expected one of text, json, found nothing"});
     CHECK(faults_of("version: 1\nservices:\n  - # one\n\n  # two\n  - x\n").front() ==
