@@ -220,6 +220,31 @@ TEST_CASE("events are filtered by id, service and backend", "[admin][events]") {
         CHECK(instance.ask("GET", wrong).status == 400);
 }
 
+TEST_CASE("events of a name that nobody knows are refused; those of a service that is gone are told",
+          "[admin][events]") {
+    Instance instance;  // its sockets know no "nosuch"
+    for (const auto* target : {"/events?service=nosuch", "/events?service=nosuch&backend=a",
+                               "/events?follow=1&service=nosuch", "/events?service=nosuch&since=7"}) {
+        const auto reply = instance.ask("GET", target);
+        CHECK(reply.status == 404);
+        CHECK_FALSE(reply.follow);
+        CHECK_THAT(reply.body, Catch::Contains("no service nosuch"));
+    }
+    CHECK(instance.ask("GET", "/events?service=web").status == 200);  // nothing happened to it yet
+    instance.events.append({.service = "nosuch", .message = "removed"});
+    CHECK(instance.ask("GET", "/events?service=nosuch").status == 200);
+    CHECK(instance.ask("GET", "/events?service=nosuch&since=7").status == 200);
+    CHECK(instance.ask("GET", "/events?service=nosuch&backend=a").status == 404);
+}
+
+TEST_CASE("sockets of a backend need its service, as events do", "[admin]") {
+    Instance instance;
+    const auto reply = instance.ask("GET", "/sockets?backend=a");
+    CHECK(reply.status == 400);
+    CHECK_THAT(reply.body, Catch::Contains("bad_filter") && Catch::Contains("/sockets?service=NAME"));
+    CHECK(instance.asked.empty());
+}
+
 TEST_CASE("who follows events is told which ones are wanted", "[admin][events]") {
     Instance instance;
     const auto reply = instance.ask("GET", "/events?follow=1&since=7&service=web");
