@@ -119,11 +119,17 @@ lb::Task<Listener::Socket> AdminSocket::accept() {
     co_return co_await acceptor_.async_accept(lb::asio::use_awaitable);
 }
 
+bool remove_dead_socket(const std::string& path) {
+    struct stat entry {};
+    if (::lstat(path.c_str(), &entry) != 0 || !S_ISSOCK(entry.st_mode)) return false;
+    if (cannot_connect(path) != ECONNREFUSED || ::unlink(path.c_str()) != 0) return false;
+    ::rmdir(std::filesystem::path(path).parent_path().c_str());
+    return true;
+}
+
 void remove_sockets_left_behind(const std::string& prefix) {
     for (const auto& directory : left_behind("/run/reseat", prefix)) {
-        const std::string socket = directory / "admin.sock";
-        if (somebody_listens(socket)) continue;
-        ::unlink(socket.c_str());
+        remove_dead_socket(directory / "admin.sock");
         ::rmdir(directory.c_str());
     }
 }

@@ -39,6 +39,10 @@ private:
     ino_t inode_ = 0;   ///< of the file, so that a successor's is left alone
 };
 
+/// Removes the socket `path` that a killed instance left, and its directory if nothing else is in it. False:
+/// there is none, somebody listens, or it cannot be removed.
+bool remove_dead_socket(const std::string& path);
+
 /// Removes the admin sockets under /run/reseat of instances named PREFIX + PID whose process is gone.
 void remove_sockets_left_behind(const std::string& prefix);
 

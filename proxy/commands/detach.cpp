@@ -24,27 +24,35 @@ int carry_out(const Options& options) {
     if (*removed)
         std::printf("removed what was pinned in %s: nothing is balanced by it any more\n", directory.c_str());
     else
-        std::printf("nothing was pinned in %s\n", directory.c_str());
+        std::printf("nothing was pinned in %s%s\n", directory.c_str(),
+                    options.pin.empty() ? "; what was pinned elsewhere, as `pin: DIR` says, goes with "
+                                          "reseat detach --pin DIR"
+                                        : "");
+    const bool instance_is_known = options.pin.empty() || !options.instance.empty();
+    const std::string socket = default_admin_socket(instance);
+    if (instance_is_known && remove_dead_socket(socket))
+        std::printf("removed %s, where nobody listens any more\n", socket.c_str());
     return 0;
 }
 
 }  // namespace
 
 Command detach_command() {
-    return {.name = "detach",
-            .group = group::kChange,
-            .summary = "Remove what a killed instance left pinned",
-            .flags =
-                [](Flags& f) {
-                    f.instance_name("Instance that was killed (default: default)");
-                    f.pin();
-                },
-            .help =
-                "Connections that are open stay as they are; new ones are not balanced any more. Refused "
-                "while the\n"
-                "instance lives.\n\n"
-                "Example:\n  sudo reseat detach --instance default",
-            .carry_out = carry_out};
+    return {
+        .name = "detach",
+        .group = group::kChange,
+        .summary = "Remove what a killed instance left pinned, and its socket",
+        .flags =
+            [](Flags& f) {
+                f.instance_name("Instance that was killed (default: default)");
+                f.pin();
+            },
+        .help =
+            "Connections that are open stay as they are; new ones are not balanced any more. Refused "
+            "while the\n"
+            "instance lives. What it pinned in a directory of its own (pin: DIR) is found by --pin DIR.\n\n"
+            "Example:\n  sudo reseat detach --instance default",
+        .carry_out = carry_out};
 }
 
 }  // namespace reseat::proxy

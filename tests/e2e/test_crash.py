@@ -2,6 +2,8 @@
 """Pinned, balancing outlives reseat: killed, restarted, upgraded; and it goes when it is told to go."""
 import os
 import signal
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +130,18 @@ def test_detach_removes_what_was_left_but_not_from_under_one_that_lives(lab, ech
     assert client.events("idle broken") == []
     again = attempt(lab, "detach", "--pin", pin)
     assert again.popen.returncode == 0 and "nothing was pinned" in again.out, again.describe()
+
+
+def test_detach_by_name_clears_the_socket_away_and_points_to_pins_elsewhere(lab):
+    name = f"killed-{os.getpid()}"
+    place = Path(f"/run/reseat/{name}")
+    place.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(place / "admin.sock"))
+    done = attempt(lab, "detach", "--instance", name)
+    assert done.popen.returncode == 0, done.describe()
+    assert "--pin DIR" in done.out and str(place / "admin.sock") in done.out, done.describe()
+    assert not place.exists()
 
 
 @pytest.mark.parametrize("on_exit, number, stays", [

@@ -258,7 +258,7 @@ TEST_CASE(
     KillablePlane first(box, both(box), pinned_in(bpffs));
     first.kill();
     CHECK_THAT(refusal(box.cgroup().path(), {}),
-               Catch::Contains("still attached") && Catch::Contains("detach"));
+               Catch::Contains("still attached") && Catch::Contains("reseat detach --pin DIR"));
     const std::string below = box.cgroup().path() + "/below";
     REQUIRE(::mkdir(below.c_str(), 0755) == 0);
     CHECK_THAT(refusal(below, {}), Catch::Contains("still attached there, or above"));

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -62,6 +63,25 @@ TEST_CASE("no socket is made where others could put one of theirs in its place",
     CHECK_THAT(refusal(place.path() / "admin.sock"), Catch::Contains("everybody may write"));
     fs::permissions(place.path(), fs::perms::all | fs::perms::sticky_bit);
     CHECK(refusal(place.path() / "admin.sock") == "");
+}
+
+TEST_CASE("the socket of a killed instance is removed, one that is listened at is not", "[admin]") {
+    const Directory place;
+    const auto path = place.path() / "one" / "admin.sock";
+    CHECK_FALSE(remove_dead_socket(path));
+    lb::asio::io_context io;
+    {
+        const auto socket = AdminSocket::listen(io.get_executor(), path);
+        REQUIRE(socket.has_value());
+        CHECK_FALSE(remove_dead_socket(path));
+        fs::create_hard_link(path, place.path() / "kept");  // as if it had not been removed
+    }
+    fs::create_directories(path.parent_path());
+    fs::rename(place.path() / "kept", path);
+    CHECK(remove_dead_socket(path));
+    CHECK_FALSE(fs::exists(path.parent_path()));
+    std::fclose(std::fopen((place.path() / "file").c_str(), "w"));
+    CHECK_FALSE(remove_dead_socket(place.path() / "file"));
 }
 
 TEST_CASE("a file that is no socket is left alone, a symbolic link too", "[admin]") {
