@@ -105,9 +105,8 @@ lb::Result<void> check_own_programs(int directory, std::span<bpf_program* const>
                 return lb::Error{
                     lb::ErrorCode::failed,
                     "programs of a reseat that was killed are still attached there, or above; start "
-                    "with the same `pin` to take them over, or remove them with `reseat detach`, of `pin: "
-                    "DIR` "
-                    "with `reseat detach --pin DIR`"};
+                    "with the same `pin` to take them over, or remove them with `reseat detach`, "
+                    "those of `pin: DIR` with `reseat detach --pin DIR`"};
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
     return {};

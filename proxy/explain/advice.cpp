@@ -99,9 +99,8 @@ bool uncheckable(Page& page, const Facts& facts) {
     if (by_lack.empty()) return false;
     if (!runs_commands) {
         page.paragraph(
-            "Descriptors are short (LimitNOFILE=, ulimit -n), or memory, or this machine is overloaded. It "
-            "is "
-            "tried again by itself.");
+            "Descriptors are short (LimitNOFILE=, ulimit -n), or memory, or this machine is overloaded. "
+            "It is tried again by itself.");
         return true;
     }
     page.paragraph(
@@ -135,8 +134,7 @@ bool unresolved(Page& page, const Facts& facts) {
     }
     if (commands.empty()) return false;
     page.paragraph(
-        "reseat asks /etc/hosts, then the name servers of /etc/resolv.conf, as reseat itself sees these "
-        "files. "
+        "reseat asks /etc/hosts, then the name servers of /etc/resolv.conf, as it sees these files itself. "
         "It asks again by itself, and the backends are used as soon as there is an answer. To ask yourself:");
     for (const auto& command : commands) page.command(command);
     return true;

@@ -41,9 +41,8 @@ std::string last_check(const Facts& facts, const BackendView& backend, SystemTim
 
 std::string meaning_of_silence(const CheckView& check) {
     if (check.connected)
-        return "Its host lives and takes connections, but its process does not answer: it hangs, is stopped "
-               "or "
-               "overloaded.";
+        return "Its host lives and takes connections, but its process does not answer: "
+               "it hangs, is stopped or overloaded.";
     if (check.type == "exec") return "The command that asks it did not end in time.";
     if (check.type == "udp")
         return "Nothing answers at all: its host is gone or cut off from here, or its process hangs.";
