@@ -43,6 +43,7 @@ Task<ProbeResult> GrpcProbe::attempt(Duration timeout, Progress& progress) {
         for (auto out = exchange.output(); !out.empty(); out = exchange.output())
             if (const auto error = co_await connection->write(out))
                 co_return connection->failure(error, "while sending");
+        if (exchange.result()) break;  // it may end with what it sends
         if (received >= kMaxAnswer)
             co_return ProbeResult{ProbeOutcome::answered_badly,
                                   fmt::format("{} KiB without an answer", received / 1024)};

@@ -122,6 +122,7 @@ TEST_CASE("a gigabyte for a gRPC check is cut off at 64 KiB [E41]", "[probe][grp
             [&](tcp::socket& socket) { return write_for_ever(socket, flood.first, flood.second, 0s); });
         CAPTURE(result.detail);
         CHECK(result.outcome == ProbeOutcome::answered_badly);
+        CHECK_FALSE(result.timed_out);
     }
 }
 
@@ -132,5 +133,6 @@ TEST_CASE("garbage for a gRPC check is not HTTP/2 [E41]", "[probe][grpc]") {
             co_await sleep_for(1h);
         });
         CHECK(result.outcome == ProbeOutcome::answered_badly);
+        CHECK_FALSE(result.timed_out);  // but found out at once
     }
 }
