@@ -10,6 +10,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <thread>
 
@@ -36,6 +37,7 @@ struct Workers::State {
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<Job> waiting;
+    std::list<std::function<void()>> under_way;  ///< what follows; it holds on to things of the executor
     unsigned threads = 0;
     unsigned idle = 0;
     bool over = false;
@@ -48,13 +50,16 @@ void Workers::State::serve() {
         const bool wanted = changed.wait_for(lock, kIdleTime, [this] { return over || !waiting.empty(); });
         --idle;
         if (over || !wanted) break;
-        Job job = std::move(waiting.front());
+        auto work = std::move(waiting.front().work);
+        const auto done = under_way.insert(under_way.end(), std::move(waiting.front().done));
         waiting.pop_front();
         lock.unlock();
-        job.work();
-        job.work = nullptr;  // what it holds on to goes here, not on the executor
+        work();
+        work = nullptr;  // what it holds on to goes here, not on the executor
         lock.lock();
-        if (!over) lb::asio::post(executor, std::move(job.done));
+        if (over) break;
+        lb::asio::post(executor, std::move(*done));
+        under_way.erase(done);
     }
     --threads;
     changed.notify_all();
@@ -69,6 +74,7 @@ Workers::~Workers() {
     state_->changed.notify_all();
     const bool all = state_->changed.wait_for(lock, kLastPatience, [this] { return state_->threads == 0; });
     state_->executor = {};  // nobody posts any more
+    state_->under_way.clear();
     if (!all)
         spdlog::warn(
             "{} sockets are still waited for: their owners hold their locks (a page fault inside "
