@@ -76,6 +76,10 @@ AdminView Sidecar::admin_view() {
             .config = [this] { return reloader_.running().model; },
             .ready = [this] { return ready(); },
             .reload = [this] { return reload_now(); },
+            .known = [this](const Target& which) -> lb::Result<void> {
+                if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+                return controller_->known(which.service.value_or(""), which.backend);
+            },
             .sockets =
                 [this](Target which) {
                     if (!controller_) return stopping<std::vector<lb::ListedSocket>>();

@@ -111,11 +111,9 @@ static __always_inline int dialled_by_record(const struct lb_record *record,
 }
 
 /* What the application dialled to be connected to `peer`; 0: not through us. */
-static __always_inline int dialled_peer(struct bpf_sock *sk, const struct lb_endpoint *peer,
+static __always_inline int dialled_peer(struct lb_owner *owner, const struct lb_endpoint *peer,
 					struct lb_endpoint *dialled)
 {
-	struct lb_owner *owner = find_owner(sk);
-
 	if (!owner)
 		return 0; /* never dialled a service: accepted sockets, direct connects */
 	if (same_endpoint(&owner->current.peer, peer))
@@ -152,7 +150,7 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	if (policy)
 		return deny(policy, LB_DENIED_SEND, dialled);
 	/* The service that it is connected to: another backend's reply would not be taken. */
-	if (connected && dialled_peer(sk, &actual, &connected_to) &&
+	if (connected && dialled_peer(owner, &actual, &connected_to) &&
 	    same_endpoint(&connected_to, dialled)) {
 		*to = actual;
 		return LB_PROCEED;

@@ -70,7 +70,7 @@ int lb_getpeername4(struct bpf_sock_addr *ctx)
 {
 	struct lb_endpoint peer = endpoint_from_ctx4(ctx), dialled;
 
-	if (ctx->sk && dialled_peer(ctx->sk, &peer, &dialled))
+	if (ctx->sk && dialled_peer(find_owner(ctx->sk), &peer, &dialled))
 		write_ctx4(ctx, &dialled);
 	return LB_PROCEED;
 }
@@ -80,7 +80,7 @@ int lb_getpeername6(struct bpf_sock_addr *ctx)
 {
 	struct lb_endpoint peer = endpoint_from_ctx6(ctx), dialled;
 
-	if (ctx->sk && dialled_peer(ctx->sk, &peer, &dialled))
+	if (ctx->sk && dialled_peer(find_owner(ctx->sk), &peer, &dialled))
 		write_ctx6(ctx, &dialled);
 	return LB_PROCEED;
 }

@@ -50,6 +50,8 @@ public:
     /// Ends the sockets now; the backend stays in use. Ends when they are gone, or after 10 s. Errors: as
     /// above, or `failed` when the data path cannot be changed.
     Task<Result<TerminationReport>> terminate(std::string service, std::optional<std::string> backend);
+    /// Whether there is such a service, with such a backend. Error `usage`: as above.
+    Result<void> known(const std::string& service, const std::optional<std::string>& backend) const;
     /// Open sockets, of all services or one, of all its backends or one. Error `usage`: as above.
     Task<Result<std::vector<ListedSocket>>> sockets(std::optional<std::string> service,
                                                     std::optional<std::string> backend);

@@ -106,17 +106,27 @@ Task<Result<TerminationReport>> Controller::terminate(std::string service,
     co_return waiting->sum;
 }
 
+Result<void> Controller::known(const std::string& service, const std::optional<std::string>& backend) const {
+    const auto has_it = [&](const TrackedService* tracked) {
+        const auto& backends = tracked->state.service->backends;
+        return backend ? std::ranges::find(backends, *backend, &Backend::name) != backends.end()
+                       : !backends.empty();
+    };
+    if (std::ranges::any_of(impl_->registry.named(service), has_it)) return {};
+    return impl_->unknown(service, backend);
+}
+
 Task<Result<std::vector<ListedSocket>>> Controller::sockets(std::optional<std::string> service,
                                                             std::optional<std::string> backend) {
+    if (service)
+        if (const auto is = known(*service, backend); !is) co_return is.error();
     Impl& impl = *impl_;
     std::vector<LifeId> lives;
     std::unordered_map<LifeId, std::pair<std::string, std::string>> names;
-    bool found = !service;
     for (const TrackedService* tracked : impl.registry.named(service)) {
         const Service& config = *tracked->state.service;
         for (std::size_t i = 0; i < config.backends.size(); ++i) {
             if (backend && *backend != config.backends[i].name) continue;
-            found = true;
             const BackendRecord& record = tracked->state.backends[i];
             const auto add = [&](const Life& life) {
                 lives.push_back(life.id);
@@ -126,7 +136,6 @@ Task<Result<std::vector<ListedSocket>>> Controller::sockets(std::optional<std::s
             std::ranges::for_each(record.ended, add);
         }
     }
-    if (!found) co_return impl.unknown(*service, backend);
     std::vector<ListedSocket> listed;
     std::vector<SocketInfo> open = co_await impl.plane.sockets(std::move(lives));
     for (SocketInfo& info : open)

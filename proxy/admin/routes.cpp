@@ -139,38 +139,34 @@ Reply set_state(Target which, lb::OperatorState state, std::string_view word, co
 
 /// Events may be about services that are gone; only a name that neither they nor the configuration know is
 /// refused. Nothing: it is known.
-lb::Task<std::optional<Reply>> unknown_name(const EventFilter& filter, const AdminView& view) {
-    if (!filter.service) co_return std::nullopt;
+std::optional<Reply> unknown_name(const EventFilter& filter, const AdminView& view) {
+    if (!filter.service) return std::nullopt;
     const EventFilter whenever{.service = filter.service, .backend = filter.backend};
     for (const auto& logged : view.events->after(0))
-        if (whenever.takes(logged->event)) co_return std::nullopt;
-    Target which{filter.service, filter.backend};
-    auto task = view.sockets(std::move(which));
-    const auto found = co_await std::move(task);
-    if (found || found.error().code != lb::ErrorCode::usage) co_return std::nullopt;
-    co_return refused(found.error());
+        if (whenever.takes(logged->event)) return std::nullopt;
+    const auto found = view.known({filter.service, filter.backend});
+    if (found || found.error().code != lb::ErrorCode::usage) return std::nullopt;
+    return refused(found.error());
 }
 
-lb::Task<Reply> events(std::string_view target, const AdminView& view) {
+Reply events(std::string_view target, const AdminView& view) {
     EventFilter filter{.service = query_of(target, "service"), .backend = query_of(target, "backend")};
     const std::string since = query_of(target, "since").value_or("0");
-    const bool follow = query_of(target, "follow").value_or("0") != "0";
     const auto [end, fault] = std::from_chars(since.data(), since.data() + since.size(), filter.since);
     if (fault != std::errc{} || end != since.data() + since.size())
-        co_return error_reply(400, "bad_since", "since takes the id of an event, a whole number",
-                              "GET /events?since=17");
-    if (filter.backend && !filter.service) co_return bad_filter("/events");
-    auto task = unknown_name(filter, view);
-    if (auto refusal = co_await std::move(task)) co_return std::move(*refusal);
-    if (follow) {
+        return error_reply(400, "bad_since", "since takes the id of an event, a whole number",
+                           "GET /events?since=17");
+    if (filter.backend && !filter.service) return bad_filter("/events");
+    if (auto refusal = unknown_name(filter, view)) return std::move(*refusal);
+    if (query_of(target, "follow").value_or("0") != "0") {
         Reply reply;
         reply.follow = std::move(filter);
-        co_return reply;
+        return reply;
     }
     json::array list;
     for (const auto& logged : view.events->after(filter.since))
         if (filter.takes(logged->event)) list.emplace_back(event_json(*logged));
-    co_return json_reply(200, {{"events", std::move(list)}});
+    return json_reply(200, {{"events", std::move(list)}});
 }
 
 /// /services/NAME/WORD and /services/NAME/backends/NAME/WORD.
@@ -241,7 +237,7 @@ lb::Task<Reply> answer(std::string method, std::string target, const AdminView& 
     if (path.front() == "config") co_return config(view);
     if (path.front() == "status") co_return co_await status(target, view);
     if (path.front() == "metrics") co_return co_await metrics(view);
-    if (path.front() == "events") co_return co_await events(target, view);
+    if (path.front() == "events") co_return events(target, view);
     if (path.front() == "reload") co_return co_await reload(view);
     if (changes_a_backend(path)) co_return change_backend(path, target, view);
     // GCC 12 destroys an aggregate twice that is a temporary of a co_await expression.

@@ -27,6 +27,7 @@ struct AdminView {
     std::function<lb::Model()> config;  ///< in force
     std::function<bool()> ready;
     std::function<lb::Task<ReloadReport>()> reload;
+    std::function<lb::Result<void>(const Target&)> known;  ///< of a service; error: `usage`
     std::function<lb::Task<lb::Result<std::vector<lb::ListedSocket>>>(Target)> sockets;
     std::function<lb::Task<lb::Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
     std::function<lb::Result<void>(Target, unsigned weight)> set_weight;           ///< of a backend

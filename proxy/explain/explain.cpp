@@ -57,8 +57,6 @@ void lately(Page& page, const Facts& facts) {
     if (first != 0) page.command(fmt::format("reseat events {}", facts.service.name));
 }
 
-}  // namespace
-
 /// Until when its last sockets go on.
 std::string farewell(const ServiceView& service, SystemTime now) {
     if (service.open_sockets == 0) return "No socket is open any more: it is about to be forgotten.";
@@ -85,6 +83,8 @@ std::string introduction(const ServiceView& service, SystemTime now) {
         "kernel, and its bytes go to that one directly.",
         fmt::join(service.addresses, ", "));
 }
+
+}  // namespace
 
 std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, bool colours) {
     const ServiceView& service = facts.service;

@@ -45,6 +45,10 @@ struct Instance {
                     ++changes;
                     co_return proxy::ReloadReport{.ok = true};
                 },
+                .known = [](const Target& which) -> lb::Result<void> {
+                    require(which.service.has_value());
+                    return {};
+                },
                 .sockets = [](Target) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
                     co_return std::vector<lb::ListedSocket>();
                 },

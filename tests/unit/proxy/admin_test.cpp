@@ -48,6 +48,11 @@ struct Instance {
                 .config = [] { return lb::Model(); },
                 .ready = [] { return false; },
                 .reload = [this]() -> lb::Task<ReloadReport> { co_return report; },
+                .known = [](const Target& which) -> lb::Result<void> {
+                    if (which.service == "nosuch")
+                        return lb::Error{lb::ErrorCode::usage, "no service nosuch"};
+                    return {};
+                },
                 .sockets = [this](Target which) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
                     note("sockets", which);
                     if (which.service == "nosuch")
