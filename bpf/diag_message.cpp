@@ -14,8 +14,8 @@
 #include <linux/mptcp.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
-#include <linux/tcp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 namespace reseat::bpf {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "bpf/handles.hpp"
 #include "bpf/sock_diag.hpp"
-#include "lb/model.hpp"
+#include "lb/time.hpp"
 
 #include <functional>
 #include <map>

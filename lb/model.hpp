@@ -3,6 +3,7 @@
 
 #include "lb/endpoint.hpp"
 #include "lb/policy.hpp"
+#include "lb/time.hpp"
 #include "lb/tls_context.hpp"
 
 #include <chrono>
@@ -17,9 +18,6 @@
 /// Meaning, unit and default of each field: docs/configuration.md. A service written with
 /// `protocol: any` is two services here, one per protocol, of the same name.
 namespace reseat::lb {
-
-using Duration = std::chrono::nanoseconds;
-using TimePoint = std::chrono::steady_clock::time_point;
 
 enum class LbPolicy { round_robin, random, least_conn, maglev };
 enum class HashKey { workload, uid, process };

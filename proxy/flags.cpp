@@ -4,6 +4,7 @@
 #include "config/values.hpp"
 #include "proxy/text.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -3,9 +3,12 @@
 
 #include "proxy/options.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <string>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace reseat::proxy {
 

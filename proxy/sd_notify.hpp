@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bpf/handles.hpp"
-#include "lb/model.hpp"
+#include "lb/time.hpp"
 
 #include <optional>
 #include <string>

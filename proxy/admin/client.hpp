@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lb/error.hpp"
-#include "lb/model.hpp"
+#include "lb/time.hpp"
 
 #include <functional>
 #include <optional>

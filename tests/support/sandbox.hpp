@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/model.hpp"
+#include "lb/time.hpp"
 #include "proxy/demo/echo_server.hpp"
 #include "proxy/demo/lab.hpp"
 #include "tests/support/client.hpp"

@@ -12,8 +12,8 @@
 #include <linux/mptcp.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
-#include <linux/tcp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 using namespace reseat::bpf;
 using Kind = DiagMessage::Kind;

@@ -2,6 +2,7 @@
 #include "document.hpp"
 
 #include "config/yaml_tree.hpp"
+#include "lb/model.hpp"
 #include "support.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../lb/certificates.hpp"
+#include "lb/model.hpp"
 #include "support.hpp"
 
 #include <filesystem>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_frames.hpp"
+#include "lb/model.hpp"
 #include "tls_server.hpp"
 
 using namespace reseat::lb;

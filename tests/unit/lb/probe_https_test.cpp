@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/model.hpp"
 #include "tls_server.hpp"
 
 using namespace reseat::lb;
