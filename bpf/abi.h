@@ -16,14 +16,14 @@
 #endif
 
 /*
- * A later process adopts what an earlier one left pinned. Everything in lb_owner, lb_senders and lb_flows is
- * used as it is: a change of lb_endpoint, lb_record, lb_owner, lb_sent, lb_sender, lb_flow_key or lb_flow
- * needs a new LB_OWNER_VERSION, and a set with another one cannot be adopted. All other maps are copied
+ * A later process adopts what an earlier one left pinned. Everything in lb_owner, lb_history, lb_history_more
+ * and lb_flows is used as it is: a change of lb_endpoint, lb_record, lb_owner, lb_history, lb_history_more,
+ * lb_flow_key or lb_flow needs a new LB_OWNER_VERSION, and a set with another one cannot be adopted. All other maps are copied
  * into new ones at each start: to what is copied (lb_meta, lb_service, lb_backend, lb_name, lb_word),
  * fields are only ever appended, and a reader takes those that it knows.
  */
 #define LB_ABI_VERSION 1
-#define LB_OWNER_VERSION 1
+#define LB_OWNER_VERSION 2
 
 /* An address (IPv4 as v4-mapped), a port, a protocol (IPPROTO_TCP or IPPROTO_UDP): the one key type. */
 struct lb_endpoint {
@@ -159,29 +159,40 @@ struct lb_peer {
 };
 LB_ASSERT_SIZE(struct lb_peer, 20);
 
-/* One connect of one socket. */
+/* One way in which a socket got to a backend: a connect of it, or the datagrams that it sends there. */
 #define LB_RECORD_COUNTED 1 /* in lb_backend.open */
 #define LB_RECORD_INDEXED 2 /* in lb_flows */
 /* Of a socket that was closed, `previous` with life 0: what is left for whoever sees how its connection ends.
  * `service` and `drawer` are the low and the high half of the life that it had. */
 #define LB_RECORD_TRACE 4
+/* UDP: the kernel may still be about to carry out this connect. It is not once the thread that made it
+ * (`stamp`) makes another one, or once the socket is connected there and nothing else can have done that. */
+#define LB_RECORD_UNDER_WAY 8
+#define LB_RECORD_UNSURE 16 /* something else can: that the socket is connected there proves nothing */
+#define LB_RECORD_SENT 32   /* datagrams, not a connect; `stamp` orders those of one socket */
+#define LB_RECORD_LEFT 64   /* datagrams to this service go elsewhere now; late answers come from here */
+#define LB_RECORD_OVERRIDDEN 128 /* this peer was dialled in another way since: it names no datagram any more */
 struct lb_record {
-	__u64 life; /* 0: connected past us */
+	__u64 life; /* 0: connected past us, or no record */
 	struct lb_endpoint dialled;
 	struct lb_endpoint peer;
 	__u32 service;
 	__u32 backend;
 	__u32 drawer;
 	__u32 flags;
+	__u32 stamp;
+	__u32 pad;
 };
-LB_ASSERT_SIZE(struct lb_record, 64);
+LB_ASSERT_SIZE(struct lb_record, 72);
 
 /* lb_owner: socket -> what it is connected to. The hook commits before the kernel connects, so the record
  * before it is kept: the actual peer tells which of the two is real. */
 #define LB_OWNER_EXEMPT 1  /* reseat's own socket: never translated */
-#define LB_OWNER_SENDER 2  /* has an lb_senders record too */
+#define LB_OWNER_SENDER 2  /* has records of datagrams in lb_history */
 #define LB_OWNER_MULTIPATH 4 /* a subflow of Multipath TCP, unless its peer does not speak it */
 #define LB_OWNER_STATES 8    /* TCP: we alone asked to be told of its states */
+#define LB_OWNER_CROWD 64    /* UDP: has records of other threads' connects in lb_history */
+#define LB_OWNER_PAST_US 128 /* UDP: unconnected since, it sent to an address that is no service's */
 struct lb_owner {
 	struct lb_record current;
 	struct lb_record previous;
@@ -191,7 +202,7 @@ struct lb_owner {
 	__u16 pad;
 	__u32 key; /* hash of whose connect it was, where maglev chose by it; 0 elsewhere */
 };
-LB_ASSERT_SIZE(struct lb_owner, 144);
+LB_ASSERT_SIZE(struct lb_owner, 160);
 
 /* lb_sessions: the sessions of exec checks' commands, as they are numbered in their pid namespace. */
 struct lb_session {
@@ -206,7 +217,7 @@ struct lb_owned {
 	__u64 netns; /* cookie of the network namespace */
 	struct lb_owner owner;
 };
-LB_ASSERT_SIZE(struct lb_owned, 160);
+LB_ASSERT_SIZE(struct lb_owned, 176);
 
 /* What the iterator engine is to end: the sockets of `life` that are connected to `peer`; and what it did. */
 struct lb_ending {
@@ -218,23 +229,25 @@ struct lb_ending {
 };
 LB_ASSERT_SIZE(struct lb_ending, 48);
 
-/* lb_senders: unconnected socket -> to whom it last sent. */
-#define LB_SENDER_RECORDS 4
-struct lb_sent {
-	__u64 life;
-	struct lb_endpoint dialled;
-	struct lb_endpoint peer;
-	__u32 service;
-	__u32 backend;
+/* lb_history, lb_history_more: socket -> whom else it dialled: the services that it sends datagrams to without
+ * being connected to them, and connects of it that more than two threads have under way. Sockets that only
+ * connect have none. The second map is for what the few records of the first have no room for. */
+#define LB_HISTORY_RECORDS 5
+#define LB_HISTORY_EXTENDED 1	/* the socket is in lb_history_more, too */
+#define LB_HISTORY_OVERFLOWED 2 /* something found no room: lb_peers of service 0 fills in */
+struct lb_history {
+	struct lb_record records[LB_HISTORY_RECORDS];
+	__u32 turn; /* stamp of the latest datagram */
+	__u16 flags;
+	__u16 next; /* where lb_history_more is searched next for a life that is over */
 };
-LB_ASSERT_SIZE(struct lb_sent, 56);
+LB_ASSERT_SIZE(struct lb_history, 368);
 
-struct lb_sender {
-	struct lb_sent sent[LB_SENDER_RECORDS];
-	__u32 next;	  /* the record to be overwritten next */
-	__u32 overflowed; /* a record was overwritten: lb_peers of service 0 fills in */
+#define LB_HISTORY_MORE_RECORDS 55
+struct lb_history_more {
+	struct lb_record records[LB_HISTORY_MORE_RECORDS];
 };
-LB_ASSERT_SIZE(struct lb_sender, 232);
+LB_ASSERT_SIZE(struct lb_history_more, 3960);
 
 /* lb_flows: an array of small hashes ("drawers"): (socket, life) -> how to find the socket. */
 struct lb_flow_key {
@@ -294,14 +307,15 @@ LB_ASSERT_SIZE(struct lb_event, 24);
 #define LB_STATS(STAT)                                                                             \
 	STAT(BALANCED, balanced)	   /* translated to a backend */                           \
 	STAT(NO_BACKEND, no_backend)	   /* refused: nobody is eligible */                       \
-	STAT(UNOWNED, unowned)		   /* balanced, but no storage for the owner */            \
+	STAT(UNOWNED, unowned)		   /* balanced, but no room to note it on the socket */    \
 	STAT(INDEX_OVERFLOW, index_overflow) /* owned, but no room in the index */                 \
 	STAT(RACED, raced)		   /* connected to a life that was being condemned */      \
 	STAT(EVENTS_LOST, events_lost)	   /* no room for the event that says so */                \
 	STAT(REPOINT_LOST, repoint_lost)   /* the application re-connected before us */            \
 	STAT(STICKY, sticky)		   /* datagram to the same live backend as before */       \
 	STAT(DENIED, denied)		   /* refused: a policy denies it */                       \
-	STAT(UDP_FILED, udp_filed)	   /* connected UDP in the index, its port not known yet */
+	STAT(UDP_FILED, udp_filed)	   /* connected UDP in the index, its port not known yet */ \
+	STAT(UNNOTED, unnoted)		   /* datagram to a service beyond those that a socket notes */
 #define LB_STAT_ID(id, name) LB_STAT_##id,
 enum { LB_STATS(LB_STAT_ID) LB_STAT_COUNT };
 

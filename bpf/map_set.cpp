@@ -27,7 +27,8 @@ constexpr std::array<std::string_view, 10> kOwn = {"lb_meta",     "lb_services",
 
 /// What sockets are known by: shared by all sets of one LB_OWNER_VERSION. The rest is shared where all of it
 /// has the same shape, as some of it makes sense only together.
-constexpr std::array<std::string_view, 3> kRecords = {"lb_owner", "lb_senders", "lb_flows"};
+constexpr std::array<std::string_view, 4> kRecords = {"lb_owner", "lb_history", "lb_history_more",
+                                                      "lb_flows"};
 
 bool is_in(std::span<const std::string_view> names, const bpf_map* map) {
     return std::ranges::find(names, std::string_view(bpf_map__name(map))) != names.end();

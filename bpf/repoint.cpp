@@ -43,6 +43,14 @@ lb_endpoint local_of(int fd) {
     return from_sockaddr(address, lb::Protocol::udp);
 }
 
+/// Where several threads connected the socket at once, our program at getpeername() finds the record that
+/// is true among those that it keeps.
+void make_record_follow_peer(int fd) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof(address);
+    getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length);
+}
+
 int connect_to_endpoint(int fd, const lb_endpoint& to) {
     sockaddr_storage address;
     const socklen_t length = to_sockaddr(to, family_of(fd), address);
@@ -241,6 +249,7 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     if (!fd) return {why == kAbsent && !insist ? Outcome::pending : Outcome::failed, why};
     lb_owner owner{};
     const int number = fd.get();
+    make_record_follow_peer(number);
     if (bpf_map_lookup_elem(programs_.owner_fd(), &number, &owner) != 0)
         return {Outcome::not_ours, "nothing is noted on the socket"};
     // As the programs judge: the record that names the actual peer is true, of two the newer one.

@@ -3,6 +3,7 @@
 #ifndef LB_CONNECT_H
 #define LB_CONNECT_H
 
+#include "dial.h"
 #include "outcome.h"
 #include "policy.h"
 
@@ -67,28 +68,13 @@ static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock
 	report_if_condemned(backend, &owner->current, cookie);
 }
 
-/* One connect() on a socket that is ours, or is about to be. */
-struct lb_dial {
-	const struct lb_endpoint *dialled;
-	const struct lb_repoint *repoint; /* null: the application's own doing */
-	struct lb_endpoint actual;	  /* whom the socket is connected to now */
-	int connected;
-	__u64 cookie;
-};
-
-/* Whom the socket is connected to matters as long as this connect may fail. */
-static __always_inline void begin_record(struct lb_owner *owner, const struct lb_dial *dial)
-{
-	settle(owner, &dial->actual, dial->connected, dial->cookie);
-	push_record(owner, dial->cookie);
-}
-
 /* To an address that is no service's. */
-static __always_inline int connect_past_us(struct lb_owner *owner, const struct lb_dial *dial)
+static __always_inline int connect_past_us(struct bpf_sock *sk, struct lb_owner *owner,
+					   const struct lb_dial *dial)
 {
-	begin_record(owner, dial);
+	begin_record(sk, owner, dial);
 	owner->current.peer = *dial->dialled;
-	supersede(owner, dial->cookie);
+	supersede(sk, owner, dial);
 	return LB_PROCEED;
 }
 
@@ -97,14 +83,15 @@ static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_ow
 					 const struct lb_service *service,
 					 struct lb_backend *backend, const struct lb_pick *pick)
 {
-	begin_record(owner, dial);
+	begin_record(ctx->sk, owner, dial);
+	owner->flags &= ~LB_OWNER_PAST_US;
 	if (!dial->repoint) {
 		owner->key = pick->key;
 		owner->pid = bpf_get_current_pid_tgid() >> 32;
 		owner->uid = (__u32)bpf_get_current_uid_gid();
 	}
-	fill_record(&owner->current, service, backend, pick->index, dial->dialled);
-	supersede(owner, dial->cookie);
+	fill_record(&owner->current, service, backend, pick->index, dial);
+	supersede(ctx->sk, owner, dial);
 	if (dial->dialled->protocol == LB_IPPROTO_UDP)
 		index_udp(ctx, ctx->sk, owner, backend, dial->cookie);
 }
@@ -181,6 +168,7 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 	}
 
 	dial.cookie = bpf_get_socket_cookie(ctx);
+	dial.thread = (__u32)bpf_get_current_pid_tgid();
 	dial.connected = actual_peer(sk, dialled->protocol, &dial.actual);
 	dial.repoint = repoint_by_us(dialled->protocol, dial.cookie);
 	if (dial.repoint && (!same_endpoint(&dial.actual, &dial.repoint->expected) ||
@@ -190,7 +178,7 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 		return refuse_for_now(); /* the application was faster: leave it alone */
 	}
 	if (!service)
-		return connect_past_us(owner, &dial);
+		return connect_past_us(sk, owner, &dial);
 	return connect_to_service(ctx, owner, &dial, service, to);
 }
 

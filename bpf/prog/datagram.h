@@ -1,86 +1,191 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* sendto() on sockets that are not connected to their service, and whom replies come from. */
+/* sendto() on sockets that are not connected to their service. */
 #ifndef LB_DATAGRAM_H
 #define LB_DATAGRAM_H
 
+#include "answer.h"
 #include "connect.h"
 
-static __always_inline struct lb_sender *find_sender(struct bpf_sock *sk, __u64 flags)
+static __always_inline int is_in_use(const struct lb_record *sent)
 {
-	return bpf_sk_storage_get(&lb_senders, sk, 0, flags);
+	return (sent->flags & (LB_RECORD_SENT | LB_RECORD_LEFT)) == LB_RECORD_SENT;
 }
 
-/* Where the last datagram to this service address went; null: none that is remembered. */
-static __always_inline struct lb_sent *find_sent(struct lb_sender *sender,
-						 const struct lb_endpoint *dialled)
+static long step_to_sent(__u32 at, struct lb_walk *walk)
 {
-	for (int i = 0; i < LB_SENDER_RECORDS; i++)
-		if (sender->sent[i].life && same_endpoint(&sender->sent[i].dialled, dialled))
-			return &sender->sent[i];
-	return 0;
+	struct lb_record *record = record_at(walk->few, walk->more, at);
+
+	if (!record)
+		return 1;
+	if (!is_in_use(record) || !same_endpoint(&record->dialled, walk->dialled))
+		return 0;
+	walk->found = at;
+	return 1;
 }
 
-static __always_inline struct lb_sent *next_sent(struct lb_sender *sender)
+/* Where datagrams to this service address go. */
+__noinline int find_sent(struct lb_history *few, struct lb_history_more *more,
+			 const struct lb_endpoint *dialled)
 {
-	struct lb_sent *sent = &sender->sent[sender->next % LB_SENDER_RECORDS];
+	struct lb_walk walk = {.few = few, .more = more, .dialled = dialled, .found = LB_NO_RECORD};
 
-	if (sent->life)
-		sender->overflowed = 1;
-	sender->next = (sender->next + 1) % LB_SENDER_RECORDS;
-	return sent;
+	if (few && dialled)
+		WALK(&walk, step_to_sent);
+	return walk.found;
 }
 
-/* An application that now talks to this backend directly gets its replies as they are. */
-static __always_inline void forget_sent_to(struct bpf_sock *sk, const struct lb_endpoint *peer)
+static long step_to_other_name(__u32 at, struct lb_walk *walk)
 {
-	struct lb_sender *sender = find_sender(sk, 0);
+	struct lb_record *record = record_at(walk->few, walk->more, at);
 
-	if (!sender)
-		return;
-	for (int i = 0; i < LB_SENDER_RECORDS; i++)
-		if (sender->sent[i].life && same_endpoint(&sender->sent[i].peer, peer))
-			sender->sent[i].life = 0;
+	if (!record)
+		return 1;
+	if (!is_in_use(record) || !same_endpoint(&record->peer, walk->peer) ||
+	    same_endpoint(&record->dialled, walk->dialled) || !live_backend(record))
+		return 0;
+	walk->found = at;
+	return 1;
+}
+
+/* Does the socket send to this peer through another service address already? */
+__noinline int has_other_name(struct lb_history *few, struct lb_history_more *more,
+			      const struct lb_endpoint *peer, const struct lb_endpoint *dialled)
+{
+	struct lb_walk walk = {
+		.few = few, .more = more, .peer = peer, .dialled = dialled, .found = LB_NO_RECORD};
+
+	if (few && peer && dialled)
+		WALK(&walk, step_to_other_name);
+	return walk.found >= 0;
 }
 
 /* The backend that got this socket's last datagram to the service, as long as that lives. */
-static __always_inline struct lb_backend *backend_as_before(const struct lb_sent *sent,
+static __always_inline struct lb_backend *backend_as_before(const struct lb_record *sent,
 							    const struct lb_service *service)
 {
+	return sent && sent->service == service->id ? live_backend(sent) : 0;
+}
+
+/* One sendto() a service. */
+struct lb_send {
+	const struct lb_service *service;
+	const struct lb_endpoint *dialled;
+	const struct lb_endpoint *connected_to; /* null: the socket is not connected */
+	struct lb_recalled known;
+};
+
+/* Would an answer from this backend be taken for one of somebody else's? */
+static __always_inline int is_ambiguous(const struct lb_send *send, const struct lb_endpoint *peer)
+{
+	if (send->connected_to && same_endpoint(send->connected_to, peer))
+		return 1;
+	return has_other_name(send->known.few, send->known.more, peer, send->dialled);
+}
+
+struct lb_slot_walk {
+	const struct lb_send *send;
+	struct lb_pick *pick;
+	__u32 tried;
+};
+
+/* One step of bpf_loop(): 1 ends it. */
+static long try_next_slot(__u32 step, struct lb_slot_walk *walk)
+{
+	struct lb_pick *pick = walk->pick;
+	__u32 position = (pick->position + 1 + step) % pick->length;
+	__u32 index = LB_SLOT_BACKEND(slot_at(pick->offset + position));
 	struct lb_backend *backend;
 
-	if (!sent || sent->service != service->id)
+	if (index == walk->tried)
+		return 0; /* heavy backends have many slots */
+	walk->tried = index;
+	backend = backend_at(index);
+	if (!backend || is_ambiguous(walk->send, &backend->endpoint))
 		return 0;
-	backend = backend_of_life(sent->backend, sent->life);
-	return backend && backend->state == LB_LIFE_ELIGIBLE ? backend : 0;
+	pick->index = index;
+	return 1;
 }
 
-static __always_inline void fill_sent(struct lb_sent *sent, const struct lb_service *service,
-				      const struct lb_backend *backend, __u32 index,
-				      const struct lb_endpoint *dialled)
+/* What one socket sends to two services goes to two backends where there are two: the answers are
+ * named by where they come from. Not with maglev, which promises the backend. */
+static __always_inline struct lb_backend *pick_unambiguous(struct lb_send *send,
+							   struct lb_pick *pick)
 {
-	sent->life = backend->life;
-	sent->dialled = *dialled;
-	sent->peer = backend->endpoint;
-	sent->service = service->id;
-	sent->backend = index;
+	struct lb_backend *backend = pick_backend(send->service, family_of(send->dialled), pick);
+	struct lb_slot_walk walk = {.send = send, .pick = pick, .tried = pick->index};
+
+	if (!backend || send->service->policy == LB_POLICY_MAGLEV ||
+	    !is_ambiguous(send, &backend->endpoint))
+		return backend;
+	bpf_loop(pick->length, try_next_slot, &walk, 0);
+	return backend_at(pick->index);
 }
 
-static __always_inline int send_to_service(struct bpf_sock *sk, struct lb_owner *owner,
-					   const struct lb_service *service,
-					   const struct lb_endpoint *dialled,
-					   struct lb_endpoint *to)
+static __noinline struct lb_record *room_for_sent(struct bpf_sock *sk)
 {
-	struct lb_sender *sender = find_sender(sk, BPF_SK_STORAGE_GET_F_CREATE);
-	struct lb_sent *sent = sender ? find_sent(sender, dialled) : 0;
-	struct lb_backend *backend = backend_as_before(sent, service);
-	struct lb_pick pick = {};
+	return room_for_record(sk);
+}
 
-	if (backend) {
-		count(LB_STAT_STICKY);
-		*to = backend->endpoint;
-		return LB_PROCEED;
+/* A service's datagrams go to another backend. Late answers of the one before keep their name. */
+static __always_inline void leave_backend(struct bpf_sock *sk, const struct lb_record *sent,
+					  struct lb_history *history)
+{
+	struct lb_record *room = room_for_sent(sk);
+
+	if (!room) {
+		history->flags |= LB_HISTORY_OVERFLOWED;
+		return;
 	}
-	backend = pick_backend(service, family_of(dialled), &pick);
+	*room = *sent;
+	room->flags |= LB_RECORD_LEFT;
+}
+
+static __always_inline void fill_sent(struct lb_history *history, struct lb_record *sent,
+				      const struct lb_send *send, const struct lb_backend *backend,
+				      __u32 index)
+{
+	name_backend(sent, send->service, backend, index, send->dialled);
+	sent->drawer = 0;
+	sent->flags = LB_RECORD_SENT;
+	sent->stamp = ++history->turn;
+}
+
+/* Names the peer's next datagrams. */
+static __always_inline void renew_sent(struct lb_history *history, struct lb_record *sent)
+{
+	if (sent->stamp != history->turn)
+		sent->stamp = ++history->turn;
+	if (sent->flags & LB_RECORD_OVERRIDDEN)
+		sent->flags &= ~LB_RECORD_OVERRIDDEN;
+}
+
+/* No room to note it: what the socket sends to this service goes where the table has it. */
+static __always_inline int send_unnoted(struct bpf_sock_addr *ctx, struct lb_send *send,
+					struct lb_endpoint *to)
+{
+	struct lb_pick pick = {.socket = bpf_get_socket_cookie(ctx)};
+	struct lb_backend *backend = pick_backend(send->service, family_of(send->dialled), &pick);
+
+	if (!backend) {
+		count(LB_STAT_NO_BACKEND);
+		return refuse_connection();
+	}
+	count(LB_STAT_UNNOTED);
+	if (send->known.few)
+		send->known.few->flags |= LB_HISTORY_OVERFLOWED;
+	*to = backend->endpoint;
+	return LB_PROCEED;
+}
+
+/* The service's first datagram of this socket (`sent` is unused), or its backend is gone. */
+static __always_inline int send_elsewhere(struct bpf_sock *sk, struct lb_owner *owner,
+					  struct lb_send *send, struct lb_record *sent,
+					  struct lb_endpoint *to)
+{
+	struct lb_history *history = bpf_sk_storage_get(&lb_history, sk, 0, 0);
+	struct lb_pick pick = {};
+	struct lb_backend *backend = pick_unambiguous(send, &pick);
+
 	if (!backend) {
 		count(LB_STAT_NO_BACKEND);
 		return refuse_connection(); /* fails closed: nobody may be chosen */
@@ -90,35 +195,52 @@ static __always_inline int send_to_service(struct bpf_sock *sk, struct lb_owner 
 	__sync_fetch_and_add(&backend->connects, 1);
 	if (!owner)
 		owner = bpf_sk_storage_get(&lb_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!sender || !owner) {
+	if (!history || !owner) {
 		count(LB_STAT_UNOWNED); /* fails open: delivered, but replies carry the backend's
 					   address */
 		return LB_PROCEED;
 	}
 	owner->flags |= LB_OWNER_SENDER;
-	fill_sent(sent ? sent : next_sent(sender), service, backend, pick.index, dialled);
+	if (is_in_use(sent) && !same_endpoint(&sent->peer, to))
+		leave_backend(sk, sent, history);
+	fill_sent(history, sent, send, backend, pick.index);
 	return LB_PROCEED;
 }
 
-static __always_inline int dialled_by_record(const struct lb_record *record,
-					     const struct lb_endpoint *peer,
-					     struct lb_endpoint *dialled)
+static __always_inline int send_to_service(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
+					   struct lb_owner *owner, struct lb_send *send,
+					   struct lb_endpoint *to)
 {
-	if (!record->life || !same_endpoint(&record->peer, peer))
-		return 0;
-	*dialled = record->dialled;
-	return 1;
+	struct lb_backend *backend;
+	struct lb_record *sent;
+
+	send->known = recall(sk);
+	sent = recalled_at(&send->known,
+			   find_sent(send->known.few, send->known.more, send->dialled));
+	backend = backend_as_before(sent, send->service);
+	if (backend && send->known.few) {
+		count(LB_STAT_STICKY);
+		renew_sent(send->known.few, sent);
+		*to = backend->endpoint;
+		return LB_PROCEED;
+	}
+	if (!sent)
+		sent = room_for_sent(sk);
+	return sent ? send_elsewhere(sk, owner, send, sent, to) : send_unnoted(ctx, send, to);
 }
 
-/* What the application dialled to be connected to `peer`; 0: not through us. */
-static __always_inline int dialled_peer(struct lb_owner *owner, const struct lb_endpoint *peer,
-					struct lb_endpoint *dialled)
+/* An application that talks to this backend directly gets its answers as they are. */
+static __always_inline void note_direct(struct bpf_sock *sk, struct lb_owner *owner,
+					const struct lb_endpoint *peer, int connected)
 {
-	if (!owner)
-		return 0; /* never dialled a service: accepted sockets, direct connects */
+	if (owner->flags & LB_OWNER_SENDER)
+		override_sent(sk, peer);
 	if (same_endpoint(&owner->current.peer, peer))
-		return dialled_by_record(&owner->current, peer, dialled);
-	return dialled_by_record(&owner->previous, peer, dialled);
+		owner->current.flags |= LB_RECORD_OVERRIDDEN;
+	if (same_endpoint(&owner->previous.peer, peer))
+		owner->previous.flags |= LB_RECORD_OVERRIDDEN;
+	if (!connected)
+		owner->flags |= LB_OWNER_PAST_US;
 }
 
 static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
@@ -126,9 +248,9 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 					    struct lb_endpoint *to)
 {
 	struct bpf_sock *sk = ctx->sk;
-	const struct lb_service *service;
 	struct lb_endpoint actual = {};
 	struct lb_endpoint connected_to = {};
+	struct lb_send send = {.dialled = dialled};
 	struct lb_owner *owner;
 	int connected;
 	__u32 policy;
@@ -150,73 +272,18 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	if (policy)
 		return deny(policy, LB_DENIED_SEND, dialled);
 	/* The service that it is connected to: another backend's reply would not be taken. */
-	if (connected && dialled_peer(owner, &actual, &connected_to) &&
+	if (connected && dialled_peer(sk, owner, &actual, &connected_to) &&
 	    same_endpoint(&connected_to, dialled)) {
 		*to = actual;
 		return LB_PROCEED;
 	}
-	service = find_service(dialled);
-	if (service)
-		return send_to_service(sk, owner, service, dialled, to);
-	if (owner && owner->flags & LB_OWNER_SENDER)
-		forget_sent_to(sk, dialled);
+	send.connected_to = connected ? &actual : 0;
+	send.service = find_service(dialled);
+	if (send.service)
+		return send_to_service(ctx, sk, owner, &send, to);
+	if (owner)
+		note_direct(sk, owner, dialled, connected);
 	return LB_PROCEED;
-}
-
-static __always_inline const struct lb_peer *find_peer(__u32 service,
-						       const struct lb_endpoint *backend)
-{
-	struct lb_peer_key key = {.service = service, .backend = *backend};
-
-	return bpf_map_lookup_elem(&lb_peers, &key);
-}
-
-/* The service address behind a datagram's source, from what this socket sent. */
-static __always_inline int dialled_by_sending(struct bpf_sock *sk, const struct lb_endpoint *source,
-					      struct lb_endpoint *dialled)
-{
-	struct lb_sender *sender = find_sender(sk, 0);
-	const struct lb_peer *peer;
-
-	if (!sender)
-		return 0;
-	for (int i = 0; i < LB_SENDER_RECORDS; i++) /* the backend that it last sent to */
-		if (sender->sent[i].life && same_endpoint(&sender->sent[i].peer, source)) {
-			*dialled = sender->sent[i].dialled;
-			return 1;
-		}
-	for (int i = 0; i < LB_SENDER_RECORDS; i++) /* a late reply from a backend before that */
-		if (sender->sent[i].life && find_peer(sender->sent[i].service, source)) {
-			*dialled = sender->sent[i].dialled;
-			return 1;
-		}
-	peer = sender->overflowed ? find_peer(0, source) : 0;
-	if (!peer)
-		return 0;
-	*dialled = peer->dialled;
-	return 1;
-}
-
-/* What the application dialled to get a datagram from `source`; 0: not through us. */
-static __always_inline int dialled_source(struct bpf_sock *sk, const struct lb_endpoint *source,
-					  struct lb_endpoint *dialled)
-{
-	struct lb_owner *owner = find_owner(sk);
-
-	if (!owner)
-		return 0;
-	if (owner->flags & LB_OWNER_SENDER && dialled_by_sending(sk, source, dialled))
-		return 1;
-	if (same_endpoint(&owner->current.peer, source))
-		return dialled_by_record(&owner->current, source, dialled);
-	if (dialled_by_record(&owner->previous, source, dialled))
-		return 1;
-	/* Queued from a backend that it has left more than one connect ago. */
-	if (owner->current.life && find_peer(owner->current.service, source)) {
-		*dialled = owner->current.dialled;
-		return 1;
-	}
-	return 0;
 }
 
 #endif

@@ -69,8 +69,9 @@ SEC("cgroup/getpeername4")
 int lb_getpeername4(struct bpf_sock_addr *ctx)
 {
 	struct lb_endpoint peer = endpoint_from_ctx4(ctx), dialled;
+	struct bpf_sock *sk = ctx->sk;
 
-	if (ctx->sk && dialled_peer(find_owner(ctx->sk), &peer, &dialled))
+	if (sk && dialled_peer(sk, find_owner(sk), &peer, &dialled))
 		write_ctx4(ctx, &dialled);
 	return LB_PROCEED;
 }
@@ -79,8 +80,9 @@ SEC("cgroup/getpeername6")
 int lb_getpeername6(struct bpf_sock_addr *ctx)
 {
 	struct lb_endpoint peer = endpoint_from_ctx6(ctx), dialled;
+	struct bpf_sock *sk = ctx->sk;
 
-	if (ctx->sk && dialled_peer(find_owner(ctx->sk), &peer, &dialled))
+	if (sk && dialled_peer(sk, find_owner(sk), &peer, &dialled))
 		write_ctx6(ctx, &dialled);
 	return LB_PROCEED;
 }

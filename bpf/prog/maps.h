@@ -93,8 +93,15 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct lb_sender);
-} lb_senders SEC(".maps");
+	__type(value, struct lb_history);
+} lb_history SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct lb_history_more);
+} lb_history_more SEC(".maps");
 
 struct lb_drawer {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -88,6 +88,7 @@ static __always_inline void release_socket(struct bpf_sock *sk, __u64 cookie)
 	else if (state == BPF_TCP_SYN_SENT)
 		judge_patience(&owner->current, cookie);
 	forget_socket(owner, cookie);
+	forget_crowd(sk, owner, cookie);
 	if (!life || (state != BPF_TCP_ESTABLISHED && state != BPF_TCP_CLOSE_WAIT))
 		return;
 	owner->previous.flags = LB_RECORD_TRACE;

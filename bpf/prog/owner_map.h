@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The map that all objects share: lb.bpf.c has it, the others get it by its descriptor. */
+/* The maps that objects share: lb.bpf.c has them, the others get them by their descriptors. */
 #ifndef LB_OWNER_MAP_H
 #define LB_OWNER_MAP_H
 

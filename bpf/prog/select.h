@@ -27,11 +27,23 @@ static __always_inline struct lb_backend *backend_of_life(__u32 index, __u64 lif
 
 /* A backend that was chosen. */
 struct lb_pick {
-	__u32 index; /* in lb_backends */
-	__u32 key;   /* what maglev chose it by */
+	__u32 index;  /* in lb_backends */
+	__u32 key;    /* what maglev chose it by */
+	__u64 socket; /* its cookie, if it is what decides; 0: the service's policy does */
+	/* Where in lb_slots: in `position` of this table. */
+	__u32 offset;
+	__u32 length;
+	__u32 position;
 };
 
-/* Who connects, spread over all bits (the finalizer of MurmurHash3). */
+/* Spreads a key over all bits (the finalizer of MurmurHash3). */
+static __always_inline __u32 spread(__u64 key)
+{
+	key = (key ^ (key >> 33)) * 0xff51afd7ed558ccdULL;
+	key = (key ^ (key >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+	return (__u32)(key ^ (key >> 33));
+}
+
 static __always_inline __u32 key_of_caller(const struct lb_service *service)
 {
 	__u64 key;
@@ -42,9 +54,7 @@ static __always_inline __u32 key_of_caller(const struct lb_service *service)
 		key = bpf_get_current_pid_tgid() >> 32;
 	else
 		key = bpf_get_current_cgroup_id();
-	key = (key ^ (key >> 33)) * 0xff51afd7ed558ccdULL;
-	key = (key ^ (key >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-	return (__u32)(key ^ (key >> 33));
+	return spread(key);
 }
 
 static __always_inline __u32 next_turn(__u32 table, __u32 length)
@@ -95,6 +105,8 @@ static __always_inline __u32 less_busy_of_two(__u32 offset, __u32 length)
 static __always_inline __u32 choose_position(const struct lb_service *service, __u32 offset,
 					     __u32 length, struct lb_pick *pick)
 {
+	if (pick->socket && service->policy != LB_POLICY_MAGLEV)
+		return spread(pick->socket ^ ((__u64)service->id << 32)) % length;
 	switch (service->policy) {
 	case LB_POLICY_RANDOM:
 		return bpf_get_prandom_u32() % length;
@@ -114,17 +126,16 @@ static __always_inline struct lb_backend *pick_backend(const struct lb_service *
 	__u32 table = LB_TABLE_INDEX(service->table, family);
 	__u64 *word = bpf_map_lookup_elem(&lb_tables, &table);
 	__u64 seen;
-	__u32 offset, length;
 
 	if (!word)
 		return 0;
 	seen = *(volatile __u64 *)word;
-	offset = LB_TABLE_OFFSET(seen);
-	length = LB_TABLE_LENGTH(seen);
-	if (!length)
+	pick->offset = LB_TABLE_OFFSET(seen);
+	pick->length = LB_TABLE_LENGTH(seen);
+	if (!pick->length)
 		return 0;
-	offset += choose_position(service, offset, length, pick);
-	pick->index = LB_SLOT_BACKEND(slot_at(offset));
+	pick->position = choose_position(service, pick->offset, pick->length, pick);
+	pick->index = LB_SLOT_BACKEND(slot_at(pick->offset + pick->position));
 	return backend_at(pick->index);
 }
 

@@ -36,11 +36,16 @@ bool dialled_alone(const lb_record& record, const lb_record& other, const lb_end
 }
 
 /// Is the socket connected to the backend as part of that life?
-Outcome judge(int fd, const lb_owner& owner, lb::LifeId life, bool udp) {
-    if (!udp) return {owner.current.life == life && is_live_tcp(fd) ? Fate::ended : Fate::gone, ""};
+Outcome judge(const Programs& programs, int fd, lb::LifeId life, bool udp) {
     sockaddr_storage peer{};
     socklen_t length = sizeof(peer);
-    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) return {Fate::gone, ""};
+    // First: our program makes the record follow the peer, where several threads connected the socket at
+    // once.
+    const bool connected = getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0;
+    lb_owner owner{};
+    if (bpf_map_lookup_elem(programs.owner_fd(), &fd, &owner) != 0) return {Fate::gone, ""};
+    if (!udp) return {owner.current.life == life && is_live_tcp(fd) ? Fate::ended : Fate::gone, ""};
+    if (!connected) return {Fate::gone, ""};
     const lb_endpoint told = from_sockaddr(peer, lb::Protocol::udp);
     const auto& [current, previous] = std::tie(owner.current, owner.previous);
     if (current.life == life && dialled_alone(current, previous, told)) return {Fate::ended, ""};
@@ -56,9 +61,7 @@ Outcome end_socket(const Programs& programs, ProcessSockets& sockets, const Flow
     if (!fd) return outcome;
     const int number = fd.get();
     if (!flow.multipath && cookie_of(number) == flow.key.cookie) {
-        lb_owner owner{};
-        if (bpf_map_lookup_elem(programs.owner_fd(), &number, &owner) != 0) return {Fate::gone, ""};
-        outcome = judge(number, owner, flow.key.life, flow.is_udp());
+        outcome = judge(programs, number, flow.key.life, flow.is_udp());
         if (outcome.fate != Fate::ended) return outcome;
     }
     const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};

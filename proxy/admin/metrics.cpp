@@ -41,6 +41,9 @@ void add_data_path(MetricFamilies& all, const InstanceCounts& counts) {
         "Sockets that found no room in the index: they are found more slowly when they are to be ended.");
     add("unowned", "reseat_unowned_connects_total",
         "Connects that were balanced without room to note it: such a socket is not ended.");
+    add("unnoted", "reseat_unnoted_datagrams_total",
+        "Datagrams to a service beyond those that their socket remembers: the backend follows from the "
+        "table.");
     add("no_backend", "reseat_refused_connects_total", "Connects refused because nobody is eligible.");
     add("events_lost", "reseat_kernel_events_lost_total",
         "Events of the kernel's side that found no room; what they would have told is looked for.");
