@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/baton.hpp"
 
-#include <fstream>
+#include "lb/read_file.hpp"
+
 #include <string>
 
 namespace reseat::bpf {
@@ -9,11 +10,9 @@ namespace {
 
 /// Waiting for a lock, which no signal ends. On a busy machine a thread may also be late because others run.
 bool sleeps_uninterruptibly(pid_t thread) {
-    std::ifstream stat("/proc/self/task/" + std::to_string(thread) + "/stat");
-    std::string line;
-    std::getline(stat, line);
-    const auto name_end = line.rfind(") ");
-    return name_end != std::string::npos && line.compare(name_end + 2, 1, "D") == 0;
+    const auto stat = lb::read_file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    const auto name_end = stat ? stat->rfind(") ") : std::string::npos;
+    return name_end != std::string::npos && stat->compare(name_end + 2, 1, "D") == 0;
 }
 
 }  // namespace

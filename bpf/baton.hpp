@@ -3,7 +3,9 @@
 
 #include "bpf/flow_index.hpp"
 
+#include <exception>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,7 +33,7 @@ public:
     }
 
     /// For the worker: calls `call`, which may use nothing that is shared. `on` are the sockets whose locks
-    /// it may wait for, one after the other. Throws Overtaken.
+    /// it may wait for, one after the other. Throws Overtaken, else what `call` throws.
     template <class Call>
     auto blocking(std::span<const Flow> on, Call call) {
         on_.assign(on.begin(), on.end());
@@ -39,11 +41,18 @@ public:
         ++calls_;
         waits_ = true;
         lock_.unlock();
-        auto result = call();
+        std::optional<decltype(call())> result;
+        std::exception_ptr failure;
+        try {
+            result.emplace(call());
+        } catch (...) {
+            failure = std::current_exception();
+        }
         lock_.lock();
         if (overtaken_) throw Overtaken();
         waits_ = false;
-        return result;
+        if (failure) std::rethrow_exception(failure);
+        return std::move(*result);
     }
 
     /// For the supervisor: which call the worker waits in, from 1; 0: in none, or it only lacks a processor.

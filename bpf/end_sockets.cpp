@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -53,6 +54,7 @@ struct Work final : Supervised {
     lb::TimePoint last_done = start;
 
     void look();
+    lb::Result<std::vector<Target>> find_in(SockDiag& channel) const;
     void end(Baton& baton, std::size_t most);
     void failed(const std::string& why) override;
     void take(std::size_t most);
@@ -61,11 +63,20 @@ struct Work final : Supervised {
     void failed(const Target& target, const std::string& why);
 };
 
+/// What goes wrong in one network namespace is no reason to leave the others.
+lb::Result<std::vector<Target>> Work::find_in(SockDiag& channel) const {
+    try {
+        return find(channel);
+    } catch (const std::exception& error) {
+        return lb::Error{lb::ErrorCode::failed, error.what()};
+    }
+}
+
 void Work::look() {
     targets.clear();
     for (auto& report : reports) report.failed = 0;  // those that are left are found again
     for (const auto& channel : namespaces->channels_of_workload()) {
-        const auto found = find(*channel);
+        const auto found = find_in(*channel);
         if (!found)
             for (auto& report : reports) report.first_failure = found.error().message;
         else

@@ -2,45 +2,28 @@
 #include "bpf/listed_sockets.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "bpf/command_name.hpp"
 #include "bpf/flow_index.hpp"
-#include "lb/printable.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <unordered_map>
-
-#include <sys/stat.h>
 
 namespace reseat::bpf {
 namespace {
 
-/// Processes by the ids that the programs record, which are those of the initial PID namespace.
+/// What processes run, each looked up once.
 class Commands {
 public:
-    /// Empty: there is no such process, or in our PID namespace its id is another one's.
     const std::string& of(std::uint32_t pid) {
         const auto [entry, is_new] = known_.try_emplace(pid);
-        if (is_new && ids_are_ours_) {
-            std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
-            std::string name{std::istreambuf_iterator<char>(file), {}};
-            if (name.ends_with('\n')) name.pop_back();
-            entry->second = lb::printable(name);
-        }
+        if (is_new) entry->second = command_name(pid);
         return entry->second;
     }
 
 private:
-    static bool in_initial_pid_namespace() {
-        constexpr ino_t kInitial = 0xEFFFFFFC;  // PROC_PID_INIT_INO, include/linux/proc_ns.h
-        struct stat about {};
-        return ::stat("/proc/self/ns/pid", &about) == 0 && about.st_ino == kInitial;
-    }
-
-    const bool ids_are_ours_ = in_initial_pid_namespace();
     std::unordered_map<std::uint32_t, std::string> known_;
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include <fcntl.h>
@@ -26,12 +27,17 @@ UniqueFd namespace_of(std::uint32_t pid) {
 /// errno of entering.
 int call_inside(int netns, const std::function<void()>& function) {
     int error = 0;
-    std::thread([&] {
+    const auto enter = [&] {
         if (setns(netns, CLONE_NEWNET) != 0)
             error = errno;
         else
             function();
-    }).join();
+    };
+    try {
+        std::thread(enter).join();
+    } catch (const std::system_error& no_thread) {  // the workload's own limit of processes, say
+        error = no_thread.code().value();
+    }
     return error;
 }
 

@@ -6,8 +6,11 @@
 #include "bpf/run_on.hpp"
 #include "bpf/udp_resolver.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <map>
 #include <optional>
 #include <string>
@@ -28,6 +31,19 @@ struct Round {
     std::size_t left = 0;
 };
 
+/// False: that namespace cannot be asked now, which is no reason to leave the others.
+bool resolve_in(NetNamespaces& namespaces, std::uint64_t netns, std::vector<Flow>& flows) {
+    try {
+        std::string why;
+        const auto diag = namespaces.channel(netns, flows.front().value.pid, why);
+        return diag && resolve_udp(*diag, flows);
+    } catch (const std::exception& error) {
+        spdlog::debug("ports of connected UDP sockets in one network namespace stay unknown: {}",
+                      error.what());
+        return false;
+    }
+}
+
 Round resolve_once(const Programs& programs, NetNamespaces& namespaces) {
     const FlowIndex index(programs);
     std::vector<Flow> flows = index.unresolved();
@@ -36,11 +52,8 @@ Round resolve_once(const Programs& programs, NetNamespaces& namespaces) {
     for (Flow& flow : flows) groups[flow.value.netns].push_back(flow);
     Round round{.left = flows.size()};
     flows.clear();
-    for (auto& [netns, group] : groups) {
-        std::string why;
-        const auto diag = namespaces.channel(netns, group.front().value.pid, why);
-        if (diag && resolve_udp(*diag, group)) flows.insert(flows.end(), group.begin(), group.end());
-    }
+    for (auto& [netns, group] : groups)
+        if (resolve_in(namespaces, netns, group)) flows.insert(flows.end(), group.begin(), group.end());
     std::unordered_map<std::uint32_t, DescriptorTable> processes;
     for (Flow& flow : flows) {
         if (!flow.resolved()) continue;

@@ -3,7 +3,21 @@
 #include "bpf/reseater.hpp"
 #include "bpf/udp_resolver.hpp"
 
+#include <exception>
+
 namespace reseat::bpf {
+namespace {
+
+/// Whatever goes wrong with this socket is no reason to leave the others.
+Repointer::Result repoint_alone(Repointer& repointer, SockDiag& diag, Flow& flow, bool insist) {
+    try {
+        return repointer.repoint(diag, flow, insist);
+    } catch (const std::exception& error) {
+        return {Repointer::Outcome::failed, error.what()};
+    }
+}
+
+}  // namespace
 
 void Reseater::handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
     std::string why;
@@ -61,7 +75,7 @@ std::vector<Flow> Reseater::repoint(const std::shared_ptr<SockDiag>& diag, std::
         // A worker that is stuck in there keeps what it uses.
         auto [result, moved] =
             baton.blocking({&flow, 1}, [repointer, diag, copy = flow, insist = sweep.last]() mutable {
-                auto outcome = repointer->repoint(*diag, copy, insist);
+                auto outcome = repoint_alone(*repointer, *diag, copy, insist);
                 return std::pair(std::move(outcome), copy);
             });
         switch (result.outcome) {

@@ -9,6 +9,7 @@
 #include "bpf/udp_resolver.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <tuple>
 #include <unordered_set>
@@ -16,10 +17,20 @@
 namespace reseat::bpf {
 namespace {
 
-std::map<std::uint64_t, std::vector<Flow>> by_namespace(std::vector<Flow> flows) {
+/// Calls `handle` for each network namespace and its flows; what goes wrong in one is no reason to leave the
+/// others.
+template <class Handle>
+void for_each_namespace(std::vector<Flow> flows, Sweep& sweep, Handle handle) {
     std::map<std::uint64_t, std::vector<Flow>> groups;
     for (Flow& flow : flows) groups[flow.value.netns].push_back(std::move(flow));
-    return groups;
+    for (auto& [netns, group] : groups) {
+        const std::size_t count = group.size();
+        try {
+            handle(netns, std::move(group));
+        } catch (const std::exception& error) {
+            for (std::size_t i = 0; i < count; ++i) sweep.failed(error.what());
+        }
+    }
 }
 
 std::vector<SocketTuple> tuples_of(const std::vector<Flow>& flows) {
@@ -120,8 +131,9 @@ void Reseater::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
     }
     if (sweep.order.quiet_for > lb::Duration::zero())
         sweep.tcp = quiet_ones(std::move(sweep.tcp), sweep, *baton);
-    for (auto& [netns, flows] : by_namespace(std::move(udp)))
+    for_each_namespace(std::move(udp), sweep, [&](std::uint64_t netns, std::vector<Flow> flows) {
         handle_udp(netns, std::move(flows), sweep, *baton);
+    });
 }
 
 void Reseater::end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::size_t count) {
@@ -134,8 +146,9 @@ void Reseater::end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::s
         sweep.tcp.erase(sweep.tcp.begin(), more);
     }
     sweep.settled.clear();
-    for (auto& [netns, flows] : by_namespace(sweep.current))
+    for_each_namespace(sweep.current, sweep, [&](std::uint64_t netns, std::vector<Flow> flows) {
         terminate(netns, std::move(flows), sweep, *baton);
+    });
     sweep.current.clear();
 }
 

@@ -10,6 +10,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -96,14 +97,23 @@ lb::Task<void> on_worker(Workers& workers, std::function<void()> work) {
     namespace asio = lb::asio;
     const auto wake_up = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
     const auto finished = std::make_shared<bool>(false);
+    const auto failure = std::make_shared<std::exception_ptr>();
     wake_up->expires_at(asio::steady_timer::time_point::max());
-    workers.run(std::move(work), [=] {
+    auto guarded = [failure, work = std::move(work)] {
+        try {
+            work();
+        } catch (...) {
+            *failure = std::current_exception();
+        }
+    };
+    workers.run(std::move(guarded), [=] {
         *finished = true;
         wake_up->cancel();
     });
     boost::system::error_code ended;
     if (!*finished) co_await wake_up->async_wait(asio::redirect_error(asio::use_awaitable, ended));
     if (!*finished) throw boost::system::system_error(asio::error::operation_aborted);
+    if (*failure) std::rethrow_exception(*failure);
 }
 
 }  // namespace reseat::bpf

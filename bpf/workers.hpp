@@ -20,8 +20,8 @@ public:
     ~Workers();
     Workers(const Workers&) = delete;
 
-    /// Has `work` done by a thread; while all are busy it waits for one. `done` follows on the executor,
-    /// unless this has ended meanwhile.
+    /// Has `work`, which may not throw, done by a thread; while all are busy it waits for one. `done` follows
+    /// on the executor, unless this has ended meanwhile.
     void run(std::function<void()> work, std::function<void()> done);
 
 private:
@@ -29,8 +29,8 @@ private:
     std::shared_ptr<State> state_;
 };
 
-/// Has `work` done by a thread and waits for it. Cancelled: it goes on by itself, so what it uses must be its
-/// own.
+/// Has `work` done by a thread and waits for it; throws what it throws. Cancelled: it goes on by itself, so
+/// what it uses must be its own.
 lb::Task<void> on_worker(Workers& workers, std::function<void()> work);
 
 }  // namespace reseat::bpf

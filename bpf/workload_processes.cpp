@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/workload_processes.hpp"
 
+#include "bpf/cgroup_tree.hpp"
+#include "lb/read_file.hpp"
+
+#include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <string>
 
 namespace reseat::bpf {
+namespace {
 
-namespace fs = std::filesystem;
+/// The numbers in a file with one on each line; none where it cannot be read.
+std::vector<std::uint32_t> numbers_in(const std::string& path) {
+    const auto text = lb::read_file(path);
+    return text ? parse_processes(*text) : std::vector<std::uint32_t>();
+}
+
+/// Of a thread; 0: it has ended.
+std::uint32_t process_of(std::uint32_t thread) {
+    const auto status = lb::read_file("/proc/" + std::to_string(thread) + "/status");
+    return status ? parse_thread_group(*status) : 0;
+}
+
+}  // namespace
 
 std::vector<std::uint32_t> parse_processes(std::string_view text) {
     std::vector<std::uint32_t> pids;
@@ -20,6 +35,15 @@ std::vector<std::uint32_t> parse_processes(std::string_view text) {
         if (fault == std::errc{} && end == line.data() + line.size() && pid != 0) pids.push_back(pid);
     }
     return pids;
+}
+
+std::uint32_t parse_thread_group(std::string_view status) {
+    constexpr std::string_view kKey = "\nTgid:\t";
+    const auto at = status.find(kKey);
+    if (at == std::string_view::npos) return 0;
+    const auto pids =
+        parse_processes(status.substr(at + kKey.size(), status.find('\n', at + 1) - at - kKey.size()));
+    return pids.empty() ? 0 : pids.front();
 }
 
 std::uint32_t parse_socket_link(std::string_view target) {
@@ -46,17 +70,16 @@ DescriptorInfo parse_descriptor_info(std::string_view text) {
 
 std::vector<std::uint32_t> processes_below(const std::string& cgroup) {
     std::vector<std::uint32_t> pids;
-    auto read = [&pids](const fs::path& directory) {
-        std::ifstream procs(directory / "cgroup.procs");
-        const std::string text{std::istreambuf_iterator<char>(procs), {}};
-        const auto found = parse_processes(text);
+    // A threaded cgroup does not list processes: the domain above it does, unless that is above `cgroup`.
+    const bool threaded = !lb::read_file(cgroup + "/cgroup.procs");
+    for (const std::string& directory : cgroup_tree(cgroup)) {
+        auto found = numbers_in(directory + (threaded ? "/cgroup.threads" : "/cgroup.procs"));
+        if (threaded) std::ranges::transform(found, found.begin(), process_of);
         pids.insert(pids.end(), found.begin(), found.end());
-    };
-    read(cgroup);
-    std::error_code gone;
-    for (fs::recursive_directory_iterator entry(cgroup, gone), end; entry != end && !gone;
-         entry.increment(gone))
-        if (entry->is_directory(gone)) read(entry->path());
+    }
+    std::ranges::sort(pids);
+    pids.erase(pids.begin(), std::ranges::find_if(pids, [](std::uint32_t pid) { return pid != 0; }));
+    pids.erase(std::ranges::unique(pids).begin(), pids.end());
     return pids;
 }
 

@@ -8,12 +8,16 @@
 
 namespace reseat::bpf {
 
-/// The processes in the cgroup2 directory `cgroup` and below, as far as our pid namespace shows them.
+/// The processes in the cgroup2 directory `cgroup` and below, as far as our pid namespace shows them; of a
+/// threaded cgroup, those with a thread in it. Each once.
 std::vector<std::uint32_t> processes_below(const std::string& cgroup);
 
 /// What cgroup.procs says, one number a line; 0 (not visible in our pid namespace) and what is no number are
 /// left out.
 std::vector<std::uint32_t> parse_processes(std::string_view text);
+
+/// The process that /proc/TID/status says a thread belongs to; 0 where it does not.
+std::uint32_t parse_thread_group(std::string_view status);
 
 /// The inode in a descriptor's link "socket:[inode]"; 0 where it is no socket.
 std::uint32_t parse_socket_link(std::string_view target);

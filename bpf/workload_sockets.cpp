@@ -2,21 +2,16 @@
 #include "bpf/workload_sockets.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "bpf/cgroup_tree.hpp"
 #include "bpf/owned_sockets.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <netinet/in.h>
 #include <sys/stat.h>
 
 namespace reseat::bpf {
 namespace {
-
-void add_cgroup(const std::filesystem::path& directory, std::unordered_set<std::uint64_t>& ids) {
-    struct stat status {};
-    if (::stat(directory.c_str(), &status) == 0) ids.insert(status.st_ino);
-}
 
 constexpr std::uint32_t kListening = 1u << 10;
 
@@ -67,14 +62,11 @@ lb::Result<std::unordered_map<std::uint64_t, lb_owner>> read_owners(const Progra
 }  // namespace
 
 std::unordered_set<std::uint64_t> cgroup_ids(const std::string& cgroup) {
-    namespace fs = std::filesystem;
     std::unordered_set<std::uint64_t> ids;
-    add_cgroup(cgroup, ids);
-    std::error_code gone;  // directories may go while we look
-    const auto options = fs::directory_options::skip_permission_denied;
-    for (fs::recursive_directory_iterator at(cgroup, options, gone), end; !gone && at != end;
-         at.increment(gone))
-        if (std::error_code error; at->is_directory(error) && !error) add_cgroup(at->path(), ids);
+    for (const std::string& directory : cgroup_tree(cgroup)) {
+        struct stat status {};
+        if (::stat(directory.c_str(), &status) == 0) ids.insert(status.st_ino);
+    }
     return ids;
 }
 

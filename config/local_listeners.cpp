@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/local_listeners.hpp"
 
+#include "lb/read_file.hpp"
+
 #include <fmt/format.h>
 
 #include <charconv>
 #include <cstring>
-#include <fstream>
 #include <set>
 #include <sstream>
 #include <tuple>
@@ -64,10 +65,8 @@ bool somebody_listens(const Listeners& listeners, lb::Protocol protocol, const l
 
 ProcNet read_proc_net(const std::string& directory) {
     const auto read = [&](const char* name) {
-        std::ifstream file(directory + "/" + name);
-        std::ostringstream text;
-        if (file) text << file.rdbuf();
-        return text.str();
+        auto text = lb::read_file(directory + "/" + name);
+        return text ? std::move(*text) : std::string();
     };
     return {read("tcp"), read("tcp6"), read("udp"), read("udp6")};
 }

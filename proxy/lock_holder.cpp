@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/lock_holder.hpp"
 
+#include "bpf/cgroup_tree.hpp"
 #include "proxy/admin/client.hpp"
 #include "proxy/text.hpp"
 
@@ -34,10 +35,8 @@ std::optional<pid_t> holder_of(const fs::path& cgroup, std::string_view locks) {
 std::optional<pid_t> find_holder(const fs::path& cgroup, std::string_view locks) {
     for (fs::path at = cgroup; at.has_relative_path(); at = at.parent_path())
         if (const auto pid = holder_of(at, locks)) return pid;
-    std::error_code ignored;
-    for (const auto& entry : fs::recursive_directory_iterator(cgroup, ignored))
-        if (entry.is_directory(ignored))
-            if (const auto pid = holder_of(entry.path(), locks)) return pid;
+    for (const auto& below : bpf::cgroup_tree(cgroup))
+        if (const auto pid = holder_of(below, locks)) return pid;
     return std::nullopt;
 }
 

@@ -2,15 +2,13 @@
 #include "proxy/text.hpp"
 
 #include "lb/printable.hpp"
+#include "lb/read_file.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 
 namespace reseat::proxy {
 
@@ -27,11 +25,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 lb::Result<std::string> read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return lb::system_error(path, errno);
-    std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (file.bad()) return lb::system_error(path, errno);
-    return text;
+    return lb::read_file(path);
 }
 
 std::string iso8601(std::chrono::system_clock::time_point at) {

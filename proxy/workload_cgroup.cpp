@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/workload_cgroup.hpp"
 
+#include "bpf/workload_processes.hpp"
 #include "proxy/cgroup_mount.hpp"
 #include "proxy/left_behind.hpp"
 #include "proxy/workload_watch.hpp"
@@ -34,15 +35,8 @@ void remove_unused(const std::filesystem::path& directory) {
     ::close(descriptor);
 }
 
-std::vector<pid_t> processes_in(const std::string& cgroup) {
-    std::vector<pid_t> pids;
-    std::ifstream file(cgroup + "/cgroup.procs");
-    for (pid_t pid; file >> pid;) pids.push_back(pid);
-    return pids;
-}
-
 void signal_all(const std::string& cgroup, int number) {
-    for (const pid_t pid : processes_in(cgroup)) ::kill(pid, number);
+    for (const std::uint32_t pid : bpf::processes_below(cgroup)) ::kill(static_cast<pid_t>(pid), number);
 }
 
 void kill_all(const std::string& cgroup) {

@@ -29,12 +29,25 @@ class Cgroup:
         self.path = cgroup2_mount() / name
         self.path.mkdir()
 
+    def threaded(self, name):
+        """A threaded cgroup below this one, which goes with it."""
+        child = Cgroup(f"{self.path.name}/{name}")
+        (child.path / "cgroup.type").write_text("threaded")
+        return child
+
     def wrap(self, argv):
         """Joins before exec, so that every socket of the command is created inside."""
         return ["/bin/sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', self.path, *argv]
 
     def remove(self):
         _remove_cgroup(self.path)
+
+
+def _processes(path):
+    try:
+        return [int(pid) for pid in (path / "cgroup.procs").read_text().split()]
+    except OSError:  # a threaded cgroup: the domain above it lists them
+        return []
 
 
 def _remove_cgroup(path):
@@ -44,8 +57,8 @@ def _remove_cgroup(path):
         _remove_cgroup(child)
 
     def gone():
-        for pid in (path / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
+        for pid in _processes(path):
+            os.kill(pid, signal.SIGKILL)
         try:
             path.rmdir()
             return True

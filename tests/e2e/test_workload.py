@@ -6,10 +6,10 @@ import signal
 import pytest
 
 from commands import FAILED, UNSUPPORTED, attempt, echoes
-from lab import BOUND, ECHO_PORT, HERE, PYTHON, backends, cgroup2_mount, config, service, wait_until
+from lab import BOUND, ECHO_PORT, HERE, PYTHON, backends, cgroup2_mount, config, now, service, wait_until
 from sandbox import Cgroup
 
-SERVICE = "10.96.0.7"
+SERVICE, STATSD = "10.96.0.7", "10.96.0.8"
 
 
 def in_its_own_cgroup_namespace(own, host=None):
@@ -158,3 +158,42 @@ def test_a_process_that_is_gone(lab):
     done = attempt(lab, "run", "--config", lab.write("x.yaml", echoes(lab)), "--pid", child)
     assert done.popen.returncode == FAILED, done.describe()
     assert f"process {child} does not exist" in done.err
+
+
+# ---------------------------------------------------------------- threaded cgroups
+
+def tcp_is_told_and_udp_is_moved(lab, sidecar, cgroup):
+    app = client(lab, cgroup)
+    sender = lab.spawn([PYTHON, HERE / "clients/statsd_sender.py", f"{STATSD}:{ECHO_PORT}"], "sender", cgroup=cgroup)
+    victim = lab.host(app.event("idle", within=10)["host"])
+    sender.event("sent", within=10)
+    victim.vanish()
+    assert app.event("idle broken", within=BOUND)["errno"] == "ECONNABORTED"
+    wait_until(lambda: sidecar.backend("statsd", victim.name)["open_sockets"] == 0, BOUND, sidecar.describe)
+    sender.event("sent", within=5, after=now())
+    assert sender.events("error") == [], "moved, not ended"
+    assert "starting it again" not in sidecar.err
+
+
+def both_services(lab):
+    return config(service("echo", f"{SERVICE}:7", backends(lab, ECHO_PORT)),
+                  service("statsd", f"{STATSD}:{ECHO_PORT}", backends(lab, ECHO_PORT), protocol="udp", check="type: tcp"))
+
+
+@pytest.mark.parametrize("way", ["--cgroup", "--pid"])
+def test_a_workload_whose_own_cgroup_is_threaded_is_balanced_E83(lab, echo, way):
+    threaded = lab.cgroup().threaded("th")
+    process = sleeper(lab, threaded)
+    sidecar = lab.start_sidecar(both_services(lab), threaded if way == "--cgroup" else [way, str(process.pid)])
+    sidecar.wait_ready()
+    tcp_is_told_and_udp_is_moved(lab, sidecar, threaded)
+
+
+def test_threaded_cgroups_below_the_workload_before_the_start_and_after_it_E83(lab, echo):
+    cgroup = lab.cgroup()
+    before = cgroup.threaded("before")
+    sleeper(lab, before)
+    sidecar = lab.sidecar(both_services(lab), cgroup)
+    after = cgroup.threaded("after")
+    sleeper(lab, after, label="later")
+    tcp_is_told_and_udp_is_moved(lab, sidecar, after)

@@ -6,6 +6,7 @@ namespace reseat::fuzz {
 
 void proc_text(Bytes input) {
     for (const std::uint32_t pid : bpf::parse_processes(text_of(input))) require(pid != 0);
+    bpf::parse_thread_group(text_of(input));
     bpf::parse_socket_link(text_of(input));
     bpf::parse_descriptor_info(text_of(input));
 }

@@ -83,6 +83,9 @@ TEST_CASE("what /proc and the cgroup say, whole, cut off and damaged, is read wi
     CHECK(bpf::parse_socket_link("pipe:[4711]") == 0);
     CHECK(bpf::parse_processes("1\n0\nx\n42\n7") == std::vector<std::uint32_t>{1, 42, 7});
     CHECK(bpf::parse_processes("").empty());
+    CHECK(bpf::parse_thread_group("Name:\tx\nTgid:\t4711\nPid:\t4712\n") == 4711);
+    CHECK(bpf::parse_thread_group("Name:\tTgid:\t4711\nTgid:\tx\n") == 0);
+    CHECK(bpf::parse_thread_group("Tgid") == 0);
     const auto info = bpf::parse_descriptor_info("pos:\t0\nflags:\t02000002\nmnt_id:\t10\nino:\t4711\n");
     CHECK((info.mount == 10 && info.inode == 4711));
     CHECK(bpf::parse_descriptor_info("mnt_id:\t1x\nno ino:\t4711\n").mount == 0);

@@ -10,6 +10,8 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -54,6 +56,25 @@ TEST_CASE("who is told of the end of work is not when its asker is gone, and the
     CHECK(over->get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready);
     io.run_for(std::chrono::milliseconds(1));
     CHECK_FALSE(told);
+}
+
+TEST_CASE("what work throws, whoever waits for it gets, and the workers go on [E83]", "[workers]") {
+    asio::io_context io;
+    bpf::Workers workers(io.get_executor());
+    std::string failure;
+    bool afterwards = false;
+    const auto asks = [&]() -> lb::Task<void> {
+        try {
+            co_await bpf::on_worker(workers, [] { throw std::runtime_error("a file cannot be read"); });
+        } catch (const std::exception& error) {
+            failure = error.what();
+        }
+        co_await bpf::on_worker(workers, [&afterwards] { afterwards = true; });
+    };
+    asio::co_spawn(io, asks(), [](const std::exception_ptr& left) { CHECK_FALSE(left); });
+    io.run_for(std::chrono::seconds(30));
+    CHECK(failure == "a file cannot be read");
+    CHECK(afterwards);
 }
 
 TEST_CASE("a coroutine waits for its work, one after the other and many at once", "[workers]") {
