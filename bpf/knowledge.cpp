@@ -172,11 +172,14 @@ lb::Result<void> read_tables(const OpenMaps& maps, Knowledge& all) {
         owner.resize(life.element + 1);
         owner[life.element] = life.spec.service;
     }
+    const bool one_for_both = turns->size() < tables->size();  // by a version whose families shared it
     for (auto& service : all.services) {
         if (LB_TABLE_INDEX(service.table, LB_FAMILY_V6) >= tables->size()) continue;
-        service.turn = service.table < turns->size() ? (*turns)[service.table] : 0;
         for (const std::uint32_t family : {LB_FAMILY_V4, LB_FAMILY_V6}) {
-            const std::uint64_t word = (*tables)[LB_TABLE_INDEX(service.table, family)];
+            const std::uint32_t index = LB_TABLE_INDEX(service.table, family);
+            const std::uint32_t turn = one_for_both ? service.table : index;
+            service.turns[family] = turn < turns->size() ? (*turns)[turn] : 0;
+            const std::uint64_t word = (*tables)[index];
             const std::uint64_t end = std::uint64_t{LB_TABLE_OFFSET(word)} + LB_TABLE_LENGTH(word);
             for (std::uint64_t i = LB_TABLE_OFFSET(word); i < end && i < slots->size(); ++i) {
                 const auto element = LB_SLOT_BACKEND((*slots)[i]);

@@ -17,7 +17,7 @@ struct Knowledge {
         lb::ServiceSpec spec;  ///< no addresses: it was removed, and lives of it are left
         std::uint32_t table = 0;
         std::array<std::vector<std::uint32_t>, 2> slots;  ///< per family, elements
-        std::uint64_t turn = 0;
+        std::array<std::uint64_t, 2> turns{};             ///< per family
     };
     struct Life {
         lb::LifeSpec spec;

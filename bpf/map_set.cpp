@@ -116,7 +116,7 @@ void MapSet::set_sizes(const Fixed& fixed) {
     bpf_map__set_max_entries(maps.lb_names, sizes_.services);
     bpf_map__set_max_entries(maps.lb_words, 2 * sizes_.backends);
     bpf_map__set_max_entries(maps.lb_tables, LB_TABLE_INDEX(sizes_.services, 0));
-    bpf_map__set_max_entries(maps.lb_turns, sizes_.services);
+    bpf_map__set_max_entries(maps.lb_turns, LB_TABLE_INDEX(sizes_.services, 0));
     bpf_map__set_max_entries(maps.lb_slots, sizes_.slots);
     bpf_map__set_max_entries(maps.lb_backends, sizes_.backends);
     bpf_map__set_max_entries(maps.lb_outcomes, sizes_.backends);

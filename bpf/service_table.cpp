@@ -42,10 +42,11 @@ lb::Result<void> ServiceTable::restore(const std::vector<Knowledge::Service>& se
         if (auto done = introduce(known.spec); !done) return done;
         Entry& entry = services_[known.spec.id];
         entry.removed = known.spec.addresses.empty();
-        maps_.turns[entry.table] = known.turn;
-        for (const auto family : {lb::Family::v4, lb::Family::v6})
-            if (auto done = publish_table(known.spec.id, family, known.slots[family_number(family)]); !done)
-                return done;
+        for (const auto family : {lb::Family::v4, lb::Family::v6}) {
+            const std::uint32_t number = family_number(family);
+            maps_.turns[LB_TABLE_INDEX(entry.table, number)] = known.turns[number];
+            if (auto done = publish_table(known.spec.id, family, known.slots[number]); !done) return done;
+        }
         if (auto done = publish_addresses(known.spec); !done) return done;
     }
     return {};
@@ -186,8 +187,10 @@ void ServiceTable::forget_if_over(Entry& entry) {
         Entry& over = services_.at(id);
         over.forgotten = false;
         if (!over.removed || over.lives > 0) return;  // it came back
-        for (const std::uint32_t family : {LB_FAMILY_V4, LB_FAMILY_V6}) withdraw_table(over, family, 0);
-        maps_.turns[over.table] = 0;
+        for (const std::uint32_t family : {LB_FAMILY_V4, LB_FAMILY_V6}) {
+            withdraw_table(over, family, 0);
+            maps_.turns[LB_TABLE_INDEX(over.table, family)] = 0;
+        }
         bpf_map_delete_elem(maps_.fd("lb_names"), &id);
         tables_.give_back(over.table);
         services_.erase(id);

@@ -62,7 +62,7 @@ static __always_inline __u32 next_turn(__u32 table, __u32 length)
 	__u64 *turn = bpf_map_lookup_elem(&lb_turns, &table);
 
 	if (!turn)
-		return 0; /* cannot be: lb_turns has as many elements as there are tables */
+		return 0; /* cannot be: lb_turns has as many elements as lb_tables */
 	return (__u32)(__sync_fetch_and_add(turn, 1) % length);
 }
 
@@ -102,8 +102,8 @@ static __always_inline __u32 less_busy_of_two(__u32 offset, __u32 length)
 	return second;
 }
 
-static __always_inline __u32 choose_position(const struct lb_service *service, __u32 offset,
-					     __u32 length, struct lb_pick *pick)
+static __always_inline __u32 choose_position(const struct lb_service *service, __u32 table,
+					     __u32 offset, __u32 length, struct lb_pick *pick)
 {
 	if (pick->socket && service->policy != LB_POLICY_MAGLEV)
 		return spread(pick->socket ^ ((__u64)service->id << 32)) % length;
@@ -116,7 +116,7 @@ static __always_inline __u32 choose_position(const struct lb_service *service, _
 		pick->key = key_of_caller(service);
 		return pick->key % length;
 	}
-	return next_turn(service->table, length);
+	return next_turn(table, length);
 }
 
 /* Whom the service's table names next; null: nobody is eligible. */
@@ -134,7 +134,7 @@ static __always_inline struct lb_backend *pick_backend(const struct lb_service *
 	pick->length = LB_TABLE_LENGTH(seen);
 	if (!pick->length)
 		return 0;
-	pick->position = choose_position(service, pick->offset, pick->length, pick);
+	pick->position = choose_position(service, table, pick->offset, pick->length, pick);
 	pick->index = LB_SLOT_BACKEND(slot_at(pick->offset + pick->position));
 	return backend_at(pick->index);
 }

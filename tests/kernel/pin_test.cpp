@@ -291,3 +291,28 @@ TEST_CASE("pinning asks for a bpffs, and says so", "[kernel][pin]") {
     fs::remove(options.pin);
     CHECK(links_on(cgroup.path()) == 0);
 }
+
+TEST_CASE("each address family goes on with its own turn in the next process [E40][E85]", "[kernel][pin]") {
+    Sandbox box("turns-kept", {"a", "b", "c"});
+    const BpfFs bpffs("turns-kept");
+    const auto options = pinned_in(bpffs);
+    const Where vip6 = "[fd96::1]:80";
+    auto dual = service(kVip, {});
+    dual.addresses.push_back(vip6);
+    for (const auto family : {Family::v4, Family::v6})
+        for (const std::string host : {"a", "b", "c"})
+            dual.backends.push_back({.name = host, .endpoint = box.host(host).endpoint(family)});
+    const auto next = [&](Family family) {
+        Client client = box.client(Protocol::tcp, family);
+        REQUIRE(client.connect(family == Family::v4 ? kVip : vip6) == 0);
+        return client.echo("hello");
+    };
+    KillablePlane first(box, {dual}, options);
+    CHECK(next(Family::v4) == "a");
+    CHECK(next(Family::v6) == "a");
+    CHECK(next(Family::v6) == "b");
+    first.kill();
+    TestPlane second(box, {dual}, options);
+    CHECK(next(Family::v4) == "b");
+    CHECK(next(Family::v6) == "c");
+}

@@ -104,3 +104,29 @@ TEST_CASE("a family without backends is refused while the other is served [E16]"
             CHECK(whom_it_gets(net, kind) == "a");
     }
 }
+
+TEST_CASE("each address family has its own turn: clients that alternate reach every backend of both [E85]",
+          "[kernel][selection]") {
+    Balanced net("family-turns", {"a", "b"});
+    const auto sent = [&net](const Kind& kind) {
+        Client sender = net.client(kind);
+        REQUIRE(sender.send_to(vip_of(kind.address), "hello") == 0);
+        return sender.recv().text.substr(0, 1);
+    };
+    for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
+        std::map<std::string, int> v4, v6;
+        for (int i = 0; i < 20; ++i) {
+            ++v6[whom_it_gets(net, {"v6", protocol, Family::v6, Family::v6})];
+            ++v4[whom_it_gets(net, {"v4", protocol, Family::v4, Family::v4})];
+        }
+        for (int i = 0; protocol == Protocol::udp && i < 20; ++i) {
+            ++v6[sent({"v6", protocol, Family::v6, Family::v6})];
+            ++v4[sent({"v4-mapped", protocol, Family::v6, Family::v4})];
+        }
+        INFO(to_string(protocol));
+        const int half = protocol == Protocol::udp ? 20 : 10;
+        const std::map<std::string, int> evenly{{"a", half}, {"b", half}};
+        CHECK(v4 == evenly);
+        CHECK(v6 == evenly);
+    }
+}
