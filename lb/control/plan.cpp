@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/plan.hpp"
 
+#include "lb/control/families.hpp"
 #include "lb/control/fate.hpp"
 #include "lb/control/tables.hpp"
 
@@ -79,7 +80,7 @@ private:
         for (std::size_t i = 0; i < used.size(); ++i) candidates.push_back(candidate(state_, i));
         for (Family family : kFamilies) {
             Choice choice =
-                choose(candidates, family, state_.service->on_no_healthy, state_.service->panic_threshold);
+                choose(candidates, family, on_no_healthy(family), state_.service->panic_threshold);
             state_.family(family).from = choice.from;
             if (choice.from == ChosenFrom::eligible || choice.from == ChosenFrom::panic)
                 remember_healthy(candidates, family);
@@ -87,6 +88,11 @@ private:
             members_[static_cast<std::size_t>(family)] = std::move(choice.members);
         }
         return used;
+    }
+
+    /// To hang on a dead backend of one family is worse than to be refused, while the other family serves.
+    OnNoHealthy on_no_healthy(Family family) const {
+        return other_family_serves(state_, family) ? OnNoHealthy::reject : state_.service->on_no_healthy;
     }
 
     void remember_healthy(const std::vector<Candidate>& candidates, Family family) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/wording.hpp"
 
+#include "lb/control/families.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -222,8 +224,9 @@ std::vector<Event> losses(const ServiceState& before, const ServiceState& after)
             add(fmt::format("{} has no eligible {} backend: the last healthy ones serve (fail_open)",
                             after.service->name, to_string(family)));
         if (now == ChosenFrom::nothing)
-            add(fmt::format("{} has no eligible {} backend: connections are refused", after.service->name,
-                            to_string(family)));
+            add(fmt::format("{} has no eligible {} backend: connections are refused{}", after.service->name,
+                            to_string(family),
+                            other_family_serves(after, family) ? ", the other address family serves" : ""));
     }
     return events;
 }

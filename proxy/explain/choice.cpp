@@ -66,6 +66,30 @@ std::string in_distress(const Facts& facts) {
         setting(facts, "panic_threshold").value_or("the wanted"));
 }
 
+bool is_v6_address(const std::string& address) {
+    return address.starts_with('[');
+}
+
+/// Which family of addresses is refused while the other one serves; empty: none.
+std::string refused_family(const ServiceView& service) {
+    for (const bool v6 : {false, true}) {
+        const auto dialled = [&](bool family) {
+            return std::ranges::count(service.addresses, family, is_v6_address) > 0;
+        };
+        const auto served = [&](bool family) {
+            return std::ranges::any_of(service.backends, [&](const BackendView& backend) {
+                return backend.serves() && is_v6(backend) == family;
+            });
+        };
+        if (dialled(v6) && dialled(!v6) && !served(v6) && served(!v6))
+            return fmt::format(
+                "No {} backend is eligible: connects to the {} address are refused at once, so "
+                "that clients use {}.",
+                v6 ? "IPv6" : "IPv4", v6 ? "IPv6" : "IPv4", v6 ? "IPv4" : "IPv6");
+    }
+    return "";
+}
+
 std::string warming(const ServiceView& service) {
     const bool warms = std::ranges::any_of(service.backends, [](const BackendView& backend) {
         return backend.serves() && backend.effective_weight < backend.weight;
@@ -78,8 +102,8 @@ std::string warming(const ServiceView& service) {
 void explain_choice(Page& page, const Facts& facts) {
     page.heading("How one is chosen");
     std::string text = policy(facts);
-    for (const auto& more :
-         {shares(facts.service), levels(facts.service), in_distress(facts), warming(facts.service)})
+    for (const auto& more : {shares(facts.service), levels(facts.service), in_distress(facts),
+                             refused_family(facts.service), warming(facts.service)})
         if (!more.empty()) text += " " + more;
     page.paragraph(text);
 }

@@ -97,3 +97,30 @@ def test_in_a_panic_health_is_ignored_until_enough_are_well_E20():
         answered, failures = from_now_on(load)
         assert set(answered) == {"a", "b"} and failures == []
         assert sidecar.status()["services"][0]["panic"] is False
+
+
+def test_dual_stack_a_family_with_nobody_left_is_refused_at_once_while_the_other_serves_E85(lab):
+    """Also with `fail_open`: a client that tries both addresses (Happy Eyeballs) is not kept waiting."""
+    v4, v6 = "10.96.0.17", "fd96::17"
+    for host, address in ((lab.a, lab.a.v4), (lab.b, lab.b.v6)):
+        host.spawn([PYTHON, HERE / "clients/echo_server.py", address, ECHO_PORT, host.name], "echo").event("listening", within=10)
+    dual = service("echo", f"{v4}:7", {"a": lab.a.at(ECHO_PORT), "b": lab.b.at(ECHO_PORT, "v6")},
+                   more="on_no_healthy: fail_open").replace(f'"{v4}:7"', f'["{v4}:7", "[{v6}]:7"]')
+    cgroup = lab.cgroup()
+    sidecar = lab.sidecar(config(dual), cgroup)
+
+    def answers():
+        ways = [f"v4=tcp/{v4}/7", f"v6=tcp/{v6}/7"]
+        client = lab.spawn([PYTHON, HERE / "clients/dial.py", *ways], cgroup=cgroup, stdin=True)
+        return [client.event(way.split("=")[0], within=10)["answer"] for way in ways]
+
+    assert answers() == ["a", "b"]
+    lab.b.vanish()
+    sidecar.wait_state("echo", "b", "down")
+    assert answers() == ["a", "ECONNREFUSED"]
+    sidecar.logs("echo has no eligible IPv6 backend: connections are refused, the other address family serves")
+    explained = attempt(lab, "explain", "echo", "--admin", sidecar.admin).out
+    assert "connects to the IPv6 address are refused at once, so that clients use IPv4" in " ".join(explained.split())
+    lab.b.reappear()
+    sidecar.wait_state("echo", "b", "up")
+    assert answers() == ["a", "b"]

@@ -239,3 +239,16 @@ TEST_CASE("a controller may go in the middle of anything", "[control]") {
     bench.poll();
     CHECK(bench.plane.orders.size() == 1);
 }
+
+TEST_CASE("a family that is refused while the other serves is told, and is no panic [E85]", "[control]") {
+    Service dual = service(1);
+    dual.addresses.push_back(parse_endpoint("[fd00::10]:5432").value());
+    dual.backends.push_back(backend("six", "[fd00::1]:5432"));
+    Bench bench({dual});
+    bench.all_up(2);
+    bench.hear(1, no_answer());
+    CHECK(
+        bench.log.has("warning: postgres has no eligible IPv6 backend: connections are refused, the other "
+                      "address family serves"));
+    CHECK_FALSE(bench.status().panic);
+}

@@ -213,3 +213,45 @@ TEST_CASE("two services that share a backend are judged each by itself [E12][E13
     CHECK(b.plan().plan.empty());
     CHECK(b.table().size() == 2);
 }
+
+TEST_CASE("dual stack, one family without an eligible backend is refused while the other has one [E85][E20]",
+          "[plan]") {
+    Service config = two_families();
+    config.addresses.push_back(parse_endpoint("[fd00::10]:5432").value());
+    config.on_no_healthy = OnNoHealthy::fail_open;
+    Stepper step(config);
+    step.all_up();
+    const LifeId old = step.life(1);
+    step.hear(1, no_answer());
+    CHECK(step.state.family(Family::v6).from == ChosenFrom::nothing);
+    CHECK(step.table(Family::v6).empty());
+    CHECK(step.is_waiting(1, old));
+    CHECK(step.table(Family::v4) == Lives{step.life(0)});
+    step.hear(0, no_answer());  // with both dead on_no_healthy decides for both
+    CHECK(step.state.family(Family::v6).from == ChosenFrom::fail_open);
+    CHECK(step.table(Family::v6) == Lives{step.life(1)});
+    CHECK(step.table(Family::v4) == Lives{step.life(0)});
+    step.hear(1, up());
+    CHECK(step.table(Family::v4).empty());
+    CHECK(step.table(Family::v6) == Lives{step.life(1)});
+    step.hear(0, up());
+    CHECK(step.table(Family::v4) == Lives{step.life(0)});
+}
+
+TEST_CASE("dual stack, backends of a family that was not checked yet serve it [E85]", "[plan]") {
+    Service config = two_families();
+    config.addresses.push_back(parse_endpoint("[fd00::10]:5432").value());
+    Stepper step(config);
+    step.hear(0, up());
+    CHECK(step.state.family(Family::v6).from == ChosenFrom::unchecked);
+    CHECK(step.table(Family::v6) == Lives{step.life(1)});
+}
+
+TEST_CASE("an eligible backend of a family that no client can dial refuses nobody of the other [E85]",
+          "[plan]") {
+    Stepper step(two_families());  // one IPv4 address
+    step.all_up();
+    step.hear(0, no_answer());
+    CHECK(step.state.family(Family::v4).from == ChosenFrom::fail_open);
+    CHECK(step.table(Family::v4) == Lives{step.life(0)});
+}

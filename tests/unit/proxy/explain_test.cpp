@@ -255,3 +255,14 @@ TEST_CASE("explain tells a process that hangs from a host that is gone", "[expla
     hangs.check.type = "exec";
     CHECK_THAT(explained(facts), Contains("The command that asks it did not end in time."));
 }
+
+TEST_CASE("explain says which family of addresses is refused while the other serves [E85]", "[explain]") {
+    Facts facts = night();
+    CHECK_THAT(explained(facts), !Contains("are refused at once"));
+    facts.service.addresses.emplace_back("[fd96::10]:5432");
+    facts.service.backends[0].address = "[fd00::1]:5432";
+    CHECK_THAT(explained(facts), Contains("No IPv6 backend is eligible: connects to the IPv6 address are "
+                                          "refused at once, so that clients use IPv4."));
+    facts.service.backends[0].share = 1;
+    CHECK_THAT(explained(facts), !Contains("are refused at once"));
+}
