@@ -67,7 +67,7 @@ struct lb_denied {
 	__u32 pid; /* thread group, in the initial pid namespace */
 	__u32 operation;
 	__u32 pad;
-	char command[16];
+	char command[16]; /* empty: we may not know it in here */
 };
 LB_ASSERT_SIZE(struct lb_denied, 64);
 

@@ -2,6 +2,7 @@
 #include "bpf/kernel_features.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "bpf/capability.hpp"
 #include "bpf/handles.hpp"
 #include "bpf/kernel_data_plane.hpp"
 #include "bpf/throw_away_client.hpp"
@@ -189,9 +190,10 @@ Feature try_attaching(const std::string& cgroup) {
     feature.detail = plane ? "attached to " + cgroup : plane.error().message;
     if (plane) return feature;
     const std::string missing = missing_basics();
-    feature.remedy = missing.empty()
-                         ? "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that lets bpf() through"
-                         : "needs Linux 6.1 or newer; this kernel lacks " + missing;
+    feature.remedy = !missing.empty() ? "needs Linux 6.1 or newer; this kernel lacks " + missing
+                     : !is_trusted_by_verifier()
+                         ? "needs CAP_BPF, CAP_NET_ADMIN and, before Linux 6.18, CAP_PERFMON"
+                         : "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that lets bpf() through";
     return feature;
 }
 

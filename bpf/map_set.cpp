@@ -42,6 +42,25 @@ bool same_shape(const bpf_map* map, int fd) {
            info.max_entries == bpf_map__max_entries(map) && info.map_flags == bpf_map__map_flags(map);
 }
 
+/// May a connect hook ask for the name of the process? libbpf_probe_bpf_helper() of libbpf 1.1 says yes
+/// everywhere, as it does not know how later kernels word their refusal.
+bool may_ask_for_command() {
+    constexpr std::array<bpf_insn, 6> kAsk = {{
+        {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 10, .off = 0, .imm = 0},
+        {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 1, .src_reg = 0, .off = 0, .imm = -16},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .src_reg = 0, .off = 0, .imm = 16},
+        {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = BPF_FUNC_get_current_comm},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 1},
+        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+    }};
+    bpf_prog_load_opts how{};
+    how.sz = sizeof(how);
+    how.expected_attach_type = BPF_CGROUP_INET4_CONNECT;
+    const UniqueFd loaded(
+        bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "lb_probe", "GPL", kAsk.data(), kAsk.size(), &how));
+    return static_cast<bool>(loaded);
+}
+
 template <class T>
 lb::Result<void> map_array(const bpf_map* map, MappedArray<T>& array) {
     const std::size_t stride = (bpf_map__value_size(map) + 7) / 8 * 8;
@@ -74,6 +93,7 @@ lb::Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fi
     skeleton->rodata->cfg_drawers = static_cast<std::uint32_t>(fixed.drawers.size());
     skeleton->rodata->cfg_has_set_retval =
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
+    skeleton->rodata->cfg_has_comm = may_ask_for_command();
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
     set->refuse_mptcp_ = fixed.refuse_mptcp;
     set->load_typed();

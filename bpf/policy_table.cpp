@@ -2,6 +2,7 @@
 #include "bpf/policy_table.hpp"
 
 #include "bpf/byte_order.hpp"
+#include "bpf/command_name.hpp"
 #include "lb/printable.hpp"
 
 #include <bpf/bpf.h>
@@ -181,11 +182,12 @@ lb::Event PolicyTable::describe(const lb_denied& event) {
         found->second.told = event.denied;
     }
     const auto protocol = event.dialled.protocol == IPPROTO_TCP ? lb::Protocol::tcp : lb::Protocol::udp;
-    const auto command = lb::printable({event.command, strnlen(event.command, sizeof(event.command))});
+    auto command = lb::printable({event.command, strnlen(event.command, sizeof(event.command))});
+    if (command.empty()) command = command_name(event.pid);
     std::string line = fmt::format(
-        "policy {} denied {} to {} ({}) by pid {} ({}){}", found != denials_.end() ? found->first : "?",
+        "policy {} denied {} to {} ({}) by pid {}{}{}", found != denials_.end() ? found->first : "?",
         event.operation == LB_DENIED_CONNECT ? "connect" : "send", to_string(from_kernel(event.dialled)),
-        to_string(protocol), event.pid, command,
+        to_string(protocol), event.pid, command.empty() ? "" : fmt::format(" ({})", command),
         more ? fmt::format(", and {} more since it was last told", more) : "");
     return {.type = lb::Event::Type::policy_denied, .message = std::move(line)};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/programs.hpp"
 
+#include "bpf/capability.hpp"
 #include "bpf/owned.skel.h"
 
 #include <bpf/bpf.h>
@@ -40,6 +41,10 @@ lb::Error load_failure(int number) {
             lb::ErrorCode::unsupported,
             "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
             "container's seccomp profile through bpf(); `reseat doctor` tells which"};
+    if ((number == EACCES || number == EINVAL) && !is_trusted_by_verifier())
+        return {lb::ErrorCode::unsupported,
+                "cannot load BPF programs without CAP_PERFMON: before Linux 6.18 the verifier refuses them; "
+                "grant it"};
     return lb::system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
                             lb::ErrorCode::unsupported);
 }

@@ -126,6 +126,21 @@ std::vector<std::string> missing_capabilities(Capabilities effective) {
     return missing;
 }
 
+std::vector<OptionalCapability> optional_capabilities(Capabilities effective) {
+    return {
+        {"CAP_PERFMON", has(effective, kCapPerfmon) || has(effective, CAP_SYS_ADMIN),
+         "reseat does not run before Linux 6.18; from there on sockets that the index has no room for are "
+         "not found, and open ones that a policy denies or that "
+         "are older than reseat are not ended; Multipath TCP and why connects fail are not seen; commands "
+         "of exec checks inside the balanced cgroup are balanced"},
+        {"CAP_SYS_PTRACE", has(effective, CAP_SYS_PTRACE),
+         "connected UDP sockets are terminated instead of re-pointed, and Multipath TCP sockets are "
+         "notified late"},
+        {"CAP_SYS_ADMIN", has(effective, CAP_SYS_ADMIN),
+         "sockets in other network namespaces of the workload are ended by way of their descriptors "
+         "(CAP_SYS_PTRACE), and not re-pointed; workloads in one network namespace do not need it"}};
+}
+
 std::string names_of(Capabilities set) {
     std::vector<std::string_view> names;
     for (const auto& [capability, name] : kNames)
@@ -133,9 +148,13 @@ std::string names_of(Capabilities set) {
     return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
 }
 
-lb::Result<void> require_capabilities() {
+std::optional<Capabilities> effective_capabilities() {
     const auto status = read_file("/proc/self/status");
-    const auto effective = status ? parse_effective(*status) : std::nullopt;
+    return status ? parse_effective(*status) : std::nullopt;
+}
+
+lb::Result<void> require_capabilities() {
+    const auto effective = effective_capabilities();
     if (!effective) return {};  // cannot tell: the kernel will
     const auto missing = missing_capabilities(*effective);
     if (missing.empty()) return {};

@@ -18,6 +18,18 @@ using Capabilities = std::uint64_t;
 /// The effective capabilities in the text of a /proc/PID/status ("CapEff:", hexadecimal).
 std::optional<Capabilities> parse_effective(std::string_view status);
 
+/// Of this process; nothing: /proc does not tell.
+std::optional<Capabilities> effective_capabilities();
+
+/// What reseat can do without.
+struct OptionalCapability {
+    std::string_view name;
+    bool held = false;
+    std::string_view without;  ///< what is lost: a clause that follows "without it"
+};
+/// Each of them; CAP_SYS_ADMIN does for CAP_PERFMON.
+std::vector<OptionalCapability> optional_capabilities(Capabilities effective);
+
 /// Of what attaching to a cgroup needs, the names that `effective` lacks: CAP_BPF (CAP_SYS_ADMIN does
 /// too, capabilities(7)) and CAP_NET_ADMIN.
 std::vector<std::string> missing_capabilities(Capabilities effective);

@@ -157,7 +157,7 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 	owner = find_owner(sk);
 	if (owner && owner->flags & LB_OWNER_EXEMPT)
 		return LB_PROCEED;
-	policy = denied_by(dialled);
+	policy = lb_denied_by(dialled);
 	if (policy)
 		return deny_connect(ctx, policy, dialled);
 	service = find_service(dialled);

@@ -268,7 +268,7 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	connected = actual_peer(sk, dialled->protocol, &actual);
 	if (connected && same_endpoint(&actual, dialled))
 		return LB_PROCEED;
-	policy = denied_by(dialled);
+	policy = lb_denied_by(dialled);
 	if (policy)
 		return deny(policy, LB_DENIED_SEND, dialled);
 	/* The service that it is connected to: another backend's reply would not be taken. */

@@ -80,11 +80,15 @@ __noinline int look_at(struct __sk_buff *skb, __u32 position)
 	return 1;
 }
 
+/* One step of bpf_loop(): 1 ends it. */
+static long look_step(__u32 position, struct __sk_buff **skb)
+{
+	return !look_at(*skb, position);
+}
+
 SEC("tc")
 int lb_look(struct __sk_buff *skb)
 {
-	for (__u32 i = 0; i < LB_LOOKS; i++)
-		if (!look_at(skb, i))
-			break;
+	bpf_loop(LB_LOOKS, look_step, &skb, 0);
 	return 0;
 }

@@ -46,11 +46,11 @@ static __always_inline void note_failure(const struct lb_record *record, __u64 c
 		return;
 	outcome->error = error;
 	if (connected) {
-		__sync_fetch_and_add(&outcome->resets, 1);
-		__sync_fetch_and_add(&outcome->resets_in_a_row, 1);
+		__sync_fetch_and_add(ELEMENT(&outcome->resets), 1);
+		__sync_fetch_and_add(ELEMENT(&outcome->resets_in_a_row), 1);
 	} else {
-		__sync_fetch_and_add(&outcome->failures, 1);
-		__sync_fetch_and_add(&outcome->failures_in_a_row, 1);
+		__sync_fetch_and_add(ELEMENT(&outcome->failures), 1);
+		__sync_fetch_and_add(ELEMENT(&outcome->failures_in_a_row), 1);
 	}
 	tell_failing(outcome, record, cookie);
 }

@@ -9,6 +9,9 @@
 #include "address.h"
 #include "verdict.h"
 
+/* May we ask for the name of a process? Since Linux 6.16 that needs CAP_PERFMON in these hooks. */
+const volatile __u8 cfg_has_comm = 1;
+
 /* The set in force, whole: what is read here is the same until the program ends. 0: no policies. */
 static __always_inline __u32 rules_in_force(void)
 {
@@ -27,12 +30,21 @@ static __always_inline const struct lb_rule_bits *rules_of_address(__u32 number,
 	return bpf_map_lookup_elem(&lb_policies, &network);
 }
 
+/* LB_RULES_TCP or LB_RULES_UDP. */
+static __always_inline __u32 rules_of_protocol(const struct lb_endpoint *to)
+{
+	_Static_assert((LB_IPPROTO_TCP & 1) == LB_RULES_TCP, "see rules_of_protocol()");
+	_Static_assert((LB_IPPROTO_UDP & 1) == LB_RULES_UDP, "see rules_of_protocol()");
+	return *(const volatile __u8 *)&to->protocol & 1;
+}
+
 /* Those of the last span that does not begin after the port: 9 steps for 512 spans. */
 static __always_inline const struct lb_rule_bits *rules_of_port(const struct lb_rule_set *set,
 								const struct lb_endpoint *to)
 {
-	__u32 protocol = to->protocol == LB_IPPROTO_TCP ? LB_RULES_TCP : LB_RULES_UDP;
-	__u32 port = host_port(to), low = 0, high = set->spans[protocol];
+	__u32 protocol = rules_of_protocol(to);
+	__u32 port = host_port(to), high = set->spans[protocol];
+	__u32 low = set->ports[protocol][0].first; /* 0, but no constant: see lowest_bit() */
 
 	for (int i = 0; i < LB_PORT_STEPS; i++) {
 		__u32 middle = (low + high) / 2 % LB_MAX_PORT_SPANS;
@@ -45,17 +57,17 @@ static __always_inline const struct lb_rule_bits *rules_of_port(const struct lb_
 	return &set->ports[protocol][low % LB_MAX_PORT_SPANS].rules;
 }
 
-/* Position of the lowest bit that is set; clang 14 has no builtin for it here. */
+/* Position of the lowest bit that is set: how many bits are below it (clang 14 has no builtin for
+ * it here). Without a branch: without CAP_PERFMON the verifier refuses an index that is a constant
+ * on some of its ways. */
 static __always_inline __u32 lowest_bit(__u64 word)
 {
-	__u32 position = 0;
+	__u64 below = (word & -word) - 1;
 
-	for (__u32 half = 32; half; half /= 2)
-		if (!(word & ((1ULL << half) - 1))) {
-			word >>= half;
-			position += half;
-		}
-	return position;
+	below -= (below >> 1) & 0x5555555555555555ULL;
+	below = (below & 0x3333333333333333ULL) + ((below >> 2) & 0x3333333333333333ULL);
+	below = (below + (below >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (__u32)((below * 0x0101010101010101ULL) >> 56);
 }
 
 static __always_inline __u32 first_in_both(const struct lb_rule_bits *a,
@@ -72,14 +84,14 @@ static __always_inline __u32 first_in_both(const struct lb_rule_bits *a,
 
 /* The policy that denies connecting to `to`, as its place in lb_denials plus 1; 0: none does. Only
  * TCP and UDP are judged. Fails open where there is no rule, as is meant: what no policy names is
- * allowed. */
-static __always_inline __u32 denied_by(const struct lb_endpoint *to)
+ * allowed. Global, so that the verifier reads it once and not for each way that leads to it. */
+__noinline __u32 lb_denied_by(const struct lb_endpoint *to)
 {
 	__u32 number = rules_in_force(), element, rule;
 	const struct lb_rule_bits *of_address;
 	const struct lb_rule_set *set;
 
-	if (!number || (to->protocol != LB_IPPROTO_TCP && to->protocol != LB_IPPROTO_UDP))
+	if (!to || !number || (to->protocol != LB_IPPROTO_TCP && to->protocol != LB_IPPROTO_UDP))
 		return 0;
 	of_address = rules_of_address(number, to);
 	element = number % LB_RULE_SETS;
@@ -110,7 +122,9 @@ static __always_inline void tell_denial(struct lb_denial *denial, __u32 policy, 
 	event->pid = bpf_get_current_pid_tgid() >> 32;
 	event->operation = operation;
 	event->pad = 0;
-	bpf_get_current_comm(event->command, sizeof(event->command));
+	__builtin_memset(event->command, 0, sizeof(event->command));
+	if (cfg_has_comm)
+		bpf_get_current_comm(event->command, sizeof(event->command));
 	bpf_ringbuf_submit(event, 0);
 }
 

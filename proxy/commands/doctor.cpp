@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 
 #include <unistd.h>
 
@@ -95,6 +96,19 @@ bpf::Feature try_pinning() {
     return pinning;
 }
 
+/// Those that it can do without, and what each is worth.
+std::vector<bpf::Feature> look_at_optional_capabilities() {
+    std::vector<bpf::Feature> features;
+    const auto effective = effective_capabilities();
+    for (const auto& [name, held, without] : optional_capabilities(effective.value_or(0)))
+        if (effective)
+            features.push_back({.name = std::string(name),
+                                .available = held,
+                                .detail = held ? "held" : "not held",
+                                .remedy = held ? "" : "optional; without it " + std::string(without)});
+    return features;
+}
+
 /// What has to be there before anything can be tried, then what the kernel does when it is.
 std::vector<bpf::Feature> try_everything() {
     bpf::Feature capabilities{
@@ -110,10 +124,12 @@ std::vector<bpf::Feature> try_everything() {
     scratch.detail = cgroup ? "made " + cgroup->path() : cgroup.error().message;
     if (!cgroup)
         scratch.remedy = "mount cgroup2, and run where a cgroup may be made, or attach to an existing one";
-    std::vector<bpf::Feature> features = {capabilities, scratch};
+    std::vector<bpf::Feature> features = {capabilities};
+    std::ranges::move(look_at_optional_capabilities(), std::back_inserter(features));
+    features.push_back(scratch);
     if (!capabilities.available || !cgroup) return features;
-    for (auto& feature : bpf::probe_kernel_features(cgroup->path(), cgroup->procs()))
-        features.push_back(std::move(feature));
+    std::ranges::move(bpf::probe_kernel_features(cgroup->path(), cgroup->procs()),
+                      std::back_inserter(features));
     features.push_back(try_pinning());
     return features;
 }

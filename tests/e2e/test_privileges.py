@@ -3,17 +3,20 @@
 import json
 import os
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from certificates import Authority
+from commands import attempt
 from lab import BOUND, ECHO_PORT, HERE, PYTHON, backends, config, service, wait_until
 
 SERVICE, STATSD = "10.96.0.7", "10.96.0.8"
 BITS = {"DAC_OVERRIDE": 1, "DAC_READ_SEARCH": 2, "NET_ADMIN": 12, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "PERFMON": 38,
         "BPF": 39}
 FOUR = ("BPF", "NET_ADMIN", "PERFMON", "SYS_PTRACE")
+OPTIONAL = ("PERFMON", "SYS_PTRACE", "SYS_ADMIN")
 NOBODY = 65534
 
 
@@ -181,3 +184,29 @@ def test_commands_of_exec_checks_get_what_root_gets_and_nothing_of_ours(lab, ech
     sidecar = lab.sidecar(text, lab.cgroup(), "--allow-exec", label="nobody", wrapper=with_only(FOUR, NOBODY))
     seen = wait_until(lambda: Path(f"{script}.status").exists() and Path(f"{script}.status").read_text(), 5, "the check")
     assert int(re.search(r"^CapEff:\t(\w+)$", seen, re.M)[1], 16) == 0
+
+
+@pytest.mark.parametrize("optional", [set(names) for count in range(4) for names in combinations(OPTIONAL, count)],
+                         ids=lambda names: "+".join(sorted(names)) or "none")
+def test_with_each_subset_of_the_optional_capabilities_it_runs_and_doctor_says_what_is_lost_E82(lab, echo, optional):
+    # It makes a cgroup to try things in, which is another's directory here.
+    trying = with_only(("BPF", "NET_ADMIN", "DAC_OVERRIDE", *optional))
+    done = attempt(lab, "doctor", "-o", "json", wrapper=trying)
+    assert done.popen.returncode == 0, done.describe()
+    found = {feature["name"]: feature for feature in json.loads(done.out)["features"]}
+    held = optional | ({"PERFMON"} if "SYS_ADMIN" in optional else set())
+    for name in OPTIONAL:
+        assert found[f"CAP_{name}"]["available"] is (name in held), done.describe()
+        assert bool(found[f"CAP_{name}"]["remedy"]) is (name not in held)
+    assert found["terminate: tuple"]["available"] is True
+    assert found["terminate: diag"]["available"] is ("PERFMON" in held)
+    text = attempt(lab, "doctor", wrapper=trying).out
+    for name in set(OPTIONAL) - held:
+        assert re.search(rf"^CAP_{name}: optional; without it \w+", text, re.M), text
+
+    cgroup = lab.cgroup()
+    sidecar = lab.sidecar(config(*services(lab)), cgroup, wrapper=with_only(("BPF", "NET_ADMIN", *optional)))
+    assert capabilities(sidecar.pid, "Eff") == bits("BPF", "NET_ADMIN", *optional)
+    idle = lab.spawn([PYTHON, HERE / "clients/idle_tcp.py", f"idle={SERVICE}/7"], "idle", cgroup=cgroup)
+    lab.host(idle.event("idle", within=10)["host"]).vanish()
+    assert idle.event("idle broken", within=BOUND + 1)["errno"] == "ECONNABORTED"

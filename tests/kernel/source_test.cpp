@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Re-pointing where the way to the new backend needs another source address, and where it fails half-way.
 #include "tests/kernel/victims.hpp"
+#include "tests/support/capabilities.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -8,26 +9,11 @@
 #include <thread>
 
 #include <linux/capability.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace reseat;
 using namespace reseat::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// Takes CAP_SYS_PTRACE from the calling thread for good: what is started by it has it neither.
-bool give_up_ptrace() {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct data[2];
-    if (::syscall(SYS_capget, &header, data) != 0) return false;
-    for (auto* set : {&data[0].effective, &data[0].permitted, &data[0].inheritable})
-        *set &= ~(1u << CAP_SYS_PTRACE);
-    return ::syscall(SYS_capset, &header, data) == 0;
-}
-
-}  // namespace
 
 TEST_CASE("from loopback to another host: the source address changes, the port stays [E34][E56]",
           "[kernel][repoint]") {
@@ -136,7 +122,7 @@ TEST_CASE("a process that may not be traced: terminated instead, and it says why
         try {
             const auto inside = box.lab().client().enter();
             auto owner_client = std::make_unique<Client>(box.client(Protocol::udp));
-            if (!give_up_ptrace()) throw std::runtime_error("cannot give up CAP_SYS_PTRACE");
+            keep_only(~capabilities({CAP_SYS_PTRACE}));
             TestPlane plane(box, {udp_service(kVip, {a.endpoint(), box.host("b").endpoint()})});
             if (::write(ready[1], "", 1) != 1) throw std::runtime_error("pipe");
             if (!wait_until([&] { return sockets_to(a.endpoint(), Protocol::udp) == 1; }))

@@ -31,7 +31,7 @@ std::ptrdiff_t times_found(const Process& process, const std::string& cgroup) {
 
 /// A process of the sandbox that does nothing, in another cgroup; returns when it is there.
 Process idle_in(const Sandbox& box, const std::string& cgroup) {
-    Process process(cgroup, box.lab().client().net(), [] { return ::pause(); });
+    Process process(cgroup, box.lab().client(), [] { return ::pause(); });
     const auto there = [&] {
         const auto found = proxy::find_workload_of(process.pid());
         return found && found->directory == cgroup;
@@ -48,7 +48,7 @@ public:
         if (box.spawn([&] { return client.connect(kVip); }).wait() != 0)
             throw std::runtime_error("cannot connect");
         backend_ = client.actual_peer().value();
-        heir_ = std::make_unique<Process>(cgroup, box.lab().client().net(), [] { return ::pause(); });
+        heir_ = std::make_unique<Process>(cgroup, box.lab().client(), [] { return ::pause(); });
         const auto there = [&] {
             const auto found = proxy::find_workload_of(heir_->pid());
             return found && found->directory == cgroup;

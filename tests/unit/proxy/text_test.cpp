@@ -51,6 +51,22 @@ TEST_CASE("missing capabilities are named", "[privileges]") {
     CHECK_FALSE(parse_effective("CapEff:\tnonsense\n"));
 }
 
+TEST_CASE("optional capabilities are held or not, and CAP_SYS_ADMIN does for CAP_PERFMON [E82]",
+          "[privileges]") {
+    const auto held = [](Capabilities effective) {
+        std::string names;
+        for (const auto& one : optional_capabilities(effective)) {
+            CHECK_FALSE(one.without.empty());
+            if (one.held) names += std::string(one.name) + " ";
+        }
+        return names;
+    };
+    CHECK(held(1ull << 39 | 1ull << 12) == "");
+    CHECK(held(1ull << 38) == "CAP_PERFMON ");
+    CHECK(held(1ull << 19) == "CAP_SYS_PTRACE ");
+    CHECK(held(1ull << 21) == "CAP_PERFMON CAP_SYS_ADMIN ");
+}
+
 TEST_CASE("a time is read back as it was written, and nothing else is one", "[text]") {
     const auto at = parse_iso8601("2026-11-22T15:00:00.123Z");
     REQUIRE(at);
