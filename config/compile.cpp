@@ -15,8 +15,7 @@ void take(To& into, const Written<From>& written) {
 
 lb::HealthCheck compile_health_check(const HealthCheckBlock& block, lb::Protocol protocol) {
     lb::HealthCheck check;
-    check.type = protocol == lb::Protocol::tcp ? lb::CheckType::tcp : lb::CheckType::udp;
-    take(check.type, block.type);
+    check.type = check_type(block, protocol);
     take(check.interval, block.interval);
     take(check.fast_interval, block.fast_interval);
     check.unhealthy_interval = check.interval;
@@ -37,8 +36,8 @@ lb::HealthCheck compile_health_check(const HealthCheckBlock& block, lb::Protocol
     take(check.http.expect_body, block.http_expect_body);
     take(check.grpc.service, block.grpc_service);
     take(check.exec.command, block.exec_command);
-    check.tls.context = block.tls_context;
-    if (check.tls.context) {
+    if (uses_tls(block, check.type)) {
+        check.tls.context = block.tls_context;
         take(check.tls.server_name, block.tls_server_name);
         take(check.tls.ca_file, block.tls_ca_file);
         take(check.tls.cert_file, block.tls_cert_file);
@@ -84,6 +83,15 @@ lb::Connections compile_connections(const ConnectionsBlock& block) {
     return connections;
 }
 
+lb::BackendCheck compile_backend_check(const BackendBlock& block) {
+    lb::BackendCheck check;
+    if (block.check_address) check.address = block.check_address->value;
+    take(check.port, block.check_port);
+    take(check.server_name, block.check_server_name);
+    take(check.host, block.check_host);
+    return check;
+}
+
 lb::Backend compile_backend(const BackendBlock& block) {
     lb::Backend backend;
     take(backend.endpoint, block.endpoint);
@@ -92,8 +100,7 @@ lb::Backend compile_backend(const BackendBlock& block) {
     take(backend.weight, block.weight);
     take(backend.priority, block.priority);
     take(backend.state, block.state);
-    if (block.check_address) backend.check_address = block.check_address->value;
-    take(backend.check_port, block.check_port);
+    backend.check = compile_backend_check(block);
     return backend;
 }
 
@@ -113,12 +120,16 @@ lb::NamedBackends compile_named_backends(const BackendBlock& block) {
     take(named.weight, block.weight);
     take(named.priority, block.priority);
     take(named.state, block.state);
-    if (block.check_address) named.check_address = block.check_address->value;
-    take(named.check_port, block.check_port);
+    named.check = compile_backend_check(block);
     return named;
 }
 
 }  // namespace
+
+lb::CheckType check_type(const HealthCheckBlock& block, lb::Protocol protocol) {
+    if (block.type) return block.type->value;
+    return protocol == lb::Protocol::tcp ? lb::CheckType::tcp : lb::CheckType::udp;
+}
 
 std::span<const lb::Protocol> protocols_of(const ServiceBlock& block) {
     static constexpr std::array both = {lb::Protocol::tcp, lb::Protocol::udp};

@@ -27,8 +27,13 @@ void check_hash_key(const ConfigFile& file, Diagnostics& out);
 /// was made from the files in `tls_context` of the blocks.
 void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out);
 
-/// Whether its check speaks TLS.
-bool uses_tls(const HealthCheckBlock& block);
+/// Whether a check of this type speaks TLS.
+bool uses_tls(const HealthCheckBlock& block, lb::CheckType type);
+/// Whether one of the checks of this service does.
+bool uses_tls(const ServiceBlock& block);
+
+/// The type of the checks of this protocol's half.
+lb::CheckType check_type(const HealthCheckBlock& block, lb::Protocol protocol);
 
 /// The certificates and keys that check_needs() reads, each once.
 std::vector<std::string> tls_files(const ConfigFile& file);

@@ -42,7 +42,7 @@ struct HealthCheckBlock {
     Written<std::string> http_path, http_method, http_host, http_expect_body;
     std::map<std::string, Located<std::string>> http_headers;
     Written<std::vector<StatusRange>> http_expected_statuses;
-    Written<bool> http_tls, grpc_tls;
+    Written<bool> tcp_tls, http_tls, grpc_tls;
     std::optional<Position> tls_at;  ///< where `tls:` was written in this very service
     Written<std::string> tls_server_name, tls_ca_file, tls_cert_file, tls_key_file;
     Written<bool> tls_insecure_skip_verify;
@@ -75,6 +75,7 @@ struct BackendBlock {
     Written<lb::OperatorState> state;
     Written<lb::Address> check_address;
     Written<unsigned> check_port;
+    Written<std::string> check_server_name, check_host;
 };
 
 struct ServiceBlock {

@@ -50,12 +50,28 @@ void warn_of_idle_settings(const ServiceBlock& block, const std::vector<lb::Serv
     }
 }
 
-void warn_of_tls(const HealthCheckBlock& block, Diagnostics& out) {
-    if (block.tls_at && !uses_tls(block))
+void warn_of_tls(const ServiceBlock& service, Diagnostics& out) {
+    const HealthCheckBlock& block = service.health_check;
+    const bool used = uses_tls(service);
+    if (block.tls_at && !used)
         out.warning(
             *block.tls_at,
             "tls: these settings have no effect, as the check does not speak TLS; write 'tls: true' in "
-            "its http or grpc settings, or remove them");
+            "its tcp, http or grpc settings, or remove them");
+    const auto asks_with_host = [&](lb::Protocol protocol) {
+        const auto type = check_type(block, protocol);
+        return type == lb::CheckType::http || type == lb::CheckType::grpc;
+    };
+    const bool has_host = used || std::ranges::any_of(protocols_of(service), asks_with_host);
+    for (const auto& backend : service.backends) {
+        if (backend.check_server_name && !used)
+            out.warning(backend.check_server_name->at,
+                        "server_name: has no effect, as the check does not speak TLS; write 'tls: true' in "
+                        "its tcp, http or grpc settings, or remove it");
+        if (backend.check_host && !has_host)
+            out.warning(backend.check_host->at,
+                        "host: has no effect, as only http and grpc checks and TLS name a host; remove it");
+    }
     const bool insecure = block.tls_insecure_skip_verify && block.tls_insecure_skip_verify->value;
     if (insecure && block.tls_ca_file)
         out.warning(
@@ -152,7 +168,7 @@ void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
             warn_of_slow_start(block, service, out);
         }
         warn_of_idle_settings(block, services, out);
-        warn_of_tls(block.health_check, out);
+        warn_of_tls(block, out);
     }
     warn_of_policies(file, out);
 }

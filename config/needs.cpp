@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -63,7 +64,6 @@ Context make_context(const HealthCheckBlock& block, bool insecure, Diagnostics& 
 }
 
 void load_tls(HealthCheckBlock& block, Contexts& known, Diagnostics& out) {
-    if (!uses_tls(block)) return;
     if (block.tls_cert_file && !block.tls_key_file)
         return out.error(block.tls_cert_file->at,
                          "cert_file: a certificate is of no use without its key; write key_file, too");
@@ -91,18 +91,24 @@ void check_exec(const HealthCheckBlock& block, ExecChecks exec, Diagnostics& out
 
 }  // namespace
 
-bool uses_tls(const HealthCheckBlock& block) {
+bool uses_tls(const HealthCheckBlock& block, lb::CheckType type) {
     const auto is_on = [](const Written<bool>& written) { return written && written->value; };
-    if (!block.type) return false;
-    return (block.type->value == lb::CheckType::http && is_on(block.http_tls)) ||
-           (block.type->value == lb::CheckType::grpc && is_on(block.grpc_tls));
+    return (type == lb::CheckType::tcp && is_on(block.tcp_tls)) ||
+           (type == lb::CheckType::http && is_on(block.http_tls)) ||
+           (type == lb::CheckType::grpc && is_on(block.grpc_tls));
+}
+
+bool uses_tls(const ServiceBlock& block) {
+    return std::ranges::any_of(protocols_of(block), [&](lb::Protocol protocol) {
+        return uses_tls(block.health_check, check_type(block.health_check, protocol));
+    });
 }
 
 std::vector<std::string> tls_files(const ConfigFile& file) {
     std::set<std::string> paths;
     for (const auto& service : file.services) {
         const HealthCheckBlock& block = service.health_check;
-        if (!uses_tls(block)) continue;
+        if (!uses_tls(service)) continue;
         for (const auto* written : {&block.tls_ca_file, &block.tls_cert_file, &block.tls_key_file})
             if (*written) paths.insert((*written)->value);
     }
@@ -113,7 +119,7 @@ void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out) {
     Contexts contexts;
     for (auto& service : file.services) {
         check_exec(service.health_check, exec, out);
-        load_tls(service.health_check, contexts, out);
+        if (uses_tls(service)) load_tls(service.health_check, contexts, out);
     }
 }
 

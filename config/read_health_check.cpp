@@ -22,13 +22,9 @@ bool is_token(std::string_view text) {
     });
 }
 
-bool has_blank_or_not_ascii(std::string_view text) {
-    return std::ranges::any_of(text, [](unsigned char c) { return c <= 0x20 || c >= 0x7f; });
-}
-
 std::optional<std::string> http_path(const Value& value) {
     auto path = line_of_text(value);
-    if (!path || (path->front() == '/' && !has_blank_or_not_ascii(*path))) return path;
+    if (!path || (path->front() == '/' && is_visible_ascii(*path))) return path;
     const auto shown = std::string_view(*path).substr(0, path->find('?'));  // a query may hold a secret
     value.fail(fmt::format("{} is not a path; start it with '/' and write spaces as %20", quote(shown)));
     return std::nullopt;
@@ -39,24 +35,6 @@ std::optional<std::string> http_method(const Value& value) {
     auto method = line_of_text(value);
     if (!method || std::ranges::find(methods, *method) != std::end(methods)) return method;
     value.fail(quote(*method) + " is not a choice" + suggestion(*method, methods));
-    return std::nullopt;
-}
-
-/// A name for SNI, or an address.
-std::optional<std::string> server_name(const Value& value) {
-    auto name = line_or_empty(value);
-    const auto odd = [](unsigned char c) { return !std::isalnum(c) && (c == 0 || !std::strchr("-._:", c)); };
-    if (!name || (name->size() <= 253 && std::ranges::none_of(*name, odd))) return name;
-    value.fail(
-        fmt::format("{} is not the name of a server; write it as its certificate has it", quote(*name)));
-    return std::nullopt;
-}
-
-std::optional<std::string> http_host(const Value& value) {
-    auto host = line_or_empty(value);
-    if (!host || (!has_blank_or_not_ascii(*host) && host->find('/') == std::string::npos)) return host;
-    value.fail(
-        fmt::format("{} is not a host name; write it as in a URL, without scheme and path", quote(*host)));
     return std::nullopt;
 }
 
@@ -155,14 +133,6 @@ void read_tls(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
     map.finish();
 }
 
-void read_send_expect(const Node& node, std::string_view place, Written<std::string>& send,
-                      Written<std::string>& expect, Diagnostics& out) {
-    MapReader map(node, place, out);
-    map.field("send", send, payload);
-    map.field("expect", expect, payload);
-    map.finish();
-}
-
 void read_settings(MapReader& map, HealthCheckBlock& into, Diagnostics& out) {
     const auto settings = [&](std::string_view key, CheckType type, auto read) {
         map.block(key, [&](const Node& node) {
@@ -170,10 +140,19 @@ void read_settings(MapReader& map, HealthCheckBlock& into, Diagnostics& out) {
             read(node);
         });
     };
-    settings("tcp", CheckType::tcp,
-             [&](const Node& node) { read_send_expect(node, "tcp", into.tcp_send, into.tcp_expect, out); });
-    settings("udp", CheckType::udp,
-             [&](const Node& node) { read_send_expect(node, "udp", into.udp_send, into.udp_expect, out); });
+    settings("tcp", CheckType::tcp, [&](const Node& node) {
+        MapReader tcp(node, "tcp", out);
+        tcp.field("send", into.tcp_send, payload);
+        tcp.field("expect", into.tcp_expect, payload);
+        tcp.field("tls", into.tcp_tls, boolean);
+        tcp.finish();
+    });
+    settings("udp", CheckType::udp, [&](const Node& node) {
+        MapReader udp(node, "udp", out);
+        udp.field("send", into.udp_send, payload);
+        udp.field("expect", into.udp_expect, payload);
+        udp.finish();
+    });
     settings("http", CheckType::http, [&](const Node& node) { read_http(node, into, out); });
     settings("grpc", CheckType::grpc, [&](const Node& node) {
         MapReader grpc(node, "grpc", out);

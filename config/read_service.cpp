@@ -76,6 +76,8 @@ BackendBlock read_backend(const Node& node, Diagnostics& out) {
         MapReader place(check, "health_check", out);
         place.field("address", backend.check_address, host_address);
         place.field("port", backend.check_port, number(0U, 65535U));
+        place.field("server_name", backend.check_server_name, server_name);
+        place.field("host", backend.check_host, http_host);
         place.finish();
     });
     map.finish();

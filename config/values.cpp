@@ -14,7 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t longest_line = 1024;
-constexpr std::size_t longest_payload = 4096;
 
 std::string what_is(const Node& node) {
     switch (node.kind) {
@@ -97,22 +96,31 @@ std::optional<std::string> line_of_text(const Value& value) {
     return std::nullopt;
 }
 
-std::optional<std::string> payload(const Value& value) {
-    const auto& node = value.node;
-    if (node.kind != Node::Kind::scalar)
-        value.expected("text (\"\" for none)");
-    else if (node.text.size() > longest_payload)
-        value.fail(
-            fmt::format("is {} bytes long; at most {} are allowed", node.text.size(), longest_payload));
-    else
-        return node.text;
-    return std::nullopt;
-}
-
 std::optional<std::string> absolute_path(const Value& value) {
     auto path = line_of_text(value);
     if (!path || path->front() == '/') return path;
     value.fail(fmt::format("{} is not an absolute path; start it with '/'", quote(*path)));
+    return std::nullopt;
+}
+
+bool is_visible_ascii(std::string_view text) {
+    return std::ranges::none_of(text, [](unsigned char c) { return c <= 0x20 || c >= 0x7f; });
+}
+
+std::optional<std::string> server_name(const Value& value) {
+    auto name = line_or_empty(value);
+    const auto odd = [](unsigned char c) { return !std::isalnum(c) && (c == 0 || !std::strchr("-._:", c)); };
+    if (!name || (name->size() <= 253 && std::ranges::none_of(*name, odd))) return name;
+    value.fail(
+        fmt::format("{} is not the name of a server; write it as its certificate has it", quote(*name)));
+    return std::nullopt;
+}
+
+std::optional<std::string> http_host(const Value& value) {
+    auto host = line_or_empty(value);
+    if (!host || (is_visible_ascii(*host) && host->find('/') == std::string::npos)) return host;
+    value.fail(
+        fmt::format("{} is not a host name; write it as in a URL, without scheme and path", quote(*host)));
     return std::nullopt;
 }
 

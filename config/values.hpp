@@ -34,8 +34,15 @@ std::optional<bool> boolean(const Value& value);
 std::optional<std::string> line_of_text(const Value& value);
 /// "", or as line_of_text().
 std::optional<std::string> line_or_empty(const Value& value);
-/// Any text, as payloads are, of at most 4096 bytes.
+/// What is sent to a backend or looked for in its answer: any text, or {hex: "a4 00 ff"}, of at most 4096
+/// bytes. Warns of an escape that surely was meant as a byte.
 std::optional<std::string> payload(const Value& value);
+/// Neither blanks nor control characters.
+bool is_visible_ascii(std::string_view text);
+/// A name for SNI, or an address; or "".
+std::optional<std::string> server_name(const Value& value);
+/// As the Host header has it, or "".
+std::optional<std::string> http_host(const Value& value);
 std::optional<std::string> absolute_path(const Value& value);
 /// Of a service, backend or policy: [A-Za-z0-9][A-Za-z0-9_.:-]{0,62}
 std::optional<std::string> name(const Value& value);

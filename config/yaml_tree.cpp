@@ -15,6 +15,7 @@
 namespace reseat::config {
 namespace {
 
+constexpr std::string_view binary_tag = "tag:yaml.org,2002:binary";
 constexpr std::string_view quote_ipv6 = "put quotes around an IPv6 address: \"[fd00::1]:80\"";
 
 /// Ends the parse from inside a callback; the reason has been reported.
@@ -58,6 +59,21 @@ Position empty_item(std::string_view text, std::size_t end, Position at_end) {
     return otherwise;
 }
 
+bool is_high(char hex_digit) {
+    return std::string_view("89abcdefABCDEF").find(hex_digit) != std::string_view::npos;
+}
+
+/// Whether the text in double quotes that starts at `position` has an escape from \x80 to \xff.
+bool has_byte_escape(std::string_view text, int position) {
+    const auto start = static_cast<std::size_t>(std::max(0, position));
+    if (start >= text.size() || text[start] != '"') return false;
+    for (std::size_t i = start + 1; i + 2 < text.size() && text[i] != '"'; ++i) {
+        if (text[i] != '\\') continue;
+        if (text[++i] == 'x' && is_high(text[i + 1])) return true;
+    }
+    return false;
+}
+
 /// Events, not YAML::Load: its node graph accepts duplicate keys and aliases that contain themselves.
 class TreeBuilder : public YAML::EventHandler {
 public:
@@ -90,6 +106,7 @@ public:
                   const std::string& value) override {
         Node node = begin(Node::Kind::scalar, mark, tag, anchor);
         node.plain = tag != "!";
+        node.has_byte_escape = !node.plain && has_byte_escape(text_, mark.pos);
         node.text = value;
         add(std::move(node));
     }
@@ -125,7 +142,10 @@ private:
         node.kind = kind;
         node.at = position_of(mark);
         if (anchor != 0) refuse_anchor(node.at, "anchors ('&name')");
-        if (!tag.empty() && tag != "?" && tag != "!")
+        if (tag == binary_tag)
+            out_.error(node.at,
+                       "the tag !!binary is not supported; write bytes in hexadecimal: {hex: \"a4 00 ff\"}");
+        else if (!tag.empty() && tag != "?" && tag != "!")
             out_.error(node.at, fmt::format("the tag {} is not supported; remove it", quote(tag)));
         if (++nodes_ > max_nodes) {
             out_.error(node.at, fmt::format("the file has more than {} values; make it smaller", max_nodes));

@@ -16,6 +16,8 @@ struct Node {
 
     Kind kind = Kind::null;
     bool plain = true;  ///< scalar written without quotes
+    bool has_byte_escape =
+        false;  ///< scalar in double quotes with \x80 to \xff, which YAML takes for characters
     Position at;
     std::string text;
     std::vector<Located<std::string>> keys;

@@ -5,9 +5,9 @@ namespace reseat::lb {
 
 Endpoint checked_endpoint(const HealthCheck& check, const Backend& backend) {
     Endpoint endpoint = backend.endpoint;
-    if (backend.check_address) endpoint.address = *backend.check_address;
+    if (backend.check.address) endpoint.address = *backend.check.address;
     if (check.port != 0) endpoint.port = check.port;
-    if (backend.check_port != 0) endpoint.port = backend.check_port;
+    if (backend.check.port != 0) endpoint.port = backend.check.port;
     return endpoint;
 }
 

@@ -42,7 +42,7 @@ struct TcpCheck {
 struct HttpCheck {
     std::string path = "/";
     std::string method = "GET";
-    std::string host;  ///< empty: the backend's address
+    std::string host;  ///< empty: the backend's name or address
     std::map<std::string, std::string> headers;
     std::vector<std::pair<unsigned, unsigned>> expected_statuses = {{200, 399}};  ///< inclusive ranges
     std::string expect_body;                                                      ///< substring; empty: any
@@ -82,7 +82,7 @@ struct HealthCheck {
     GrpcCheck grpc;
     UdpCheck udp;
     ExecCheck exec;
-    TlsCheck tls;  ///< of http and grpc
+    TlsCheck tls;  ///< of tcp, http and grpc
     bool operator==(const HealthCheck&) const = default;
 };
 
@@ -115,14 +115,23 @@ struct Connections {
     bool operator==(const Connections&) const = default;
 };
 
+/// What the check of one backend has of its own. What is not given is as for the whole service.
+struct BackendCheck {
+    std::optional<Address> address;  ///< where it is checked; nothing: at its endpoint
+    std::uint16_t port = 0;          ///< 0: the health check's, else the endpoint's
+    std::string server_name;         ///< as in TlsCheck
+    std::string host;                ///< as in HttpCheck; of gRPC: the authority
+    bool operator==(const BackendCheck&) const = default;
+};
+
 struct Backend {
     std::string name;  ///< unique in its service; the address where none was given
     Endpoint endpoint;
     unsigned weight = 1;  ///< 0: no new connections
     unsigned priority = 0;
     OperatorState state = OperatorState::ready;
-    std::optional<Address> check_address;  ///< where it is checked; nothing: at `endpoint`
-    std::uint16_t check_port = 0;          ///< 0: the health check's, else the endpoint's
+    BackendCheck check;
+    std::string dns_name;  ///< that has this address, without a dot at its end; empty: the address was given
     bool operator==(const Backend&) const = default;
 };
 
@@ -138,8 +147,7 @@ struct NamedBackends {
     unsigned weight = 1;
     unsigned priority = 0;
     OperatorState state = OperatorState::ready;
-    std::optional<Address> check_address;  ///< as in Backend
-    std::uint16_t check_port = 0;
+    BackendCheck check;
     bool operator==(const NamedBackends&) const = default;
 };
 

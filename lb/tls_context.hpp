@@ -40,7 +40,7 @@ private:
 
 /// How a check speaks TLS, if it does.
 struct TlsCheck {
-    std::string server_name;  ///< for SNI and in the certificate; empty: the check's host, or the address
+    std::string server_name;                    ///< for SNI and in the certificate; empty: see ServerNames
     std::shared_ptr<const TlsContext> context;  ///< null: no TLS
 
     // What `context` was made from, for people.

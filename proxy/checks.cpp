@@ -30,7 +30,7 @@ struct Checks::Check {
 
     lb::Task<void> run(const lb::ProbeMeans& means, lb::Duration delay) {
         checker = std::make_unique<lb::Checker>(  // one run each
-            target.check, lb::ProbeTarget{target.endpoint, target.service, target.backend}, means,
+            target.check, target, means,
             [this](const auto& status, const auto& event) { on_check(status, event); }, target.health);
         return checker->run(delay);
     }
@@ -66,7 +66,7 @@ void Checks::follow(const std::vector<lb::CheckTarget>& targets) {
         if (found == running_.end()) {
             fresh.push_back(&target);
         } else if (const auto& now = found->second->target;
-                   now.check != target.check || now.endpoint != target.endpoint) {
+                   now.check != target.check || static_cast<const lb::ProbeTarget&>(now) != target) {
             found->second->end();
             fresh.push_back(&target);
         }

@@ -57,8 +57,7 @@ std::vector<CheckTarget> Controller::targets() const {
             // passes.
             const bool is_guess = !news.checked && record.health == Health::down;
             const KnownHealth known{is_guess ? Health::unchecked : record.health, record.evidence};
-            targets.push_back({news.id, config.name, config.backends[i].name, config.health_check,
-                               checked_endpoint(config.health_check, config.backends[i]), known,
+            targets.push_back({probe_target(config, config.backends[i]), news.id, config.health_check, known,
                                config.protocol});
         }
     }

@@ -49,8 +49,7 @@ std::vector<std::string> backend_changes(const Backend& before, const Backend& n
     compare(parts, "weight", before.weight, now.weight);
     compare(parts, "priority", before.priority, now.priority);
     compare(parts, "state", word(before.state), word(now.state));
-    if (before.check_address != now.check_address || before.check_port != now.check_port)
-        parts.emplace_back("health_check changed");
+    if (before.check != now.check) parts.emplace_back("health_check changed");
     return parts;
 }
 

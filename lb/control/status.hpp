@@ -18,13 +18,10 @@ namespace reseat::lb {
 /// One backend (an address) of one service (name and protocol), while it is configured or has open sockets.
 using BackendId = std::uint64_t;
 
-/// Whom to check, and what is known of its health.
-struct CheckTarget {
+/// What to check, and what is known of its health.
+struct CheckTarget : ProbeTarget {
     BackendId id = 0;
-    std::string service;
-    std::string backend;
     HealthCheck check;
-    Endpoint endpoint;                  ///< where it is checked
     KnownHealth health;                 ///< where a new Checker starts
     Protocol protocol = Protocol::tcp;  ///< of the service
 };

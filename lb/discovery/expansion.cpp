@@ -16,14 +16,18 @@ unsigned heaviest(const NameView& view) {
     return weight;
 }
 
+std::string without_dot(const std::string& name) {
+    return name.substr(0, name.find_last_not_of('.') + 1);
+}
+
 Backend backend_of(const NamedBackends& named, const NamedEndpoint& from, unsigned heaviest) {
     Backend backend{.name = named.name + "@" + to_string(from.endpoint),
                     .endpoint = from.endpoint,
                     .weight = named.weight,
                     .priority = named.priority,
                     .state = named.state,
-                    .check_address = named.check_address,
-                    .check_port = named.check_port};
+                    .check = named.check,
+                    .dns_name = without_dot(from.srv ? from.srv->target : named.dns_name)};
     if (from.srv) {
         const unsigned weight = from.srv->weight;
         const unsigned scaled = heaviest > kMaxWeight ? weight * kMaxWeight / heaviest : weight;

@@ -31,7 +31,7 @@ public:
 struct Dial {
     Endpoint endpoint;
     SocketPreparer prepare;
-    TlsCheck tls;     ///< its `server_name` is the one to verify; empty: the address
+    TlsCheck tls;     ///< its `server_name` is that of ServerNames
     bool h2 = false;  ///< TLS: ask for HTTP/2 by ALPN, and accept nothing else
 };
 

@@ -8,22 +8,13 @@
 #include <array>
 
 namespace reseat::lb {
-namespace {
-
-std::string authority(const TlsCheck& tls, const Endpoint& endpoint) {
-    if (tls.server_name.empty()) return to_string(endpoint);
-    if (const auto address = parse_address(tls.server_name))
-        return to_string(Endpoint{*address, endpoint.port});
-    return fmt::format("{}:{}", tls.server_name, endpoint.port);
-}
-
-}  // namespace
-
-GrpcProbe::GrpcProbe(GrpcCheck check, const TlsCheck& tls, const Endpoint& endpoint, SocketPreparer prepare)
+GrpcProbe::GrpcProbe(GrpcCheck check, std::string authority, Dial dial)
     : check_(std::move(check)),
-      dial_{endpoint, std::move(prepare), tls, true},
-      authority_(authority(tls, endpoint)),
-      asked_(check_.service.empty() ? "Health/Check" : "Health/Check " + abbreviated(check_.service)) {}
+      dial_(std::move(dial)),
+      authority_(std::move(authority)),
+      asked_(check_.service.empty() ? "Health/Check" : "Health/Check " + abbreviated(check_.service)) {
+    dial_.h2 = true;
+}
 
 Task<ProbeResult> GrpcProbe::once(Duration timeout) {
     Progress progress;

@@ -9,7 +9,7 @@ namespace reseat::lb {
 /// TLS with ALPN. Passes on SERVING. Reads at most 64 KiB.
 class GrpcProbe final : public Probe {
 public:
-    GrpcProbe(GrpcCheck check, const TlsCheck& tls, const Endpoint& endpoint, SocketPreparer prepare);
+    GrpcProbe(GrpcCheck check, std::string authority, Dial dial);
 
     Task<ProbeResult> once(Duration timeout) override;
 

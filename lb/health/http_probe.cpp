@@ -15,24 +15,12 @@ namespace {
 
 namespace http = boost::beast::http;
 
-std::string host_header(const HttpCheck& check, const Endpoint& endpoint, bool tls) {
-    if (!check.host.empty()) return check.host;
-    const auto text = to_string(endpoint);
-    return endpoint.port == (tls ? 443 : 80) ? text.substr(0, text.rfind(':')) : text;
-}
-
-/// "[::1]:80" is ::1, "web:80" and "web" are web.
-std::string without_port(const std::string& host) {
-    if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-    return host.substr(0, host.find(':'));
-}
-
-std::string request_text(const HttpCheck& check, const Endpoint& endpoint, bool tls) {
+std::string request_text(const HttpCheck& check, const std::string& host) {
     http::request<http::empty_body> request;
     request.version(11);
     request.method_string(check.method);
     request.target(check.path);
-    request.set(http::field::host, host_header(check, endpoint, tls));
+    request.set(http::field::host, host);
     request.set(http::field::user_agent, "reseat");
     request.set(http::field::connection, "close");
     for (const auto& [name, value] : check.headers) request.set(name, value);
@@ -50,13 +38,11 @@ std::string without_query(const HttpCheck& check) {
 
 }  // namespace
 
-HttpProbe::HttpProbe(HttpCheck check, const TlsCheck& tls, const Endpoint& endpoint, SocketPreparer prepare)
+HttpProbe::HttpProbe(HttpCheck check, const std::string& host, Dial dial)
     : check_(std::move(check)),
-      dial_{endpoint, std::move(prepare), tls},
-      request_(request_text(check_, endpoint, tls.context != nullptr)),
-      asked_(without_query(check_)) {
-    if (tls.server_name.empty()) dial_.tls.server_name = without_port(check_.host);
-}
+      dial_(std::move(dial)),
+      request_(request_text(check_, host)),
+      asked_(without_query(check_)) {}
 
 Task<ProbeResult> HttpProbe::once(Duration timeout) {
     Progress progress;

@@ -10,8 +10,8 @@ namespace reseat::lb {
 /// Headers in `check.headers` replace ours (Host, User-Agent, Connection).
 class HttpProbe final : public Probe {
 public:
-    /// With `tls.context`, over TLS.
-    HttpProbe(HttpCheck check, const TlsCheck& tls, const Endpoint& endpoint, SocketPreparer prepare);
+    /// `host` is the header.
+    HttpProbe(HttpCheck check, const std::string& host, Dial dial);
 
     Task<ProbeResult> once(Duration timeout) override;
 

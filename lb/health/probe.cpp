@@ -4,6 +4,7 @@
 #include "lb/health/exec_probe.hpp"
 #include "lb/health/grpc_probe.hpp"
 #include "lb/health/http_probe.hpp"
+#include "lb/health/server_names.hpp"
 #include "lb/health/slots.hpp"
 #include "lb/health/tcp_probe.hpp"
 #include "lb/health/udp_probe.hpp"
@@ -47,18 +48,20 @@ private:
 
 std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget& target,
                                     const ProbeMeans& means) {
-    const Endpoint& endpoint = target.endpoint;
+    auto [host, server_name] = server_names(check, target);
+    Dial dial{target.endpoint, means.prepare, check.tls};
+    dial.tls.server_name = std::move(server_name);
     switch (check.type) {
         case CheckType::tcp:
-            return std::make_unique<TcpProbe>(check.tcp, endpoint, means.prepare);
+            return std::make_unique<TcpProbe>(check.tcp, std::move(dial));
         case CheckType::http:
-            return std::make_unique<HttpProbe>(check.http, check.tls, endpoint, means.prepare);
+            return std::make_unique<HttpProbe>(check.http, std::move(host), std::move(dial));
         case CheckType::udp:
-            return std::make_unique<UdpProbe>(check.udp, endpoint, means.prepare);
+            return std::make_unique<UdpProbe>(check.udp, target.endpoint, means.prepare);
         case CheckType::none:
             return nullptr;
         case CheckType::grpc:
-            return std::make_unique<GrpcProbe>(check.grpc, check.tls, endpoint, means.prepare);
+            return std::make_unique<GrpcProbe>(check.grpc, std::move(host), std::move(dial));
         case CheckType::exec:
             return std::make_unique<ExecProbe>(check.exec, target, means);
     }
@@ -66,6 +69,15 @@ std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget&
 }
 
 }  // namespace
+
+ProbeTarget probe_target(const Service& service, const Backend& backend) {
+    return {.endpoint = checked_endpoint(service.health_check, backend),
+            .service = service.name,
+            .backend = backend.name,
+            .dns_name = backend.dns_name,
+            .server_name = backend.check.server_name,
+            .host = backend.check.host};
+}
 
 std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
                                   const ProbeMeans& means) {

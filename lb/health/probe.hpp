@@ -47,12 +47,18 @@ struct SessionPreparer {
 
 class Slots;
 
-/// Whom to probe.
+/// What to probe.
 struct ProbeTarget {
     Endpoint endpoint;    ///< checked_endpoint()
     std::string service;  ///< names, for exec checks
     std::string backend;
+    std::string dns_name;                     ///< as in Backend
+    std::string server_name = {}, host = {};  ///< as in BackendCheck
+
+    bool operator==(const ProbeTarget&) const = default;
 };
+
+ProbeTarget probe_target(const Service& service, const Backend& backend);
 
 /// What all probes of this process share. Each may be left out.
 struct ProbeMeans {

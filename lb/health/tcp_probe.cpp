@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/tcp_probe.hpp"
 
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
 #include <array>
@@ -27,8 +25,7 @@ void leave_handshake_unfinished(asio::ip::tcp::socket& socket) {
 
 }  // namespace
 
-TcpProbe::TcpProbe(TcpCheck check, const Endpoint& endpoint, SocketPreparer prepare)
-    : check_(std::move(check)), endpoint_(endpoint), prepare_(std::move(prepare)) {}
+TcpProbe::TcpProbe(TcpCheck check, Dial dial) : check_(std::move(check)), dial_(std::move(dial)) {}
 
 Task<ProbeResult> TcpProbe::once(Duration timeout) {
     Progress progress;
@@ -36,29 +33,37 @@ Task<ProbeResult> TcpProbe::once(Duration timeout) {
 }
 
 Task<ProbeResult> TcpProbe::attempt(Progress& progress) {
-    asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
-    if (const auto error = open(socket, endpoint_, prepare_)) co_return connect_failure(error);
-    if (check_.send.empty() && check_.expect.empty()) leave_handshake_unfinished(socket);
+    const bool talks = dial_.tls.context || !check_.send.empty() || !check_.expect.empty();
+    return talks ? talk(progress) : begin_to_connect(progress);
+}
 
-    const auto [refusal] = co_await socket.async_connect(to_tcp(endpoint_), as_result);
+Task<ProbeResult> TcpProbe::begin_to_connect(Progress& progress) {
+    asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
+    if (const auto error = open(socket, dial_.endpoint, dial_.prepare)) co_return connect_failure(error);
+    leave_handshake_unfinished(socket);
+    const auto [refusal] = co_await socket.async_connect(to_tcp(dial_.endpoint), as_result);
     if (refusal) co_return connect_failure(refusal);
     progress.connected = true;
-
-    if (!check_.send.empty()) {
-        const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(check_.send), as_result);
-        if (error) co_return talk_failure(error, "while sending");
-    }
-    if (!check_.expect.empty()) co_return co_await read_answer(socket, progress);
     co_return ProbeResult{ProbeOutcome::passed, "connected"};
 }
 
-Task<ProbeResult> TcpProbe::read_answer(asio::ip::tcp::socket& socket, Progress& progress) {
+Task<ProbeResult> TcpProbe::talk(Progress& progress) {
+    auto opened = co_await connect(dial_, progress);
+    if (auto* failure = std::get_if<ProbeResult>(&opened)) co_return std::move(*failure);
+    const auto connection = std::get<std::unique_ptr<Connection>>(std::move(opened));
+    if (!check_.send.empty())
+        if (const auto error = co_await connection->write(check_.send))
+            co_return connection->failure(error, "while sending");
+    if (!check_.expect.empty()) co_return co_await read_answer(*connection, progress);
+    co_return ProbeResult{ProbeOutcome::passed, dial_.tls.context ? "connected over TLS" : "connected"};
+}
+
+Task<ProbeResult> TcpProbe::read_answer(Connection& connection, Progress& progress) {
     Expectation expectation(check_.expect);
     std::array<char, 2048> buffer;
     while (!expectation.full()) {
-        const auto [error, size] = co_await socket.async_read_some(asio::buffer(buffer), as_result);
-        if (error) co_return talk_failure(error, "before the expected answer");
-        progress.received += size;
+        const auto [error, size] = co_await connection.read_some(buffer);
+        if (error) co_return connection.failure(error, "before the expected answer");
         if (expectation.add({buffer.data(), size}))
             co_return ProbeResult{ProbeOutcome::passed, "answered as expected"};
     }

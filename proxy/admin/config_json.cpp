@@ -48,10 +48,12 @@ json::object backend_json(const Backend& backend, std::string_view name_by_defau
     json::object body{{"priority", backend.priority}};
     if (backend.name != name_by_default) body["name"] = backend.name;
     body["state"] = word_of(config::states, backend.state);
-    if (backend.check_address || backend.check_port) {
+    if (const lb::BackendCheck& own = backend.check; own != lb::BackendCheck{}) {
         json::object& check = body["health_check"].emplace_object();
-        if (backend.check_address) check["address"] = lb::to_string(*backend.check_address);
-        check["port"] = backend.check_port;
+        if (own.address) check["address"] = lb::to_string(*own.address);
+        check["port"] = own.port;
+        if (!own.server_name.empty()) check["server_name"] = own.server_name;
+        if (!own.host.empty()) check["host"] = own.host;
     }
     return body;
 }

@@ -54,7 +54,9 @@ json::object exec_json(const lb::ExecCheck& exec) {
 void add_settings(json::object& body, const lb::HealthCheck& check) {
     const bool tls = check.tls.context != nullptr;
     if (check.type == lb::CheckType::tcp || !check.tcp.send.empty() || !check.tcp.expect.empty())
-        body["tcp"] = {{"send", redacted(check.tcp.send)}, {"expect", redacted(check.tcp.expect)}};
+        body["tcp"] = {{"send", redacted(check.tcp.send)},
+                       {"expect", redacted(check.tcp.expect)},
+                       {"tls", tls && check.type == lb::CheckType::tcp}};
     if (check.type == lb::CheckType::udp || !check.udp.send.empty() || !check.udp.expect.empty())
         body["udp"] = {{"send", redacted(check.udp.send)}, {"expect", redacted(check.udp.expect)}};
     if (check.type == lb::CheckType::http) body["http"] = http_json(check.http, tls);

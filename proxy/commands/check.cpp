@@ -35,10 +35,8 @@ struct Unresolved {
 };
 
 lb::Task<void> probe(Row& row) {
-    const auto& backend = *row.backend;
     const auto& check = row.service->health_check;
-    const auto probe =
-        lb::make_probe(check, {lb::checked_endpoint(check, backend), row.service->name, backend.name}, {});
+    const auto probe = lb::make_probe(check, lb::probe_target(*row.service, *row.backend), {});
     row.result = co_await probe->once(check.timeout);
 }
 

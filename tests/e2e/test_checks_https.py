@@ -7,6 +7,7 @@ import pytest
 from certificates import Authority
 from commands import FAILED, INVALID, attempt
 from lab import BOUND, backends, config, service, wait_until
+from names import Files
 
 SERVICE = "10.96.0.20:443"
 
@@ -25,6 +26,7 @@ http {{
         location = /ready {{ return 200 "all well\\n"; }}
         location / {{ return 503; }}
     }}
+    {other}
 }}
 """
 
@@ -34,12 +36,13 @@ def authority(lab):
     return Authority(lab.tmp / "authority")
 
 
-def start_nginx(host, authority, alternatives, more=""):
+def start_nginx(host, authority, alternatives, more="", other=""):
     certificate, key = authority.issue(host.name, alternatives)
     directory = host.directory / "nginx"
     directory.mkdir()
     file = directory / "nginx.conf"
-    file.write_text(NGINX.format(d=directory, address=host.v4, certificate=certificate, key=key, more=more))
+    file.write_text(NGINX.format(d=directory, address=host.v4, certificate=certificate, key=key, more=more,
+                                 other=other))
     return host.spawn(["nginx", "-c", file, "-e", directory / "error.log"])
 
 
@@ -79,6 +82,33 @@ def test_https_verifies_name_address_and_authority(lab, authority):
             assert row["latency_us"] > 0
     assert all(row["result"] == "passed"
                for row in check_once(lab, https(None, "insecure_skip_verify: true")).values())
+
+
+def test_named_backends_are_asked_for_by_their_name_over_https_and_tls(lab, authority):
+    """The certificate has the name alone, and nginx gives another one to whoever asks without SNI."""
+    stranger = authority.issue("stranger", "DNS:stranger.test")
+    other = "server {{ listen {address}:443 ssl default_server; ssl_certificate {0}; ssl_certificate_key {1}; return 404; }}"
+    for host in lab.hosts:
+        start_nginx(host, authority, "DNS:web.internal", f"server_name web.internal; if ($host != web.internal) "
+                    "{ return 421; }", other.format(*stranger, address=host.v4))
+    for host in lab.hosts:
+        wait_until(lambda: lab.run("curl", "-sf", "-H", "Host: web.internal", f"http://{host.v4}/ready", check=False).stdout,
+                   10, "nginx")
+    files = Files(lab, "10.98.0.11", hosts=f"{lab.a.v4} web.internal\n{lab.b.v4} web.internal\n")
+    trust = f"tls: {{ca_file: {authority.certificate}}}"
+
+    def check(check, *entries):
+        text = config(service("web", SERVICE, {}, check=check) + "".join(f"      - {entry}\n" for entry in entries))
+        done = attempt(lab, "check", lab.write("named.yaml", text), "-o", "json", wrapper=files.wrapper())
+        return [(row["result"], row["detail"]) for row in json.loads(done.out)]
+    https_check = f"type: http, http: {{path: /ready, tls: true}}, {trust}"
+    assert check(https_check, "web.internal:443") == 2 * [("passed", "GET /ready: HTTP 200")]
+    assert check(f"tcp: {{tls: true}}, {trust}", "web.internal:443") == 2 * [("passed", "connected over TLS")]
+    assert check("type: http, http: {path: /ready}", "web.internal:80") == 2 * [("passed", "GET /ready: HTTP 200")]
+    named, nameless = check(https_check, f"{{address: {lab.a.v4}:443, health_check: {{host: web.internal}}}}",
+                            f"{lab.b.v4}:443")
+    assert named == ("passed", "GET /ready: HTTP 200")
+    assert nameless[0] == "bad_answer" and "IP address mismatch" in nameless[1]
 
 
 def test_a_client_certificate_opens_a_server_that_asks_for_one(lab, authority):

@@ -109,6 +109,38 @@ TEST_CASE("TLS settings that nothing uses are doubtful", "[config][tls]") {
     CHECK_THAT(both[0], Catch::Contains("has no effect beside insecure_skip_verify: true"));
 }
 
+TEST_CASE("a tcp check speaks TLS where it is told to, also as the default type", "[config][tls]") {
+    const auto service = service_with("health_check: {tcp: {tls: true}, tls: {server_name: db.internal}}");
+    CHECK(service.health_check.type == lb::CheckType::tcp);
+    CHECK(service.health_check.tls.context);
+    CHECK(service.health_check.tls.server_name == "db.internal");
+    const auto both = load(
+                          "version: 1\nservices:\n- name: dns\n  address: 10.96.0.1:53\n  protocol: any\n"
+                          "  health_check: {tcp: {tls: true}, udp: {expect: a}}\n"
+                          "  backends: [10.0.0.1:53, 10.0.0.2:53]\n")
+                          .model.services;
+    CHECK(both.at(0).health_check.tls.context);
+    CHECK_FALSE(both.at(1).health_check.tls.context);
+    CHECK_FALSE(service_with("health_check: {tcp: {tls: false}}").health_check.tls.context);
+}
+
+TEST_CASE("names of one backend that no check uses are doubtful", "[config][tls]") {
+    const auto warned = [](const std::string& check, const std::string& own) {
+        return warnings_of(
+            "version: 1\nservices:\n- name: a\n  address: 10.96.0.1:80\n  health_check: {" + check +
+            "}\n  backends:\n  - 10.0.0.2:80\n  - {address: 10.0.0.1:80, health_check: {" + own + "}}\n");
+    };
+    CHECK(warned("type: http", "host: a").empty());
+    CHECK(warned("type: grpc", "host: a").empty());
+    CHECK(warned("tcp: {tls: true}", "server_name: a, host: b").empty());
+    CHECK(warned("type: tcp", "host: a") ==
+          Lines{"8:52 host: has no effect, as only http and grpc checks and TLS name a host; remove it"});
+    const auto name = warned("type: http", "server_name: a");
+    REQUIRE(name.size() == 1);
+    CHECK_THAT(name.front(),
+               Catch::StartsWith("8:59 server_name: has no effect, as the check does not speak TLS"));
+}
+
 TEST_CASE("an exec check has to be permitted, and has a command", "[config][exec]") {
     const auto line = plain_service + "    health_check: {type: exec, exec: {command: [/bin/true, x]}}\n";
     CHECK(faults_of(line) ==
@@ -166,6 +198,8 @@ TEST_CASE("a backend may be checked elsewhere than where it serves", "[config]")
     CHECK_THAT(fault("{port: 65536}"),
                Catch::Contains("port: '65536' is out of range; write a whole number from 0 to 65535"));
     CHECK_THAT(fault("{type: tcp}"), Catch::Contains("unknown key 'type' in health_check"));
+    CHECK_THAT(fault("{server_name: 'a b'}"), Catch::Contains("'a b' is not the name of a server"));
+    CHECK_THAT(fault("{host: a/b}"), Catch::Contains("'a/b' is not a host name"));
 }
 
 }  // namespace

@@ -79,6 +79,8 @@ TEST_CASE("tags are refused [E38]", "[config]") {
     CHECK(faults_of("version: !!int 1\nservices: []\nlog: !python/object {}\n") ==
           Lines{"1:10 the tag 'tag:yaml.org,2002:int' is not supported; remove it",
                 "3:6 the tag '!python/object' is not supported; remove it"});
+    CHECK(fault_of("health_check: {tcp: {send: !!binary pAD/}}") ==
+          "6:32 the tag !!binary is not supported; write bytes in hexadecimal: {hex: \"a4 00 ff\"}");
 }
 
 TEST_CASE("a second document is refused, markers around the only one are not [E38]", "[config]") {

@@ -117,6 +117,24 @@ TEST_CASE("the backends of a name are its addresses, with what is written for al
     const auto expanded = expand({service}, names.view({service}));
     CHECK(expanded[0].backends[1].state == OperatorState::drain);
     CHECK(expanded[0].named_backends.empty());
+    CHECK(expanded[0].backends[0].dns_name.empty());
+    CHECK(expanded[0].backends[1].dns_name == "pg.test");
+}
+
+TEST_CASE("a backend knows the DNS name that has its address, and what its own check is called",
+          "[discovery]") {
+    std::vector<Service> services = {with_names("one", {named("pg.test."), named_srv("_pg._tcp.test")})};
+    services[0].named_backends[0].check = {.server_name = "own.test", .host = "host.test"};
+    Names names = following(services);
+    hears(names, address("pg.test."), v4_only(30s, {"10.0.0.1"}));
+    hears(names, srv("_pg._tcp.test"), {srv_records(30s, {{0, 1, 5432, "target.test."}})});
+    hears(names, address("target.test."), v4_only(30s, {"10.0.0.2"}));
+    const auto expanded = expand(services, names.view(services));
+    REQUIRE(expanded[0].backends.size() == 2);
+    CHECK(expanded[0].backends[0].dns_name == "pg.test");
+    CHECK(expanded[0].backends[0].check.server_name == "own.test");
+    CHECK(expanded[0].backends[0].check.host == "host.test");
+    CHECK(expanded[0].backends[1].dns_name == "target.test");
 }
 
 TEST_CASE("the targets of SRV records are asked for, and forgotten with their records", "[discovery]") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/model.hpp"
+#include "lb/health/server_names.hpp"
 #include "tls_server.hpp"
 
 using namespace reseat::lb;
@@ -76,6 +77,82 @@ TEST_CASE("SNI is server_name, else the host, else nothing", "[probe][tls]") {
     CHECK(server.asked_for() == "host.test");
     CHECK(probe(io, server.endpoint(), trusting(ca)).outcome == ProbeOutcome::passed);
     CHECK(server.asked_for() == "");
+}
+
+TEST_CASE("a backend that has a DNS name is asked for by it", "[probe][tls]") {
+    asio::io_context io;
+    TlsServer server(io, {authority().issue("DNS:web.internal,DNS:own.test,DNS:host.test,DNS:check.test")},
+                     answer_with(kOk));
+    const Endpoint at = server.endpoint();
+    const auto asked = [&](TlsCheck tls, ProbeTarget target, const HttpCheck& http = {},
+                           const TcpCheck& tcp = {}, CheckType type = CheckType::http) {
+        HealthCheck check;
+        check.type = type;
+        check.http = http;
+        check.tcp = tcp;
+        check.tls = std::move(tls);
+        target.endpoint = at;
+        const auto probe = make_probe(check, target, {});
+        const auto result = await(io, probe->once(kLong));
+        CHECK(result.outcome == ProbeOutcome::passed);
+        return server.asked_for();
+    };
+    const auto ca = authority().certificate();
+    const ProbeTarget named{.dns_name = "web.internal"};
+    CHECK(asked(trusting(ca), named) == "web.internal");
+    CHECK(asked(trusting(ca), {.dns_name = "web.internal", .host = "host.test:443"}) == "host.test");
+    CHECK(asked(trusting(ca), {.dns_name = "web.internal", .server_name = "own.test", .host = "host.test"}) ==
+          "own.test");
+    CHECK(asked(trusting(ca, "check.test"), named) == "check.test");
+    CHECK(asked(trusting(ca, "check.test"), {.server_name = "own.test"}) == "own.test");
+    CHECK(asked(trusting(ca), named, {.host = "host.test"}) == "host.test");
+    CHECK(asked(trusting(ca), named, {}, {}, CheckType::tcp) == "web.internal");
+    CHECK(asked(trusting(ca), named, {}, {.send = "GET /\r\n\r\n", .expect = "200 OK"}, CheckType::tcp) ==
+          "web.internal");
+}
+
+TEST_CASE("a tcp check over TLS tells what the handshake came to", "[probe][tls]") {
+    asio::io_context io;
+    TlsServer server(io, {authority().issue("DNS:db.internal")}, answer_with(kOk));
+    const auto told = [&](TlsCheck tls, TcpCheck tcp = {}) {
+        HealthCheck check;
+        check.tcp = std::move(tcp);
+        check.tls = std::move(tls);
+        const auto probe = make_probe(check, {server.endpoint()}, {});
+        return await(io, probe->once(kLong));
+    };
+    const auto& ca = authority().certificate();
+    CHECK(told(trusting(ca, "db.internal")).detail == "connected over TLS");
+    const auto stranger = told(trusting(ca, "other.internal"));
+    CHECK(stranger.outcome == ProbeOutcome::answered_badly);
+    CHECK(stranger.detail ==
+          "TLS: the certificate is not accepted: hostname mismatch, expected other.internal");
+    const auto other = told(trusting(ca, "db.internal"), {.send = "x\r\n\r\n", .expect = "HTTP/2"});
+    CHECK(other.outcome == ProbeOutcome::answered_badly);
+}
+
+TEST_CASE("the Host header and the authority are the backend's own name, with the port", "[probe]") {
+    const auto host = [](CheckType type, const ProbeTarget& target, const std::string& of_check = "",
+                         bool tls = false) {
+        HealthCheck check;
+        check.type = type;
+        check.http.host = of_check;
+        if (tls) check.tls.context = std::make_shared<TlsContext>(false);
+        return server_names(check, target).host;
+    };
+    const auto at = [](std::uint16_t port) { return Endpoint{*parse_address("10.0.0.1"), port}; };
+    const auto http = CheckType::http, grpc = CheckType::grpc;
+    CHECK(host(http, {.endpoint = at(8080), .dns_name = "web.internal"}) == "web.internal:8080");
+    CHECK(host(http, {.endpoint = at(80), .dns_name = "web.internal"}) == "web.internal");
+    CHECK(host(http, {.endpoint = at(443), .dns_name = "web.internal"}, "", true) == "web.internal");
+    CHECK(host(http, {.endpoint = at(443), .dns_name = "web.internal"}) == "web.internal:443");
+    CHECK(host(http, {.endpoint = at(80)}) == "10.0.0.1");
+    CHECK(host(http, {.endpoint = at(8080)}) == "10.0.0.1:8080");
+    CHECK(host(http, {.endpoint = at(80), .dns_name = "web.internal"}, "all.test") == "all.test");
+    CHECK(host(http, {.endpoint = at(80), .host = "own.test"}, "all.test") == "own.test");
+    CHECK(host(grpc, {.endpoint = at(443), .dns_name = "web.internal"}) == "web.internal:443");
+    CHECK(host(grpc, {.endpoint = at(443), .host = "own.test"}) == "own.test");
+    CHECK(host(grpc, {.endpoint = at(443)}) == "10.0.0.1:443");
 }
 
 TEST_CASE("a certificate that does not prove who it is says so [E41]", "[probe][tls]") {

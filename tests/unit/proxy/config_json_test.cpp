@@ -37,6 +37,13 @@ TEST_CASE("the configuration in force may be loaded again and is the same", "[ad
          {std::string("version: 1\nservices: []\n"), service_with("type: none"),
           service_with("type: http, http: {expect_body: hello}", "  protocol: any\n"),
           service_with("port: 81, watch: off", "  lb_policy: maglev\n  hash_key: process\n"),
+          service_with("tcp: {tls: true}, tls: {server_name: db, insecure_skip_verify: true}",
+                       "  protocol: any\n"),
+          std::string(
+              "version: 1\nservices:\n- {name: a, address: '10.96.0.1:80', backends: [{address: "
+              "'web.internal:443', health_check: {server_name: a.test}}, {address: '10.0.0.1:443', "
+              "health_check: {host: 'b.test:8443', port: 8443}}], health_check: {type: http, http: {tls: "
+              "true}}}\n"),
           service_with("type: grpc, grpc: {service: a.B}",
                        "  connections: {close_spread: 0s, grace: 1m30s}\n"),
           std::string(
@@ -72,7 +79,7 @@ TEST_CASE("what may be a secret is not told", "[admin][config]") {
                                                         {"X-Api-Key", "(redacted)"},
                                                         {"accept", "(redacted)"}});
     const auto tcp = check("type: tcp, tcp: {send: 'AUTH hunter2', expect: '+OK'}");
-    CHECK(tcp.at("tcp") == json::object{{"send", "(redacted)"}, {"expect", "(redacted)"}});
+    CHECK(tcp.at("tcp") == json::object{{"send", "(redacted)"}, {"expect", "(redacted)"}, {"tls", false}});
     const auto exec = check("type: exec, exec: {command: [/bin/check, --password, hunter2]}");
     CHECK(exec.at("exec").at("command") == json::array{"/bin/check", "(redacted)", "(redacted)"});
     const auto unused = check("type: none, udp: {send: hunter2, expect: x}");
