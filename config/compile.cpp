@@ -144,6 +144,7 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
         lb::Service service;
         take(service.name, block.name);
         service.protocol = protocol;
+        service.is_half = protocols_of(block).size() > 1;
         for (const auto& address : block.addresses) service.addresses.push_back(address.value);
         take(service.lb_policy, block.lb_policy);
         take(service.hash_key, block.hash_key);

@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/model.hpp"
 
+#include <fmt/format.h>
+
 namespace reseat::lb {
+
+std::string title(std::string_view name, Protocol protocol, bool is_half) {
+    return is_half ? fmt::format("{} ({})", name, to_string(protocol)) : std::string(name);
+}
+
+std::string title(const Service& service) {
+    return title(service.name, service.protocol, service.is_half);
+}
+
+std::string title(const Service& service, std::string_view backend) {
+    return title(fmt::format("{}/{}", service.name, backend), service.protocol, service.is_half);
+}
 
 Endpoint checked_endpoint(const HealthCheck& check, const Backend& backend) {
     Endpoint endpoint = backend.endpoint;

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -154,6 +155,7 @@ struct NamedBackends {
 struct Service {
     std::string name;
     Protocol protocol = Protocol::tcp;
+    bool is_half = false;  ///< of a service with `protocol: any`: the other half has the same name
     std::vector<Endpoint> addresses;
     LbPolicy lb_policy = LbPolicy::round_robin;
     HashKey hash_key = HashKey::uid;  ///< what maglev chooses by
@@ -167,6 +169,13 @@ struct Service {
     std::vector<NamedBackends> named_backends;  ///< empty once they are expanded
     bool operator==(const Service&) const = default;
 };
+
+/// "dns"; of a service for both protocols "dns (udp)": what people are told.
+std::string title(const Service& service);
+/// "dns/local", "dns/local (udp)".
+std::string title(const Service& service, std::string_view backend);
+/// The same of names alone.
+std::string title(std::string_view name, Protocol protocol, bool is_half);
 
 /// Where `backend` is checked.
 Endpoint checked_endpoint(const HealthCheck& check, const Backend& backend);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/nearest_word.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -8,6 +11,7 @@ namespace reseat::lb {
 namespace {
 
 constexpr std::size_t kLongestWord = 64;
+constexpr std::size_t kMostShown = 8;
 
 /// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -41,6 +45,24 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
         }
     }
     return best;
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> valid) {
+    const auto nearest = nearest_word(word, valid);
+    return nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
+}
+
+std::string did_you_mean_one_of(std::string_view word, std::vector<std::string_view> valid) {
+    if (auto nearest = did_you_mean(word, valid); !nearest.empty()) return nearest;
+    std::ranges::sort(valid);
+    valid.erase(std::unique(valid.begin(), valid.end()), valid.end());
+    if (valid.empty()) return "; there is none";
+    if (valid.size() == 1) return fmt::format("; there is only {}", valid.front());
+    const std::size_t shown = valid.size() > kMostShown + 1 ? kMostShown : valid.size() - 1;
+    const std::string last =
+        shown + 1 == valid.size() ? std::string(valid.back()) : fmt::format("{} more", valid.size() - shown);
+    valid.resize(shown);
+    return fmt::format("; there are {} and {}", fmt::join(valid, ", "), last);
 }
 
 }  // namespace reseat::lb

@@ -129,10 +129,20 @@ void Flags::instance_name(const std::string& meaning) {
     from_environment(name, "RESEAT_INSTANCE")->check(check_instance);
 }
 
-void Flags::instance(const std::string& meaning) {
-    instance_name(meaning);
-    auto* admin = command_.add_option("--admin", options_.admin,
-                                      "Admin socket (default: /run/reseat/INSTANCE/admin.sock)");
+void Flags::instance() {
+    instance_name("Instance to ask (default: the only one running)");
+    admin("Its admin socket (default: /run/reseat/INSTANCE/admin.sock)");
+}
+
+void Flags::new_instance(const std::string& by_default) {
+    instance_name("Name of this instance (default: " + by_default + ")");
+    admin(
+        "Admin socket (default: of --instance if given, else admin.socket, else "
+        "/run/reseat/INSTANCE/admin.sock)");
+}
+
+void Flags::admin(const std::string& meaning) {
+    auto* admin = command_.add_option("--admin", options_.admin, meaning);
     from_environment(admin->type_name("SOCKET"), "RESEAT_ADMIN");
 }
 

@@ -28,7 +28,9 @@ public:
     /// --instance alone.
     void instance_name(const std::string& meaning);
     /// The instance that is to be asked: --instance or --admin.
-    void instance(const std::string& meaning = "Instance to ask (default: the only one running)");
+    void instance();
+    /// The instance that begins, with the name that it has where none is given.
+    void new_instance(const std::string& by_default);
     void log_level();
     void engine();
     /// An argument: SERVICE, SERVICE/BACKEND or SERVICE[/BACKEND], and whether it must be there.
@@ -49,6 +51,7 @@ public:
 
 private:
     CLI::Option* from_environment(CLI::Option* option, const std::string& variable);
+    void admin(const std::string& meaning);
     void argument(const std::string& type, const std::string& meaning, bool required);
 
     CLI::App& command_;

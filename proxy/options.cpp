@@ -70,33 +70,44 @@ Ended usage(const std::string& command, const std::string& what) {
     return {command == "exec" ? kExecFailed : kUsage, {}, "reseat: " + what + see + " reseat " + help + "\n"};
 }
 
-/// "; did you mean 'x'?", or nothing.
-std::string meant(std::string_view word, const std::vector<std::string_view>& valid) {
-    const auto near = lb::nearest_word(word, valid);
-    return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
-}
-
 Ended no_such_command(const std::string& word) {
     std::vector<std::string_view> names;
     for (const auto& command : all_commands())
         if (command.group != group::kHidden) names.push_back(command.name);
-    return usage(word, "no such command: " + word + meant(word, names));
+    return usage(word, "no such command: " + word + lb::did_you_mean(word, names));
+}
+
+/// A word where the configuration file is missing most likely is its path.
+bool lacks_config(const CLI::App& command) {
+    const auto* config = command.get_option_no_throw("--config");
+    return config != nullptr && config->get_required() && config->count() == 0;
 }
 
 std::string unexpected(const CLI::App& command, const std::string& word) {
-    const std::string flag = word.substr(0, word.find('='));
+    const std::string text = "unexpected argument: " + word;
+    if (!word.starts_with('-') && lacks_config(command))
+        return fmt::format("{}; did you mean '--config {}'?", text, word);
     Words flags;
     for (const auto* option : command.get_options())
         for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
-    return "unexpected argument: " + word + meant(flag, {flags.begin(), flags.end()});
+    const std::vector<std::string_view> valid(flags.begin(), flags.end());
+    return text + lb::did_you_mean(word.substr(0, word.find('=')), valid);
+}
+
+/// A word that nobody takes explains what is missing, so it comes first. Of exec it may be the command.
+bool is_unexpected(const CLI::App& command, const CLI::ParseError& error, const Words& rest) {
+    if (rest.empty()) return false;
+    if (dynamic_cast<const CLI::ExtrasError*>(&error)) return true;
+    return dynamic_cast<const CLI::RequiredError*>(&error) &&
+           (!command.get_prefix_command() || rest.front().starts_with('-'));
 }
 
 /// In the words of the help.
 std::string explained(const CLI::App& app, const std::string& first, const CLI::ParseError& error) {
     const auto parsed = app.get_subcommands();
     if (parsed.empty() || first.starts_with('-')) return "the command comes first, and its flags behind it";
-    if (const auto rest = app.remaining(true); dynamic_cast<const CLI::ExtrasError*>(&error) && !rest.empty())
-        return unexpected(*parsed.front(), rest.front());
+    const auto rest = app.remaining(true);
+    if (is_unexpected(*parsed.front(), error, rest)) return unexpected(*parsed.front(), rest.front());
     return error.what();
 }
 

@@ -86,7 +86,7 @@ Table backends_table(const std::vector<ServiceView>& services, SystemTime now) {
                  {"REASON", false, true}});
     for (const auto& service : services)
         for (const auto& backend : service.backends)
-            table.add({service.name + "/" + backend.name,
+            table.add({service.title(backend),
                        backend.address,
                        {backend.state, colour_of(backend.state)},
                        age(backend.since, now),
@@ -102,7 +102,7 @@ std::string unresolved(const StatusView& status, bool colours) {
         for (const auto& name : service.names)
             if (!name.error.empty())
                 lines += fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
-                                     service.name, name.name, name.error,
+                                     service.title(), name.name, name.error,
                                      name.has_addresses ? "the last good ones serve" : "no backend is known");
     return lines.empty() ? lines : "\n" + lines;
 }
@@ -111,11 +111,11 @@ std::string failovers(const StatusView& status, SystemTime now) {
     std::string lines;
     for (const auto& service : status.services)
         if (const auto& failover = service.last_failover)
-            lines += fmt::format(
-                "last failover {} ago: {}/{}: {}\n  {} terminated, {} re-pointed, {} failed in {}\n",
-                age(failover->at, now), service.name, failover->backend, failover->reason,
-                counted(failover->terminated, "socket"), failover->repointed, failover->failed,
-                human(failover->duration));
+            lines +=
+                fmt::format("last failover {} ago: {}: {}\n  {} terminated, {} re-pointed, {} failed in {}\n",
+                            age(failover->at, now), service.title({.name = failover->backend}),
+                            failover->reason, counted(failover->terminated, "socket"), failover->repointed,
+                            failover->failed, human(failover->duration));
     return lines.empty() ? lines : "\n" + lines;
 }
 
@@ -158,7 +158,7 @@ std::string backends_text(const std::vector<ServiceView>& services, SystemTime n
                  {"OPEN", true}});
     for (const auto& service : services)
         for (const auto& backend : service.backends) {
-            table.add({service.name + "/" + backend.name,
+            table.add({service.title(backend),
                        backend.address,
                        {backend.state, colour_of(backend.state)},
                        age(backend.since, now),

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
 
 namespace reseat::proxy {
 namespace {
@@ -96,6 +97,7 @@ std::optional<FailoverView> read_failover(const json::value& from) {
 ServiceView read_service(const json::object& from) {
     ServiceView service{.name = text(from, "name"),
                         .protocol = text(from, "protocol"),
+                        .is_half = false,
                         .addresses = {},
                         .lb_policy = text(from, "lb_policy"),
                         .eligible = count(from, "eligible"),
@@ -123,6 +125,15 @@ ServiceView read_service(const json::object& from) {
 
 }  // namespace
 
+std::string ServiceView::title() const {
+    return is_half ? fmt::format("{} ({})", name, protocol) : name;
+}
+
+std::string ServiceView::title(const BackendView& backend) const {
+    const std::string both = name + "/" + backend.name;
+    return is_half ? fmt::format("{} ({})", both, protocol) : both;
+}
+
 StatusView read_status(const json::object& status) {
     const auto& workload = status.at("workload").as_object();
     const auto& reload = status.at("config").at("last_reload").as_object();
@@ -137,6 +148,9 @@ StatusView read_status(const json::object& status) {
                     .policies = {}};
     for (const auto& service : status.at("services").as_array())
         view.services.push_back(read_service(service.as_object()));
+    std::map<std::string_view, std::size_t> times;
+    for (const ServiceView& service : view.services) ++times[service.name];
+    for (ServiceView& service : view.services) service.is_half = times[service.name] > 1;
     for (const auto& policy : status.at("policies").as_array()) {
         const auto& one = policy.as_object();
         view.policies.push_back({.name = text(one, "name"),
@@ -155,11 +169,8 @@ lb::Result<std::vector<ServiceView>> services_called(const StatusView& status, c
         if (name.empty() || service.name == name) found.push_back(service);
     }
     if (!found.empty() || name.empty()) return found;
-    const std::string_view nearest = lb::nearest_word(name, names);
     return lb::Error{lb::ErrorCode::failed,
-                     fmt::format("no service '{}'; {}", name,
-                                 nearest.empty() ? "reseat ls lists those that there are"
-                                                 : fmt::format("did you mean '{}'?", nearest))};
+                     fmt::format("no service '{}'{}", name, lb::did_you_mean_one_of(name, std::move(names)))};
 }
 
 bool is_v6(const BackendView& backend) {

@@ -73,6 +73,7 @@ struct DnsNameView {
 struct ServiceView {
     std::string name;
     std::string protocol;
+    bool is_half = false;  ///< there is a service of this name for the other protocol, too
     std::vector<std::string> addresses;
     std::string lb_policy;
     std::uint64_t eligible = 0;
@@ -85,6 +86,10 @@ struct ServiceView {
     std::optional<FailoverView> last_failover;
     std::vector<DnsNameView> names;
     std::vector<BackendView> backends;
+
+    /// "dns", "dns (udp)"; of a backend "dns/local (udp)".
+    std::string title() const;
+    std::string title(const BackendView& backend) const;
 
     /// Its addresses are not balanced any more, only its last sockets are looked after.
     bool has_left() const { return addresses.empty(); }

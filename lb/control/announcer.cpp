@@ -3,6 +3,7 @@
 
 #include "lb/control/wording.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace reseat::lb {
@@ -21,6 +22,7 @@ void Announcer::on_report(LifeId life, const TerminationReport& report) {
         event->message += "; " + describe(report);
         event->report = report;
         tell_(*event);
+        tell_consequences();
     } else if (news) {
         Event event = pending.about;
         event.level = report.failed ? Event::Level::warn : Event::Level::info;
@@ -36,10 +38,31 @@ void Announcer::hurry(TimePoint now) {
         pending.transition->message += "; its sockets are still being ended";
         tell_(*std::exchange(pending.transition, std::nullopt));
     }
+    tell_consequences();
 }
 
 void Announcer::forget(LifeId life) {
     pending_.erase(life);
+    tell_consequences();
+}
+
+void Announcer::tell_consequence(Event event) {
+    if (keeps_back(event))
+        consequences_.push_back(std::move(event));
+    else
+        tell_(event);
+}
+
+bool Announcer::keeps_back(const Event& consequence) const {
+    return std::ranges::any_of(pending_, [&](const auto& entry) {
+        const Pending& pending = entry.second;
+        return pending.transition && pending.about.service == consequence.service &&
+               pending.about.protocol == consequence.protocol;
+    });
+}
+
+void Announcer::tell_consequences() {
+    for (Event& event : std::exchange(consequences_, {})) tell_consequence(std::move(event));
 }
 
 }  // namespace reseat::lb

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace reseat::lb {
 
@@ -21,6 +22,9 @@ public:
     void await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now);
     void on_report(LifeId life, const TerminationReport& report);
 
+    /// Tells `event`, but not before the transitions of its service: it is what they led to.
+    void tell_consequence(Event event);
+
     /// Gives up waiting where the patience is over.
     void hurry(TimePoint now);
     void forget(LifeId life);
@@ -32,8 +36,12 @@ private:
         TimePoint since;
         unsigned failed = 0;  ///< as last told
     };
+    bool keeps_back(const Event& consequence) const;
+    void tell_consequences();
+
     EventSink tell_;
     std::map<LifeId, Pending> pending_;
+    std::vector<Event> consequences_;  ///< kept back
 };
 
 }  // namespace reseat::lb

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/controller_impl.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace reseat::lb {
 
 void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Plan& plan, TimePoint now) {
+    std::vector<Event> consequences;
     for (auto& [id, decision] : decisions) {
         TrackedService& service = *registry.find(id);
-        for (const Event& event : losses(service.state, decision.after)) tell(event);
-        for (const Event& event : ends_of_panic(service.state, decision.after)) tell(event);
+        std::ranges::move(losses(service.state, decision.after), std::back_inserter(consequences));
+        std::ranges::move(ends_of_panic(service.state, decision.after), std::back_inserter(consequences));
         service.state = std::move(decision.after);
         agenda.done(id, decision.next);
         note_lives(service, now);
@@ -20,6 +24,7 @@ void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Pla
         for (const DueOrder& due : decision.orders) order(*registry.find(id), due, now);
     end_untracked();
     announce(true);
+    for (Event& event : consequences) announcer.tell_consequence(std::move(event));
     for (const LifeId life : plan.retire) {
         registry.forget_life(life);
         announcer.forget(life);

@@ -76,8 +76,7 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
     place->news().checked = true;
     place->news().checks.add(status);
     if (status.result.outcome != ProbeOutcome::not_probed) place->service->checks.add(status.result.latency);
-    impl_->uncheckable.on_check(backend, place->service->state.service->name, place->config().name,
-                                status.result);
+    impl_->uncheckable.on_check(backend, place->service->state.service, place->config().name, status.result);
     impl_->never_checked.erase(backend);
     BackendRecord& record = place->record();
     if (record.presumed && status.result.outcome == ProbeOutcome::passed) {

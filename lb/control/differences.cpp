@@ -73,7 +73,7 @@ std::vector<std::string> differences(const ServiceState& running, const Service&
     const Service& before = *running.service;
     std::vector<std::string> lines;
     const auto say = [&](std::string_view what) {
-        lines.push_back(fmt::format("{}: {}", configured.name, what));
+        lines.push_back(fmt::format("{}: {}", title(configured), what));
     };
     if (running.removed) say("is back");
     for (const std::string& part : setting_changes(before, configured))
@@ -117,14 +117,14 @@ std::vector<std::string> differences(const std::vector<Policy>& running,
 }
 
 std::string added(const Service& service) {
-    return fmt::format("{}: added, {}", service.name, backends(service.backends.size()));
+    return fmt::format("{}: added, {}", title(service), backends(service.backends.size()));
 }
 
 std::string removed(const ServiceState& running) {
     const auto alive = [](const BackendRecord& record) { return record.life || !record.ended.empty(); };
     const auto count = static_cast<std::size_t>(std::ranges::count_if(running.backends, alive));
-    if (count == 0) return fmt::format("{}: removed", running.service->name);
-    return fmt::format("{}: removed, {} {}", running.service->name,
+    if (count == 0) return fmt::format("{}: removed", title(*running.service));
+    return fmt::format("{}: removed, {} {}", title(*running.service),
                        participle(running.service->connections.on_remove), backends(count));
 }
 

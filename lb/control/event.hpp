@@ -42,6 +42,7 @@ struct Event {
     Level level = Level::info;
     std::string service;                           ///< empty: it is not about one alone
     std::string backend;                           ///< only with a service
+    std::optional<Protocol> protocol = {};         ///< of the service; nothing: of both its halves
     std::string message;                           ///< one line
     std::vector<std::string> details = {};         ///< further lines
     std::optional<TerminationReport> report = {};  ///< what became of sockets

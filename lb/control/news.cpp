@@ -3,6 +3,8 @@
 
 #include "lb/control/fate.hpp"
 
+#include <algorithm>
+
 namespace reseat::lb {
 namespace {
 
@@ -56,6 +58,18 @@ std::vector<LifeId> on_termination(ServiceState& state, std::size_t backend, Tim
     record.life->must_end = true;
     lives.push_back(record.life->id);
     return lives;
+}
+
+bool on_quiet_look(ServiceState& state, std::size_t backend, LifeId life, Duration took, TimePoint now) {
+    constexpr Duration shortest = std::chrono::milliseconds(50);
+    constexpr int rest = 9;  // a tenth of a core at the most
+    const auto& current = state.backends.at(backend).life;
+    if (!current || current->id != life || !current->end_quiet_at) return false;
+    const Duration quarter = state.service->connections.drain_quiet / 4;
+    const TimePoint next = now + std::max({shortest, quarter, rest * took});
+    if (next >= *current->end_quiet_at) return false;
+    state.backends[backend].life->end_quiet_at = next;
+    return true;
 }
 
 bool on_policies(ServiceState& state, const std::vector<Policy>& policies) {

@@ -25,6 +25,10 @@ void on_ejection(ServiceState& state, std::size_t backend, bool ejected);
 /// The operator has its sockets ended now, alternative or not; it stays in use. Returns the lives concerned.
 std::vector<LifeId> on_termination(ServiceState& state, std::size_t backend, TimePoint now);
 
+/// A look for idle sockets of a draining life is over: the next one comes after a quarter of `drain_quiet`,
+/// but not before 50 ms and nine times what this one took. True when that is sooner than it was planned.
+bool on_quiet_look(ServiceState& state, std::size_t backend, LifeId life, Duration took, TimePoint now);
+
 /// Policies as they are now. True when that changes anything for this service.
 bool on_policies(ServiceState& state, const std::vector<Policy>& policies);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/controller_impl.hpp"
+#include "lb/control/news.hpp"
 
 #include <algorithm>
 
@@ -7,9 +8,11 @@ namespace reseat::lb {
 namespace {
 
 /// Sockets were ended that no life knows of.
-Event swept(const std::string& service, const std::string& which, const TerminationReport& report) {
+Event swept(const std::string& service, std::optional<Protocol> protocol, const std::string& which,
+            const TerminationReport& report) {
     return {.type = Event::Type::sockets_ended,
             .service = service,
+            .protocol = protocol,
             .message = which + ": " + describe(report),
             .report = report};
 }
@@ -82,7 +85,14 @@ void Controller::Impl::on_report(const ReseatOrder& order, const TerminationRepo
     tally.terminated[static_cast<std::size_t>(reason.kind)] += report.terminated;
     tally.repointed += report.repointed;
     tally.failed += report.failed;
-    if (order.quiet_for > Duration::zero() && report.matched == 0) return;
+    const bool is_look = order.quiet_for > Duration::zero();
+    ServiceState& state = place->service->state;
+    if (is_look &&
+        on_quiet_look(state, place->backend, life, report.duration, std::chrono::steady_clock::now())) {
+        agenda.wake(state.id);
+        loop.wake();
+    }
+    if (is_look && report.matched == 0) return;
     note_failover(*place->service, place->backend, life, reason.text, report);
 }
 
@@ -108,7 +118,8 @@ void Controller::Impl::end_untracked() {
                 if (TrackedService* service = registry.find(name, protocol))
                     service->untracked = report.failed;
             if (report.matched)
-                tell(swept(names.size() == 1 ? *names.begin() : "", "sockets older than reseat", report));
+                tell(swept(names.size() == 1 ? *names.begin() : "", protocol, "sockets older than reseat",
+                           report));
         };
         sweeper.end_untracked(std::move(order), on_report);
     }
@@ -124,7 +135,7 @@ void Controller::Impl::enforce_policies() {
 void Controller::Impl::on_policy_reports(const PolicyReports& reports) {
     for (const auto& [policy, report] : reports) {
         terminated_by_policy[policy] += report.terminated;
-        if (report.matched) tell(swept("", "policy " + policy, report));
+        if (report.matched) tell(swept("", std::nullopt, "policy " + policy, report));
     }
 }
 

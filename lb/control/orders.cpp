@@ -30,6 +30,7 @@ ReseatOrder quiet_end(const ServiceState& state, LifeId life) {
     return order;
 }
 
+/// Until the next look, unless on_quiet_look() brings it forward.
 Duration quiet_period(const Connections& connections) {
     return std::max<Duration>(std::chrono::seconds(1), connections.drain_quiet / 4);
 }

@@ -14,11 +14,6 @@ namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(10);
 
-std::string suggestion(std::string_view word, const std::vector<std::string_view>& valid) {
-    const std::string_view nearest = nearest_word(word, valid);
-    return nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
-}
-
 }  // namespace
 
 /// Backends of this name, for all protocols; empty: there is no such service or backend.
@@ -37,12 +32,13 @@ Error Controller::Impl::unknown(std::string_view service, std::optional<std::str
     const auto of_this_name = registry.named(service);
     if (of_this_name.empty() || !backend) {
         for (const TrackedService* tracked : registry.all()) valid.push_back(tracked->state.service->name);
-        return {ErrorCode::usage, fmt::format("no service '{}'{}", service, suggestion(service, valid))};
+        return {ErrorCode::usage,
+                fmt::format("no service '{}'{}", service, did_you_mean_one_of(service, valid))};
     }
     for (const TrackedService* tracked : of_this_name)
         for (const Backend& one : tracked->state.service->backends) valid.push_back(one.name);
-    return {ErrorCode::usage,
-            fmt::format("no backend '{}' in service '{}'{}", *backend, service, suggestion(*backend, valid))};
+    return {ErrorCode::usage, fmt::format("no backend '{}' in service '{}'{}", *backend, service,
+                                          did_you_mean_one_of(*backend, valid))};
 }
 
 Result<void> Controller::set_operator_state(std::string_view service, std::string_view backend,

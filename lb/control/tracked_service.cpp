@@ -71,7 +71,7 @@ void note_failover(TrackedService& service, std::size_t backend, LifeId life, co
         last->report.first_failure = report.first_failure;
         return;
     }
-    if (last && found_sockets(last->report) && !found_sockets(report)) return;
+    if (!found_sockets(report)) return;
     if (report.matched) service.failovers.add(report.duration);
     last = Failover{.at = std::chrono::system_clock::now(),
                     .backend = service.state.service->backends[backend].name,

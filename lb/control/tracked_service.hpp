@@ -57,7 +57,7 @@ TrackedService track(ServiceState state, std::shared_ptr<const Service> configur
 void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id);
 
 /// Notes what became of the sockets of `life`; a retry adds to the failover that it belongs to. One that
-/// found no socket does not replace one that did.
+/// found no socket is none.
 void note_failover(TrackedService& service, std::size_t backend, LifeId life, const std::string& reason,
                    const TerminationReport& report);
 

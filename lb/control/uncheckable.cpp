@@ -7,9 +7,18 @@
 #include <utility>
 
 namespace reseat::lb {
+namespace {
 
-void Uncheckable::on_check(BackendId id, const std::string& service, const std::string& backend,
-                           const ProbeResult& result) {
+/// Backends of one service that lack the same.
+struct Alike {
+    std::shared_ptr<const Service> service;
+    std::set<std::string> backends;
+};
+
+}  // namespace
+
+void Uncheckable::on_check(BackendId id, const std::shared_ptr<const Service>& service,
+                           const std::string& backend, const ProbeResult& result) {
     if (result.outcome != ProbeOutcome::not_probed) {
         lacks_.erase(id);
         return;
@@ -21,17 +30,20 @@ void Uncheckable::on_check(BackendId id, const std::string& service, const std::
 std::vector<Event> Uncheckable::take_due(TimePoint now, const std::function<bool(BackendId)>& known) {
     std::erase_if(lacks_, [&](const auto& entry) { return !known(entry.first); });
     std::erase_if(told_at_, [&](const auto& entry) { return now - entry.second >= kQuiet; });
-    std::map<std::pair<std::string, std::string>, std::set<std::string>> alike;  // by service and reason
+    std::map<std::pair<std::string, std::string>, Alike> alike;  // by service and reason
     for (auto& [id, lack] : lacks_) {
-        if (lack.told || told_at_.contains(lack.service)) continue;
+        const std::string name = title(*lack.service);
+        if (lack.told || told_at_.contains(name)) continue;
         lack.told = true;
-        alike[{lack.service, lack.why}].insert(lack.backend);
+        Alike& those = alike[{name, lack.why}];
+        those.service = lack.service;
+        those.backends.insert(lack.backend);
     }
     std::vector<Event> events;
-    for (const auto& [key, backends] : alike) {
-        const auto& [service, why] = key;
-        events.push_back(cannot_be_checked(service, backends, why));
-        told_at_[service] = now;
+    for (const auto& [key, those] : alike) {
+        const auto& [name, why] = key;
+        events.push_back(cannot_be_checked(*those.service, those.backends, why));
+        told_at_[name] = now;
     }
     return events;
 }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ public:
     static constexpr Duration kQuiet = std::chrono::seconds(10);
 
     /// The last check of this backend.
-    void on_check(BackendId id, const std::string& service, const std::string& backend,
+    void on_check(BackendId id, const std::shared_ptr<const Service>& service, const std::string& backend,
                   const ProbeResult& result);
 
     /// What is to be told now: "postgres/pg-1 cannot be checked: Too many open files", "postgres/pg-1 and 2
@@ -28,13 +29,13 @@ public:
 
 private:
     struct Lack {
-        std::string service;
+        std::shared_ptr<const Service> service;
         std::string backend;
         std::string why;
         bool told = false;
     };
     std::map<BackendId, Lack> lacks_;
-    std::map<std::string, TimePoint> told_at_;  ///< by service
+    std::map<std::string, TimePoint> told_at_;  ///< by title of the service
 };
 
 }  // namespace reseat::lb

@@ -46,7 +46,7 @@ std::string eligible_of(const ServiceState& state, Family family) {
         ++total;
         eligible += is_eligible(one);
     }
-    return fmt::format("{} has {} of {} {} backends eligible", state.service->name, eligible, total,
+    return fmt::format("{} has {} of {} {} backends eligible", title(*state.service), eligible, total,
                        to_string(family));
 }
 
@@ -76,7 +76,11 @@ Headline headline(Transition::Kind kind) {
 }
 
 Event about(const ServiceState& state, Event::Type type, Event::Level level, std::string message) {
-    return {.type = type, .level = level, .service = state.service->name, .message = std::move(message)};
+    return {.type = type,
+            .level = level,
+            .service = state.service->name,
+            .protocol = state.service->protocol,
+            .message = std::move(message)};
 }
 
 Event about(const ServiceState& state, std::size_t backend, Event::Type type, Event::Level level,
@@ -89,7 +93,7 @@ Event about(const ServiceState& state, std::size_t backend, Event::Type type, Ev
 }  // namespace
 
 std::string subject(const ServiceState& state, std::size_t backend) {
-    return state.service->name + "/" + state.service->backends[backend].name;
+    return title(*state.service, state.service->backends[backend].name);
 }
 
 Transition::Kind kind_of(OperatorState state) {
@@ -153,6 +157,8 @@ Event ending(const ServiceState& state, std::size_t backend, const std::string& 
 }
 
 std::string describe(const TerminationReport& report) {
+    if (!report.terminated && !report.repointed && !report.failed)
+        return report.matched ? "no socket was left to end" : "no socket was open";
     std::string text = fmt::format("{} terminated, {} re-pointed in {:.1f} ms", sockets(report.terminated),
                                    report.repointed, milliseconds(report.duration));
     if (report.failed)
@@ -222,9 +228,9 @@ std::vector<Event> losses(const ServiceState& before, const ServiceState& after)
                             eligible_of(after, family), after.service->panic_threshold));
         if (now == ChosenFrom::fail_open)
             add(fmt::format("{} has no eligible {} backend: the last healthy ones serve (fail_open)",
-                            after.service->name, to_string(family)));
+                            title(*after.service), to_string(family)));
         if (now == ChosenFrom::nothing)
-            add(fmt::format("{} has no eligible {} backend: connections are refused{}", after.service->name,
+            add(fmt::format("{} has no eligible {} backend: connections are refused{}", title(*after.service),
                             to_string(family),
                             other_family_serves(after, family) ? ", the other address family serves" : ""));
     }
@@ -242,7 +248,7 @@ std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState&
     return events;
 }
 
-Event cannot_be_checked(const std::string& service, const std::set<std::string>& backends,
+Event cannot_be_checked(const Service& service, const std::set<std::string>& backends,
                         const std::string& why) {
     const std::string& first = *backends.begin();
     const std::size_t more = backends.size() - 1;
@@ -250,9 +256,10 @@ Event cannot_be_checked(const std::string& service, const std::set<std::string>&
         more ? fmt::format(" and {} more backend{}", more, more == 1 ? "" : "s") : std::string();
     return {.type = Event::Type::warning,
             .level = Event::Level::warn,
-            .service = service,
+            .service = service.name,
             .backend = more ? std::string() : first,
-            .message = fmt::format("{}/{}{} cannot be checked: {}", service, first, others, why)};
+            .protocol = service.protocol,
+            .message = fmt::format("{}{} cannot be checked: {}", title(service, first), others, why)};
 }
 
 Event suspect_network(const NetworkSuspicion& suspicion, std::size_t services) {

@@ -14,7 +14,7 @@
 /// What operators read in the log, word by word.
 namespace reseat::lb {
 
-/// "postgres/pg-1"
+/// "postgres/pg-1", "dns/local (udp)"
 std::string subject(const ServiceState& state, std::size_t backend);
 
 /// "postgres/pg-1 is DOWN: no answer within 1s (3/3), 2 of 3 backends left",
@@ -33,7 +33,7 @@ std::vector<Event> still_standing(const ServiceState& state);
 /// Its sockets are ended: what follows says how. "postgres/pg-1: drain timed out".
 Event ending(const ServiceState& state, std::size_t backend, const std::string& because);
 
-/// "12 sockets terminated, 0 re-pointed in 0.9 ms", and what went wrong.
+/// "12 sockets terminated, 0 re-pointed in 0.9 ms", and what went wrong; or "no socket was open".
 std::string describe(const TerminationReport& report);
 
 /// What becomes of the sockets of a backend that is down, where no order was given: "draining, 5 sockets
@@ -51,7 +51,7 @@ std::vector<Event> losses(const ServiceState& before, const ServiceState& after)
 std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState& after);
 
 /// "postgres/pg-1 cannot be checked: ...", or "postgres/pg-1 and 2 more backends cannot be checked: ...".
-Event cannot_be_checked(const std::string& service, const std::set<std::string>& backends,
+Event cannot_be_checked(const Service& service, const std::set<std::string>& backends,
                         const std::string& why);
 
 /// "no answer from backends of 5 of 8 services on 3 hosts within 1s: ..."

@@ -154,7 +154,8 @@ lb::Error error_of(const HttpReply& reply, const std::string& socket) {
     if (error == nullptr)
         return {lb::ErrorCode::failed, "the instance at " + socket + " answers: " + reply.body};
     const auto text = [&](const char* key) { return std::string(error->at(key).as_string()); };
-    return {lb::ErrorCode::failed, text("message") + "; " + text("hint")};
+    const std::string message = text("message");
+    return {lb::ErrorCode::failed, message.ends_with('?') ? message : message + "; " + text("hint")};
 }
 
 std::vector<Instance> running_instances(const std::string& directory) {

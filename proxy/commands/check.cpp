@@ -29,7 +29,7 @@ struct Row {
 
 /// A name without a backend.
 struct Unresolved {
-    std::string service;
+    const lb::Service* service = nullptr;
     std::string name;
     std::string why;
 };
@@ -68,14 +68,14 @@ void print_table(const std::vector<Row>& rows, const std::vector<Unresolved>& un
                  {"DETAIL", false, true},
                  {"LATENCY", true}});
     for (const auto& row : rows)
-        table.add({row.service->name,
+        table.add({lb::title(*row.service),
                    row.backend->name,
                    lb::to_string(lb::checked_endpoint(row.service->health_check, *row.backend)),
                    {result_of(row), passed(row) ? Colour::good : Colour::bad},
                    detail_of(row),
                    row.result ? human(row.result->latency) : "-"});
     for (const auto& [service, name, why] : unresolved)
-        table.add({service, name, "-", {"unresolved", Colour::bad}, why, "-"});
+        table.add({lb::title(*service), name, "-", {"unresolved", Colour::bad}, why, "-"});
     write_out(table.render(terminal_width(), use_colours()));
 }
 
@@ -96,17 +96,23 @@ void print_json(const std::vector<Row>& rows, const std::vector<Unresolved>& unr
         list.emplace_back(std::move(entry));
     }
     for (const auto& [service, name, why] : unresolved)
-        list.emplace_back(boost::json::object{{"service", service},
+        list.emplace_back(boost::json::object{{"service", service->name},
                                               {"backend", name},
                                               {"address", nullptr},
-                                              {"protocol", nullptr},
+                                              {"protocol", lb::to_string(service->protocol)},
                                               {"result", "unresolved"},
                                               {"detail", why},
                                               {"latency_us", nullptr}});
     write_out(boost::json::serialize(list) + "\n");
 }
 
-/// The services with what DNS says now.
+const lb::Service& find(const std::vector<lb::Service>& services, const lb::NameView& view) {
+    return *std::ranges::find_if(services, [&](const lb::Service& service) {
+        return service.name == view.service && service.protocol == view.protocol;
+    });
+}
+
+/// The services with what DNS says now; `unresolved` points to the given ones.
 std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<lb::Service>& services,
                                  std::vector<Unresolved>& unresolved) {
     const bool any =
@@ -120,7 +126,7 @@ std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<l
     learn_now(loop, discovery, services, kPatience);
     for (const auto& view : discovery.view(services))
         if (view.endpoints.empty())
-            unresolved.push_back({view.service, view.named.name,
+            unresolved.push_back({&find(services, view), view.named.name,
                                   view.error.empty() ? "no answer in time" : one_line(view.error)});
     auto expanded = discovery.expand(services);
     asking.cancel();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/commands/config_file.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <cstdio>
 
 namespace reseat::proxy {
@@ -24,9 +26,13 @@ config::ExecChecks exec_checks(const Options& options) {
 }
 
 std::string admin_socket(const Options& options, const std::string& configured, const std::string& instance) {
-    if (!options.admin.empty()) return options.admin;
-    if (options.instance.empty() && !configured.empty()) return configured;
-    return default_admin_socket(instance);
+    const bool is_told = !options.admin.empty() || !options.instance.empty();
+    if (!is_told && !configured.empty()) return configured;
+    const std::string socket = options.admin.empty() ? default_admin_socket(instance) : options.admin;
+    if (!configured.empty() && configured != socket)
+        spdlog::warn("the admin socket is {}, as {} says: admin.socket of the configuration ({}) is not used",
+                     socket, options.admin.empty() ? "--instance" : "--admin", configured);
+    return socket;
 }
 
 }  // namespace reseat::proxy

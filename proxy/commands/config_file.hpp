@@ -16,7 +16,8 @@ std::optional<config::Loaded> load_and_report(const std::string& path, config::E
 /// What --allow-exec says.
 config::ExecChecks exec_checks(const Options& options);
 
-/// --admin, else that of --instance, else the configuration's, else that of `instance`.
+/// --admin, else that of --instance, else the configuration's, else that of `instance`. Warns where the
+/// configuration's is not used.
 std::string admin_socket(const Options& options, const std::string& configured, const std::string& instance);
 
 }  // namespace reseat::proxy

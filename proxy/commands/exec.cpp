@@ -110,7 +110,7 @@ int carry_out(const Options& options) {
     const std::string instance =
         options.instance.empty() ? "exec-" + std::to_string(::getpid()) : options.instance;
     const auto patience = longest_check(config->model.services);
-    const std::string admin = admin_socket(options, {}, instance);
+    const std::string admin = admin_socket(options, config->model.admin_socket, instance);
     auto sidecar = Sidecar::start({.config = std::move(*config),
                                    .instance = instance,
                                    .workload = {.directory = cgroup->path(), .name = cgroup->path()},
@@ -138,7 +138,7 @@ Command exec_command() {
         .flags =
             [](Flags& f) {
                 f.config();
-                f.instance("Name of this instance (default: exec-PID)");
+                f.new_instance("exec-PID");
                 f.allow_exec();
                 f.log_level();
                 f.engine();

@@ -48,7 +48,8 @@ lb::Result<Facts> gather(const std::string& socket, const ServiceView& service) 
     if (const auto config = get_object(socket, "/config")) facts.settings = settings_of(*config, service);
     const auto events = get_object(socket, "/events?service=" + percent_encoded(service.name));
     if (!events) return events.error();
-    for (const auto& event : events->at("events").as_array()) facts.events.push_back(event.as_object());
+    for (const auto& event : events->at("events").as_array())
+        if (is_about(event.as_object(), service)) facts.events.push_back(event.as_object());
     for (const auto& backend : service.backends) {
         if (backend.open_sockets == 0 || (backend.serves() && !backend.waiting && !backend.stuck)) continue;
         auto sockets = sockets_of(socket, service, backend);

@@ -2,6 +2,7 @@
 #include "proxy/commands/asking.hpp"
 #include "proxy/commands/command.hpp"
 #include "proxy/flags.hpp"
+#include "proxy/left_open_text.hpp"
 #include "proxy/status_view.hpp"
 #include "proxy/terminal.hpp"
 #include "proxy/text.hpp"
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <thread>
 
 #include <unistd.h>
@@ -32,6 +34,8 @@ struct Progress {
     std::string state;
     std::string reason;
     bool is_up = false;
+    bool given_up = false;
+    std::map<std::string, BackendView> halves;  ///< by protocol
 };
 
 lb::Result<Progress> look(const std::string& socket, const Options& options) {
@@ -46,6 +50,7 @@ lb::Result<Progress> look(const std::string& socket, const Options& options) {
             progress.state = backend.state;
             progress.reason = backend.reason;
             progress.is_up &= backend.state == "up";
+            progress.halves[service.protocol] = backend;
         }
     return progress;
 }
@@ -89,7 +94,7 @@ private:
     bool shown_;
 };
 
-/// Until it is reached; an error says what is left when it is given up.
+/// Until it is reached, or given up.
 lb::Result<Progress> wait(const std::string& socket, const Options& options) {
     const auto began = Clock::now();
     const Ticker ticker(options);
@@ -101,9 +106,8 @@ lb::Result<Progress> wait(const std::string& socket, const Options& options) {
             return lb::Error{lb::ErrorCode::failed,
                              fmt::format("{} is {} by now: no longer waiting", subject(options),
                                          progress->exists ? progress->state : "gone")};
-        if (options.timeout && Clock::now() - began >= *options.timeout)
-            return lb::Error{lb::ErrorCode::failed, fmt::format("not within {}: {}", human(*options.timeout),
-                                                                describe(*progress, options))};
+        progress->given_up = options.timeout && Clock::now() - began >= *options.timeout;
+        if (progress->given_up) return progress;
         std::this_thread::sleep_for(kPoll);
     }
 }
@@ -117,12 +121,36 @@ void print(const Progress& progress, const Options& options) {
     write_out(boost::json::serialize(body) + "\n");
 }
 
+/// How to go on, with the same instance.
+void offer(const Options& options, const char* what, const std::string& command) {
+    const std::string instance = !options.admin.empty()      ? " --admin " + options.admin
+                                 : !options.instance.empty() ? " --instance " + options.instance
+                                                             : "";
+    fmt::print(stderr, "  {:<23}reseat {}{}\n", what, command, instance);
+}
+
+/// Tells which sockets are left below the error, as that takes more than a line.
+int fail_late(const std::string& socket, const Progress& progress, const Options& options) {
+    const int status = fail({lb::ErrorCode::failed, fmt::format("not within {}: {}", human(*options.timeout),
+                                                                describe(progress, options))});
+    if (options.command == "ready") return status;
+    const auto now = std::chrono::system_clock::now();
+    if (const auto list = get_object(socket, "/sockets" + query_for(options)))
+        std::fputs(left_open_text(list->at("sockets").as_array(), progress.halves, now).c_str(), stderr);
+    offer(options, "to go on waiting:", options.command + " " + subject(options) + " --wait");
+    offer(options, "to list them:", "sockets " + subject(options));
+    offer(options, "to terminate them now:", "terminate " + subject(options));
+    offer(options, "to use it again:", "ready " + subject(options));
+    return status;
+}
+
 int carry_out(const Options& options) {
     const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
     if (const auto done = post(*socket, path_to(options, options.command)); !done) return fail(done.error());
     const auto progress = options.wait ? wait(*socket, options) : look(*socket, options);
     if (!progress) return fail(progress.error());
+    if (progress->given_up) return fail_late(*socket, *progress, options);
     print(*progress, options);
     return 0;
 }
@@ -148,7 +176,7 @@ Command drain_command() {
             "most, and connected UDP ones are re-pointed at once. Holds until `reseat ready`, or until a\n"
             "reload gives the backend another state than before. With --wait: exit status 1 when sockets "
             "are\n"
-            "still open after --timeout.\n\n"
+            "still open after --timeout; the processes that hold them are named.\n\n"
             "Example:\n  reseat drain postgres/pg-1 --wait --timeout 5m",
         .carry_out = carry_out};
 }

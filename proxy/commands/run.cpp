@@ -112,7 +112,7 @@ Command run_command() {
                 [](Flags& f) {
                     f.config();
                     f.workload();
-                    f.instance("Name of this instance (default: default)");
+                    f.new_instance("default");
                     f.allow_exec();
                     f.log_level();
                     f.engine();

@@ -14,14 +14,15 @@ namespace {
 int carry_out(const Options& options) {
     const auto config = load_and_report(options.config, config::ExecChecks::doubtful);
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
-    std::size_t backends = 0, names = 0;
+    std::size_t services = 0, backends = 0, names = 0;
     for (const auto& service : config->model.services) {
+        if (service.is_half && service.protocol == lb::Protocol::udp) continue;  // as it is written: once
+        ++services;
         backends += service.backends.size();
         names += service.named_backends.size();
     }
     std::string line =
-        fmt::format("{}: {}, {}", options.config, counted(config->model.services.size(), "service"),
-                    counted(backends, "backend"));
+        fmt::format("{}: {}, {}", options.config, counted(services, "service"), counted(backends, "backend"));
     if (names) line += " and " + counted(names, "DNS name");
     if (!config->warnings.empty()) line += "; " + counted(config->warnings.size(), "warning");
     std::printf("%s\n", line.c_str());

@@ -18,6 +18,11 @@ constexpr auto kSlack = std::chrono::seconds(2);  ///< times come to the second
 
 }  // namespace
 
+bool is_about(const json::object& event, const ServiceView& service) {
+    const auto* protocol = event.if_contains("protocol");
+    return protocol == nullptr || protocol->is_null() || *protocol == service.protocol.c_str();
+}
+
 std::optional<std::string> setting(const Facts& facts, std::string_view path) {
     const json::object* map = &facts.settings;
     const auto keys = split(path, '.');

@@ -24,6 +24,10 @@ struct Facts {
         sockets;  ///< by backend: those that are not where they should be
 };
 
+/// Whether an event of a service of this name is about this half of it. One of an older instance does not
+/// tell them apart and is about both.
+bool is_about(const boost::json::object& event, const ServiceView& service);
+
 /// "connections.on_refused" of the settings as text: words and durations as they are, numbers and booleans
 /// spelt out. Nothing: not told.
 std::optional<std::string> setting(const Facts& facts, std::string_view path);

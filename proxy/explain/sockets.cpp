@@ -61,7 +61,7 @@ void explain_sockets(Page& page, const Facts& facts, SystemTime now) {
     if (service.last_failover)
         page.paragraph(last_failover(*service.last_failover, now));
     else
-        page.paragraph("There was no failover yet.");
+        page.paragraph("No socket had to be terminated or re-pointed yet.");
     for (const auto& backend : service.backends) {
         if (backend.waiting) page.paragraph(waiting(facts, backend));
         if (backend.stuck) page.paragraph(stuck(facts, backend));

@@ -81,14 +81,42 @@ def test_explain_answers_in_sentences_and_as_data(scene):
     assert [e["service"]["name"] for e in explained] == ["echo"]
     assert explained[0]["settings"]["connections"]["on_refused"] == "drain"
     unknown = scene.reseat("explain", "nosuch")
-    assert unknown.popen.returncode == FAILED and "nosuch" in unknown.err and len(unknown.err.splitlines()) == 1
+    assert unknown.popen.returncode == FAILED
+    assert unknown.err == "reseat: no service 'nosuch'; there is only echo\n"
+    for words in (["sockets"], ["events"], ["terminate", "--dry-run"], ["backends"]):
+        assert "did you mean 'echo'?" in scene.reseat(words[0], "ehco", *words[1:]).err
+    assert "there are a and b" in scene.reseat("drain", "echo/nosuch").err
 
 
-def test_both_halves_of_protocol_any_are_explained(lab, echo):
-    sidecar = lab.sidecar(config(service("echo", f"{SERVICE}:7", {"a": lab.a.at(ECHO_PORT), "b": lab.b.at(ECHO_PORT)},
-                                         protocol="any", check="port: 0")), lab.cgroup())
-    explained = attempt(lab, "explain", "echo", "--admin", sidecar.admin)
-    assert "echo (tcp): " in explained.out and "echo (udp): " in explained.out, explained.describe()
+def test_log_events_and_commands_tell_the_halves_of_protocol_any_apart(lab, echo):
+    """Backend a vanishes: connected UDP is moved, TCP is terminated, and each half tells its own."""
+    cgroup = lab.cgroup()
+    text = config(service("echo", f"{SERVICE}:7", {"a": lab.a.at(ECHO_PORT), "b": lab.b.at(ECHO_PORT)}, protocol="any",
+                          check="udp: {send: {hex: '7177'}, expect: {hex: '20 7177'}}"))
+    sidecar = lab.sidecar(text, cgroup)
+    two = [f"{name}={SERVICE}/7" for name in ("one", "two")]
+    client = lab.spawn([PYTHON, HERE / "clients/idle_tcp.py", *two], "idle", cgroup=cgroup)
+    assert {client.event(name, within=10)["host"] for name in ("one", "two")} == {"a", "b"}
+    lab.a.vanish()
+    sidecar.logs(r"echo/a \(tcp\) is DOWN: .*; 1 socket terminated, 0 re-pointed in ")
+    sidecar.logs(r"echo/a \(udp\) is DOWN: .*; no socket was open$")
+
+    def told(*words):
+        return attempt(lab, *words, "--admin", sidecar.admin).out
+    for half in ("tcp", "udp"):
+        assert re.search(rf"^echo/a \({half}\) +{lab.a.at(ECHO_PORT)} +down ", told("backends"), re.M), told("backends")
+        assert re.search(rf"^echo/a \({half}\) ", told("status"), re.M), told("status")
+    assert "last failover" in told("status") and "from echo/a (udp)" not in told("status")
+    events = json.loads(told("events", "echo", "-o", "json"))["events"]
+    assert {e["protocol"] for e in events if e["type"] == "backend_down"} == {"tcp", "udp"}
+    tcp, udp = re.split(r"^echo \(udp\): ", told("explain", "echo"), flags=re.M)
+    assert tcp.startswith("echo (tcp): ") and "1 socket terminated, 0 re-pointed." in tcp, tcp
+    assert "echo/a (tcp) is DOWN" in tcp and "(udp)" not in tcp, tcp
+    assert "echo/a (udp) is DOWN" in udp and "(tcp)" not in udp and "1 socket terminated" not in udp, udp
+    file = lab.write("any.yaml", text)
+    checked = attempt(lab, "check", file).out
+    assert len(re.findall(r"^echo \((?:tcp|udp)\) +[ab] ", checked, re.M)) == 4, checked
+    assert attempt(lab, "validate", file).out == f"{file}: 1 service, 2 backends\n"
 
 
 # ---------------------------------------------------------------- events
@@ -136,10 +164,16 @@ def test_drain_waits_until_the_last_socket_is_closed(scene):
     assert waits.out == "echo/a: drain, 0 open sockets\n"
 
 
-def test_a_wait_that_takes_too_long_says_how_many_are_left(scene):
+def test_a_wait_that_takes_too_long_names_the_processes_that_are_left_and_how_to_go_on(scene):
     gives_up = scene.reseat("drain", "echo/a", "--wait", "--timeout", "300ms")
     assert gives_up.popen.returncode == FAILED, gives_up.describe()
-    assert gives_up.err == "reseat: not within 300 ms: echo/a: drain, 1 open socket\n"
+    first, process, *offers = gives_up.err.splitlines()
+    assert first == "reseat: not within 300 ms: echo/a: drain, 1 open socket"
+    assert re.fullmatch(rf"  \S+ \(pid {scene.client.pid}\): 1 TCP socket, terminated in [45] min unless closed before", process), process
+    same = f" --admin {scene.sidecar.admin}"
+    assert [line.split(":")[1].strip() for line in offers] == [
+        f"reseat drain echo/a --wait{same}", f"reseat sockets echo/a{same}", f"reseat terminate echo/a{same}",
+        f"reseat ready echo/a{same}"]
     assert scene.sidecar.states("echo") == {"a": "drain", "b": "up"}
 
 

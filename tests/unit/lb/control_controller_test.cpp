@@ -57,6 +57,42 @@ TEST_CASE("a vanished backend: published, then ended, then told in one line", "[
     CHECK(failover->report.terminated == 12);
 }
 
+TEST_CASE("what a verdict led to is told after it, also where its sockets keep it waiting", "[control]") {
+    const bool kept_back = GENERATE(false, true);
+    Connections connections;
+    connections.only_if_alternative = !kept_back;
+    Bench bench({with(connections)});
+    bench.all_up(2);
+    if (kept_back) bench.plane.stuck = {8};
+    bench.hear(0, no_answer());
+    bench.hear(1, no_answer());
+    const auto where = [&](const std::string& words) { return bench.log.text().find(words); };
+    const std::string verdict = "postgres/b is DOWN", loss = "postgres has no eligible IPv4 backend";
+    if (kept_back) CHECK(where(loss) == std::string::npos);
+    CHECK(run_until(bench.context, [&] { return where(loss) != std::string::npos; }));
+    CHECK(where(verdict) < where(loss));
+}
+
+TEST_CASE("lines tell which half of a service for both protocols is meant", "[control]") {
+    Service tcp = service(2), udp = service(2, Protocol::udp);
+    tcp.is_half = udp.is_half = true;
+    Bench bench({tcp, udp});
+    REQUIRE(bench.controller->start().has_value());
+    bench.hear(0, up(), 1);
+    bench.hear(1, no_answer(), 0);
+    CHECK(bench.log.has("info: postgres/a (udp) is UP: connected (2/2), 1 of 2 backends up"));
+    CHECK_THAT(bench.log.text(),
+               Catch::Contains("warning: postgres/b (tcp) is DOWN: no answer within 1s (3/3)"));
+    bench.hear(0, no_answer(), 0);
+    CHECK_THAT(bench.log.text(), Catch::Contains("postgres (tcp) has no eligible IPv4 backend"));
+    const auto changes = bench.controller->reload({tcp, with({}, Protocol::udp, 1)}, {});
+    REQUIRE(changes.has_value());
+    CHECK(changes->at(0) == "postgres: backend b removed, draining its sockets");
+    Service one = with({}, Protocol::udp, 2);
+    one.is_half = true;
+    CHECK(bench.controller->reload({tcp, one}, {})->at(0) == "postgres (udp): backend b is back");
+}
+
 TEST_CASE("the first verdict of each backend is told once", "[control]") {
     Bench bench({service(2)});
     REQUIRE(bench.controller->start().has_value());
@@ -151,7 +187,7 @@ TEST_CASE("sockets that are stuck delay neither the next plan nor other orders n
     CHECK(bench.plane.orders.size() == 2);
     CHECK(
         bench.log.has("warning: postgres/b is DOWN: no answer within 1s (3/3), 1 of 3 backends left; "
-                      "0 sockets terminated, 0 re-pointed in 0.0 ms"));
+                      "no socket was open"));
     CHECK(run_until(bench.context, [&] {
         return bench.log.has(
             "warning: postgres/a is DOWN: no answer within 1s (3/3), 2 of 3 backends left; "

@@ -42,6 +42,16 @@ TEST_CASE(
     CHECK(bench.status().last_failover->report.terminated == 2);
 }
 
+TEST_CASE("drain_quiet: a short one is looked after as often as it says", "[control][pace]") {
+    Bench bench({paced(20ms, 0s)});
+    bench.all_up(2);
+    bench.hear(0, refused());
+    const auto began = std::chrono::steady_clock::now();
+    REQUIRE(run_until(bench.context, [&] { return bench.plane.orders.size() >= 5; }));
+    CHECK(std::chrono::steady_clock::now() - began < 2s);  // once a second: 4 s
+    bench.hear(0, up());
+}
+
 TEST_CASE("drain_quiet: idle sockets that cannot be ended are left to the next look, not to a retry [E52]",
           "[control][pace]") {
     Bench bench({paced(60s, 0s)});

@@ -126,6 +126,26 @@ TEST_CASE(
     CHECK(step.later(10s).orders.empty());
 }
 
+TEST_CASE("drain_quiet: after each look the next comes as soon as it says, unless looking takes long",
+          "[plan]") {
+    const auto next_look = [](Duration quiet, Duration took) {
+        Stepper step(draining_quietly(quiet));
+        step.all_up();
+        step.hear(0, refused());
+        REQUIRE(step.last.next == t0 + std::max<Duration>(1s, quiet / 4));
+        on_quiet_look(step.state, 0, step.life(0), took, t0 + took);
+        return *step.plan().next - t0;
+    };
+    CHECK(next_look(20ms, 0ms) == 50ms);
+    CHECK(next_look(400ms, 1ms) == 101ms);
+    CHECK(next_look(20ms, 20ms) == 200ms);
+    CHECK(next_look(20ms, 500ms) == 1s);
+    CHECK(next_look(8s, 1ms) == 2s);
+    Stepper step(draining_quietly(20ms));
+    step.all_up();
+    CHECK_FALSE(on_quiet_look(step.state, 0, step.life(0), 1ms, t0));
+}
+
 TEST_CASE("a reload that turns drain_quiet off during a drain ends no socket by it", "[plan][reload]") {
     Stepper step(draining_quietly(8s));
     step.all_up();

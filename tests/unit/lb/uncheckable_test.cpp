@@ -22,39 +22,48 @@ std::vector<std::string> lines(Uncheckable& of, TimePoint now) {
 
 using Lines = std::vector<std::string>;
 
+std::shared_ptr<const Service> named(std::string name, bool is_half = false,
+                                     Protocol protocol = Protocol::tcp) {
+    Service service;
+    service.name = std::move(name);
+    service.protocol = protocol;
+    service.is_half = is_half;
+    return std::make_shared<const Service>(std::move(service));
+}
+
 }  // namespace
 
 TEST_CASE("a backend that cannot be checked is told once, until a check of it could be made", "[control]") {
     Uncheckable lacks;
-    lacks.on_check(1, "web", "a", no_program);
+    lacks.on_check(1, named("web"), "a", no_program);
     CHECK(lines(lacks, t0) == Lines{"web/a cannot be checked: cannot run /no: No such file or directory"});
-    lacks.on_check(1, "web", "a", no_program);
+    lacks.on_check(1, named("web"), "a", no_program);
     CHECK(lines(lacks, t0 + 1h).empty());
-    lacks.on_check(1, "web", "a", fine);
-    lacks.on_check(1, "web", "a", no_descriptor);
+    lacks.on_check(1, named("web"), "a", fine);
+    lacks.on_check(1, named("web"), "a", no_descriptor);
     CHECK(lines(lacks, t0 + 2h) == Lines{"web/a cannot be checked: Too many open files"});
 }
 
 TEST_CASE("backends of a service that lack the same are told in one line, and not all the time",
           "[control]") {
     Uncheckable lacks;
-    lacks.on_check(1, "web", "a", no_descriptor);
-    lacks.on_check(2, "web", "b", no_descriptor);
-    lacks.on_check(3, "dns", "c", no_descriptor);
-    lacks.on_check(4, "web", "d", no_descriptor);
+    lacks.on_check(1, named("web"), "a", no_descriptor);
+    lacks.on_check(2, named("web"), "b", no_descriptor);
+    lacks.on_check(3, named("dns"), "c", no_descriptor);
+    lacks.on_check(4, named("web"), "d", no_descriptor);
     CHECK(lines(lacks, t0) == Lines{"dns/c cannot be checked: Too many open files",
                                     "web/a and 2 more backends cannot be checked: Too many open files"});
-    lacks.on_check(1, "web", "a", fine);
-    lacks.on_check(1, "web", "a", no_descriptor);
+    lacks.on_check(1, named("web"), "a", fine);
+    lacks.on_check(1, named("web"), "a", no_descriptor);
     CHECK(lines(lacks, t0 + 1s).empty());
     CHECK(lines(lacks, t0 + Uncheckable::kQuiet).size() == 1);
 }
 
 TEST_CASE("what was over before anybody was told, or left, is not told", "[control]") {
     Uncheckable lacks;
-    lacks.on_check(1, "web", "a", no_descriptor);
-    lacks.on_check(1, "web", "a", fine);
-    lacks.on_check(2, "web", "b", no_descriptor);
+    lacks.on_check(1, named("web"), "a", no_descriptor);
+    lacks.on_check(1, named("web"), "a", fine);
+    lacks.on_check(2, named("web"), "b", no_descriptor);
     CHECK(lacks.take_due(t0, [](BackendId id) { return id != 2; }).empty());
     CHECK(lines(lacks, t0).empty());
 }
@@ -77,4 +86,12 @@ TEST_CASE("that a backend cannot be checked is warned of, and its reason says wh
     CHECK(bench.status().backends[1].reason == "connected (2/2); cannot be checked: Too many open files");
     bench.tell(1, std::nullopt);
     CHECK(bench.status().backends[1].reason == "connected (2/2)");
+}
+
+TEST_CASE("which half of a service for both protocols cannot be checked is told", "[control]") {
+    Uncheckable lacks;
+    lacks.on_check(1, named("dns", true), "a", no_descriptor);
+    lacks.on_check(2, named("dns", true, Protocol::udp), "a", no_descriptor);
+    CHECK(lines(lacks, t0) == Lines{"dns/a (tcp) cannot be checked: Too many open files",
+                                    "dns/a (udp) cannot be checked: Too many open files"});
 }

@@ -115,6 +115,7 @@ TEST_CASE("an event is told with everything that is known of it, the rest as nul
                               .level = lb::Event::Level::warn,
                               .service = "postgres",
                               .backend = "pg-1",
+                              .protocol = lb::Protocol::tcp,
                               .message = "postgres/pg-1 is DOWN: \n no",
                               .report = report}};
     const auto body = event_json(logged);
@@ -124,12 +125,14 @@ TEST_CASE("an event is told with everything that is known of it, the rest as nul
     CHECK(body.at("type") == "backend_down");
     CHECK(body.at("service") == "postgres");
     CHECK(body.at("backend") == "pg-1");
+    CHECK(body.at("protocol") == "tcp");
     CHECK(body.at("message") == "postgres/pg-1 is DOWN:   no");
     CHECK(body.at("report").at("matched") == 2);
     CHECK(body.at("report").at("failed") == 1);
     const auto bare = event_json({1, {}, {.type = Type::reload, .message = "x", .details = {"a", "b"}}});
     CHECK(bare.at("service").is_null());
     CHECK(bare.at("backend").is_null());
+    CHECK(bare.at("protocol").is_null());
     CHECK(bare.at("report").is_null());
     CHECK(bare.at("details") == json::array{"a", "b"});
 }

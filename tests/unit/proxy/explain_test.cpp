@@ -266,3 +266,11 @@ TEST_CASE("explain says which family of addresses is refused while the other ser
     facts.service.backends[0].share = 1;
     CHECK_THAT(explained(facts), !Contains("are refused at once"));
 }
+
+TEST_CASE("of a service for both protocols only the events of the half are its own", "[explain]") {
+    const ServiceView udp{.name = "dns", .protocol = "udp"};
+    CHECK(is_about({{"protocol", "udp"}}, udp));
+    CHECK_FALSE(is_about({{"protocol", "tcp"}}, udp));
+    CHECK(is_about({{"protocol", nullptr}}, udp));
+    CHECK(is_about({}, udp));
+}

@@ -106,6 +106,25 @@ TEST_CASE("usage errors speak in the words of the help, and point to it", "[opti
           "reseat: the command comes first, and its flags behind it; see reseat --help\n");
 }
 
+TEST_CASE("a word that nobody takes is named before what is missing", "[options]") {
+    const auto said = [](std::vector<std::string> arguments) { return ended(std::move(arguments)).err; };
+    CHECK(said({"run", "--confg", "F"}) ==
+          "reseat: unexpected argument: --confg; did you mean '--config'? See reseat run --help\n");
+    CHECK(said({"run", "--confg=F", "--cgroup", "x"}) ==
+          "reseat: unexpected argument: --confg=F; did you mean '--config'? See reseat run --help\n");
+    CHECK(said({"run", "F"}) ==
+          "reseat: unexpected argument: F; did you mean '--config F'? See reseat run --help\n");
+    CHECK(said({"run", "--config", "F", "G"}) == "reseat: unexpected argument: G; see reseat run --help\n");
+    CHECK(said({"run"}) == "reseat: --config is required; see reseat run --help\n");
+    CHECK(said({"exec", "--confg", "F", "--", "true"}) ==
+          "reseat: unexpected argument: --confg; did you mean '--config'? See reseat exec --help\n");
+    CHECK(said({"exec", "true"}) == "reseat: --config is required; see reseat exec --help\n");
+    CHECK(said({"drain", "--wiat"}) ==
+          "reseat: unexpected argument: --wiat; did you mean '--wait'? See reseat drain --help\n");
+    CHECK(said({"validate", "a.yaml", "b.yaml"}) ==
+          "reseat: unexpected argument: b.yaml; see reseat validate --help\n");
+}
+
 TEST_CASE("a command that does not exist is told the nearest one that does", "[options]") {
     CHECK(ended({"statsu"}).err ==
           "reseat: no such command: statsu; did you mean 'status'? See reseat --help\n");

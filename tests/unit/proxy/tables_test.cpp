@@ -69,3 +69,17 @@ TEST_CASE("an event is a line with its time and level, its details stand below",
     CHECK_THAT(event_text(event, false), Catch::EndsWith("\n    a.yaml:1:1: error: x\n"));
     CHECK_THAT(event_text(event, true), Contains("\033[33mwarn \033[0m"));
 }
+
+TEST_CASE("tables tell which half of a service for both protocols is meant", "[tables]") {
+    auto status = two_of_three();
+    status.services.push_back(status.services.front());
+    status.services.back().protocol = "udp";
+    for (auto& service : status.services) service.is_half = true;
+    status.services.back().last_failover = {kNow - 5min, "pg-1", "no answer within 1s (3/3)", 1, 0, 1,
+                                            0,           900us};
+    for (const auto& text :
+         {backends_text(status.services, kNow, 0, false), status_text(status, kNow, 0, false)})
+        CHECK_THAT(text, Contains("postgres/pg-1 (tcp) ") && Contains("postgres/pg-3 (udp) "));
+    CHECK_THAT(status_text(status, kNow, 0, false),
+               Contains("last failover 5 min ago: postgres/pg-1 (udp): "));
+}
