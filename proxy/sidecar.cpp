@@ -241,7 +241,10 @@ void Sidecar::on_check(lb::BackendId backend, const lb::CheckStatus& status,
     if (first_round_over_ || !ready()) return;
     first_round_over_ = true;
     first_round_.cancel();
-    tell({.type = lb::Event::Type::ready, .message = "ready: every backend was checked once"});
+    std::string message = "ready: every backend was checked once";
+    if (const auto ups = controller_->untold_first_ups())
+        message += fmt::format("; {} are up, without a line for each", ups);
+    tell({.type = lb::Event::Type::ready, .message = std::move(message)});
 }
 
 lb::Task<void> Sidecar::first_round(lb::Duration at_most) {

@@ -177,7 +177,12 @@ std::string age(const std::optional<SystemTime>& since, SystemTime now) {
 
 std::string percent(double share) {
     if (share <= 0) return "-";
-    return share < 0.01 ? fmt::format("{:.1f} %", share * 100) : fmt::format("{:.0f} %", share * 100);
+    const double percent = share * 100;
+    if (percent < 0.01) return "< 0.01 %";
+    // Two digits, of which a last one that is 0 says nothing: 50 %, 5 %, 1.7 %, 0.5 %, 0.01 %.
+    std::string text = fmt::format("{:.{}f}", percent, percent >= 10 ? 0 : percent >= 0.1 ? 1 : 2);
+    if (text.ends_with(".0")) text.resize(text.size() - 2);
+    return text + " %";
 }
 
 }  // namespace reseat::proxy

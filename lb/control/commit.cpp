@@ -69,6 +69,8 @@ void Controller::Impl::announce(bool carried_out) {
     for (const Transition& transition : std::exchange(transitions, {})) {
         const auto place = registry.find_backend(transition.backend);
         if (!place) continue;
+        const bool is_first = told_together.erase(transition.backend) > 0;
+        if (is_first && transition.kind == Transition::Kind::up) continue;
         const ServiceState& state = place->service->state;
         Event event = headline(state, place->backend, transition);
         if (carried_out && !is_good(transition)) {

@@ -77,7 +77,12 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
     place->news().checks.add(status);
     if (status.result.outcome != ProbeOutcome::not_probed) place->service->checks.add(status.result.latency);
     impl_->uncheckable.on_check(backend, place->service->state.service, place->config().name, status.result);
-    impl_->never_checked.erase(backend);
+    if (impl_->never_checked.erase(backend) && impl_->told_together.contains(backend)) {
+        if (event && event->healthy)
+            ++impl_->first_ups;
+        else
+            impl_->told_together.erase(backend);
+    }
     BackendRecord& record = place->record();
     if (record.presumed && status.result.outcome == ProbeOutcome::passed) {
         record.presumed = false;
@@ -91,6 +96,10 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
 
 bool Controller::first_round_over() const {
     return impl_->never_checked.empty();
+}
+
+std::size_t Controller::untold_first_ups() const {
+    return impl_->first_ups;
 }
 
 std::vector<ServiceStatus> Controller::status() const {

@@ -58,6 +58,8 @@ public:
 
     /// True once each backend that was there at the start and has a health check was checked once.
     bool first_round_over() const;
+    /// Of very many backends at the start: how many were found up and were not told one by one.
+    std::size_t untold_first_ups() const;
     std::vector<ServiceStatus> status() const;
     /// For who asks for one after the other: in the order of the configuration. Nothing: it is gone.
     std::vector<ServiceId> services() const;

@@ -143,6 +143,8 @@ struct Controller::Impl {
     Uncheckable uncheckable;
     std::size_t checked_services = 0;
     std::unordered_set<BackendId> never_checked;  ///< of those of the start
+    std::unordered_set<BackendId> told_together;  ///< of those: up at the first check is not told of each
+    std::size_t first_ups = 0;                    ///< verdicts that are not told one by one
     Plan undoing;                                 ///< to be published with the next plan
     TimePoint housekeeping_at{};
     std::optional<TimePoint> publish_again_at;

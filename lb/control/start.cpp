@@ -9,6 +9,9 @@
 namespace reseat::lb {
 namespace {
 
+/// So many backends that are up at the start are a line each; of more their number is told.
+constexpr std::size_t kToldOneByOne = 100;
+
 /// What an earlier process left behind, by service.
 class Estate {
 public:
@@ -74,6 +77,7 @@ Result<void> Controller::Impl::start() {
         begin_service(estate.claim(configured, registry), configured);
     }
     for (ServiceState& state : estate.rest()) begin_service(std::move(state), nullptr);
+    if (never_checked.size() > kToldOneByOne) told_together = never_checked;
     note_configuration();
     if (auto done = decide(now); !done) return done;
     enforcement_due = !policies.empty();

@@ -8,18 +8,36 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reseat::proxy {
 namespace {
+
+namespace json = boost::json;
+
+/// `status` with the services of this name alone.
+std::string narrowed(json::object status, const std::string& service) {
+    auto& services = status.at("services").as_array();
+    const auto others = std::remove_if(services.begin(), services.end(), [&](const json::value& one) {
+        return one.at("name") != service.c_str();
+    });
+    services.erase(others, services.end());
+    return json::serialize(status) + "\n";
+}
 
 int carry_out(const Options& options) {
     return show(options, [&]() -> lb::Result<std::string> {
         const auto socket = instance_socket(options);
         if (!socket) return socket.error();
-        if (options.output == Output::json) return get(*socket, "/status");
-        const auto status = get_object(*socket, "/status");
+        if (options.output == Output::json && options.service.empty()) return get(*socket, "/status");
+        auto status = get_object(*socket, "/status");
         if (!status) return status.error();
-        return status_text(read_status(*status), std::chrono::system_clock::now(), terminal_width(),
-                           use_colours());
+        auto view = read_status(*status);
+        auto services = services_called(view, options.service);
+        if (!services) return services.error();
+        if (options.output == Output::json) return narrowed(std::move(*status), options.service);
+        view.services = std::move(*services);
+        return status_text(view, std::chrono::system_clock::now(), terminal_width(), use_colours());
     });
 }
 
@@ -31,6 +49,7 @@ Command status_command() {
             .summary = "All about the services and backends of an instance",
             .flags =
                 [](Flags& f) {
+                    f.service("Only this one", false);
                     f.instance();
                     f.watch();
                     f.output();
@@ -39,7 +58,8 @@ Command status_command() {
                 "WAITING: sockets that were to be ended and are spared, as there is no other backend to go "
                 "to. STUCK:\n"
                 "sockets that could not be ended; `reseat events` says why.\n\n"
-                "Example:\n  reseat status -w\n  reseat status -o json | jq '.services[].eligible'",
+                "Example:\n  reseat status -w\n  reseat status postgres\n  reseat status -o json | jq "
+                "'.services[].eligible'",
             .carry_out = carry_out};
 }
 

@@ -73,6 +73,21 @@ def test_backends_lists_them_and_why_one_is_not_in_use(scene):
     assert unknown.popen.returncode == FAILED and "did you mean 'echo'?" in unknown.err, unknown.describe()
 
 
+def test_status_of_one_service_is_narrowed_to_it(lab, echo):
+    two = echo_on(lab, "ab") + echo_on(lab, "ab").replace("name: echo", "name: other").replace(SERVICE, "10.96.0.8")
+    sidecar = lab.sidecar(config(two), lab.cgroup())
+
+    def told(*words):
+        return attempt(lab, "status", *words, "--admin", sidecar.admin)
+    assert "echo/a" in told().out and "other/a" in told().out
+    assert "echo/a" not in told("other").out and "other/a" in told("other").out
+    whole, one = json.loads(told("-o", "json").out), json.loads(told("other", "-o", "json").out)
+    assert [s["name"] for s in one["services"]] == ["other"] and one.keys() == whole.keys()
+    unknown = told("othre")
+    assert unknown.popen.returncode == FAILED
+    assert unknown.err == "reseat: no service 'othre'; did you mean 'other'?\n"
+
+
 def test_explain_answers_in_sentences_and_as_data(scene):
     text = scene.done("explain", "echo")
     assert f"The workload dials {SERVICE}:7." in text and "all is well, 2 of 2 backends" in text, text

@@ -58,7 +58,7 @@ class Row {
       mark(cell, "title", title);
     };
     const failed = backend.connect_failures_total, reset = backend.early_resets_total;
-    figure(this.share, share ? `${Math.round(share * 100)} %` : "–",
+    figure(this.share, share ? percent(share) : "–",
            [`weight ${backend.weight}`, ...(backend.priority ? [`priority ${backend.priority}`] : [])], "Its share of new connections");
     mark(this.share.firstChild, "class", share ? "share" : "soft");
     figure(this.open, count(backend.open_sockets), [], "Open sockets of the workload");

@@ -40,6 +40,13 @@ const count = number => numbers.format(number);
 const many = (number, noun, plural = `${noun}s`) => `${count(number)} ${number === 1 ? noun : plural}`;
 const sum = (list, of) => list.reduce((total, item) => total + of(item), 0);
 
+/** 50 %, 5 %, 1.7 %, 0.5 %, 0.01 %: shares of 200 backends are told apart from those of 100. */
+function percent(share) {
+  const value = share * 100;
+  if (value < 0.01) return "< 0.01 %";
+  return `${value.toFixed(value >= 10 ? 0 : value >= 0.1 ? 1 : 2).replace(/\.0$/, "")} %`;
+}
+
 function lasting(ms) {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 120) return `${Math.floor(seconds)} s`;

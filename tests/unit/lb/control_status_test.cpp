@@ -2,6 +2,7 @@
 #include "tests/unit/lb/control_bench.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 using namespace reseat::lb;
 using namespace reseat::lb::test;
@@ -30,6 +31,29 @@ TEST_CASE("the first round is over when each backend with a check was checked on
     CHECK_FALSE(bench.controller->first_round_over());
     bench.tell(1, std::nullopt);
     CHECK(bench.controller->first_round_over());
+}
+
+TEST_CASE("of very many backends at the start only those that are down are told one by one", "[control]") {
+    const std::size_t count = GENERATE(100, 101);
+    Service config = service(0);
+    for (std::size_t i = 0; i < count; ++i)
+        config.backends.push_back(
+            backend("b" + std::to_string(i), "10.0.1." + std::to_string(i + 1) + ":5432"));
+    Bench bench({config});
+    bench.all_up(count - 2);
+    bench.hear(count - 2, no_answer());
+    bench.tell(count - 1, std::nullopt);
+    REQUIRE(bench.controller->first_round_over());
+    const bool together = count > 100;
+    CHECK(bench.controller->untold_first_ups() == (together ? count - 2 : 0));
+    CHECK((bench.log.text().find("postgres/b0 is UP") == std::string::npos) == together);
+    CHECK_THAT(bench.log.text(), Catch::Contains(fmt::format("postgres/b{} is DOWN", count - 2)));
+    bench.hear(count - 1, up());
+    bench.hear(count - 2, up());
+    bench.hear(0, no_answer());
+    bench.hear(0, up());
+    for (const auto one : {std::size_t(0), count - 1, count - 2})
+        CHECK_THAT(bench.log.text(), Catch::Contains(fmt::format("postgres/b{} is UP", one)));
 }
 
 TEST_CASE("status: the operator wins over health; reason, since, weights and counts are told", "[control]") {

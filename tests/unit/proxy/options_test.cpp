@@ -228,6 +228,7 @@ TEST_CASE("what shows something can be watched", "[options]") {
     }
     CHECK(parsed({"explain", "postgres", "--watch"}).watch);
     CHECK(parsed({"backends", "postgres"}).service == "postgres");
+    CHECK(parsed({"status", "postgres"}).service == "postgres");
     CHECK(ended({"backends", "postgres/pg-1"}).status == 2);
     CHECK(ended({"explain"}).status == 2);
 }

@@ -83,3 +83,11 @@ TEST_CASE("tables tell which half of a service for both protocols is meant", "[t
     CHECK_THAT(status_text(status, kNow, 0, false),
                Contains("last failover 5 min ago: postgres/pg-1 (udp): "));
 }
+
+TEST_CASE("a small share is told with the digits that it needs", "[tables]") {
+    const std::pair<double, const char*> shares[] = {
+        {0, "-"},         {1, "100 %"},        {0.5, "50 %"},
+        {0.05, "5 %"},    {1.0 / 60, "1.7 %"}, {1.0 / 200, "0.5 %"},
+        {1e-4, "0.01 %"}, {1e-6, "< 0.01 %"}};
+    for (const auto& [share, text] : shares) CHECK(percent(share) == text);
+}
