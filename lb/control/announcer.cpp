@@ -3,12 +3,13 @@
 
 #include "lb/control/wording.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace reseat::lb {
 
 void Announcer::await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now) {
+    forget(life);
+    if (transition) ++kept_back_[key_of(about)].transitions;
     pending_[life] = {std::move(about), std::move(transition), now};
 }
 
@@ -18,11 +19,9 @@ void Announcer::on_report(LifeId life, const TerminationReport& report) {
     Pending& pending = found->second;
     const bool news = report.terminated || report.repointed || report.failed != pending.failed;
     pending.failed = report.failed;
-    if (auto event = std::exchange(pending.transition, std::nullopt)) {
-        event->message += "; " + describe(report);
-        event->report = report;
-        tell_(*event);
-        tell_consequences();
+    if (pending.transition) {
+        pending.transition->report = report;
+        tell_transition(pending, describe(report));
     } else if (news) {
         Event event = pending.about;
         event.level = report.failed ? Event::Level::warn : Event::Level::info;
@@ -33,36 +32,49 @@ void Announcer::on_report(LifeId life, const TerminationReport& report) {
 }
 
 void Announcer::hurry(TimePoint now) {
-    for (auto& [life, pending] : pending_) {
-        if (!pending.transition || now - pending.since < kPatience) continue;
-        pending.transition->message += "; its sockets are still being ended";
-        tell_(*std::exchange(pending.transition, std::nullopt));
-    }
-    tell_consequences();
+    for (auto& [life, pending] : pending_)
+        if (pending.transition && now - pending.since >= kPatience)
+            tell_transition(pending, "its sockets are still being ended");
 }
 
 void Announcer::forget(LifeId life) {
-    pending_.erase(life);
-    tell_consequences();
+    const auto found = pending_.find(life);
+    if (found == pending_.end()) return;
+    if (found->second.transition) release(found->second.about);
+    pending_.erase(found);
 }
 
 void Announcer::tell_consequence(Event event) {
-    if (keeps_back(event))
-        consequences_.push_back(std::move(event));
-    else
+    const auto found = kept_back_.find(key_of(event));
+    if (found == kept_back_.end())
         tell_(event);
+    else
+        found->second.consequences.push_back(std::move(event));
 }
 
-bool Announcer::keeps_back(const Event& consequence) const {
-    return std::ranges::any_of(pending_, [&](const auto& entry) {
-        const Pending& pending = entry.second;
-        return pending.transition && pending.about.service == consequence.service &&
-               pending.about.protocol == consequence.protocol;
-    });
+void Announcer::hurry(const Service& service) {
+    const auto found = kept_back_.find({service.name, service.protocol});
+    if (found == kept_back_.end()) return;
+    for (const Event& event : std::exchange(found->second.consequences, {})) tell_(event);
 }
 
-void Announcer::tell_consequences() {
-    for (Event& event : std::exchange(consequences_, {})) tell_consequence(std::move(event));
+Announcer::Key Announcer::key_of(const Event& event) {
+    return {event.service, event.protocol};
+}
+
+void Announcer::tell_transition(Pending& pending, const std::string& outcome) {
+    Event event = *std::exchange(pending.transition, std::nullopt);
+    event.message += "; " + outcome;
+    tell_(event);
+    release(pending.about);
+}
+
+void Announcer::release(const Event& about) {
+    const auto found = kept_back_.find(key_of(about));
+    if (found == kept_back_.end() || --found->second.transitions > 0) return;
+    const std::vector<Event> consequences = std::move(found->second.consequences);
+    kept_back_.erase(found);
+    for (const Event& event : consequences) tell_(event);
 }
 
 }  // namespace reseat::lb

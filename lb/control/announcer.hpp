@@ -5,6 +5,8 @@
 
 #include <map>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace reseat::lb {
@@ -22,11 +24,13 @@ public:
     void await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now);
     void on_report(LifeId life, const TerminationReport& report);
 
-    /// Tells `event`, but not before the transitions of its service: it is what they led to.
+    /// Tells `event`, which is what transitions of its service led to: not before those that are kept back.
     void tell_consequence(Event event);
 
     /// Gives up waiting where the patience is over.
     void hurry(TimePoint now);
+    /// Something else happened to this service: what its transitions led to so far is told before that.
+    void hurry(const Service& service);
     void forget(LifeId life);
 
 private:
@@ -36,12 +40,19 @@ private:
         TimePoint since;
         unsigned failed = 0;  ///< as last told
     };
-    bool keeps_back(const Event& consequence) const;
-    void tell_consequences();
+    /// What is kept back of one service.
+    struct KeptBack {
+        unsigned transitions = 0;
+        std::vector<Event> consequences;
+    };
+    using Key = std::pair<std::string, std::optional<Protocol>>;  ///< of a service
+    static Key key_of(const Event& event);
+    void tell_transition(Pending& pending, const std::string& outcome);
+    void release(const Event& about);
 
     EventSink tell_;
     std::map<LifeId, Pending> pending_;
-    std::vector<Event> consequences_;  ///< kept back
+    std::map<Key, KeptBack> kept_back_;  ///< of services with transitions
 };
 
 }  // namespace reseat::lb

@@ -5,11 +5,19 @@
 #include <iterator>
 
 namespace reseat::lb {
+namespace {
+
+bool serves_otherwise(const ServiceState& before, const ServiceState& after) {
+    return !std::ranges::equal(before.families, after.families, {}, &FamilyState::from, &FamilyState::from);
+}
+
+}  // namespace
 
 void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Plan& plan, TimePoint now) {
     std::vector<Event> consequences;
     for (auto& [id, decision] : decisions) {
         TrackedService& service = *registry.find(id);
+        if (serves_otherwise(service.state, decision.after)) announcer.hurry(*service.state.service);
         std::ranges::move(losses(service.state, decision.after), std::back_inserter(consequences));
         std::ranges::move(ends_of_panic(service.state, decision.after), std::back_inserter(consequences));
         service.state = std::move(decision.after);

@@ -73,6 +73,20 @@ TEST_CASE("what a verdict led to is told after it, also where its sockets keep i
     CHECK(where(verdict) < where(loss));
 }
 
+TEST_CASE("what a verdict led to is told before the recovery, where its sockets keep it waiting",
+          "[control]") {
+    Connections connections;
+    connections.only_if_alternative = false;
+    Bench bench({with(connections)});
+    bench.all_up(2);
+    bench.plane.stuck = {7, 8};
+    bench.hear(0, no_answer());
+    bench.hear(1, no_answer());
+    bench.hear(1, up());
+    const auto where = [&](const std::string& words) { return bench.log.text().rfind(words); };
+    CHECK(where("no eligible IPv4 backend") < where("postgres/b is UP"));
+}
+
 TEST_CASE("lines tell which half of a service for both protocols is meant", "[control]") {
     Service tcp = service(2), udp = service(2, Protocol::udp);
     tcp.is_half = udp.is_half = true;
