@@ -22,7 +22,7 @@
  * into new ones at each start: to what is copied (lb_meta, lb_service, lb_backend, lb_name, lb_word),
  * fields are only ever appended, and a reader takes those that it knows.
  */
-#define LB_ABI_VERSION 1
+#define LB_ABI_VERSION 2
 #define LB_OWNER_VERSION 2
 
 /* An address (IPv4 as v4-mapped), a port, a protocol (IPPROTO_TCP or IPPROTO_UDP): the one key type. */
@@ -144,8 +144,11 @@ struct lb_outcome {
 	__u32 resets_in_a_row;	 /* no connection that got an answer ended between them */
 	__u32 error; /* errno of the latest of both; 0: unknown */
 	__u32 told;  /* LB_EVENT_FAILING was sent and not taken: user space sets it back */
+	__u64 unanswered; /* connections that the peer closed after a request, without a byte of an answer */
+	__u32 unanswered_in_a_row; /* as resets_in_a_row */
+	__u32 answered;		   /* a connection got an answer: requests get some here */
 };
-LB_ASSERT_SIZE(struct lb_outcome, 40);
+LB_ASSERT_SIZE(struct lb_outcome, 56);
 
 /* lb_peers: is this address a backend of this service (0: of any), and what do its clients dial? */
 struct lb_peer_key {
@@ -191,6 +194,7 @@ LB_ASSERT_SIZE(struct lb_record, 72);
 #define LB_OWNER_SENDER 2  /* has records of datagrams in lb_history */
 #define LB_OWNER_MULTIPATH 4 /* a subflow of Multipath TCP, unless its peer does not speak it */
 #define LB_OWNER_STATES 8    /* TCP: we alone asked to be told of its states */
+#define LB_OWNER_UNANSWERED 16 /* TCP: counted in lb_outcome.unanswered */
 #define LB_OWNER_CROWD 64    /* UDP: has records of other threads' connects in lb_history */
 #define LB_OWNER_PAST_US 128 /* UDP: unconnected since, it sent to an address that is no service's */
 struct lb_owner {

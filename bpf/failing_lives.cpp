@@ -36,6 +36,9 @@ lb::ConnectOutcomes read_outcomes(const Generations& generations, lb::LifeId lif
         all.resets += load(outcome.resets);
         all.failures_in_a_row = load(outcome.failures_in_a_row);
         all.resets_in_a_row = load(outcome.resets_in_a_row);
+        all.unanswered += load(outcome.unanswered);
+        all.unanswered_in_a_row = load(outcome.unanswered_in_a_row);
+        all.answered |= load(outcome.answered) != 0;
         if (const auto error = load(outcome.error)) all.error = static_cast<int>(error);
     });
     return all;
@@ -45,6 +48,7 @@ void forget_row(const Generations& generations, lb::LifeId life) {
     each_outcome(generations, life, [](lb_outcome& outcome) {
         __atomic_store_n(&outcome.failures_in_a_row, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&outcome.resets_in_a_row, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&outcome.unanswered_in_a_row, 0, __ATOMIC_RELAXED);
     });
 }
 
@@ -54,7 +58,7 @@ FailingLives::FailingLives(lb::asio::any_io_executor executor, const Generations
 
 std::uint64_t FailingLives::counted(lb::LifeId life) const {
     const auto outcomes = read_outcomes(generations_, life);
-    return outcomes.failures + outcomes.resets;
+    return outcomes.failures + outcomes.resets + outcomes.unanswered;
 }
 
 void FailingLives::on_event(lb::LifeId life) {

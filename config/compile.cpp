@@ -69,6 +69,7 @@ lb::Connections compile_connections(const ConnectionsBlock& block) {
     take(connections.on_unreachable, block.on_unreachable);
     take(connections.on_refused, block.on_refused);
     take(connections.on_check_failed, block.on_check_failed);
+    take(connections.on_unresponsive, block.on_unresponsive);
     take(connections.on_ejected, block.on_ejected);
     take(connections.on_remove, block.on_remove);
     take(connections.on_drain, block.on_drain);

@@ -130,6 +130,7 @@ void read_connections(const Node& node, ConnectionsBlock& into, Diagnostics& out
     map.field("on_unreachable", into.on_unreachable, one_of(fates));
     map.field("on_refused", into.on_refused, one_of(fates));
     map.field("on_check_failed", into.on_check_failed, one_of(fates));
+    map.field("on_unresponsive", into.on_unresponsive, one_of(fates));
     map.field("on_ejected", into.on_ejected, one_of(fates));
     map.field("on_remove", into.on_remove, one_of(fates));
     map.field("on_drain", into.on_drain, one_of(fates));

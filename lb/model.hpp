@@ -102,6 +102,7 @@ struct Connections {
     SocketFate on_unreachable = SocketFate::terminate;
     SocketFate on_refused = SocketFate::drain;
     SocketFate on_check_failed = SocketFate::drain;
+    SocketFate on_unresponsive = SocketFate::drain;
     SocketFate on_ejected = SocketFate::keep;
     SocketFate on_remove = SocketFate::drain;
     SocketFate on_drain = SocketFate::drain;

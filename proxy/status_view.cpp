@@ -28,11 +28,6 @@ std::uint64_t count(const json::object& from, const char* key) {
 }
 
 /// False likewise.
-bool flag(const json::object& from, const char* key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr && value->as_bool();
-}
-
 std::optional<SystemTime> time(const json::object& from, const char* key) {
     const auto* value = from.if_contains(key);
     if (value == nullptr || !value->is_string()) return std::nullopt;
@@ -49,7 +44,6 @@ CheckView read_check(const json::object& from) {
             .detail = text(from, "detail"),
             .latency = microseconds(from, "latency_us"),
             .at = time(from, "at"),
-            .connected = flag(from, "connected"),
             .passes = count(from, "passes"),
             .failures = count(from, "failures")};
 }

@@ -23,7 +23,6 @@ struct CheckView {
     std::string detail;
     lb::Duration latency{};
     std::optional<SystemTime> at;
-    bool connected = false;  ///< of a timeout: the connection was made
     std::uint64_t passes = 0;
     std::uint64_t failures = 0;
 };

@@ -10,6 +10,10 @@
 
 #define LB_ETIMEDOUT 110
 
+/* A connect that the application gives up sooner says nothing: it may have been killed, or another
+ * address was faster. */
+#define LB_PATIENCE_NS (LB_SECOND_NS / 10)
+
 static __always_inline struct lb_outcome *outcome_of(__u32 index, __u64 life)
 {
 	struct lb_outcome *outcome = bpf_map_lookup_elem(&lb_outcomes, &index);
@@ -37,6 +41,18 @@ static __always_inline void tell_failing(struct lb_outcome *outcome, const struc
 	tell_of_life(LB_EVENT_FAILING, record->service, record->life, cookie);
 }
 
+/* Whether that is a failure user space knows: where requests never get an answer it is none. */
+static __always_inline void note_unanswered(const struct lb_record *record, __u64 cookie)
+{
+	struct lb_outcome *outcome = judged_outcome(record);
+
+	if (!outcome)
+		return;
+	__sync_fetch_and_add(&outcome->unanswered, 1);
+	__sync_fetch_and_add(&outcome->unanswered_in_a_row, 1);
+	tell_failing(outcome, record, cookie);
+}
+
 static __always_inline void note_failure(const struct lb_record *record, __u64 cookie, __u32 error,
 					 int connected)
 {
@@ -55,8 +71,8 @@ static __always_inline void note_failure(const struct lb_record *record, __u64 c
 	tell_failing(outcome, record, cookie);
 }
 
-/* Closed while connecting: a failure if the application had waited for so long that a SYN was sent
- * again. Not known of a socket that found no room in the index. */
+/* Closed while connecting: a failure if the application had waited for LB_PATIENCE_NS. Not known of
+ * a socket that found no room in the index. */
 static __always_inline void judge_patience(const struct lb_record *record, __u64 cookie)
 {
 	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
@@ -68,7 +84,7 @@ static __always_inline void judge_patience(const struct lb_record *record, __u64
 		return;
 	flows = bpf_map_lookup_elem(&lb_flows, &drawer);
 	flow = flows ? bpf_map_lookup_elem(flows, &key) : 0;
-	if (flow && bpf_ktime_get_boot_ns() - flow->since_ns >= LB_SECOND_NS)
+	if (flow && bpf_ktime_get_boot_ns() - flow->since_ns >= LB_PATIENCE_NS)
 		note_failure(record, cookie, LB_ETIMEDOUT, 0);
 }
 

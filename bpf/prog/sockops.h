@@ -40,7 +40,7 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 	tcp_source(ops, &flow.remote, &flow.local);
 	flow.ifindex = sk->bound_dev_if;
 	flow.pid = owner->pid;
-	owner->flags &= ~LB_OWNER_MULTIPATH;
+	owner->flags &= ~(LB_OWNER_MULTIPATH | LB_OWNER_UNANSWERED);
 	if (is_subflow(sk)) {
 		owner->flags |= LB_OWNER_MULTIPATH;
 		flow.fd = LB_FD_MULTIPATH;
@@ -70,8 +70,14 @@ static __always_inline void note_answer(__u32 index, __u64 life)
 {
 	struct lb_outcome *outcome = outcome_of(index, life);
 
-	if (outcome && outcome->resets_in_a_row)
+	if (!outcome)
+		return;
+	if (!outcome->answered)
+		outcome->answered = 1;
+	if (outcome->resets_in_a_row)
 		outcome->resets_in_a_row = 0;
+	if (outcome->unanswered_in_a_row)
+		outcome->unanswered_in_a_row = 0;
 }
 
 /* Whether the peer sent anything. Its FIN counts as one byte; in FIN_WAIT2 it may have come, too.
@@ -82,6 +88,14 @@ static __always_inline int got_answer(struct bpf_sock_ops *ops, __u32 before)
 
 	return received > (before != BPF_TCP_SYN_SENT && before != BPF_TCP_ESTABLISHED &&
 			   before != BPF_TCP_FIN_WAIT1);
+}
+
+/* The peer closes first, although it had got a request (more than our SYN was acknowledged), and
+ * all that it ever sent is its FIN, which counts as a byte. */
+static __always_inline int is_unanswered(struct bpf_sock_ops *ops, __u32 before, __u32 now)
+{
+	return before == BPF_TCP_ESTABLISHED && now == BPF_TCP_CLOSE_WAIT &&
+	       FIELD(ops->bytes_received) <= 1 && FIELD(ops->bytes_acked) > 1;
 }
 
 /* The network or the peer ended it, neither the application (shutdown, connect to AF_UNSPEC) nor
@@ -95,13 +109,14 @@ static __always_inline int is_broken(int error, __u32 before)
 
 /* The connection is over, and the application has not closed its socket. */
 static __always_inline void judge_end(struct bpf_sock_ops *ops, struct bpf_sock *sk,
-				      const struct lb_record *record, __u32 before)
+				      const struct lb_owner *owner, __u32 before)
 {
+	const struct lb_record *record = &owner->current;
 	int error = error_of(sk);
 
 	if (got_answer(ops, before))
 		note_answer(record->backend, record->life);
-	else if (is_broken(error, before))
+	else if (!(owner->flags & LB_OWNER_UNANSWERED) && is_broken(error, before))
 		note_failure(record, bpf_get_socket_cookie(ops),
 			     error == LB_ERROR_UNKNOWN ? 0 : error, before != BPF_TCP_SYN_SENT);
 }
@@ -132,7 +147,11 @@ static __always_inline void judge_state(struct bpf_sock_ops *ops, struct bpf_soc
 	else if (owner->previous.flags & LB_RECORD_TRACE)
 		judge_closed(ops, owner, before);
 	else if (now == BPF_TCP_CLOSE && owner->current.life)
-		judge_end(ops, sk, &owner->current, before);
+		judge_end(ops, sk, owner, before);
+	else if (is_unanswered(ops, before, now) && owner->current.life) {
+		owner->flags |= LB_OWNER_UNANSWERED;
+		note_unanswered(&owner->current, bpf_get_socket_cookie(ops));
+	}
 	/* Its release is not seen: that hook runs for the application's socket, another one. */
 	if (now == BPF_TCP_CLOSE && owner->flags & LB_OWNER_MULTIPATH)
 		forget_socket(owner, bpf_get_socket_cookie(ops));

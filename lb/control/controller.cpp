@@ -83,6 +83,7 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
         else
             impl_->told_together.erase(backend);
     }
+    impl_->judge_network(*place, status.result, std::chrono::steady_clock::now());
     BackendRecord& record = place->record();
     if (record.presumed && status.result.outcome == ProbeOutcome::passed) {
         record.presumed = false;

@@ -65,8 +65,8 @@ struct AwaitedReports {
     bool over = false;  ///< the controller goes
 };
 
-/// A file each for the beginning, the turns of the loop, what follows a published plan, the orders that it
-/// brings, outlier detection, reload, and what people ask and command.
+/// A file each for the beginning, the turns of the loop, the network in between, what follows a published
+/// plan, the orders that it brings, outlier detection, reload, and what people ask and command.
 struct Controller::Impl {
     Impl(asio::any_io_executor with, DataPlane& to, EventSink sink, std::vector<Service> services,
          std::vector<Policy> policies);
@@ -85,6 +85,12 @@ struct Controller::Impl {
     void tell_uncheckable(TimePoint now);
     Result<void> decide(TimePoint now);
     Result<void> publish(const Plan& plan);
+
+    // network.cpp
+    void judge_network(const Place& place, const ProbeResult& result, TimePoint now);
+    bool is_ours(const Place& place);
+    void ask_others();
+    void release_held(const Place& answered, TimePoint now);
 
     // commit.cpp
     void commit(std::vector<ServiceDecision>& decisions, const Plan& plan, TimePoint now);
@@ -106,6 +112,7 @@ struct Controller::Impl {
     void on_failing_connect(LifeId life);
     void judge_failing(TimePoint now);
     void judge_failing(const Place& place, LifeId life, TimePoint now);
+    bool gets_answers(TrackedService& service) const;
     void look_at_outliers(TimePoint now);
     void readmit_the_last(TrackedService& service);
     void readmit(const Place& place, std::string why);
@@ -140,8 +147,9 @@ struct Controller::Impl {
     std::set<LifeId> failing;  ///< connects to them failed, not judged yet
     std::vector<Transition> transitions;
     NetworkSuspicion suspicion;
+    std::vector<BackendId> held;    ///< their sockets are, for it
+    std::set<BackendId> answering;  ///< on other machines, when they were last asked; or forgotten
     Uncheckable uncheckable;
-    std::size_t checked_services = 0;
     std::unordered_set<BackendId> never_checked;  ///< of those of the start
     std::unordered_set<BackendId> told_together;  ///< of those: up at the first check is not told of each
     std::size_t first_ups = 0;                    ///< verdicts that are not told one by one

@@ -8,14 +8,27 @@
 namespace reseat::lb {
 
 std::string_view to_string(Event::Type type) {
-    constexpr std::array<std::string_view, 20> words = {
-        "backend_up",         "backend_down",   "backend_ejected",
-        "backend_readmitted", "backend_ready",  "backend_drain",
-        "backend_maint",      "backend_weight", "service_degraded",
-        "service_recovered",  "sockets_ended",  "policy_denied",
-        "names_changed",      "reload",         "reload_failed",
-        "network_suspected",  "started",        "ready",
-        "stopping",           "warning"};
+    constexpr std::array<std::string_view, 21> words = {"backend_up",
+                                                        "backend_down",
+                                                        "backend_ejected",
+                                                        "backend_readmitted",
+                                                        "backend_ready",
+                                                        "backend_drain",
+                                                        "backend_maint",
+                                                        "backend_weight",
+                                                        "service_degraded",
+                                                        "service_recovered",
+                                                        "sockets_ended",
+                                                        "policy_denied",
+                                                        "names_changed",
+                                                        "reload",
+                                                        "reload_failed",
+                                                        "network_suspected",
+                                                        "network_cleared",
+                                                        "started",
+                                                        "ready",
+                                                        "stopping",
+                                                        "warning"};
     return words.at(static_cast<std::size_t>(type));
 }
 

@@ -31,6 +31,7 @@ struct Event {
         reload,
         reload_failed,
         network_suspected,
+        network_cleared,  ///< a backend on another machine answers
         started,
         ready,
         stopping,

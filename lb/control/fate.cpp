@@ -26,8 +26,9 @@ std::optional<Sentence> by_order(const ServiceState& state, std::size_t backend)
              .cause = EndCause::denied,
              .must_end = record.denied_sockets_end});
     if (record.removing) add({.fate = connections.on_remove, .cause = EndCause::removed});
-    if (record.operator_state != OperatorState::ready || record.weight == 0)
+    if (record.operator_state != OperatorState::ready)
         add({.fate = connections.on_drain, .cause = EndCause::taken_out});
+    if (record.weight == 0) add({.fate = SocketFate::keep});
     return harshest;
 }
 
@@ -87,6 +88,8 @@ SocketFate fate_of(const Connections& connections, ProbeOutcome evidence) {
             return connections.on_refused;
         case ProbeOutcome::answered_badly:
             return connections.on_check_failed;
+        case ProbeOutcome::unresponsive:
+            return connections.on_unresponsive;
         case ProbeOutcome::passed:
         case ProbeOutcome::not_probed:
             break;  // no evidence against the backend

@@ -15,8 +15,8 @@ SocketFate fate_of(const Connections& connections, ProbeOutcome evidence);
 /// leaves them running, and a life whose end has come stays fallen.
 ///
 /// - A backend that is down or ejected has its sockets judged by the evidence, one that the operator took
-///   away or that has weight 0 by on_drain, one that left the configuration by on_remove, one that a policy
-///   denies by that policy. The harshest counts.
+///   away by on_drain, one that left the configuration by on_remove, one that a policy denies by that policy.
+///   The harshest counts. Weight 0 alone only keeps new sockets away.
 /// - `used`: it serves new connections in spite of that. Then it is spared draining, as there is nowhere to
 ///   go; a verdict that terminates ends its life all the same, once.
 void judge(ServiceState& state, std::size_t backend, bool used, TimePoint now);

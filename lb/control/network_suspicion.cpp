@@ -2,43 +2,59 @@
 #include "lb/control/network_suspicion.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace reseat::lb {
 
-void NetworkSuspicion::on_silence(ServiceId service, const Address& host, Duration round, TimePoint now) {
-    forget_before(now - kWindow);
-    heard_.push_back({now, service, host, round});
+template <class Key>
+std::size_t Machines::node_of(std::map<Key, std::size_t>& known, const Key& key, unsigned families) {
+    const auto [place, is_new] = known.try_emplace(key, nodes_.size());
+    if (is_new) {
+        nodes_.push_back({nodes_.size(), families});
+        ++count_[families];
+    }
+    return root_of(place->second);
 }
 
-bool NetworkSuspicion::begins(std::size_t services, TimePoint now) {
-    forget_before(now - kWindow);
-    if (now < over_at_) return false;
-    const std::size_t hit = this->services();
-    if (hit < 2 || 2 * hit < services || hosts() < 2) return false;
-    round_ = std::ranges::max(heard_, {}, &Silence::round).round;
+std::size_t Machines::root_of(std::size_t node) {
+    while (nodes_[node].parent != node) node = nodes_[node].parent = nodes_[nodes_[node].parent].parent;
+    return node;
+}
+
+void Machines::add(const std::string& name, const Address& address) {
+    const std::size_t named = node_of(by_name_, name, 0);
+    const std::size_t addressed = node_of(by_address_, address, address.family() == Family::v4 ? 1 : 2);
+    if (named == addressed) return;
+    --count_[nodes_[named].families];
+    --count_[nodes_[addressed].families];
+    nodes_[named].parent = addressed;
+    ++count_[nodes_[addressed].families |= nodes_[named].families];
+}
+
+void NetworkSuspicion::on_silence(const Silence& silence) {
+    if (answered_at_ && silence.asked_at < *answered_at_) return;
+    machines_.add(silence.backend, silence.address);
+    services_.insert(silence.service);
+    round_ = std::max(round_, silence.round);
+}
+
+bool NetworkSuspicion::on_answer(TimePoint now) {
+    const bool holds = now < held_to_;
+    *this = {};
+    answered_at_ = now;
+    return holds;
+}
+
+bool NetworkSuspicion::begins(TimePoint now) {
+    if (begun_ || machines() < 2) return false;
+    begun_ = true;
     over_at_ = now + round_;
     return true;
 }
 
-std::optional<TimePoint> NetworkSuspicion::hold_until(TimePoint now) const {
-    return now < over_at_ ? std::optional(now + round_) : std::nullopt;
-}
-
-std::size_t NetworkSuspicion::services() const {
-    std::set<ServiceId> distinct;
-    for (const Silence& one : heard_) distinct.insert(one.service);
-    return distinct.size();
-}
-
-std::size_t NetworkSuspicion::hosts() const {
-    std::set<Address> distinct;
-    for (const Silence& one : heard_) distinct.insert(one.host);
-    return distinct.size();
-}
-
-void NetworkSuspicion::forget_before(TimePoint when) {
-    while (!heard_.empty() && heard_.front().at < when) heard_.pop_front();
+std::optional<TimePoint> NetworkSuspicion::hold(TimePoint now) {
+    if (now >= over_at_) return std::nullopt;
+    held_to_ = now + round_;
+    return held_to_;
 }
 
 }  // namespace reseat::lb

@@ -3,47 +3,77 @@
 
 #include "lb/control/data_plane.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
-#include <deque>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace reseat::lb {
 
-/// Tells our own network's failure from that of the backends [E67]: when backends of at least half of all
-/// services, of two at least, and on two hosts at least, fall silent within a second, then it is likelier
-/// that we are cut off than that they all died. Pure: step it by hand.
+/// Counts the machines behind backends. Addresses of backends with the same name are of one machine, and so
+/// are equal addresses. Where nothing says which IPv4 and which IPv6 address belong together, as many as
+/// possible do: counted are the fewest machines that there can be.
+class Machines {
+public:
+    void add(const std::string& name, const Address& address);
+    std::size_t fewest() const { return count_[3] + std::max(count_[1], count_[2]); }
+    void clear() { *this = {}; }
+
+private:
+    struct Node {
+        std::size_t parent;
+        unsigned families;  ///< of the whole machine, if this is its root: 1: IPv4, 2: IPv6, 3: both
+    };
+    template <class Key>
+    std::size_t node_of(std::map<Key, std::size_t>& known, const Key& key, unsigned families);
+    std::size_t root_of(std::size_t node);
+
+    std::map<std::string, std::size_t> by_name_;
+    std::map<Address, std::size_t> by_address_;
+    std::vector<Node> nodes_;
+    std::array<std::size_t, 4> count_{};  ///< machines, by their families
+};
+
+/// Tells our own network's failure from that of the backends [E67]. It is suspected when, since a backend on
+/// another machine last answered a check, backends on two machines at least have fallen silent. One machine
+/// that dies is no such case, whatever it serves, nor is anything while another one answers. Pure: step it by
+/// hand.
 class NetworkSuspicion {
 public:
-    static constexpr Duration kWindow = std::chrono::seconds(1);
+    struct Silence {
+        ServiceId service = 0;
+        std::string backend;  ///< its name
+        Address address;
+        TimePoint asked_at;
+        Duration round{};  ///< how long it takes to ask this backend once more
+    };
+    /// A check of a backend on another machine got no answer, and the one before it did, or there was none.
+    void on_silence(const Silence& silence);
+    /// A check of a backend on another machine was answered. True: what is held need not be held any more.
+    bool on_answer(TimePoint now);
 
-    /// A verdict "no answer". `round`: how long it takes to ask this backend once more.
-    void on_silence(ServiceId service, const Address& host, Duration round, TimePoint now);
-
-    /// To be asked after the verdicts of one moment were told: true when a suspicion begins with them.
-    /// `services`: how many there are whose backends are checked.
-    bool begins(std::size_t services, TimePoint now);
-
-    /// While suspicion lasts, until when the consequences of a verdict of now are to be held: for one round,
-    /// the longest of all that were heard when it began.
-    std::optional<TimePoint> hold_until(TimePoint now) const;
+    /// To be asked with a verdict "no answer": true when a suspicion begins with it.
+    bool begins(TimePoint now);
+    /// While suspicion lasts, until when the consequences of a verdict of now are held: for one round, the
+    /// longest of all that were heard when it began.
+    std::optional<TimePoint> hold(TimePoint now);
 
     /// What the suspicion rests on.
-    std::size_t services() const;
-    std::size_t hosts() const;
+    std::size_t services() const { return services_.size(); }
+    std::size_t machines() const { return machines_.fewest(); }
     Duration round() const { return round_; }
 
 private:
-    struct Silence {
-        TimePoint at;
-        ServiceId service;
-        Address host;
-        Duration round;
-    };
-    void forget_before(TimePoint when);
-
-    std::deque<Silence> heard_;
+    std::optional<TimePoint> answered_at_;  ///< the last answer of all
+    Machines machines_;                     ///< that fell silent since then
+    std::set<ServiceId> services_;          ///< of theirs
     Duration round_{};
-    TimePoint over_at_{};
+    bool begun_ = false;  ///< since then
+    TimePoint over_at_{}, held_to_{};
 };
 
 }  // namespace reseat::lb

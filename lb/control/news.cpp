@@ -32,6 +32,13 @@ void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& eve
     if (at_once && record.life) end_now(*record.life, EndCause::verdict, now);
 }
 
+void on_network_cleared(ServiceState& state, std::size_t backend, TimePoint now) {
+    BackendRecord& record = state.backends.at(backend);
+    if (!record.held_until || *record.held_until <= now) return;
+    record.held_until.reset();
+    if (record.life) record.life->fate.reset();
+}
+
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state) {
     state.backends.at(backend).operator_state = operator_state;
 }

@@ -13,6 +13,9 @@ namespace reseat::lb {
 void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& event, TimePoint now,
                 std::optional<TimePoint> held_until = std::nullopt);
 
+/// Our own network works: sockets that are still held are judged anew.
+void on_network_cleared(ServiceState& state, std::size_t backend, TimePoint now);
+
 /// The operator's word.
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state);
 

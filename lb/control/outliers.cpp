@@ -36,6 +36,15 @@ bool has_room(const ServiceState& state) {
 
 }  // namespace
 
+/// Whether requests to this service get answers. Once they do, that stays so.
+bool Controller::Impl::gets_answers(TrackedService& service) const {
+    for (const BackendRecord& record : service.state.backends) {
+        if (service.answers) break;
+        service.answers = record.life && plane.connect_outcomes(record.life->id).answered;
+    }
+    return service.answers;
+}
+
 /// Worth a probe at once, whatever becomes of it.
 void Controller::Impl::on_failing_connect(LifeId life) {
     const auto place = registry.find_life(life);
@@ -56,7 +65,9 @@ void Controller::Impl::judge_failing(const Place& place, LifeId life, TimePoint 
     const OutlierDetection& settings = state.service->outlier_detection;
     if (!settings.enabled || !place.record().life || place.record().life->id != life) return;
     if (!can_be_spared(state, place.backend) || !has_room(state)) return;
-    const auto reason = outlier_reason(settings, plane.connect_outcomes(life));
+    const ConnectOutcomes outcomes = plane.connect_outcomes(life);
+    const bool answers = outcomes.unanswered_in_a_row > 0 && gets_answers(*place.service);
+    const auto reason = outlier_reason(settings, outcomes, answers);
     if (!reason) return;
     BackendNews& news = place.news();
     const Duration length = news.outlier.eject(settings, now);

@@ -61,10 +61,12 @@ Result<void> Controller::set_weight(std::string_view service, std::string_view b
     const auto found = impl_->places(service, backend);
     if (found.empty()) return impl_->unknown(service, backend);
     for (const Place& place : found) {
-        const unsigned before = place.record().weight;
+        const BackendRecord& record = place.record();
+        const unsigned before = record.weight;
         if (before == weight) continue;
         on_weight(place.service->state, place.backend, weight);
-        impl_->tell(reweighted(place.service->state, place.backend, before));
+        const std::uint64_t open = record.life ? impl_->plane.open_sockets(record.life->id) : 0;
+        impl_->tell(reweighted(place.service->state, place.backend, before, open));
         impl_->agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();

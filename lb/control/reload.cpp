@@ -174,7 +174,6 @@ void Controller::Impl::undo(const Draft& draft, const Plan& plan) {
 
 /// What is derived from the whole configuration.
 void Controller::Impl::note_configuration() {
-    checked_services = 0;
     untracked_kept.clear();
     const auto ends_untracked = [](const TrackedService* service) {
         return service->state.service->connections.untracked == Untracked::terminate;
@@ -183,7 +182,6 @@ void Controller::Impl::note_configuration() {
     for (const TrackedService* tracked : registry.all()) {
         if (!tracked->configured) continue;
         const Service& service = *tracked->configured;
-        checked_services += service.health_check.type != CheckType::none;
         if (!any || ends_untracked(tracked)) continue;
         for (const Endpoint& address : service.addresses) untracked_kept.insert({service.protocol, address});
         for (const Backend& backend : service.backends)

@@ -22,7 +22,7 @@ enum class EndCause {
     suspicion_over,  ///< the same, after our own network was suspected
     drain_timeout,
     quiet,      ///< idle during a drain
-    taken_out,  ///< by the operator, or its weight became 0
+    taken_out,  ///< by the operator
     commanded,  ///< by the operator: these sockets, now
     removed,    ///< left the configuration
     ejected,

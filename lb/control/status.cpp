@@ -18,7 +18,9 @@ std::string reason_of(const Backend& config, const BackendRecord& record, const 
     if (record.operator_state != OperatorState::ready)
         return record.operator_state == config.state ? "set in the configuration" : "set by the operator";
     if (state_of(record) == BackendState::ejected) return news.ejection;
-    return record.denied_by.empty() ? health_reason(record, news) : "denied by policy " + record.denied_by;
+    if (!record.denied_by.empty()) return "denied by policy " + record.denied_by;
+    const bool idle = record.weight == 0 && state_of(record) == BackendState::up;
+    return idle ? "weight 0: no new connections, open ones stay" : health_reason(record, news);
 }
 
 /// What the steady clock says, for people.
@@ -98,6 +100,7 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
         one.connects_total = counts.connects;
         one.connect_failures_total = counts.failures;
         one.early_resets_total = counts.resets;
+        one.unanswered_total = counts.unanswered;
         status.open_sockets += one.open_sockets;
         status.waiting += one.waiting;
         status.stuck += one.stuck;

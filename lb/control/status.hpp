@@ -43,6 +43,7 @@ struct BackendStatus {
     std::uint64_t connects_total = 0;
     std::uint64_t connect_failures_total = 0;  ///< of the workload's own, while the backend was in use
     std::uint64_t early_resets_total = 0;      ///< its connections that broke before the first byte
+    std::uint64_t unanswered_total = 0;        ///< those that it closed after a request, without a byte
     std::optional<std::chrono::system_clock::time_point> ejected_until;  ///< the next look after it ends it
     CheckStatus check;
     std::array<std::uint64_t, kProbeOutcomes> checks_total{};  ///< by ProbeOutcome

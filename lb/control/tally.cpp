@@ -4,25 +4,34 @@
 namespace reseat::lb {
 namespace {
 
+EndReason reason_of(ProbeOutcome evidence) {
+    switch (evidence) {
+        case ProbeOutcome::no_answer:
+            return EndReason::unreachable;
+        case ProbeOutcome::refused:
+            return EndReason::refused;
+        case ProbeOutcome::unresponsive:
+            return EndReason::unresponsive;
+        default:
+            return EndReason::check_failed;
+    }
+}
+
 /// Of a backend whose sockets may not stay, why not.
 EndReason reason_of(const BackendRecord& record) {
     if (record.removing) return EndReason::removed;
-    if (record.health == Health::down && record.evidence == ProbeOutcome::no_answer)
-        return EndReason::unreachable;
-    if (record.health == Health::down && record.evidence == ProbeOutcome::refused) return EndReason::refused;
-    if (record.health == Health::down) return EndReason::check_failed;
+    if (record.health == Health::down) return reason_of(record.evidence);
     if (!record.denied_by.empty()) return EndReason::denied;
     if (record.ejected) return EndReason::ejected;
-    return record.operator_state == OperatorState::ready && record.weight > 0 ? EndReason::check_failed
-                                                                              : EndReason::operated;
+    return record.operator_state == OperatorState::ready ? EndReason::check_failed : EndReason::operated;
 }
 
 }  // namespace
 
 std::string_view to_string(EndReason reason) {
     constexpr std::array<std::string_view, kEndReasons> words = {
-        "unreachable", "refused", "check_failed", "drain_timeout", "idle",   "operator",
-        "command",     "removed", "ejected",      "recovered",     "policy", "inherited"};
+        "unreachable", "refused", "check_failed", "unresponsive", "drain_timeout", "idle",     "operator",
+        "command",     "removed", "ejected",      "recovered",    "policy",        "inherited"};
     return words.at(static_cast<std::size_t>(reason));
 }
 

@@ -15,6 +15,7 @@ enum class EndReason {
     unreachable,
     refused,
     check_failed,
+    unresponsive,
     drain_timeout,
     idle,      ///< during a drain
     operated,  ///< the operator took the backend out of use
@@ -25,7 +26,7 @@ enum class EndReason {
     denied,
     inherited,
 };
-inline constexpr std::size_t kEndReasons = 12;
+inline constexpr std::size_t kEndReasons = 13;
 /// "unreachable", ... "operator", "command", ..., "policy", "inherited": as the metrics name it.
 std::string_view to_string(EndReason reason);
 /// An order of this cause for a backend that `record` tells of.

@@ -29,12 +29,13 @@ ConnectCounts& ConnectCounts::operator+=(const ConnectCounts& more) {
     connects += more.connects;
     failures += more.failures;
     resets += more.resets;
+    unanswered += more.unanswered;
     return *this;
 }
 
 ConnectCounts count_connects(const DataPlane& plane, LifeId life) {
     const ConnectOutcomes outcomes = plane.connect_outcomes(life);
-    return {plane.connects_total(life), outcomes.failures, outcomes.resets};
+    return {plane.connects_total(life), outcomes.failures, outcomes.resets, outcomes.unanswered};
 }
 
 TrackedService track(ServiceState state, std::shared_ptr<const Service> configured, BackendId& next_id) {

@@ -15,8 +15,9 @@ namespace reseat::lb {
 /// Connects to one backend, ever.
 struct ConnectCounts {
     std::uint64_t connects = 0;
-    std::uint64_t failures = 0;  ///< as ConnectOutcomes says
-    std::uint64_t resets = 0;    ///< likewise
+    std::uint64_t failures = 0;    ///< as ConnectOutcomes says
+    std::uint64_t resets = 0;      ///< likewise
+    std::uint64_t unanswered = 0;  ///< likewise
 
     ConnectCounts& operator+=(const ConnectCounts& more);
 };
@@ -32,9 +33,12 @@ struct BackendNews {
     std::string reason;
     std::string down_reason;  ///< of the last down verdict
     std::chrono::system_clock::time_point since{};
-    ConnectCounts retired;    ///< of lives that are forgotten
-    OutlierDetector outlier;  ///< its state follows the backend through reloads
-    std::string ejection;     ///< why it is ejected, for people; empty: it is not
+    ConnectCounts retired;                   ///< of lives that are forgotten
+    OutlierDetector outlier;                 ///< its state follows the backend through reloads
+    std::string ejection;                    ///< why it is ejected, for people; empty: it is not
+    bool is_silent = false;                  ///< its last check got no answer at all
+    std::optional<Address> checked_address;  ///< what `is_ours` says is said of it
+    bool is_ours = false;                    ///< it is an address of this machine
 };
 
 /// A service as the controller keeps it.
@@ -46,6 +50,7 @@ struct TrackedService {
     LifeId last_failover_life = 0;
     DurationHistogram failovers;
     DurationHistogram checks;
+    bool answers = false;         ///< a connection got an answer: one that ends without is a failure
     std::uint64_t untracked = 0;  ///< left by the last order that named it
 };
 

@@ -35,14 +35,6 @@ void Controller::Impl::turn(TimePoint now) {
 
 void Controller::Impl::fold(TimePoint now) {
     const std::vector<HeardVerdict> verdicts = std::exchange(heard, {});
-    for (const auto& [backend, event] : verdicts) {
-        const auto place = registry.find_backend(backend);
-        if (!place || event.outcome != ProbeOutcome::no_answer) continue;
-        const HealthCheck& check = place->service->state.service->health_check;
-        suspicion.on_silence(place->service->state.id, place->config().endpoint.address,
-                             check.fast_interval + check.timeout, now);
-    }
-    if (suspicion.begins(checked_services, now)) tell(suspect_network(suspicion, checked_services));
     for (const HeardVerdict& one : verdicts) fold(one, now);
 }
 
@@ -58,10 +50,16 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     news.reason = event.reason;
     if (!event.healthy) news.down_reason = event.reason;
     const LifeId met = record.life ? record.life->id : 0;
-    const bool silent = event.outcome == ProbeOutcome::no_answer;
+    const bool silent = event.outcome == ProbeOutcome::no_answer && !is_ours(*place);
+    if (silent && suspicion.begins(now)) {
+        held.clear();
+        tell(suspect_network(suspicion));
+        ask_others();
+    }
+    const auto held_until = silent ? suspicion.hold(now) : std::nullopt;
+    if (held_until) held.push_back(backend);
     const bool recovers = event.healthy && record.health == Health::down;
-    on_verdict(place->service->state, place->backend, event, now,
-               silent ? suspicion.hold_until(now) : std::nullopt);
+    on_verdict(place->service->state, place->backend, event, now, held_until);
     note_transition(news, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met);
     // Connects failed for what its checks had found as well: no reason to doubt them.
     if (recovers && record.ejected) {

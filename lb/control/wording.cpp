@@ -125,10 +125,14 @@ Event headline(const ServiceState& state, std::size_t backend, const Transition&
     return about(state, backend, type, is_up ? Event::Level::info : Event::Level::warn, std::move(line));
 }
 
-Event reweighted(const ServiceState& state, std::size_t backend, unsigned before) {
-    return about(state, backend, Event::Type::backend_weight, Event::Level::info,
-                 fmt::format("{} has weight {} (was {}), set by the operator: {} up", subject(state, backend),
-                             state.backends[backend].weight, before, eligible_of_all(state)));
+Event reweighted(const ServiceState& state, std::size_t backend, unsigned before, std::uint64_t open) {
+    const unsigned weight = state.backends[backend].weight;
+    std::string line = fmt::format("{} has weight {} (was {}), set by the operator: {} up",
+                                   subject(state, backend), weight, before, eligible_of_all(state));
+    if (weight == 0)
+        line += fmt::format("; it gets no new connections, {} open socket{}", open,
+                            open == 1 ? " stays" : "s stay");
+    return about(state, backend, Event::Type::backend_weight, Event::Level::info, std::move(line));
 }
 
 std::vector<Event> still_standing(const ServiceState& state) {
@@ -262,14 +266,21 @@ Event cannot_be_checked(const Service& service, const std::set<std::string>& bac
             .message = fmt::format("{}{} cannot be checked: {}", title(service, first), others, why)};
 }
 
-Event suspect_network(const NetworkSuspicion& suspicion, std::size_t services) {
-    return {.type = Event::Type::network_suspected,
-            .level = Event::Level::error,
-            .message = fmt::format(
-                "no answer from backends of {} of {} services on {} hosts within 1s: our own network is the "
-                "likelier culprit; no sockets are ended for it in the next {:.1f}s",
-                suspicion.services(), services, suspicion.hosts(),
-                std::chrono::duration<double>(suspicion.round()).count())};
+Event suspect_network(const NetworkSuspicion& suspicion) {
+    return {
+        .type = Event::Type::network_suspected,
+        .level = Event::Level::error,
+        .message = fmt::format(
+            "no backend on another machine answers any more ({} machines or more, of {} service{}): our own "
+            "network is the likelier culprit; no sockets are ended for it in the next {:.1f}s",
+            suspicion.machines(), suspicion.services(), suspicion.services() == 1 ? "" : "s",
+            std::chrono::duration<double>(suspicion.round()).count())};
+}
+
+Event network_cleared(const ServiceState& state, std::size_t backend) {
+    return about(state, backend, Event::Type::network_cleared, Event::Level::info,
+                 subject(state, backend) +
+                     " answers: our own network is not the culprit, verdicts have their consequences again");
 }
 
 }  // namespace reseat::lb

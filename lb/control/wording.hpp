@@ -23,8 +23,9 @@ std::string subject(const ServiceState& state, std::size_t backend);
 /// "postgres/pg-1 is set to DRAIN: 2 of 3 backends left".
 Event headline(const ServiceState& state, std::size_t backend, const Transition& transition);
 
-/// "postgres/pg-1 has weight 5 (was 1), set by the operator: 3 of 3 backends up".
-Event reweighted(const ServiceState& state, std::size_t backend, unsigned before);
+/// "postgres/pg-1 has weight 5 (was 1), set by the operator: 3 of 3 backends up". With weight 0 also what
+/// becomes of its `open` sockets.
+Event reweighted(const ServiceState& state, std::size_t backend, unsigned before, std::uint64_t open);
 
 /// What an earlier process was told by the operator, as far as it still stands: "postgres/pg-1 is still set
 /// to DRAIN, by the operator before reseat started", "postgres/pg-1 still has weight 5 (configured: 1), ...".
@@ -54,7 +55,9 @@ std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState&
 Event cannot_be_checked(const Service& service, const std::set<std::string>& backends,
                         const std::string& why);
 
-/// "no answer from backends of 5 of 8 services on 3 hosts within 1s: ..."
-Event suspect_network(const NetworkSuspicion& suspicion, std::size_t services);
+/// "no backend on another machine answers any more (5 services, 3 machines or more): ..."
+Event suspect_network(const NetworkSuspicion& suspicion);
+/// "postgres/pg-1 answers: our own network is not the culprit, ..."
+Event network_cleared(const ServiceState& state, std::size_t backend);
 
 }  // namespace reseat::lb

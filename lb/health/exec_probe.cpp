@@ -43,7 +43,10 @@ Task<ProbeResult> ExecProbe::once(Duration timeout) {
     length_ = 0;
     Progress progress;
     auto result = co_await within(timeout, progress, attempt());
-    if (progress.timed_out) result.detail = fmt::format("killed after {}", to_text(timeout));
+    if (progress.timed_out) {
+        result.outcome = ProbeOutcome::unresponsive;  // what it waited for is its own affair
+        result.detail = fmt::format("killed after {}", to_text(timeout));
+    }
     const auto line = printed_.substr(0, printed_.find('\n'));
     if (!line.empty()) result.detail += ": " + abbreviated(line);
     co_return result;

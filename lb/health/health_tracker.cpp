@@ -43,6 +43,7 @@ std::optional<HealthEvent> HealthTracker::on_result(const ProbeResult& result) {
         case ProbeOutcome::no_answer:
         case ProbeOutcome::refused:
         case ProbeOutcome::answered_badly:
+        case ProbeOutcome::unresponsive:
             return on_failure(result);
     }
     return std::nullopt;

@@ -33,12 +33,16 @@ std::string how(int error) {
 
 }  // namespace
 
-std::optional<std::string> outlier_reason(const OutlierDetection& settings, const ConnectOutcomes& outcomes) {
+std::optional<std::string> outlier_reason(const OutlierDetection& settings, const ConnectOutcomes& outcomes,
+                                          bool answers) {
     const unsigned threshold = settings.consecutive_connect_failures;
     if (outcomes.failures_in_a_row >= threshold)
         return fmt::format("{} connects in a row {}", outcomes.failures_in_a_row, how(outcomes.error));
-    if (outcomes.resets_in_a_row >= threshold)
-        return fmt::format("{} connections in a row broken before the first byte", outcomes.resets_in_a_row);
+    const unsigned closed = answers ? outcomes.unanswered_in_a_row : 0;
+    const unsigned broken = outcomes.resets_in_a_row + closed;
+    if (broken >= threshold)
+        return fmt::format("{} connections in a row {} before the first byte", broken,
+                           closed == broken ? "closed" : "broken");
     return std::nullopt;
 }
 

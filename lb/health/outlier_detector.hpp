@@ -16,11 +16,18 @@ struct ConnectOutcomes {
     std::uint64_t resets = 0;        ///< connections that broke before the first byte of an answer, ever
     unsigned failures_in_a_row = 0;  ///< no connect succeeded between them
     unsigned resets_in_a_row = 0;    ///< no connection with an answer ended between them
-    int error = 0;                   ///< errno of the latest of both; 0: unknown
+    std::uint64_t unanswered =
+        0;  ///< connections closed by the backend after a request, without a byte, ever
+    unsigned unanswered_in_a_row = 0;  ///< as resets_in_a_row
+    bool answered = false;             ///< a connection to it has got an answer
+    int error = 0;                     ///< errno of the latest failure or reset; 0: unknown
 };
 
 /// Why this backend is an outlier: "5 connects in a row refused"; nothing: it is none.
-std::optional<std::string> outlier_reason(const OutlierDetection& settings, const ConnectOutcomes& outcomes);
+/// `answers`: requests to this service get answers. Elsewhere (logs, metrics that are only sent) a connection
+/// that the backend closes without a byte is nothing unusual.
+std::optional<std::string> outlier_reason(const OutlierDetection& settings, const ConnectOutcomes& outcomes,
+                                          bool answers);
 
 /// Whether one more of `backends` may be ejected beside `ejected` others: the first always, then as long as
 /// no more than max_ejection_percent are.

@@ -3,6 +3,7 @@
 
 #include "lb/health/exec_probe.hpp"
 #include "lb/health/grpc_probe.hpp"
+#include "lb/health/host_probe.hpp"
 #include "lb/health/http_probe.hpp"
 #include "lb/health/server_names.hpp"
 #include "lb/health/slots.hpp"
@@ -21,6 +22,8 @@ std::string_view to_string(ProbeOutcome outcome) {
             return "refused";
         case ProbeOutcome::answered_badly:
             return "bad_answer";
+        case ProbeOutcome::unresponsive:
+            return "unresponsive";
         case ProbeOutcome::not_probed:
             return "not_probed";
     }
@@ -68,6 +71,11 @@ std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget&
     return nullptr;
 }
 
+/// Its silence is the host's, always.
+bool is_plain_connect(const HealthCheck& check, const ProbeTarget& target) {
+    return check.type == CheckType::tcp && check.tcp == TcpCheck{} && target.endpoint == target.serves;
+}
+
 }  // namespace
 
 ProbeTarget probe_target(const Service& service, const Backend& backend) {
@@ -76,15 +84,17 @@ ProbeTarget probe_target(const Service& service, const Backend& backend) {
             .backend = backend.name,
             .dns_name = backend.dns_name,
             .server_name = backend.check.server_name,
-            .host = backend.check.host};
+            .host = backend.check.host,
+            .serves = backend.endpoint};
 }
 
 std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
                                   const ProbeMeans& means) {
     auto probe = make_at_once(check, target, means);
     const auto& slots = check.type == CheckType::exec ? means.commands : means.probes;
-    if (!probe || !slots) return probe;
-    return std::make_unique<ProbeInTurn>(std::move(probe), slots);
+    if (probe && slots) probe = std::make_unique<ProbeInTurn>(std::move(probe), slots);
+    if (!probe || !target.serves || is_plain_connect(check, target)) return probe;
+    return std::make_unique<HostProbe>(std::move(probe), *target.serves, check, target, means);
 }
 
 }  // namespace reseat::lb

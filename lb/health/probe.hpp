@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -15,23 +16,24 @@ namespace reseat::lb {
 /// What a probe learnt. The fate of open sockets depends on which failure it was.
 enum class ProbeOutcome {
     passed,
-    no_answer,       ///< timeout, no route, host unreachable: clients would hang
+    no_answer,       ///< silence at connect, no route: the host is gone or cut off, clients would hang
     refused,         ///< RST or ICMP port unreachable: the host lives, nobody listens
     answered_badly,  ///< it answers, but not as it should (status, expect, close before the answer)
+    unresponsive,    ///< it takes the check and does not answer: its host lives, its process hangs
     not_probed,      ///< our own fault (no descriptor, no memory): says nothing about the backend
 };
 
-inline constexpr std::size_t kProbeOutcomes = 5;
+inline constexpr std::size_t kProbeOutcomes = 6;
 
 struct ProbeResult {
     ProbeOutcome outcome = ProbeOutcome::passed;
     std::string detail;  ///< for people: "connected", "no answer within 1s", "HTTP 503, expected 200-399"
     Duration latency{};
     bool timed_out = false;  ///< its time was up, whatever had come until then
-    bool connected = false;  ///< of a timeout: the connection was made, no answer came
 };
 
-/// "passed", "timeout", "refused", "bad_answer", "not_probed": as /status and the metrics name it.
+/// "passed", "timeout", "refused", "bad_answer", "unresponsive", "not_probed": as /status and the metrics
+/// name it.
 std::string_view to_string(ProbeOutcome outcome);
 
 /// Called with the descriptor of every socket that reseat opens, before it connects: exempts it from
@@ -54,6 +56,7 @@ struct ProbeTarget {
     std::string backend;
     std::string dns_name;                     ///< as in Backend
     std::string server_name = {}, host = {};  ///< as in BackendCheck
+    std::optional<Endpoint> serves = {};      ///< where the backend serves: what its host's silence is told by
 
     bool operator==(const ProbeTarget&) const = default;
 };

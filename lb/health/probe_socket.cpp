@@ -24,9 +24,7 @@ ProbeResult timed_out(Duration timeout, const Progress& progress) {
         return {ProbeOutcome::answered_badly,
                 fmt::format("answer incomplete after {} ({} bytes)", after, progress.received)};
     if (progress.connected)
-        return {.outcome = ProbeOutcome::no_answer,
-                .detail = fmt::format("connected, but no answer within {}", after),
-                .connected = true};
+        return {ProbeOutcome::unresponsive, fmt::format("connected, but no answer within {}", after)};
     return {ProbeOutcome::no_answer, fmt::format("no answer within {}", after)};
 }
 

@@ -29,8 +29,9 @@ struct Progress {
     bool timed_out = false;    ///< set by within()
 };
 
-/// Runs `attempt` for at most `timeout` and measures it. A timeout is `no_answer`, or `answered_badly` if
-/// some of an answer had come; lack of memory is `not_probed`. `progress` is what `attempt` writes to.
+/// Runs `attempt` for at most `timeout` and measures it. A timeout is `no_answer`, `unresponsive` if it was
+/// connected by then, or `answered_badly` if some of an answer had come; lack of memory is `not_probed`.
+/// `progress` is what `attempt` writes to.
 Task<ProbeResult> within(Duration timeout, Progress& progress, Task<ProbeResult> attempt);
 
 /// "250ms", "1s".

@@ -28,6 +28,7 @@ json::object connections_json(const lb::Connections& connections) {
         {"on_unreachable", fate(connections.on_unreachable)},
         {"on_refused", fate(connections.on_refused)},
         {"on_check_failed", fate(connections.on_check_failed)},
+        {"on_unresponsive", fate(connections.on_unresponsive)},
         {"on_ejected", fate(connections.on_ejected)},
         {"on_remove", fate(connections.on_remove)},
         {"on_drain", fate(connections.on_drain)},

@@ -93,6 +93,9 @@ struct BackendFamilies {
         MetricFamily::counter("reseat_connect_failures_total", "Connects of the workload to it that failed.");
     MetricFamily resets = MetricFamily::counter(
         "reseat_early_resets_total", "Connections to it that broke before the first byte of an answer.");
+    MetricFamily unanswered =
+        MetricFamily::counter("reseat_unanswered_connections_total",
+                              "Connections that it closed after a request, without a byte of an answer.");
     MetricFamily transitions =
         MetricFamily::counter("reseat_backend_transitions_total", "Changes of its state, by what it became.");
     MetricFamily terminated =
@@ -116,6 +119,7 @@ struct BackendFamilies {
         connects.add(labels, status.connects_total);
         failures.add(labels, status.connect_failures_total);
         resets.add(labels, status.early_resets_total);
+        unanswered.add(labels, status.unanswered_total);
         for (const auto& [kind, word] : kTransitions)
             add_if_it_happens(transitions, labels, "to", word,
                               status.tally.transitions[static_cast<std::size_t>(kind)],
@@ -129,8 +133,8 @@ struct BackendFamilies {
         failed.add(labels, status.tally.failed);
     }
     void take(MetricFamilies& into) {
-        for (auto* family : {&up, &weight, &open, &checks, &connects, &failures, &resets, &transitions,
-                             &terminated, &repointed, &failed})
+        for (auto* family : {&up, &weight, &open, &checks, &connects, &failures, &resets, &unanswered,
+                             &transitions, &terminated, &repointed, &failed})
             into.push_back(family->take());
     }
 };

@@ -41,7 +41,6 @@ json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
     return {{"type", to_string(type)},
             {"result", checked ? json::value(lb::to_string(check.result.outcome)) : json::value(nullptr)},
             {"detail", check.result.detail},
-            {"connected", check.result.connected},
             {"latency_us", microseconds(check.result.latency)},
             {"at", time_json(check.at)},
             {"passes", check.passes},
@@ -66,6 +65,7 @@ json::object backend_json(lb::CheckType type, const lb::BackendStatus& status, b
             {"connects_total", status.connects_total},
             {"connect_failures_total", status.connect_failures_total},
             {"early_resets_total", status.early_resets_total},
+            {"unanswered_total", status.unanswered_total},
             {"ejected_until", time_json(status.ejected_until.value_or(SystemTime{}))},
             {"check", std::move(check)}};
 }

@@ -36,7 +36,7 @@ Command weight_command() {
                 },
             .help =
                 "Holds until a reload gives the backend another weight than before. With 0 it gets no new\n"
-                "connections, and its open ones drain as on_drain says.\n\n"
+                "connections; its open ones stay, however long.\n\n"
                 "Example:\n  reseat weight postgres/pg-1 5",
             .carry_out = carry_out};
 }

@@ -19,12 +19,12 @@ std::string target(const Facts& facts, const BackendView& backend) {
 }
 
 void down(Page& page, const Facts& facts, const BackendView& backend) {
-    if (backend.check.connected)
-        page.paragraph(
-            fmt::format("{}: see on its host what its process does (its log, its load); if it hangs, restart "
-                        "it. It is used again by itself when its check passes. To take it out meanwhile:",
-                        backend.name));
-    else if (backend.check.result == "timeout" && backend.check.type != "exec")
+    if (backend.check.result == "unresponsive")
+        page.paragraph(fmt::format(
+            "{}: see on its host what the checked process does (its log, its load); if it hangs, restart "
+            "it. It is used again by itself when its check passes. To take it out meanwhile:",
+            backend.name));
+    else if (backend.check.result == "timeout")
         page.paragraph(
             fmt::format("{}: see whether its host runs and can be reached from here. It is used again by "
                         "itself when its check passes. To take it out for good, or for repair:",

@@ -39,19 +39,11 @@ std::string last_check(const Facts& facts, const BackendView& backend, SystemTim
     return text + ".";
 }
 
-std::string meaning_of_silence(const CheckView& check) {
-    if (check.connected)
-        return "Its host lives and takes connections, but its process does not answer: "
-               "it hangs, is stopped or overloaded.";
-    if (check.type == "exec") return "The command that asks it did not end in time.";
-    if (check.type == "udp")
-        return "Nothing answers at all: its host is gone or cut off from here, or its process hangs.";
-    return "Nothing answers at all: its host is gone or cut off from here.";
-}
-
 /// What a failed check means, for who has not seen it before.
 std::string meaning(const CheckView& check) {
-    if (check.result == "timeout") return meaning_of_silence(check);
+    if (check.result == "timeout") return "Nothing answers at all: its host is gone or cut off from here.";
+    if (check.result == "unresponsive")
+        return "Its host lives, but what is checked does not answer: it hangs, is stopped or overloaded.";
     if (check.result == "refused")
         return "Its host lives, but nothing listens there: the process died, or is shutting down.";
     if (check.result == "bad_answer") return "It answers, but not as a healthy one would.";
@@ -62,7 +54,7 @@ std::string meaning(const CheckView& check) {
 /// Why one that is up gets nothing.
 std::string why_idle(const Facts& facts, const BackendView& backend) {
     if (backend.reason.starts_with("denied by policy")) return "It is " + backend.reason + ".";
-    if (backend.weight == 0) return "Its weight is 0.";
+    if (backend.weight == 0) return "Its weight is 0: it gets no new connections, and open ones stay.";
     const auto carries = std::ranges::find_if(facts.service.backends, [&](const BackendView& other) {
         return other.serves() && other.priority < backend.priority && is_v6(other) == is_v6(backend);
     });

@@ -9,9 +9,10 @@ namespace reseat::proxy {
 namespace {
 
 constexpr const char* kCases[][2] = {
-    {"connections.on_unreachable", "When a backend does not answer"},
+    {"connections.on_unreachable", "When a backend's host does not answer at all"},
     {"connections.on_refused", "When it refuses"},
     {"connections.on_check_failed", "When it answers badly"},
+    {"connections.on_unresponsive", "When it takes a connection and does not answer"},
     {"connections.on_ejected", "When connects to it fail (ejected)"},
     {"connections.on_drain", "When you drain it"},
     {"connections.on_remove", "When it leaves the configuration"},

@@ -52,6 +52,40 @@ def test_a_backend_whose_probes_pass_is_ejected_by_the_connects_that_fail_E44(la
     assert sidecar.backend("echo", "b")["connect_failures_total"] == 0
 
 
+def test_a_backend_that_reads_requests_and_closes_without_a_byte_is_ejected_E44(lab):
+    """Half of all requests fail until then; its probes pass all the time."""
+    for host in lab.hosts:
+        start(lab, host, PROBED_PORT)
+    start(lab, lab.b, ECHO_PORT)
+    server = lab.a.spawn([PYTHON, HERE / "clients/close_unanswered.py", lab.a.v4, ECHO_PORT], "closing")
+    server.event("listening", within=10)
+    cgroup = lab.cgroup()
+    sidecar = lab.sidecar(balanced(lab, DETECTION.replace("base_ejection_time: 1s", "base_ejection_time: 30s")), cgroup)
+    load = lab.spawn([PYTHON, HERE / "clients/connect_load.py", SERVICE, 2], cgroup=cgroup, stdin=True)
+    sidecar.logs(r"echo/a is EJECTED: \d+ connections in a row closed before the first byte", within=10)
+    settled = load.event("progress", within=10, after=now())["answered_by"]
+    later = load.event("progress", within=10, after=now() + 0.5,
+                       such_that=lambda e: e["answered_by"]["b"] > settled["b"] + 20)["answered_by"]
+    assert later[""] == settled[""], "nobody is sent to the ejected backend"
+    assert sidecar.backend("echo", "a")["unanswered_total"] >= 5
+    assert sidecar.backend("echo", "b")["unanswered_total"] == 0
+
+
+def test_connect_timeouts_of_a_quarter_of_a_second_eject_a_backend_E44(lab):
+    """Its queue of connections is full, so that SYNs are dropped; probes go to another port."""
+    for host in lab.hosts:
+        start(lab, host, PROBED_PORT)
+    start(lab, lab.b, ECHO_PORT)
+    full = lab.a.spawn([PYTHON, HERE / "clients/full_queue.py", lab.a.v4, ECHO_PORT], "full")
+    full.event("listening", within=10)
+    cgroup = lab.cgroup()
+    sidecar = lab.sidecar(balanced(lab, DETECTION.replace("base_ejection_time: 1s", "base_ejection_time: 30s")), cgroup)
+    lab.spawn([PYTHON, HERE / "clients/connect_load.py", SERVICE, 2, 0.25], cgroup=cgroup, stdin=True)
+    sidecar.logs(r"echo/a is EJECTED: \d+ connects in a row timed out", within=15)
+    assert sidecar.backend("echo", "a")["connect_failures_total"] >= 5
+    assert sidecar.backend("echo", "b")["connect_failures_total"] == 0
+
+
 def test_an_ejected_backend_comes_back_by_itself_and_stays_if_it_serves_again(lab):
     sidecar, load = begin(lab)
     sidecar.wait_state("echo", "a", "ejected", within=10)

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cerrno>
 
 #include <netinet/in.h>
@@ -33,6 +34,13 @@ public:
         });
     }
     const lb::Endpoint& where() const { return where_; }
+    /// Reads a request, answers with `text`, and closes in order.
+    void close_after_request(std::string_view text = "") {
+        bpf::UniqueFd peer = accept();
+        std::array<char, 64> request;
+        REQUIRE(::recv(peer.get(), request.data(), request.size(), 0) > 0);
+        if (!text.empty()) REQUIRE(::send(peer.get(), text.data(), text.size(), 0) > 0);
+    }
     bpf::UniqueFd accept() { return bpf::UniqueFd(::accept(fd_.get(), nullptr, nullptr)); }
     /// Sends `text`, then RST.
     void answer_and_reset(std::string_view text) {
@@ -59,6 +67,14 @@ struct ServedStage {
     Client connected() {
         Client client = box.client();
         REQUIRE(client.connect(kVip) == 0);
+        return client;
+    }
+    /// One that sends a request and has no byte of an answer when its peer closes.
+    Client unanswered() {
+        Client client = connected();
+        REQUIRE(client.send("request") == 0);
+        server.close_after_request();
+        REQUIRE(client.recv().text == "");
         return client;
     }
     void reset_one() {
@@ -113,7 +129,7 @@ TEST_CASE("a reset before the first byte is counted, however the handshake went 
         client.close();
         CHECK(stage.outcomes().resets_in_a_row == 0);
     }
-    SECTION("who is closed in order without a byte says nothing") {
+    SECTION("one that sent nothing and is closed in order says nothing") {
         Client client = stage.connected();
         stage.server.accept().reset();
         CHECK(client.recv().text == "");
@@ -129,4 +145,59 @@ TEST_CASE("a reset before the first byte is counted, however the handshake went 
         CHECK(wait_until([&] { return client.send("more") == EPIPE; }));
         CHECK(stage.outcomes().resets == 3);
     }
+}
+
+TEST_CASE("a request that its peer closes upon without a byte is counted once [E44]", "[kernel][outcome]") {
+    ServedStage stage("unanswered");
+    Client client = stage.unanswered();
+    CHECK(stage.outcomes().unanswered == 1);
+    CHECK_FALSE(stage.outcomes().answered);
+    CHECK(stage.plane.pump_until([&] { return !stage.plane.failing().empty(); }));
+
+    SECTION("also where it goes on sending and is reset") {
+        CHECK(client.send("more") == 0);
+        CHECK(wait_until([&] { return client.send("more") == EPIPE; }));
+        client.close();
+        CHECK(stage.outcomes().unanswered == 1);
+        CHECK(stage.outcomes().resets == 0);
+    }
+    SECTION("an answer ends the row, and tells that requests get answers here") {
+        stage.unanswered().close();
+        CHECK(stage.outcomes().unanswered_in_a_row == 2);
+        Client other = stage.connected();
+        REQUIRE(other.send("request") == 0);
+        stage.server.close_after_request("x");
+        CHECK(other.recv().text == "x");
+        other.close();
+        CHECK(stage.outcomes().unanswered == 2);
+        CHECK(stage.outcomes().unanswered_in_a_row == 0);
+        CHECK(stage.outcomes().answered);
+    }
+    SECTION("a socket that connects again is judged again") {
+        REQUIRE(client.disconnect() == 0);
+        REQUIRE(client.connect(kVip) == 0);
+        stage.server.answer_and_reset("");
+        REQUIRE(client.recv_error() == ECONNRESET);
+        CHECK(stage.outcomes().resets == 1);
+    }
+}
+
+TEST_CASE("a client that closes or shuts down first was not left without an answer [E44]",
+          "[kernel][outcome]") {
+    ServedStage stage("first");
+    Client client = stage.connected();
+    REQUIRE(client.send("a line of a log") == 0);
+    SECTION("closed") {
+        client.close();
+        stage.server.close_after_request();
+    }
+    SECTION("shut down") {
+        REQUIRE(::shutdown(client.fd(), SHUT_WR) == 0);
+        stage.server.close_after_request();
+        CHECK(client.recv().text == "");
+        client.close();
+    }
+    const auto outcomes = stage.outcomes();
+    CHECK(outcomes.unanswered == 0);
+    CHECK(outcomes.resets == 0);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connects, asks the echo server who it is and closes, on and on, until standard input closes. Every error counts.
 
-usage: connect_load.py HOST:PORT THREADS
+usage: connect_load.py HOST:PORT THREADS [TIMEOUT]
 """
 import collections
 import socket
@@ -16,10 +16,10 @@ lock = threading.Lock()
 answered_by, failures = collections.Counter(), []
 
 
-def work(host, port):
+def work(host, port, timeout):
     while not stop.is_set():
         try:
-            with socket.create_connection((host, port), timeout=5) as sock:
+            with socket.create_connection((host, port), timeout=timeout) as sock:
                 sock.sendall(b"who")
                 name = sock.recv(64).decode().strip()
             with lock:
@@ -30,9 +30,9 @@ def work(host, port):
         time.sleep(0.01)
 
 
-def main(address, threads):
+def main(address, threads, timeout=5):
     host, port = address.rsplit(":", 1)
-    workers = [threading.Thread(target=work, args=(host, int(port)), daemon=True) for _ in range(int(threads))]
+    workers = [threading.Thread(target=work, args=(host, int(port), float(timeout)), daemon=True) for _ in range(int(threads))]
     for worker in workers:
         worker.start()
     threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server for TCP and UDP on one port: answers its own name to whatever it hears, and keeps connections.
 
-usage: echo_server.py ADDRESS PORT NAME
+usage: echo_server.py ADDRESS PORT NAME [BACKLOG]
 """
 import selectors
 import socket
@@ -35,13 +35,13 @@ def answer_datagram(server, name):
     server.sendto(name + b" " + heard, peer)
 
 
-def main(address, port, name):
+def main(address, port, name, backlog=128):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     tcp, udp = socket.socket(family, socket.SOCK_STREAM), socket.socket(family, socket.SOCK_DGRAM)
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for server in (tcp, udp):
         server.bind((address, int(port)))
-    tcp.listen(128)
+    tcp.listen(int(backlog))
     selector = selectors.DefaultSelector()
     selector.register(tcp, selectors.EVENT_READ, lambda: accept(tcp, name.encode(), selector))
     selector.register(udp, selectors.EVENT_READ, lambda: answer_datagram(udp, name.encode()))

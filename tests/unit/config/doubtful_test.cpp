@@ -170,6 +170,7 @@ TEST_CASE("the example shows every option, loads without a warning and shows the
     CHECK(services[0].connections.on_unreachable == connections.on_unreachable);
     CHECK(services[0].connections.on_refused == connections.on_refused);
     CHECK(services[0].connections.on_check_failed == connections.on_check_failed);
+    CHECK(services[0].connections.on_unresponsive == connections.on_unresponsive);
     CHECK(services[0].connections.on_drain == connections.on_drain);
     CHECK(services[0].connections.udp == connections.udp);
     CHECK(services[0].connections.drain_timeout == connections.drain_timeout);

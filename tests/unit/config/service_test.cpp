@@ -44,7 +44,8 @@ TEST_CASE("every option of a service reaches the model", "[config]") {
             "[200-299, 418],\n"
             "              expect_body: ok, tls: false}}\n"
             "    connections:\n"
-            "      {on_unreachable: keep, on_refused: terminate, on_check_failed: keep, on_drain: "
+            "      {on_unreachable: keep, on_refused: terminate, on_check_failed: keep, on_unresponsive: "
+            "terminate, on_drain: "
             "terminate,\n"
             "       udp: terminate, grace: 7s, drain_timeout: 8s, only_if_alternative: false}\n"
             "    backends:\n"
@@ -79,6 +80,7 @@ TEST_CASE("every option of a service reaches the model", "[config]") {
     CHECK(connections.on_unreachable == lb::SocketFate::keep);
     CHECK(connections.on_refused == lb::SocketFate::terminate);
     CHECK(connections.on_check_failed == lb::SocketFate::keep);
+    CHECK(connections.on_unresponsive == lb::SocketFate::terminate);
     CHECK(connections.on_drain == lb::SocketFate::terminate);
     CHECK(connections.udp == lb::UdpFate::terminate);
     CHECK(connections.grace == 7s);

@@ -212,7 +212,7 @@ TEST_CASE("with watch off, no connection is held", "[checker]") {
 
 TEST_CASE("a stall of our own loop is no failed probe: it is repeated at once [E42]", "[checker]") {
     const auto [greeting, verdict] = GENERATE(table<std::string, ProbeOutcome>(
-        {{"", ProbeOutcome::no_answer}, {"the beginning of an answer", ProbeOutcome::answered_badly}}));
+        {{"", ProbeOutcome::unresponsive}, {"the beginning of an answer", ProbeOutcome::answered_badly}}));
     INFO(greeting);
     asio::io_context io;
     FakeBackend backend(io, greeting);

@@ -85,6 +85,25 @@ TEST_CASE("a backend to which connects fail is ejected although its probes pass 
     CHECK(bench.status().eligible == 2);
 }
 
+TEST_CASE(
+    "a backend that closes requests without a byte is ejected once another answered, and not before [E44]",
+    "[control][outlier]") {
+    Bench bench({slow(3)});
+    bench.all_up(3);
+    ConnectOutcomes& closing = bench.plane.outcomes[Bench::first_life(0)];
+    closing.unanswered = closing.unanswered_in_a_row = 5;
+    bench.controller->on_failing_connect(Bench::first_life(0));
+    bench.poll();
+    CHECK(state(bench, 0) == BackendState::up);
+    CHECK(bench.status().backends[0].unanswered_total == 5);
+    bench.plane.outcomes[Bench::first_life(1)].answered = true;
+    bench.controller->on_failing_connect(Bench::first_life(0));
+    bench.poll();
+    CHECK(state(bench, 0) == BackendState::ejected);
+    CHECK(bench.status().backends[0].reason ==
+          "5 connections in a row closed before the first byte, for 30s (ejection 1)");
+}
+
 TEST_CASE("an ejection ends by itself, with a clean slate [E44]", "[control][outlier]") {
     Bench bench({quick(2)});
     bench.all_up(2);

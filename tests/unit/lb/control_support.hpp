@@ -51,6 +51,10 @@ inline HealthEvent bad_answer() {
     return {false, ProbeOutcome::answered_badly, "HTTP 503 (3/3)"};
 }
 
+inline HealthEvent unresponsive() {
+    return {false, ProbeOutcome::unresponsive, "connected, but no answer within 1s (3/3)"};
+}
+
 template <class List, class Value>
 bool contains(const List& list, const Value& value) {
     return std::ranges::find(list, value) != list.end();

@@ -90,6 +90,8 @@ TEST_CASE("each cause of an end has a reason to be counted by", "[control][metri
     CHECK(end_reason(record, EndCause::grace_over) == EndReason::refused);
     record.evidence = ProbeOutcome::answered_badly;
     CHECK(end_reason(record, EndCause::alternative) == EndReason::check_failed);
+    record.evidence = ProbeOutcome::unresponsive;
+    CHECK(end_reason(record, EndCause::verdict) == EndReason::unresponsive);
     CHECK(end_reason(record, EndCause::drain_timeout) == EndReason::drain_timeout);
     record.removing = true;
     CHECK(end_reason(record, EndCause::verdict) == EndReason::removed);

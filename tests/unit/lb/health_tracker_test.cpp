@@ -18,6 +18,7 @@ const ProbeResult pass = {ProbeOutcome::passed, "connected", 1ms};
 const ProbeResult silence = {ProbeOutcome::no_answer, "no answer within 1s", 1s};
 const ProbeResult refusal = {ProbeOutcome::refused, "connection refused", 1ms};
 const ProbeResult nonsense = {ProbeOutcome::answered_badly, "HTTP 503, expected 200-399", 1ms};
+const ProbeResult hang = {ProbeOutcome::unresponsive, "connected, but no answer within 1s", 1s};
 const ProbeResult our_fault = {ProbeOutcome::not_probed, "too many open files", 0ms};
 
 HealthTracker after(std::initializer_list<ProbeResult> results) {
@@ -46,6 +47,14 @@ TEST_CASE("an unchecked backend is decided by its first result", "[health]") {
     check_event(down.on_result(silence), false, ProbeOutcome::no_answer, "no answer within 1s");
     CHECK(down.health() == Health::down);
     CHECK(down.next_delay() == check.unhealthy_interval);
+}
+
+TEST_CASE("a backend that takes connections and does not answer is unresponsive, also among silences [E79]",
+          "[health]") {
+    auto tracker = after({pass, hang, silence});
+    check_event(tracker.on_result(silence), false, ProbeOutcome::unresponsive,
+                "connected, but no answer within 1s (3/3)");
+    check_event(tracker.on_result(silence), false, ProbeOutcome::no_answer, "no answer within 1s (3/3)");
 }
 
 TEST_CASE("a single timeout among successes changes nothing [E19]", "[health]") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/network_suspicion.hpp"
 
+#include "lb/health/own_address.hpp"
 #include "tests/unit/lb/control_support.hpp"
 
 #include <catch2/catch.hpp>
@@ -10,46 +11,101 @@ using namespace reseat::lb::test;
 
 namespace {
 
-Address host(int number) {
-    return parse_address("10.0.1." + std::to_string(number)).value();
+Address at(const std::string& text) {
+    return parse_address(text).value();
+}
+
+NetworkSuspicion::Silence silence(const std::string& name, const std::string& address,
+                                  TimePoint asked_at = t0, Duration round = 2s, ServiceId service = 1) {
+    return {
+        .service = service, .backend = name, .address = at(address), .asked_at = asked_at, .round = round};
+}
+
+std::size_t machines(std::initializer_list<std::pair<std::string, std::string>> backends) {
+    Machines counted;
+    for (const auto& [name, address] : backends) counted.add(name, at(address));
+    return counted.fewest();
 }
 
 }  // namespace
 
-TEST_CASE("half of all services over two hosts within a second: our own network is suspected [E67]",
+TEST_CASE(
+    "machines are told apart by address and by name, and one may have an IPv4 and an IPv6 address [E67]",
+    "[suspicion]") {
+    CHECK(machines({}) == 0);
+    CHECK(machines({{"a", "10.0.1.1"}, {"a:80", "10.0.1.1"}, {"db", "10.0.1.1"}}) == 1);
+    CHECK(machines({{"a", "10.0.1.1"}, {"b", "10.0.1.2"}}) == 2);
+    CHECK(machines({{"a", "10.0.1.1"}, {"a", "10.0.2.1"}, {"a", "fd00::1"}}) == 1);
+    CHECK(machines({{"a4", "10.0.1.1"}, {"a6", "fd00::1"}}) == 1);
+    CHECK(machines({{"a4", "10.0.1.1"}, {"a6", "fd00::1"}, {"b6", "fd00::2"}}) == 2);
+    CHECK(machines({{"a", "10.0.1.1"}, {"a", "fd00::1"}, {"b", "fd00::2"}}) == 2);
+    CHECK(machines({{"a", "10.0.1.1"}, {"b", "10.0.1.2"}, {"c", "10.0.1.1"}, {"c", "10.0.1.2"}}) == 1);
+}
+
+TEST_CASE("nobody answers any more on two machines: our own network is suspected, for one round [E67]",
           "[suspicion]") {
     NetworkSuspicion suspicion;
-    suspicion.on_silence(1, host(1), 2s, t0);
-    CHECK_FALSE(suspicion.begins(4, t0));
-    CHECK_FALSE(suspicion.hold_until(t0));
-    suspicion.on_silence(2, host(2), 3s, t0 + 900ms);
-    CHECK(suspicion.begins(4, t0 + 900ms));
+    CHECK_FALSE(suspicion.on_answer(t0));
+    suspicion.on_silence(silence("a", "10.0.1.1", t0 + 1s));
+    CHECK_FALSE(suspicion.begins(t0 + 2s));
+    CHECK_FALSE(suspicion.hold(t0 + 2s));
+    suspicion.on_silence(silence("b", "10.0.1.2", t0 + 2s, 3s, 2));
+    CHECK(suspicion.begins(t0 + 3s));
+    CHECK(suspicion.machines() == 2);
     CHECK(suspicion.services() == 2);
-    CHECK(suspicion.hosts() == 2);
     CHECK(suspicion.round() == 3s);
-    CHECK(suspicion.hold_until(t0 + 900ms) == t0 + 3900ms);
-    CHECK_FALSE(suspicion.begins(4, t0 + 900ms));  // once
-    CHECK(suspicion.hold_until(t0 + 2s) == t0 + 5s);
-    CHECK_FALSE(suspicion.hold_until(t0 + 3900ms));
+    CHECK(suspicion.hold(t0 + 3s) == t0 + 6s);
+    CHECK_FALSE(suspicion.begins(t0 + 3s));  // once
+    CHECK(suspicion.hold(t0 + 4s) == t0 + 7s);
+    CHECK_FALSE(suspicion.hold(t0 + 6s));
+    suspicion.on_silence(silence("c", "10.0.1.3", t0 + 6s));
+    CHECK_FALSE(suspicion.begins(t0 + 7s));  // it was held once, then done
 }
 
-TEST_CASE("a single service, however many hosts, is never suspected [E67]", "[suspicion]") {
+TEST_CASE("one machine is no network, however many services, protocols and addresses it has [E67]",
+          "[suspicion]") {
     NetworkSuspicion suspicion;
-    for (int i = 1; i <= 9; ++i) suspicion.on_silence(1, host(i), 2s, t0);
-    CHECK_FALSE(suspicion.begins(1, t0));
+    for (ServiceId id = 1; id <= 9; ++id) {
+        suspicion.on_silence(silence("pod", "10.0.1.1", t0, 2s, id));
+        suspicion.on_silence(silence("pod6", "fd00::1", t0, 2s, id));
+    }
+    CHECK_FALSE(suspicion.begins(t0));
 }
 
-TEST_CASE("one machine that all services share is a machine, not our network [E67]", "[suspicion]") {
+TEST_CASE("while one backend on another machine answers, our own network is not suspected [E67]",
+          "[suspicion]") {
     NetworkSuspicion suspicion;
-    for (ServiceId id = 1; id <= 9; ++id) suspicion.on_silence(id, host(1), 2s, t0);
-    CHECK_FALSE(suspicion.begins(9, t0));
+    suspicion.on_silence(silence("a", "10.0.1.1", t0));
+    suspicion.on_silence(silence("b", "10.0.1.2", t0));
+    SECTION("after they fell silent") {
+        CHECK_FALSE(suspicion.on_answer(t0 + 1s));
+    }
+    SECTION("after they were asked, and before that was known") {
+        NetworkSuspicion fresh;
+        fresh.on_answer(t0 + 1s);
+        fresh.on_silence(silence("a", "10.0.1.1", t0));
+        fresh.on_silence(silence("b", "10.0.1.2", t0));
+        suspicion = fresh;
+    }
+    CHECK_FALSE(suspicion.begins(t0 + 2s));
+    suspicion.on_silence(silence("c", "10.0.1.3", t0 + 1s));
+    CHECK_FALSE(suspicion.begins(t0 + 2s));
 }
 
-TEST_CASE("less than half of the services, or over more than a second, is chance [E67]", "[suspicion]") {
+TEST_CASE("an answer ends a suspicion, and what is held with it [E67]", "[suspicion]") {
     NetworkSuspicion suspicion;
-    suspicion.on_silence(1, host(1), 2s, t0);
-    suspicion.on_silence(2, host(2), 2s, t0);
-    CHECK_FALSE(suspicion.begins(5, t0));
-    suspicion.on_silence(3, host(3), 2s, t0 + 1001ms);
-    CHECK_FALSE(suspicion.begins(4, t0 + 1001ms));
+    suspicion.on_silence(silence("a", "10.0.1.1"));
+    suspicion.on_silence(silence("b", "10.0.1.2"));
+    REQUIRE(suspicion.begins(t0));
+    REQUIRE(suspicion.hold(t0 + 1s) == t0 + 3s);
+    const auto [answer, holds] = GENERATE(std::pair(2500ms, true), std::pair(3s, false));
+    CHECK(suspicion.on_answer(t0 + answer) == holds);
+    CHECK_FALSE(suspicion.on_answer(t0 + answer));
+    CHECK_FALSE(suspicion.hold(t0 + answer));
+}
+
+TEST_CASE("addresses of this machine are known from those of others", "[suspicion]") {
+    CHECK(is_own_address(at("127.0.0.1")));
+    CHECK(is_own_address(at("127.1.2.3")));
+    CHECK_FALSE(is_own_address(at("198.51.100.1")));
 }

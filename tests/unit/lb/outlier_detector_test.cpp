@@ -15,7 +15,7 @@ constexpr TimePoint t0{std::chrono::hours(1)};
 
 std::optional<std::string> reason(unsigned failures, unsigned resets = 0, int error = ECONNREFUSED) {
     return outlier_reason(defaults,
-                          {.failures_in_a_row = failures, .resets_in_a_row = resets, .error = error});
+                          {.failures_in_a_row = failures, .resets_in_a_row = resets, .error = error}, true);
 }
 
 }  // namespace
@@ -31,7 +31,18 @@ TEST_CASE("the threshold makes an outlier, one failure less does not [E44]", "[o
     CHECK(reason(0, 5, ECONNRESET) == "5 connections in a row broken before the first byte");
     OutlierDetection strict;
     strict.consecutive_connect_failures = 1;
-    CHECK(outlier_reason(strict, {.failures_in_a_row = 1}).has_value());
+    CHECK(outlier_reason(strict, {.failures_in_a_row = 1}, true).has_value());
+}
+
+TEST_CASE("connections closed without an answer add to those that broke, where requests get answers [E44]",
+          "[outlier]") {
+    const ConnectOutcomes closed{.unanswered_in_a_row = 5},
+        mixed{.resets_in_a_row = 2, .unanswered_in_a_row = 3};
+    CHECK(outlier_reason(defaults, closed, true) == "5 connections in a row closed before the first byte");
+    CHECK(outlier_reason(defaults, mixed, true) == "5 connections in a row broken before the first byte");
+    CHECK(outlier_reason(defaults, closed, false) == std::nullopt);
+    CHECK(outlier_reason(defaults, mixed, false) == std::nullopt);
+    CHECK(outlier_reason(defaults, {.unanswered_in_a_row = 4}, true) == std::nullopt);
 }
 
 TEST_CASE("one may always be ejected, more only within max_ejection_percent", "[outlier]") {

@@ -44,7 +44,7 @@ TEST_CASE("the udp fate goes into the order as it is configured", "[plan]") {
 }
 
 TEST_CASE("the kind of failure chooses the fate", "[plan]") {
-    const auto drained = GENERATE(refused(), bad_answer());
+    const auto drained = GENERATE(refused(), bad_answer(), unresponsive());
     Stepper step(service(2));
     step.all_up();
     const LifeId life = step.life(0);
@@ -57,10 +57,12 @@ TEST_CASE("the kind of failure chooses the fate", "[plan]") {
 TEST_CASE("each kind of failure has a setting of its own", "[plan]") {
     const Connections connections{.on_unreachable = SocketFate::keep,
                                   .on_refused = SocketFate::terminate,
-                                  .on_check_failed = SocketFate::drain};
+                                  .on_check_failed = SocketFate::drain,
+                                  .on_unresponsive = SocketFate::terminate};
     CHECK(fate_of(connections, ProbeOutcome::no_answer) == SocketFate::keep);
     CHECK(fate_of(connections, ProbeOutcome::refused) == SocketFate::terminate);
     CHECK(fate_of(connections, ProbeOutcome::answered_badly) == SocketFate::drain);
+    CHECK(fate_of(connections, ProbeOutcome::unresponsive) == SocketFate::terminate);
     CHECK(fate_of(connections, ProbeOutcome::not_probed) == SocketFate::keep);
 }
 

@@ -147,13 +147,23 @@ TEST_CASE("the operator's weight counts until the configuration says another", "
     CHECK(bench.controller->set_weight("postgres", "nosuch", 1).error().code == ErrorCode::usage);
 }
 
-TEST_CASE("weight 0 drains a backend, and it comes back with another weight", "[control][operator]") {
+TEST_CASE("weight 0 by the operator: no new sockets, the open ones stay and are told of",
+          "[control][operator]") {
     Bench bench({service(2)});
     bench.all_up(2);
+    bench.plane.open = {{Bench::first_life(0), 5}};
     REQUIRE(bench.controller->set_weight("postgres", "a", 0).has_value());
+    CHECK(bench.log.has(
+        "info: postgres/a has weight 0 (was 1), set by the operator: 1 of 2 backends up; it gets no new "
+        "connections, 5 open sockets stay"));
     bench.poll();
     CHECK(contains(bench.plane.plans.back().drain, Bench::first_life(0)));
     CHECK(bench.plane.plans.back().tables.at(0).slots == Lives{Bench::first_life(1)});
+    const BackendStatus shown = bench.status().backends[0];
+    CHECK(shown.state == BackendState::up);
+    CHECK(shown.reason == "weight 0: no new connections, open ones stay");
+    CHECK(shown.open_sockets == 5);
+    CHECK_FALSE(shown.sockets_end_at);
     REQUIRE(bench.controller->set_weight("postgres", "a", 1).has_value());
     bench.poll();
     CHECK(contains(bench.plane.plans.back().resume, Bench::first_life(0)));

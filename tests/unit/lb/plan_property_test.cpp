@@ -96,6 +96,7 @@ Service random_service(Dice& dice) {
     c.on_unreachable = dice.any_of({terminate, terminate, drain, keep});
     c.on_refused = dice.any_of({terminate, drain, keep});
     c.on_check_failed = dice.any_of({terminate, drain, keep});
+    c.on_unresponsive = dice.any_of({terminate, drain, keep});
     c.on_drain = dice.any_of({terminate, drain, keep});
     c.udp = dice.any_of({UdpFate::repoint, UdpFate::terminate, UdpFate::keep});
     c.grace = dice.any_of<Duration>({0s, 0s, 2s});

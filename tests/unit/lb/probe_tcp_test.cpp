@@ -108,11 +108,11 @@ TEST_CASE("what is sent arrives, and the answer to it decides", "[probe]") {
     CHECK(asked == "PING\n");
 }
 
-TEST_CASE("a server that hangs after accepting is no answer, within the timeout [E41]", "[probe]") {
+TEST_CASE("a server that hangs after accepting is unresponsive, within the timeout [E41][E79]", "[probe]") {
     asio::io_context io;
     TcpServer server(io, [](tcp::socket socket) { return say(std::move(socket), {}); });
     const auto result = probe(io, server.endpoint(), {.send = "PING", .expect = "PONG"}, kShort);
-    CHECK(result.outcome == ProbeOutcome::no_answer);
+    CHECK(result.outcome == ProbeOutcome::unresponsive);
     CHECK(result.detail == "connected, but no answer within 50ms");
     CHECK(result.latency >= kShort);
     CHECK(result.latency < 1s);
@@ -238,6 +238,7 @@ TEST_CASE("outcomes have the names of the status page", "[probe]") {
     CHECK(to_string(ProbeOutcome::no_answer) == "timeout");
     CHECK(to_string(ProbeOutcome::refused) == "refused");
     CHECK(to_string(ProbeOutcome::answered_badly) == "bad_answer");
+    CHECK(to_string(ProbeOutcome::unresponsive) == "unresponsive");
     CHECK(to_string(ProbeOutcome::not_probed) == "not_probed");
     CHECK(make_probe({.type = CheckType::none}, {loopback(1)}, {}) == nullptr);
 }

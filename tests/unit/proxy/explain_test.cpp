@@ -62,6 +62,7 @@ Facts night() {
                       {"connections", json::object{{"on_unreachable", "terminate"},
                                                    {"on_refused", "drain"},
                                                    {"on_check_failed", "drain"},
+                                                   {"on_unresponsive", "drain"},
                                                    {"on_ejected", "keep"},
                                                    {"on_drain", "drain"},
                                                    {"on_remove", "drain"},
@@ -241,19 +242,20 @@ TEST_CASE("explain advises on DNS where names are not resolved", "[explain]") {
                          Contains("dig +search _pg._tcp.internal SRV\n") && !Contains("Nothing.\n"));
 }
 
-TEST_CASE("explain tells a process that hangs from a host that is gone", "[explain]") {
+TEST_CASE("explain tells a process that hangs from a host that is gone [E79]", "[explain]") {
     auto facts = night();
     auto& hangs = facts.service.backends[0];
-    hangs.check.connected = true;
+    hangs.check.result = "unresponsive";
     hangs.check.detail = "connected, but no answer within 400ms";
-    CHECK_THAT(explained(facts), Contains("Its host lives and takes connections, but its process does not "
-                                          "answer: it hangs, is stopped or overloaded.") &&
-                                     Contains("pg-1: see on its host what its process does") &&
-                                     !Contains("Nothing answers at all"));
-    hangs.check.connected = false;
+    CHECK_THAT(explained(facts),
+               Contains("Its host lives, but what is checked does not answer: it hangs, is stopped "
+                        "or overloaded.") &&
+                   Contains("pg-1: see on its host what the checked process does") &&
+                   Contains("When it takes a connection and does not answer: they go on, and are "
+                            "ended after 5m (on_unresponsive: drain).") &&
+                   !Contains("Nothing answers at all"));
+    hangs.check.result = "timeout";
     CHECK_THAT(explained(facts), Contains("pg-1: see whether its host runs"));
-    hangs.check.type = "exec";
-    CHECK_THAT(explained(facts), Contains("The command that asks it did not end in time."));
 }
 
 TEST_CASE("explain says which family of addresses is refused while the other serves [E85]", "[explain]") {

@@ -91,7 +91,7 @@ TEST_CASE("status has every key that is promised", "[status]") {
                                                  "effective_weight", "priority", "open_sockets", "waiting",
                                                  "stuck", "sockets_end_at", "connects_total",
                                                  "connect_failures_total", "early_resets_total",
-                                                 "ejected_until", "check"});
+                                                 "unanswered_total", "ejected_until", "check"});
     CHECK(keys(backend.at("check")) == std::set<std::string>{"type", "result", "detail", "connected",
                                                              "latency_us", "at", "passes", "failures"});
 }
