@@ -155,6 +155,8 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
         service.health_check = compile_health_check(block.health_check, protocol);
         service.outlier_detection = compile_outlier_detection(block.outlier_detection);
         service.connections = compile_connections(block.connections);
+        take(service.names.family, block.names.family);
+        take(service.names.hold, block.names.hold);
         for (const auto& backend : block.backends) {
             if (backend.dns || backend.srv)
                 service.named_backends.push_back(compile_named_backends(backend));

@@ -67,6 +67,11 @@ struct ConnectionsBlock {
     Written<lb::Untracked> untracked;
 };
 
+struct NamesBlock {
+    Written<lb::NameFamily> family;
+    Written<lb::Duration> hold;
+};
+
 /// Exactly one of endpoint, dns and srv, unless that one is faulty.
 struct BackendBlock {
     Position at;
@@ -92,6 +97,7 @@ struct ServiceBlock {
     HealthCheckBlock health_check;
     OutlierDetectionBlock outlier_detection;
     ConnectionsBlock connections;
+    NamesBlock names;
     std::vector<BackendBlock> backends;
 };
 

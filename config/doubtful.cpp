@@ -79,10 +79,16 @@ void warn_of_tls(const ServiceBlock& service, Diagnostics& out) {
             "ca_file: has no effect beside insecure_skip_verify: true, which trusts anybody; remove one");
 }
 
+/// Which families a name has is DNS's to say.
+bool is_asked_for(lb::NameFamily asked, lb::Family family) {
+    if (asked == lb::NameFamily::any) return true;
+    return (asked == lb::NameFamily::ipv4) == (family == lb::Family::v4);
+}
+
 void warn_of_families(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
-    if (!service.named_backends.empty()) return;  // which families a name has is DNS's to say
     for (const auto& address : block.addresses) {
         const auto family = address.value.address.family();
+        if (!service.named_backends.empty() && is_asked_for(service.names.family, family)) continue;
         const bool reachable = std::ranges::any_of(service.backends, [&](const auto& backend) {
             return backend.endpoint.address.family() == family;
         });

@@ -145,6 +145,13 @@ void read_connections(const Node& node, ConnectionsBlock& into, Diagnostics& out
     map.finish();
 }
 
+void read_names(const Node& node, NamesBlock& into, Diagnostics& out) {
+    MapReader map(node, "names", out);
+    map.field("family", into.family, one_of(name_families));
+    map.field("hold", into.hold, duration_between(0s, 24h));
+    map.finish();
+}
+
 }  // namespace
 
 void read_service(const Node& node, std::string_view place, ServiceBlock& into, Diagnostics& out) {
@@ -161,6 +168,7 @@ void read_service(const Node& node, std::string_view place, ServiceBlock& into, 
     map.block("outlier_detection",
               [&](const Node& value) { read_outlier_detection(value, into.outlier_detection, out); });
     map.block("connections", [&](const Node& value) { read_connections(value, into.connections, out); });
+    map.block("names", [&](const Node& value) { read_names(value, into.names, out); });
     map.block("backends", [&](const Node& value) { read_backends(value, into, out); });
     map.finish();
 }

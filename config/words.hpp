@@ -37,6 +37,8 @@ inline constexpr Word<lb::OnRecover> on_recovers[] = {
     {"keep", lb::OnRecover::keep}, {"terminate_lower_priority", lb::OnRecover::terminate_lower_priority}};
 inline constexpr Word<lb::Untracked> untrackeds[] = {{"keep", lb::Untracked::keep},
                                                      {"terminate", lb::Untracked::terminate}};
+inline constexpr Word<lb::NameFamily> name_families[] = {
+    {"any", lb::NameFamily::any}, {"ipv4", lb::NameFamily::ipv4}, {"ipv6", lb::NameFamily::ipv6}};
 inline constexpr Word<lb::OperatorState> states[] = {{"ready", lb::OperatorState::ready},
                                                      {"drain", lb::OperatorState::drain},
                                                      {"maint", lb::OperatorState::maint}};

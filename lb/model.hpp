@@ -153,6 +153,15 @@ struct NamedBackends {
     bool operator==(const NamedBackends&) const = default;
 };
 
+/// Which addresses of a name are asked for.
+enum class NameFamily { any, ipv4, ipv6 };
+
+struct NameSettings {
+    NameFamily family = NameFamily::any;
+    Duration hold = std::chrono::seconds(30);  ///< an address that passes its checks outlives its absence so
+    bool operator==(const NameSettings&) const = default;
+};
+
 struct Service {
     std::string name;
     Protocol protocol = Protocol::tcp;
@@ -166,6 +175,7 @@ struct Service {
     HealthCheck health_check;
     OutlierDetection outlier_detection;
     Connections connections;
+    NameSettings names;
     std::vector<Backend> backends;
     std::vector<NamedBackends> named_backends;  ///< empty once they are expanded
     bool operator==(const Service&) const = default;

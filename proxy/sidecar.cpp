@@ -23,16 +23,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kFirstAnswers = 2s;      ///< time for one name server that is dead
 constexpr auto kShutdownDeadline = 3s;  ///< a termination that is under way may be stuck in the kernel
 
 std::string kernel_release() {
     utsname names{};
     return ::uname(&names) == 0 ? names.release : "";
-}
-
-bool serves(const lb::Inheritance::Life& life) {
-    return life.state == lb::Inheritance::State::serving;
 }
 
 lb::Event stopping(lb::Event::Level level, std::string message) {
@@ -98,38 +93,6 @@ lb::Result<void> Sidecar::attach() {
     return check_workload(settings_.workload);
 }
 
-/// Names are asked for when sockets of ours are exempt from balancing. What an earlier process left serving
-/// is the last good answer for those that nobody answers now.
-void Sidecar::resolve_names() {
-    const lb::Model& model = reloader_.running().model;
-    discovery_ = std::make_unique<Discovery>(
-        executor(), plane_->exempter(),
-        [this](std::vector<lb::Service> services) -> lb::Result<void> {
-            if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
-            return controller_->change_backends(std::move(services));
-        },
-        teller());
-    const auto left = plane_->inheritance();
-    for (const auto& spec : left.services) {
-        std::vector<lb::Endpoint> endpoints;
-        for (const auto& life : left.lives)
-            if (life.spec.service == spec.id && serves(life)) endpoints.push_back(life.spec.backend);
-        discovery_->inherit(spec.name, spec.protocol, std::move(endpoints));
-    }
-    restart_for_ever("name resolution", [this] { return discovery_->run(); });
-    learn_now(loop_, *discovery_, model.services, kFirstAnswers);
-    controller_ = std::make_unique<lb::Controller>(executor(), *plane_, discovery_->expand(model.services),
-                                                   model.policies, teller());
-    follow_names(model);
-}
-
-void Sidecar::follow_names(const lb::Model& model) {
-    discovery_->follow(model.services);
-    if (name_files_watched_ || discovery_->view().empty()) return;
-    name_files_watched_ = true;
-    add("name files", discovery_->watch_files());
-}
-
 void Sidecar::start_checks() {
     lb::ProbeMeans means{.prepare = plane_->exempter()};
     if (settings_.exec_checks == config::ExecChecks::allowed)
@@ -189,12 +152,6 @@ lb::Task<void> Sidecar::reload_when_told() {
     }
 }
 
-/// A file that is still being read when we are told to end is there only after what it needs has gone.
-lb::Task<bool> Sidecar::prepare(const lb::Model& model) {
-    if (!discovery_) co_return false;
-    co_return co_await discovery_->learn(model.services, kFirstAnswers);
-}
-
 lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {
     if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
     auto listener = open_admin_address(model);
@@ -223,6 +180,9 @@ void Sidecar::add(std::string name, lb::Task<void> task) {
 void Sidecar::tell(const lb::Event& event) {
     log(event);
     events_.append(event);
+    using Type = lb::Event::Type;
+    if (discovery_ && (event.type == Type::backend_down || event.type == Type::backend_ejected))
+        discovery_->on_failing_backend();
 }
 
 lb::EventSink Sidecar::teller() {

@@ -75,6 +75,10 @@ public:
     bool ready() const { return controller_->first_round_over(); }
     /// Waits until ready(), but no longer than `at_most`.
     lb::Task<void> first_round(lb::Duration at_most);
+    /// Waits until each DNS name was answered, well or not, but no longer than `at_most`; says so first.
+    lb::Task<void> names_answered(lb::Duration at_most);
+    /// The services of whose names no address is known.
+    std::vector<std::string> without_backends() const;
 
     bool pinned() const { return plane_->pinned(); }
     const lb::Controller& controller() const { return *controller_; }

@@ -96,14 +96,27 @@ Table backends_table(const std::vector<ServiceView>& services, SystemTime now) {
     return table;
 }
 
-std::string unresolved(const StatusView& status, bool colours) {
+std::string remarks(const ServiceView& service, const DnsNameView& name, SystemTime now, bool colours) {
+    std::string lines;
+    if (!name.error.empty())
+        lines += fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
+                             service.title(), name.name, name.error,
+                             name.has_addresses ? "the last good ones serve" : "no backend is known");
+    for (const auto& [address, owner] : name.service_addresses)
+        lines += fmt::format("{} {}: {}: {} is the address of {}\n",
+                             paint("not a server:", Colour::warning, colours), service.title(), name.name,
+                             address, owner);
+    for (const auto& [address, absent_since, until] : name.held)
+        lines += fmt::format("held: {}: {}: {} is absent from DNS for {}, serves for {} more\n", service.title(),
+                             name.name, address, age(absent_since, now),
+                             human(std::max(until.value_or(now) - now, SystemTime::duration())));
+    return lines;
+}
+
+std::string names(const StatusView& status, SystemTime now, bool colours) {
     std::string lines;
     for (const auto& service : status.services)
-        for (const auto& name : service.names)
-            if (!name.error.empty())
-                lines += fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
-                                     service.title(), name.name, name.error,
-                                     name.has_addresses ? "the last good ones serve" : "no backend is known");
+        for (const auto& name : service.names) lines += remarks(service, name, now, colours);
     return lines.empty() ? lines : "\n" + lines;
 }
 
@@ -134,7 +147,7 @@ std::string status_text(const StatusView& status, SystemTime now, std::size_t ma
     return heading(status, now, max_width, colours) + failed_reload(status, now, colours) + "\n" +
            services_table(status).render(max_width, colours) + "\n" +
            backends_table(status.services, now).render(max_width, colours) +
-           policies(status, max_width, colours) + unresolved(status, colours) + failovers(status, now);
+           policies(status, max_width, colours) + names(status, now, colours) + failovers(status, now);
 }
 
 std::string services_text(const StatusView& status, SystemTime now, std::size_t max_width, bool colours) {

@@ -88,6 +88,30 @@ std::optional<FailoverView> read_failover(const json::value& from) {
                         .duration = microseconds(failover, "duration_us")};
 }
 
+/// What an older instance does not tell is empty.
+json::array list(const json::object& from, const char* key) {
+    const auto* value = from.if_contains(key);
+    return value == nullptr ? json::array() : value->as_array();
+}
+
+DnsNameView read_name(const json::object& from, const std::string& service) {
+    DnsNameView name{.name = text(from, "name"),
+                     .type = text(from, "type"),
+                     .error = text(from, "error"),
+                     .has_addresses = !from.at("addresses").as_array().empty()};
+    for (const auto& held : list(from, "held"))
+        name.held.push_back({.address = text(held.as_object(), "address"),
+                             .absent_since = time(held.as_object(), "absent_since"),
+                             .held_until = time(held.as_object(), "held_until")});
+    for (const auto& one : list(from, "service_addresses")) {
+        const std::string of = text(one.as_object(), "service");
+        name.service_addresses.push_back(
+            {.address = text(one.as_object(), "address"),
+             .owner = of == service ? "this very service" : "the service " + of});
+    }
+    return name;
+}
+
 ServiceView read_service(const json::object& from) {
     ServiceView service{.name = text(from, "name"),
                         .protocol = text(from, "protocol"),
@@ -107,10 +131,7 @@ ServiceView read_service(const json::object& from) {
     for (const auto& address : from.at("addresses").as_array())
         service.addresses.push_back(one_line(std::string_view(address.as_string())));
     for (const auto& name : from.at("discovery").as_array())
-        service.names.push_back({.name = text(name.as_object(), "name"),
-                                 .type = text(name.as_object(), "type"),
-                                 .error = text(name.as_object(), "error"),
-                                 .has_addresses = !name.at("addresses").as_array().empty()});
+        service.names.push_back(read_name(name.as_object(), service.name));
     for (const auto& backend : from.at("backends").as_array())
         service.backends.push_back(read_backend(backend.as_object()));
     share_out(service.backends);

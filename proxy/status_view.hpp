@@ -61,12 +61,27 @@ struct FailoverView {
     lb::Duration duration{};
 };
 
+/// An address that DNS does not name any more, and that serves for a while longer.
+struct HeldView {
+    std::string address;
+    std::optional<SystemTime> absent_since;
+    std::optional<SystemTime> held_until;
+};
+
+/// An address that is not a server's but a service's.
+struct ServiceAddressView {
+    std::string address;
+    std::string owner;  ///< "this very service", or "the service NAME"
+};
+
 /// A DNS name that brings backends.
 struct DnsNameView {
     std::string name;
     std::string type;   ///< "srv" or "address"
     std::string error;  ///< empty: it was answered
     bool has_addresses = false;
+    std::vector<HeldView> held;
+    std::vector<ServiceAddressView> service_addresses;
 };
 
 struct ServiceView {

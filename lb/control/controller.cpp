@@ -95,6 +95,18 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
     impl_->loop.wake();
 }
 
+std::set<Endpoint> Controller::passing(std::string_view service, Protocol protocol) const {
+    std::set<Endpoint> well;
+    const TrackedService* tracked = impl_->registry.find(service, protocol);
+    if (!tracked || tracked->state.service->health_check.type == CheckType::none) return well;
+    for (std::size_t i = 0; i < tracked->state.backends.size(); ++i) {
+        const BackendRecord& record = tracked->state.backends[i];
+        if (record.health == Health::up && !record.ejected && !record.removing)
+            well.insert(tracked->state.service->backends[i].endpoint);
+    }
+    return well;
+}
+
 bool Controller::first_round_over() const {
     return impl_->never_checked.empty();
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,10 @@ public:
     /// Open sockets, of all services or one, of all its backends or one. Error `usage`: as above.
     Task<Result<std::vector<ListedSocket>>> sockets(std::optional<std::string> service,
                                                     std::optional<std::string> backend);
+
+    /// The backends of this service whose checks pass, and that are not ejected; none where there is no
+    /// check.
+    std::set<Endpoint> passing(std::string_view service, Protocol protocol) const;
 
     /// True once each backend that was there at the start and has a health check was checked once.
     bool first_round_over() const;

@@ -64,6 +64,7 @@ std::vector<std::string> setting_changes(const Service& before, const Service& n
     if (before.health_check != now.health_check) parts.emplace_back("health_check changed");
     if (before.outlier_detection != now.outlier_detection) parts.emplace_back("outlier_detection changed");
     if (before.connections != now.connections) parts.emplace_back("connections changed");
+    if (before.names != now.names) parts.emplace_back("names changed");
     return parts;
 }
 

@@ -11,7 +11,7 @@ constexpr unsigned kMaxWeight = 256;  ///< as one that is configured
 
 unsigned heaviest(const NameView& view) {
     unsigned weight = 1;
-    for (const auto& [endpoint, srv] : view.endpoints)
+    for (const auto& [endpoint, srv, absent] : view.endpoints)
         if (srv) weight = std::max<unsigned>(weight, srv->weight);
     return weight;
 }

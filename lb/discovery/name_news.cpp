@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
 namespace reseat::lb {
 namespace {
@@ -35,11 +34,19 @@ std::string_view verb(SocketFate fate, std::size_t count) {
 
 std::set<Endpoint> endpoints(const NameView& view) {
     std::set<Endpoint> all;
-    for (const auto& [endpoint, srv] : view.endpoints) all.insert(endpoint);
+    for (const NamedEndpoint& one : view.endpoints) all.insert(one.endpoint);
     return all;
 }
 
-/// " (1 added, 1 drains)"; only weights or priorities changed: "".
+/// That DNS stops naming one that is held, or names it again, is no news: with rotating answers it never
+/// ends.
+bool same_backends(const NameView& before, const NameView& now) {
+    return std::ranges::equal(before.endpoints, now.endpoints, [](const auto& a, const auto& b) {
+        return a.endpoint == b.endpoint && a.srv == b.srv;
+    });
+}
+
+/// " (1 added, 1 held, 1 drains)"; only weights or priorities changed: "".
 std::string changes(const NameView& before, const NameView& now) {
     const auto old_ones = endpoints(before), new_ones = endpoints(now);
     const auto missing_in = [](const auto& all, const auto& other) {
@@ -48,6 +55,9 @@ std::string changes(const NameView& before, const NameView& now) {
     };
     std::vector<std::string> parts;
     if (const auto added = missing_in(new_ones, old_ones)) parts.push_back(fmt::format("{} added", added));
+    const auto held =
+        std::ranges::count_if(now.endpoints, [](const auto& one) { return one.absent.has_value(); });
+    if (held) parts.push_back(fmt::format("{} held", held));
     if (const auto gone = missing_in(old_ones, new_ones))
         parts.push_back(fmt::format("{} {}", gone, verb(now.on_remove, gone)));
     return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
@@ -62,16 +72,28 @@ std::string about(const NameView& view) {
     return fmt::format("{}: {}", view.service, view.named.dns_name);
 }
 
+std::string cannot_be_resolved(const NameView& view) {
+    return fmt::format("{} cannot be resolved: {}; {}", about(view), view.error,
+                       view.endpoints.empty() ? "it has no backend yet" : "goes on with " + addresses(view));
+}
+
+std::string leads_to_a_service(const NameView& view, const ServiceEndpoint& found) {
+    return fmt::format(
+        "{} is {}, the address of {}: what is connected there is not balanced again; name the servers "
+        "themselves (of a Kubernetes Service, a headless one)",
+        about(view), to_string(found.endpoint), owner(view, found));
+}
+
 }  // namespace
+
+std::string owner(const NameView& view, const ServiceEndpoint& found) {
+    return found.service == view.service ? "this very service" : "the service " + found.service;
+}
 
 std::vector<Event> name_news(const std::vector<NameView>& before, const std::vector<NameView>& now,
                              TimePoint at) {
-    using Key = std::tuple<std::string_view, Protocol, std::string_view, RecordType, std::uint16_t>;
-    const auto key = [](const NameView& view) {
-        return Key{view.service, view.protocol, view.named.dns_name, view.named.type, view.named.port};
-    };
-    std::map<Key, const NameView*> known;
-    for (const NameView& view : before) known.emplace(key(view), &view);
+    std::map<NameKey, const NameView*> known;
+    for (const NameView& view : before) known.emplace(key_of(view), &view);
     using Level = Event::Level;
     std::vector<Event> news;
     std::set<std::string> told;
@@ -85,21 +107,20 @@ std::vector<Event> name_news(const std::vector<NameView>& before, const std::vec
     };
     static const NameView nothing;
     for (const NameView& view : now) {
-        const auto found = known.find(key(view));
+        const auto found = known.find(key_of(view));
         const NameView& was = found == known.end() ? nothing : *found->second;
         const bool resolves_again = !was.error.empty() && view.error.empty();
-        if (was.endpoints != view.endpoints)
+        if (!same_backends(was, view))
             say(view, Level::info,
                 fmt::format("{} is now {}{}, {}", about(view), addresses(view), changes(was, view),
                             again(view, at)));
         else if (resolves_again)
             say(view, Level::info,
                 fmt::format("{} is resolved again: still {}", about(view), addresses(view)));
-        if (was.error.empty() && !view.error.empty())
-            say(view, Level::warn,
-                fmt::format(
-                    "{} cannot be resolved: {}; {}", about(view), view.error,
-                    view.endpoints.empty() ? "it has no backend yet" : "goes on with " + addresses(view)));
+        if (was.error.empty() && !view.error.empty()) say(view, Level::warn, cannot_be_resolved(view));
+        for (const ServiceEndpoint& found : view.service_endpoints)
+            if (std::ranges::find(was.service_endpoints, found) == was.service_endpoints.end())
+                say(view, Level::warn, leads_to_a_service(view, found));
         if (was.left_out == 0 && view.left_out > 0)
             say(view, Level::warn,
                 fmt::format("{} has more than {} addresses or {} SRV records: {} are left out", about(view),

@@ -9,6 +9,9 @@
 
 namespace reseat::lb {
 
+/// "this very service", or "the service NAME": whose address a name leads to.
+std::string owner(const NameView& view, const ServiceEndpoint& found);
+
 /// What is new since `before`, of the same services or others, each once: addresses that changed or are
 /// known for the first time, a name that cannot be resolved from now on, one that can again. Trying again in
 /// vain is no news.

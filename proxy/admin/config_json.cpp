@@ -42,6 +42,11 @@ json::object connections_json(const lb::Connections& connections) {
         {"untracked", word_of(config::untrackeds, connections.untracked)}};
 }
 
+json::object names_json(const lb::NameSettings& names) {
+    return {{"family", word_of(config::name_families, names.family)},
+            {"hold", config::to_string(names.hold)}};
+}
+
 /// What backends by address and by name have in common. A name that follows from the address need not be one
 /// that could be written.
 template <class Backend>
@@ -100,6 +105,7 @@ json::object service_json(const lb::Service& service, const lb::Service* other) 
         body["health_check"].as_object().erase("type");
     body["outlier_detection"] = outlier_detection_json(service.outlier_detection);
     body["connections"] = connections_json(service.connections);
+    body["names"] = names_json(service.names);
     body["backends"] = backends_json(service);
     return body;
 }

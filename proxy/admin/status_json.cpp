@@ -86,11 +86,22 @@ SystemTime system_time(lb::TimePoint at) {
 }
 
 json::object name_json(const lb::NameView& view) {
-    json::array addresses;
-    for (const auto& [endpoint, srv] : view.endpoints) addresses.emplace_back(lb::to_string(endpoint));
+    json::array addresses, held, services;
+    for (const auto& [endpoint, srv, absent] : view.endpoints) {
+        addresses.emplace_back(lb::to_string(endpoint));
+        if (absent)
+            held.emplace_back(
+                json::object{{"address", lb::to_string(endpoint)},
+                             {"absent_since", time_json(absent->at)},
+                             {"held_until", time_json(system_time(absent->since + view.hold))}});
+    }
+    for (const auto& [endpoint, service] : view.service_endpoints)
+        services.emplace_back(json::object{{"address", lb::to_string(endpoint)}, {"service", service}});
     return {{"name", view.named.dns_name},
             {"type", view.named.type == lb::RecordType::srv ? "srv" : "address"},
             {"addresses", std::move(addresses)},
+            {"held", std::move(held)},
+            {"service_addresses", std::move(services)},
             {"at", time_json(view.good_at)},
             {"error", view.error.empty() ? json::value(nullptr) : json::value(view.error)},
             {"next", time_json(system_time(view.next))}};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/discovery/name_news.hpp"
 #include "lb/health/probe.hpp"
 #include "lb/task.hpp"
 #include "proxy/commands/command.hpp"
@@ -10,6 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
@@ -27,10 +29,11 @@ struct Row {
     std::optional<lb::ProbeResult> result;  ///< nothing: the service has no health check
 };
 
-/// A name without a backend.
-struct Unresolved {
+/// A name that brings no backend, or no server.
+struct BadName {
     const lb::Service* service = nullptr;
     std::string name;
+    std::string result;
     std::string why;
 };
 
@@ -60,7 +63,7 @@ std::string detail_of(const Row& row) {
     return row.result ? one_line(row.result->detail) : "no health check";
 }
 
-void print_table(const std::vector<Row>& rows, const std::vector<Unresolved>& unresolved) {
+void print_table(const std::vector<Row>& rows, const std::vector<BadName>& bad_names) {
     Table table({{"SERVICE", false, true},
                  {"BACKEND", false, true},
                  {"ADDRESS"},
@@ -74,12 +77,12 @@ void print_table(const std::vector<Row>& rows, const std::vector<Unresolved>& un
                    {result_of(row), passed(row) ? Colour::good : Colour::bad},
                    detail_of(row),
                    row.result ? human(row.result->latency) : "-"});
-    for (const auto& [service, name, why] : unresolved)
-        table.add({lb::title(*service), name, "-", {"unresolved", Colour::bad}, why, "-"});
+    for (const auto& [service, name, result, why] : bad_names)
+        table.add({lb::title(*service), name, "-", {result, Colour::bad}, why, "-"});
     write_out(table.render(terminal_width(), use_colours()));
 }
 
-void print_json(const std::vector<Row>& rows, const std::vector<Unresolved>& unresolved) {
+void print_json(const std::vector<Row>& rows, const std::vector<BadName>& bad_names) {
     boost::json::array list;
     for (const auto& row : rows) {
         boost::json::object entry{
@@ -95,12 +98,12 @@ void print_json(const std::vector<Row>& rows, const std::vector<Unresolved>& unr
                 std::chrono::duration_cast<std::chrono::microseconds>(row.result->latency).count();
         list.emplace_back(std::move(entry));
     }
-    for (const auto& [service, name, why] : unresolved)
+    for (const auto& [service, name, result, why] : bad_names)
         list.emplace_back(boost::json::object{{"service", service->name},
                                               {"backend", name},
                                               {"address", nullptr},
                                               {"protocol", lb::to_string(service->protocol)},
-                                              {"result", "unresolved"},
+                                              {"result", result},
                                               {"detail", why},
                                               {"latency_us", nullptr}});
     write_out(boost::json::serialize(list) + "\n");
@@ -112,9 +115,9 @@ const lb::Service& find(const std::vector<lb::Service>& services, const lb::Name
     });
 }
 
-/// The services with what DNS says now; `unresolved` points to the given ones.
+/// The services with what DNS says now; `bad_names` points to the given ones.
 std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<lb::Service>& services,
-                                 std::vector<Unresolved>& unresolved) {
+                                 std::vector<BadName>& bad_names) {
     const bool any =
         std::ranges::any_of(services, [](const auto& service) { return !service.named_backends.empty(); });
     if (!any) return services;
@@ -124,10 +127,15 @@ std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<l
             fail({lb::ErrorCode::failed, what});
         });
     learn_now(loop, discovery, services, kPatience);
-    for (const auto& view : discovery.view(services))
+    for (const auto& view : discovery.view(services)) {
         if (view.endpoints.empty())
-            unresolved.push_back({&find(services, view), view.named.name,
-                                  view.error.empty() ? "no answer in time" : one_line(view.error)});
+            bad_names.push_back({&find(services, view), view.named.name, "unresolved",
+                                 view.error.empty() ? "no answer in time" : one_line(view.error)});
+        for (const auto& found : view.service_endpoints)
+            bad_names.push_back({&find(services, view), view.named.name, "not a server",
+                                 fmt::format("{} is the address of {}", lb::to_string(found.endpoint),
+                                             lb::owner(view, found))});
+    }
     auto expanded = discovery.expand(services);
     asking.cancel();
     loop.restart();
@@ -140,8 +148,8 @@ int carry_out(const Options& options) {
     const auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
     lb::asio::io_context loop(1);
-    std::vector<Unresolved> unresolved;
-    const auto services = resolve(loop, config->model.services, unresolved);
+    std::vector<BadName> bad_names;
+    const auto services = resolve(loop, config->model.services, bad_names);
     std::vector<Row> rows;
     for (const auto& service : services)
         for (const auto& backend : service.backends) rows.push_back({&service, &backend, std::nullopt});
@@ -154,8 +162,8 @@ int carry_out(const Options& options) {
                                     [&](const std::string& what) { failure = what; }));
     loop.run();
     if (!failure.empty()) return fail({lb::ErrorCode::failed, failure});
-    options.output == Output::json ? print_json(rows, unresolved) : print_table(rows, unresolved);
-    return std::ranges::all_of(rows, passed) && unresolved.empty() ? 0 : 1;
+    options.output == Output::json ? print_json(rows, bad_names) : print_table(rows, bad_names);
+    return std::ranges::all_of(rows, passed) && bad_names.empty() ? 0 : 1;
 }
 
 }  // namespace

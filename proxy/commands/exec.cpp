@@ -12,6 +12,8 @@
 #include "proxy/terminal.hpp"
 #include "proxy/workload_cgroup.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -24,10 +26,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kReseatFailed = 125;   // as env(1)
-constexpr int kSignalled = 128;      // plus the signal, as shells do
-constexpr auto kPatience = 2s;       // for what the command left running, see exec --help
-constexpr auto kCheckSlack = 500ms;  // beyond the checks' own timeouts
+constexpr int kReseatFailed = 125;        // as env(1)
+constexpr int kSignalled = 128;           // plus the signal, as shells do
+constexpr auto kPatience = 2s;            // for what the command left running, see exec --help
+constexpr auto kPatienceWithNames = 10s;  // some name servers that are silent, one after the other
+constexpr auto kCheckSlack = 500ms;       // beyond the checks' own timeouts
 
 /// The command's life: starts when the backends are known, hears our signals, ends the sidecar.
 class Execution {
@@ -36,8 +39,13 @@ public:
         : options_(options), inherited_(inherited), cgroup_(cgroup), sidecar_(sidecar) {}
 
     lb::Task<void> run(lb::Duration patience_with_checks) {
+        co_await sidecar_.names_answered(kPatienceWithNames);
         co_await sidecar_.first_round(patience_with_checks);
         if (!sidecar_.ready()) spdlog::warn("not every backend was checked yet; starting the command anyway");
+        if (const auto without = sidecar_.without_backends(); !without.empty())
+            spdlog::warn(
+                "no backend of {} is known yet, so connects are refused; starting the command anyway",
+                fmt::join(without, ", "));
         if (!start()) co_return;
         exit_status_ = co_await child_->wait();
         co_await cgroup_.empty(kPatience);

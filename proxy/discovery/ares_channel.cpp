@@ -4,11 +4,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <array>
 #include <chrono>
 #include <cstring>
-#include <new>
-#include <string_view>
 #include <utility>
 
 #include <ares.h>
@@ -21,113 +18,92 @@ namespace {
 
 namespace asio = lb::asio;
 
-constexpr int kTimeoutMs = 1000;  ///< of the first try with each server; then 2 s, 4 s
+constexpr int kTimeoutMs = 500;  ///< of the first try; then 1 s, 2 s
 constexpr int kTries = 3;
 constexpr int kUdpSize = 1232;  ///< what IPv6 carries unfragmented, as on the DNS flag day of 2020
 constexpr int kFailed = -1;
 
-/// Once for the process; c-ares forbids doing it at the same time twice, and all of ours is one thread.
-int library() {
-    static const int status = ares_library_init(ARES_LIB_INIT_ALL);
-    return status;
-}
-
-struct Question {
-    Query query;
-    AresChannel::OnFound on_found;
-};
+using OnReply = AresChannel::OnReply;
 
 void on_reply(void* argument, int status, int, unsigned char* message, int length) {
-    const std::unique_ptr<Question> question(static_cast<Question*>(argument));
+    const std::unique_ptr<OnReply> call(static_cast<OnReply*>(argument));
     if (status == ARES_EDESTRUCTION) return;
     const auto size = message && length > 0 ? static_cast<std::size_t>(length) : 0;
-    const std::span<const std::uint8_t> bytes(message, size);
-    lb::Found found{.reason = "out of memory"};
-    std::string name;
     try {  // c-ares, our caller, knows no exceptions
-        name = asked_name(bytes);
-        found = read_answer(question->query, status, bytes);
-    } catch (const std::bad_alloc&) {
-        name.clear();
-    }
-    try {
-        question->on_found(std::move(found), std::move(name));
+        (*call)(status, {message, size});
     } catch (const std::exception& failure) {
         spdlog::error("name resolution: {}", failure.what());
     }
 }
 
-void on_hosts(void* argument, int status, int, ares_addrinfo* info) {
-    const std::unique_ptr<ares_addrinfo, void (*)(ares_addrinfo*)> owner(info, ares_freeaddrinfo);
-    auto& found = *static_cast<std::vector<lb::Address>*>(argument);
-    if (status != ARES_SUCCESS || !info) return;
-    for (const auto* node = info->nodes; node; node = node->ai_next) {
-        if (node->ai_family == AF_INET) {
-            const auto& in = reinterpret_cast<const sockaddr_in*>(node->ai_addr)->sin_addr;
-            std::array<std::uint8_t, 4> octets;
-            std::memcpy(octets.data(), &in, octets.size());
-            found.push_back(lb::Address::v4(octets));
-        } else if (node->ai_family == AF_INET6) {
-            const auto& in = reinterpret_cast<const sockaddr_in6*>(node->ai_addr)->sin6_addr;
-            std::memcpy(found.emplace_back().bytes.data(), &in, sizeof in);
-        }
+/// Each answer is passed on, failures too: it is for the caller to ask another server.
+int flags_of(Way way) {
+    const int common = ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP;
+    switch (way) {
+        case Way::plain:
+            return common | ARES_FLAG_IGNTC;
+        case Way::edns:
+            return common | ARES_FLAG_EDNS;
+        case Way::tcp:
+            return common | ARES_FLAG_USEVC;
     }
+    return common;
 }
 
-/// "search .", as systemd-resolved and container engines write it, means no domain. c-ares 1.18 would look
-/// for NAME.. and give up: the domains without it, if it is there.
-std::optional<std::vector<std::string>> usable_domains(ares_channel channel) {
-    ares_options read{};
-    int given = 0;
-    if (ares_save_options(channel, &read, &given) != ARES_SUCCESS) return std::nullopt;
-    std::vector<std::string> domains;
-    for (int i = 0; i < read.ndomains; ++i)
-        if (std::string_view(read.domains[i]) != ".") domains.emplace_back(read.domains[i]);
-    const bool all = std::ssize(domains) == read.ndomains;
-    ares_destroy_options(&read);
-    if (all) return std::nullopt;
-    return domains;
+int set_server(ares_channel channel, const lb::Endpoint& server) {
+    ares_addr_port_node node{};
+    node.udp_port = node.tcp_port = server.port;
+    if (server.address.family() == lb::Family::v4) {
+        node.family = AF_INET;
+        std::memcpy(&node.addr.addr4, server.address.bytes.data() + 12, sizeof node.addr.addr4);
+    } else {
+        node.family = AF_INET6;
+        std::memcpy(&node.addr.addr6, server.address.bytes.data(), sizeof node.addr.addr6);
+    }
+    return ares_set_servers_ports(channel, &node);
 }
 
 }  // namespace
+
+/// c-ares forbids doing it at the same time twice, and all of ours is one thread.
+int init_ares() {
+    static const int status = ares_library_init(ARES_LIB_INIT_ALL);
+    return status;
+}
+
+lb::Error ares_error(int status) {
+    return {lb::ErrorCode::failed, fmt::format("name resolution: {}", ares_strerror(status))};
+}
 
 AresChannel::AresChannel(asio::any_io_executor executor, lb::SocketPreparer prepare)
     : executor_(executor), prepare_(std::move(prepare)), timer_(executor) {}
 
 lb::Result<std::shared_ptr<AresChannel>> AresChannel::open(asio::any_io_executor executor,
-                                                           lb::SocketPreparer prepare) {
+                                                           lb::SocketPreparer prepare,
+                                                           const lb::Endpoint& server, Way way) {
     std::shared_ptr<AresChannel> opened(new AresChannel(std::move(executor), std::move(prepare)));
-    int status = library();
-    if (status == ARES_SUCCESS) status = opened->init(std::nullopt);
-    if (status == ARES_SUCCESS)
-        if (auto domains = usable_domains(opened->channel_)) status = opened->init(std::move(*domains));
-    if (status != ARES_SUCCESS)
-        return lb::Error{lb::ErrorCode::failed, fmt::format("name resolution: {}", ares_strerror(status))};
+    int status = init_ares();
+    if (status == ARES_SUCCESS) status = opened->init(way);
+    if (status == ARES_SUCCESS) status = set_server(opened->channel_, server);
+    if (status != ARES_SUCCESS) return ares_error(status);
     ares_set_socket_configure_callback(opened->channel_, on_socket_made, opened.get());
     return opened;
 }
 
-/// `domains`: to be searched instead of those of resolv.conf.
-int AresChannel::init(std::optional<std::vector<std::string>> domains) {
-    if (channel_) ares_destroy(std::exchange(channel_, nullptr));
-    std::string lookups = "f";
-    std::vector<char*> texts;
+/// What is given here is not read from resolv.conf.
+int AresChannel::init(Way way) {
+    std::string lookups = "b";
     ares_options options{};
-    options.flags = ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
+    options.flags = flags_of(way);
     options.timeout = kTimeoutMs;
-    options.tries = kTries;
+    // What EDNS does not bring soon is asked for over TCP.
+    options.tries = way == Way::edns ? 1 : kTries;
     options.ednspsz = kUdpSize;
     options.lookups = lookups.data();
     options.sock_state_cb = on_socket_state;
     options.sock_state_cb_data = this;
-    int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_LOOKUPS |
-                ARES_OPT_SOCK_STATE_CB;
-    if (domains) {
-        for (std::string& domain : *domains) texts.push_back(domain.data());
-        options.domains = texts.data();
-        options.ndomains = static_cast<int>(texts.size());
-        given |= ARES_OPT_DOMAINS;
-    }
+    const int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
+                      ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
     return ares_init_options(&channel_, &options, given);
 }
 
@@ -135,20 +111,10 @@ AresChannel::~AresChannel() {
     if (channel_) ares_destroy(channel_);
 }
 
-void AresChannel::search(const std::string& name, Query query, OnFound on_found) {
-    auto question = std::make_unique<Question>(Question{query, std::move(on_found)});
-    ares_search(channel_, name.c_str(), ns_c_in, record_number(query), on_reply, question.release());
+void AresChannel::ask(const std::string& name, lb::Query query, OnReply on_reply_called) {
+    auto call = std::make_unique<OnReply>(std::move(on_reply_called));
+    ares_query(channel_, name.c_str(), ns_c_in, record_number(query), on_reply, call.release());
     set_timer();
-}
-
-/// `lookups` is the file alone, so that nothing is waited for.
-std::vector<lb::Address> AresChannel::hosts(const std::string& name) {
-    std::vector<lb::Address> found;
-    ares_addrinfo_hints hints{};
-    hints.ai_flags = ARES_AI_NOSORT;
-    hints.ai_family = AF_UNSPEC;
-    ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, on_hosts, &found);
-    return found;
 }
 
 /// Neither wanted: c-ares is about to close it.

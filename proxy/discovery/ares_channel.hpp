@@ -11,33 +11,38 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
-#include <vector>
 
 struct ares_channeldata;
 
 namespace reseat::proxy {
 
-/// c-ares on the loop: its sockets are waited for by Asio, and it is called when there is something to do.
-/// No thread, no blocking but for the small files that c-ares reads.
+/// Once for the process. Returns a status of c-ares.
+int init_ares();
+lb::Error ares_error(int status);
+
+/// How a question is put. Plain is what every server understands; what does not fit into such an answer
+/// (512 bytes) is asked for with EDNS, or over TCP.
+enum class Way { plain, edns, tcp };
+
+/// c-ares on the loop, for one name server and one way to ask it: its sockets are waited for by Asio, and it
+/// is called when there is something to do. No thread, no blocking.
 class AresChannel : public std::enable_shared_from_this<AresChannel> {
 public:
-    /// Reads resolv.conf. `prepare` gets each socket before it connects. Error: lack of memory.
+    /// `prepare` gets each socket before it connects. Error: lack of memory.
     static lb::Result<std::shared_ptr<AresChannel>> open(lb::asio::any_io_executor executor,
-                                                         lb::SocketPreparer prepare);
+                                                         lb::SocketPreparer prepare,
+                                                         const lb::Endpoint& server, Way way);
     /// Questions that are under way are forgotten.
     ~AresChannel();
     AresChannel(const AresChannel&) = delete;
     AresChannel& operator=(const AresChannel&) = delete;
 
-    /// What was found, and under which full name.
-    using OnFound = std::function<void(lb::Found, std::string)>;
-    /// Asks the name servers, through the search domains. Calls back once; also from within this call.
-    void search(const std::string& name, Query query, OnFound on_found);
-
-    /// What /etc/hosts has for this name. Reads the file.
-    std::vector<lb::Address> hosts(const std::string& name);
+    /// A status of c-ares, and the message where there is one.
+    using OnReply = std::function<void(int status, std::span<const std::uint8_t> message)>;
+    /// Asks for this full name. Calls back once; also from within this call.
+    void ask(const std::string& name, lb::Query query, OnReply on_reply);
 
 private:
     struct Socket {
@@ -47,7 +52,7 @@ private:
     };
 
     AresChannel(lb::asio::any_io_executor executor, lb::SocketPreparer prepare);
-    int init(std::optional<std::vector<std::string>> domains);
+    int init(Way way);
     static void on_socket_state(void* self, int descriptor, int readable, int writable);
     static int on_socket_made(int descriptor, int type, void* self);
     void watch(int descriptor, bool reads, bool writes);

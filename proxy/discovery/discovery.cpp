@@ -8,6 +8,8 @@
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -26,44 +28,57 @@ constexpr auto kSettles = 20ms;  ///< a file that is being written
 }  // namespace
 
 Discovery::Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
-                     lb::EventSink tell)
+                     lb::Passing passing, lb::EventSink tell)
     : executor_(executor),
       apply_(std::move(apply)),
+      passing_(std::move(passing)),
       tell_(std::move(tell)),
       wake_up_(executor),
       answered_(executor, steady_clock::time_point::max()),
-      resolver_(executor, std::move(prepare), [this](const lb::Lookup& lookup, lb::Answer answer) {
-          on_answer(lookup, std::move(answer));
-      }) {}
+      resolver_(executor, std::move(prepare),
+                [this](const lb::Lookup& lookup, lb::Query query, lb::Found found) {
+                    on_answer(lookup, query, std::move(found));
+                }) {}
 
 lb::Task<void> Discovery::run() {
     while (true) {
-        for (const auto& lookup : names_.take_due(steady_clock::now())) resolver_.ask(lookup);
-        if (news_ || refused_) tell_and_apply();
+        for (const auto& question : names_.take_due(steady_clock::now())) resolver_.ask(question);
+        if (is_time_to_tell()) tell_and_apply();
         co_await wake_up_.wait_for(pause());
     }
 }
 
-lb::Duration Discovery::pause() const {
+bool Discovery::is_time_to_tell() const {
     const auto now = steady_clock::now();
-    const auto next = names_.next_due().value_or(now + kLonger);
-    return std::clamp<lb::Duration>(next - now, 0s, refused_ ? lb::Duration(kRetry) : lb::Duration(kLonger));
+    const auto is_over = [&](const std::optional<lb::TimePoint>& at) { return at && *at <= now; };
+    return reconsider_ || refused_ || is_over(names_.news_at()) || is_over(hold_over_);
 }
 
-void Discovery::on_answer(const lb::Lookup& lookup, lb::Answer answer) {
+lb::Duration Discovery::pause() const {
+    const auto now = steady_clock::now();
+    auto next = now + (refused_ ? lb::Duration(kRetry) : lb::Duration(kLonger));
+    for (const auto& at : {names_.next_due(), names_.news_at(), hold_over_})
+        if (at) next = std::min(next, *at);
+    return std::max<lb::Duration>(next - now, 0s);
+}
+
+void Discovery::on_answer(const lb::Lookup& lookup, lb::Query query, lb::Found found) {
     const double random = std::uniform_real_distribution(0.0, 1.0)(random_);
-    news_ |= names_.on_answer(lookup, std::move(answer), steady_clock::now(),
-                              std::chrono::system_clock::now(), random);
+    names_.on_answer(lookup, query, std::move(found), steady_clock::now(), std::chrono::system_clock::now(),
+                     random);
     answered_.cancel();
     wake_up_.notify();
 }
 
-/// Answers of one turn of the loop are one change.
+/// Answers of one turn of the loop, and both families of a name, are one change.
 void Discovery::tell_and_apply() {
-    news_ = false;
+    reconsider_ = false;
+    names_.told();
+    answered_.cancel();  // who waits for the other family has waited for long enough
     auto now = view();
     for (const auto& event : lb::name_news(told_, now, steady_clock::now())) tell_(event);
     told_ = std::move(now);
+    hold_over_ = lb::first_hold_over(told_);
     if (services_.empty()) return;
     const auto done = apply_(lb::expand(services_, told_));
     if (!done && !refused_)
@@ -74,12 +89,32 @@ void Discovery::tell_and_apply() {
 void Discovery::follow(std::vector<lb::Service> services) {
     services_ = std::move(services);
     names_.follow(services_, steady_clock::now());
-    news_ = true;
+    reconsider_ = true;
     wake_up_.notify();
 }
 
+void Discovery::on_failing_backend() {
+    if (!hold_over_) return;
+    reconsider_ = true;
+    wake_up_.notify();
+}
+
+bool Discovery::answered(const std::vector<lb::Service>& services) const {
+    return names_.answered(services, steady_clock::now());
+}
+
+std::string Discovery::waits_for(const std::vector<lb::Service>& services) const {
+    const auto names = names_.unanswered(services, steady_clock::now());
+    return names.empty() ? "" : fmt::format("{} (asking {})", fmt::join(names, ", "), resolver_.servers());
+}
+
+std::vector<lb::NameView> Discovery::view(const std::vector<lb::Service>& services) const {
+    const lb::Absence now{steady_clock::now(), std::chrono::system_clock::now()};
+    return lb::hold(told_, names_.view(services), now, passing_);
+}
+
 lb::Task<bool> Discovery::learn(const std::vector<lb::Service>& services, lb::Duration at_most) {
-    if (names_.answered(services)) co_return false;
+    if (answered(services)) co_return false;
     names_.want(services, steady_clock::now());
     wake_up_.notify();
     auto wait = lb::unless(at_most, all_answered(services));
@@ -89,7 +124,7 @@ lb::Task<bool> Discovery::learn(const std::vector<lb::Service>& services, lb::Du
 
 /// Any number may wait.
 lb::Task<bool> Discovery::all_answered(const std::vector<lb::Service>& services) {
-    while (!names_.answered(services)) {
+    while (!answered(services)) {
         boost::system::error_code cut_short;  // by an answer, or because we are to end
         co_await answered_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, cut_short));
         const auto state = co_await lb::asio::this_coro::cancellation_state;
@@ -100,7 +135,7 @@ lb::Task<bool> Discovery::all_answered(const std::vector<lb::Service>& services)
 }
 
 std::vector<lb::Service> Discovery::expand(const std::vector<lb::Service>& services) const {
-    return lb::expand(services, names_.view(services));
+    return lb::expand(services, view(services));
 }
 
 lb::Task<void> Discovery::watch(const char* path, std::function<void()> changed) {

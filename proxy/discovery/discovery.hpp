@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lb/control/event.hpp"
-#include "lb/discovery/names.hpp"
+#include "lb/discovery/hold.hpp"
 #include "lb/health/wake_up.hpp"
 #include "proxy/discovery/resolver.hpp"
 
@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@
 namespace reseat::proxy {
 
 /// Keeps backends by DNS name what DNS says: asks when a TTL is over, or when /etc/hosts or /etc/resolv.conf
-/// change, and has other addresses put in force. All on one thread.
+/// change, and has other addresses put in force. What DNS does not name any more is held for a while where it
+/// passes its checks. All on one thread.
 class Discovery {
 public:
     /// Puts services, all backends with addresses, in force.
@@ -25,7 +27,7 @@ public:
 
     /// `prepare` gets each socket before it connects; `tell` hears what is new of names.
     Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
-              lb::EventSink tell = lb::log_event);
+              lb::Passing passing = {}, lb::EventSink tell = lb::log_event);
 
     /// Asks for ever. Ends by cancellation. Nothing is put in force before follow().
     lb::Task<void> run();
@@ -36,34 +38,42 @@ public:
     /// `at_most`. False: there was nothing to ask. One caller at a time waits; run() must run.
     lb::Task<bool> learn(const std::vector<lb::Service>& services, lb::Duration at_most);
 
+    /// "pg.internal, db.internal (asking 10.0.0.1, 10.0.0.2)": names that have no answer yet, not even a bad
+    /// one; "": there is none.
+    std::string waits_for(const std::vector<lb::Service>& services) const;
+
     /// These are in force: expand(services) was, or is about to be.
     void follow(std::vector<lb::Service> services);
+    /// A backend does not pass its checks any more: where it is held, it goes.
+    void on_failing_backend();
 
     void inherit(const std::string& service, lb::Protocol protocol, std::vector<lb::Endpoint> endpoints) {
         names_.inherit(service, protocol, std::move(endpoints));
     }
     /// With what is known now.
     std::vector<lb::Service> expand(const std::vector<lb::Service>& services) const;
-    std::vector<lb::NameView> view(const std::vector<lb::Service>& services) const {
-        return names_.view(services);
-    }
+    std::vector<lb::NameView> view(const std::vector<lb::Service>& services) const;
     /// Of the services that are in force.
     std::vector<lb::NameView> view() const { return view(services_); }
 
 private:
+    bool answered(const std::vector<lb::Service>& services) const;
     lb::Task<void> watch(const char* path, std::function<void()> changed);
     lb::Task<bool> all_answered(const std::vector<lb::Service>& services);
-    void on_answer(const lb::Lookup& lookup, lb::Answer answer);
+    void on_answer(const lb::Lookup& lookup, lb::Query query, lb::Found found);
+    bool is_time_to_tell() const;
     void tell_and_apply();
     lb::Duration pause() const;
 
     lb::asio::any_io_executor executor_;
     Apply apply_;
+    lb::Passing passing_;
     lb::EventSink tell_;
     lb::Names names_;
-    std::vector<lb::Service> services_;  ///< in force, as they are written
-    std::vector<lb::NameView> told_;
-    bool news_ = false;
+    std::vector<lb::Service> services_;       ///< in force, as they are written
+    std::vector<lb::NameView> told_;          ///< what serves
+    std::optional<lb::TimePoint> hold_over_;  ///< of the first that is held
+    bool reconsider_ = false;
     bool refused_ = false;  ///< what is known is not in force: tried again soon
     lb::WakeUp wake_up_;
     lb::asio::steady_timer answered_;  ///< never runs out: cancelled at each answer

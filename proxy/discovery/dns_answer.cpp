@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/dns_answer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -14,6 +16,7 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 using Outcome = lb::Found::Outcome;
+using lb::Query;
 
 /// A record takes 16 bytes of a message of at most 64 KiB.
 constexpr std::size_t kMostRecords = 4096;
@@ -86,47 +89,59 @@ std::string_view name_of(Query query) {
     return query == Query::a ? "A" : query == Query::aaaa ? "AAAA" : "SRV";
 }
 
-lb::Found without_records(Query query, int status) {
+/// What the server said instead of an answer; "": nothing known.
+std::string_view complaint(int status) {
     switch (status) {
-        case ARES_ENODATA:
-            return {.outcome = Outcome::none,
-                    .reason = "it has no " + std::string(name_of(query)) + " record"};
-        case ARES_ENOTFOUND:
-            return {.outcome = Outcome::none, .reason = "no such name (NXDOMAIN)"};
         case ARES_ESERVFAIL:
-            return {.reason = "the name server failed (SERVFAIL)"};
+            return "failed (SERVFAIL)";
         case ARES_EREFUSED:
-            return {.reason = "the name server refuses the question (REFUSED)"};
-        case ARES_ETIMEOUT:
-            return {.reason = "no answer from the name servers"};
+            return "refuses the question (REFUSED)";
+        case ARES_ENOTIMP:
+            return "does not implement the question (NOTIMP)";
+        case ARES_EFORMERR:
+            return "does not understand the question (FORMERR)";
         case ARES_ECONNREFUSED:
-            return {.reason = "no name server can be reached"};
+            return "cannot be reached";
         case ARES_EBADRESP:
-            return {.reason = "the name server's answer is broken"};
+            return "sent a broken answer";
         default:
-            return {.reason = ares_strerror(status)};
+            return "";
     }
+}
+
+lb::Found without_records(Query query, int status, std::string_view server) {
+    if (status == ARES_ENODATA)
+        return {.outcome = Outcome::none, .reason = fmt::format("it has no {} record", name_of(query))};
+    if (status == ARES_ENOTFOUND)
+        return {.outcome = Outcome::none, .no_such_name = true, .reason = "no such name (NXDOMAIN)"};
+    if (status == ARES_ETIMEOUT)
+        return {.silent = true, .reason = fmt::format("no answer from the name server {}", server)};
+    if (const auto said = complaint(status); !said.empty())
+        return {.reason = fmt::format("the name server {} {}", server, said)};
+    return {.reason = fmt::format("the name server {}: {}", server, ares_strerror(status))};
+}
+
+/// c-ares passes messages with a response code that it does not know as if all were well.
+int response_code(Bytes message) {
+    return message.size() > 3 ? message[3] & 0x0f : 0;
 }
 
 }  // namespace
 
-lb::Found read_answer(Query query, int ares_status, Bytes message) {
-    if (ares_status != ARES_SUCCESS) return without_records(query, ares_status);
+lb::Found read_answer(Query query, int ares_status, Bytes message, std::string_view server) {
+    if (ares_status != ARES_SUCCESS) return without_records(query, ares_status, server);
+    if (const int code = response_code(message))
+        return {.reason = fmt::format("the name server {} answers with code {}", server, code)};
     lb::Found found{.outcome = Outcome::records};
     const int status = read_records(query, message, found);
-    if (status != ARES_SUCCESS) return without_records(query, status);
-    if (found.addresses.empty() && found.srv.empty()) return without_records(query, ARES_ENODATA);
+    if (status != ARES_SUCCESS) return without_records(query, status, server);
+    if (found.addresses.empty() && found.srv.empty()) return without_records(query, ARES_ENODATA, server);
     found.ttl = lowest_ttl(message);
     return found;
 }
 
-std::string asked_name(Bytes message) {
-    ns_msg parsed{};
-    ns_rr question{};
-    if (ns_initparse(message.data(), static_cast<int>(message.size()), &parsed) < 0 ||
-        ns_parserr(&parsed, ns_s_qd, 0, &question) < 0)
-        return "";
-    return std::string(ns_rr_name(question)) + ".";
+bool is_truncated(Bytes message) {
+    return message.size() > 2 && (message[2] & 0x02);
 }
 
 int record_number(Query query) {

@@ -3,77 +3,147 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
 #include <stdexcept>
-#include <vector>
+#include <utility>
 
 namespace reseat::proxy {
 namespace {
 
-constexpr auto kHostsTtl = std::chrono::seconds(30);  ///< the file is watched besides
+using std::chrono::steady_clock;
 
-std::vector<Query> queries(lb::RecordType type) {
-    if (type == lb::RecordType::srv) return {Query::srv};
-    return {Query::a, Query::aaaa};
-}
+constexpr auto kHostsTtl = std::chrono::seconds(30);  ///< the file is watched besides
 
 }  // namespace
 
 Resolver::Resolver(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnAnswer on_answer)
-    : executor_(std::move(executor)), prepare_(std::move(prepare)), on_answer_(std::move(on_answer)) {
-    auto channel = AresChannel::open(executor_, prepare_);
-    if (!channel) throw std::runtime_error(channel.error().message);
-    channel_ = std::move(*channel);
+    : executor_(executor),
+      prepare_(std::move(prepare)),
+      on_answer_(std::move(on_answer)),
+      timer_(std::make_shared<lb::asio::steady_timer>(executor)) {
+    auto servers = open();
+    if (!servers) throw std::runtime_error(servers.error().message);
+    servers_ = std::move(*servers);
 }
 
-void Resolver::ask(const lb::Lookup& lookup) {
-    if (lookup.type == lb::RecordType::address && answer_from_hosts(lookup)) return;
-    search(lookup);
+Resolver::~Resolver() = default;
+
+lb::Result<std::unique_ptr<Resolver::Servers>> Resolver::open() const {
+    auto system = read_system_dns();
+    if (!system) return system.error();
+    auto servers = std::make_unique<Servers>();
+    servers->path = std::move(system->path);
+    servers->order = lb::ServerOrder(system->servers.size());
+    for (const lb::Endpoint& address : system->servers) {
+        auto server = NameServer::open(executor_, prepare_, address);
+        if (!server) return server.error();
+        servers->all.push_back(std::move(*server));
+    }
+    return servers;
+}
+
+std::string Resolver::servers() const {
+    std::string all;
+    for (const NameServer& server : servers_->all) all += (all.empty() ? "" : ", ") + server.address();
+    return all;
+}
+
+void Resolver::ask(const lb::Question& question) {
+    if (question.lookup.type == lb::RecordType::address && answer_from_hosts(question)) return;
+    begin(question);
+    step();
 }
 
 /// A name that the file has is not asked of DNS, not even for its other family.
-bool Resolver::answer_from_hosts(const lb::Lookup& lookup) {
-    const auto absolute = lookup.name.substr(0, lookup.name.find_last_not_of('.') + 1);
-    const auto addresses = channel_->hosts(absolute);
+bool Resolver::answer_from_hosts(const lb::Question& question) {
+    const std::string& name = question.lookup.name;
+    const auto addresses = addresses_in_hosts(name.substr(0, name.find_last_not_of('.') + 1));
     if (addresses.empty()) return false;
-    lb::Answer answer(2, {.outcome = lb::Found::Outcome::none, .ttl = kHostsTtl});
-    for (const auto& address : addresses) {
-        lb::Found& found = answer[address.family() == lb::Family::v4 ? 0 : 1];
-        found.outcome = lb::Found::Outcome::records;
-        found.addresses.push_back(address);
+    for (const lb::Query query : question.queries) {
+        lb::Found found{.outcome = lb::Found::Outcome::none, .ttl = kHostsTtl};
+        const auto family = query == lb::Query::a ? lb::Family::v4 : lb::Family::v6;
+        for (const auto& address : addresses)
+            if (address.family() == family) found.addresses.push_back(address);
+        if (found.addresses.empty())
+            found.reason = "/etc/hosts has no address of this family";
+        else
+            found.outcome = lb::Found::Outcome::records;
+        on_answer_(question.lookup, query, std::move(found));
     }
-    on_answer_(lookup, std::move(answer));
     return true;
 }
 
-void Resolver::search(const lb::Lookup& lookup) {
-    const auto pending = std::make_shared<Pending>(Pending{queries(lookup.type), {}});
-    pending_[lookup] = pending;
-    search_next(lookup, lookup.name, pending);
+void Resolver::begin(const lb::Question& question) {
+    auto names = lb::full_names(question.lookup.name, servers_->path);
+    running_.emplace(next_id_++, Running{question, lb::Inquiry(question, std::move(names))});
 }
 
-/// One type after the other: both families are those of one name, the first in the search domains that has
-/// any.
-void Resolver::search_next(const lb::Lookup& lookup, const std::string& name,
-                           const std::shared_ptr<Pending>& pending) {
-    const Query query = pending->queries[pending->answer.size()];
-    channel_->search(name, query, [this, lookup, name, pending](lb::Found found, std::string asked) {
-        const bool is_it = found.outcome == lb::Found::Outcome::records && !asked.empty();
-        pending->answer.push_back(std::move(found));
-        if (pending->answer.size() < pending->queries.size())
-            return search_next(lookup, is_it ? asked : name, pending);
-        pending_.erase(lookup);
-        on_answer_(lookup, std::move(pending->answer));
+void Resolver::on_reply(std::uint64_t id, const lb::Ask& ask, lb::Found found) {
+    const auto now = steady_clock::now();
+    if (!found.silent) servers_->order.on_answer(ask.server);
+    const auto running = running_.find(id);
+    if (running == running_.end()) return;
+    for (const std::size_t slower : running->second.inquiry.on_reply(ask, std::move(found)))
+        servers_->order.on_overtaken(slower, now);
+    step();
+}
+
+/// Replies may come while questions are being sent.
+void Resolver::step() {
+    step_again_ = true;
+    if (std::exchange(stepping_, true)) return;
+    while (std::exchange(step_again_, false)) step_all();
+    stepping_ = false;
+    set_timer();
+}
+
+void Resolver::step_all() {
+    for (auto& [id, running] : running_) send(id, running);
+    hand_out();
+}
+
+void Resolver::send(std::uint64_t id, Running& running) {
+    const auto now = steady_clock::now();
+    for (const lb::Ask& ask : running.inquiry.take_asks(now, servers_->order.order(now)))
+        servers_->all[ask.server].ask(running.inquiry.name(ask), ask.query, [this, id, ask](lb::Found found) {
+            on_reply(id, ask, std::move(found));
+        });
+}
+
+void Resolver::hand_out() {
+    for (auto& [id, running] : running_)
+        for (auto& [query, found] : running.inquiry.take_answers()) {
+            std::erase(running.question.queries, query);
+            on_answer_(running.question.lookup, query, std::move(found));
+        }
+    std::erase_if(running_, [](const auto& entry) { return entry.second.inquiry.over(); });
+}
+
+void Resolver::set_timer() {
+    std::optional<lb::TimePoint> first;
+    for (const auto& [id, running] : running_)
+        if (const auto next = running.inquiry.next())
+            first = std::min(first.value_or(lb::TimePoint::max()), *next);
+    if (!first) {
+        timer_->cancel();
+        return;
+    }
+    timer_->expires_at(*first);
+    timer_->async_wait([this, weak = std::weak_ptr(timer_)](boost::system::error_code error) {
+        if (!error && !weak.expired()) step();
     });
 }
 
 void Resolver::reread() {
-    auto channel = AresChannel::open(executor_, prepare_);
-    if (!channel) {
-        spdlog::warn("{}; the name servers stay as they were", channel.error().message);
+    auto servers = open();
+    if (!servers) {
+        spdlog::warn("{}; the name servers stay as they were", servers.error().message);
         return;
     }
-    channel_ = std::move(*channel);
-    for (const auto& [lookup, forgotten] : std::map(pending_)) search(lookup);
+    servers_ = std::move(*servers);
+    for (const auto& [id, running] : std::exchange(running_, {})) begin(running.question);
+    step();
 }
 
 }  // namespace reseat::proxy

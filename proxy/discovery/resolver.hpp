@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/discovery/ares_channel.hpp"
+#include "lb/discovery/inquiry.hpp"
+#include "lb/discovery/server_order.hpp"
+#include "proxy/discovery/name_server.hpp"
+#include "proxy/discovery/system_dns.hpp"
 
-#include <array>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,39 +17,57 @@
 
 namespace reseat::proxy {
 
-/// Answers lookups as the C library would: /etc/hosts first, then the name servers and search domains of
-/// /etc/resolv.conf. One thread; nothing of it waits.
+/// Answers questions as the C library would: /etc/hosts first, then the name servers and search domains of
+/// /etc/resolv.conf. It carries out what Inquiry and ServerOrder decide. One thread; nothing of it waits.
 class Resolver {
 public:
-    using OnAnswer = std::function<void(const lb::Lookup&, lb::Answer)>;
+    using OnAnswer = std::function<void(const lb::Lookup&, lb::Query, lb::Found)>;
 
-    /// `prepare` gets each socket before it connects; `on_answer` is also called from within ask().
-    /// Throws std::runtime_error for lack of memory.
+    /// `prepare` gets each socket before it connects; `on_answer` is also called from within ask(). Throws
+    /// std::runtime_error for lack of memory.
     Resolver(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnAnswer on_answer);
+    ~Resolver();
 
-    /// One answer follows, after 14 s for each name server at the most.
-    void ask(const lb::Lookup& lookup);
+    /// One answer for each of the questions follows.
+    void ask(const lb::Question& question);
+
+    /// "10.0.0.1, 10.0.0.2": who is asked.
+    std::string servers() const;
 
     /// resolv.conf has changed: what is under way is asked for again as it says now. Not from within
     /// `on_answer`.
     void reread();
 
 private:
-    struct Pending {
-        std::vector<Query> queries;
-        lb::Answer answer;  ///< to the first of them
+    struct Running {
+        lb::Question question;
+        lb::Inquiry inquiry;
+    };
+    /// What resolv.conf says, at work.
+    struct Servers {
+        lb::SearchPath path;
+        std::vector<NameServer> all;
+        lb::ServerOrder order{0};
     };
 
-    bool answer_from_hosts(const lb::Lookup& lookup);
-    void search(const lb::Lookup& lookup);
-    void search_next(const lb::Lookup& lookup, const std::string& name,
-                     const std::shared_ptr<Pending>& pending);
+    lb::Result<std::unique_ptr<Servers>> open() const;
+    bool answer_from_hosts(const lb::Question& question);
+    void begin(const lb::Question& question);
+    void on_reply(std::uint64_t id, const lb::Ask& ask, lb::Found found);
+    void step();
+    void step_all();
+    void send(std::uint64_t id, Running& running);
+    void hand_out();
+    void set_timer();
 
     lb::asio::any_io_executor executor_;
     lb::SocketPreparer prepare_;
     OnAnswer on_answer_;
-    std::map<lb::Lookup, std::shared_ptr<Pending>> pending_;
-    std::shared_ptr<AresChannel> channel_;
+    std::unique_ptr<Servers> servers_;
+    std::map<std::uint64_t, Running> running_;
+    std::uint64_t next_id_ = 0;
+    bool stepping_ = false, step_again_ = false;
+    std::shared_ptr<lb::asio::steady_timer> timer_;  ///< null once this is gone
 };
 
 }  // namespace reseat::proxy

@@ -140,6 +140,21 @@ bool unresolved(Page& page, const Facts& facts) {
     return true;
 }
 
+/// Of names that lead to a service instead of its servers. True: something was said.
+bool misled(Page& page, const Facts& facts) {
+    bool said = false;
+    for (const auto& name : facts.service.names) {
+        if (name.service_addresses.empty()) continue;
+        page.paragraph(fmt::format(
+            "The name {}: write one that stands for the servers themselves (of a Kubernetes Service, that of "
+            "a headless one), or their addresses; then:",
+            name.name));
+        page.command("reseat reload");
+        said = true;
+    }
+    return said;
+}
+
 /// What fits this backend; nothing: it is well.
 Advise advice_for(const BackendView& backend) {
     if (backend.state == "down") return is_uncheckable(backend) ? nullptr : down;
@@ -153,6 +168,7 @@ void explain_advice(Page& page, const Facts& facts) {
     page.heading("What to do");
     bool anything = leaving(page, facts);
     anything |= unresolved(page, facts);
+    anything |= misled(page, facts);
     anything |= uncheckable(page, facts);
     for (const auto& backend : facts.service.backends) {
         const Advise advise = advice_for(backend);

@@ -130,6 +130,24 @@ void idle(Page& page, const Facts& facts, const BackendView& backend, SystemTime
     page.paragraph(its_sockets(facts, backend, now), 4);
 }
 
+void about_name(Page& page, const DnsNameView& name, SystemTime now) {
+    if (!name.error.empty())
+        page.paragraph(fmt::format(
+            "The name {} is not resolved: {}. {}", name.name, name.error,
+            name.has_addresses ? "The addresses that it had serve on." : "No address of it is known."));
+    for (const auto& [address, owner] : name.service_addresses)
+        page.paragraph(fmt::format(
+            "The name {} leads to {}, the address of {}, and not to a server: what is connected there is not "
+            "balanced again, and what stands behind it is not known here.",
+            name.name, address, owner));
+    for (const auto& [address, absent_since, until] : name.held)
+        page.paragraph(fmt::format(
+            "{} is held: absent from DNS for {}, but it passes its checks. It serves for {} more, unless {} "
+            "names it again (names.hold).",
+            address, age(absent_since, now),
+            human(std::max(until.value_or(now) - now, SystemTime::duration())), name.name));
+}
+
 void those_that_serve(Page& page, const Facts& facts, SystemTime now) {
     page.heading("Serving now");
     bool anybody = false;
@@ -139,11 +157,7 @@ void those_that_serve(Page& page, const Facts& facts, SystemTime now) {
             anybody = true;
         }
     if (!anybody) page.paragraph("Nobody: a connect is refused at once.");
-    for (const auto& name : facts.service.names)
-        if (!name.error.empty())
-            page.paragraph(fmt::format(
-                "The name {} is not resolved: {}. {}", name.name, name.error,
-                name.has_addresses ? "The addresses that it had serve on." : "No address of it is known."));
+    for (const auto& name : facts.service.names) about_name(page, name, now);
 }
 
 }  // namespace

@@ -34,6 +34,9 @@ Verdict verdict(const ServiceView& service) {
     if (service.eligible < service.total || service.stuck || service.waiting)
         return {fmt::format("it works, with {} of {} backends", service.eligible, service.total),
                 Colour::warning};
+    const bool misled = std::ranges::any_of(
+        service.names, [](const DnsNameView& name) { return !name.service_addresses.empty(); });
+    if (misled) return {"it leads to the address of a service, not to its servers", Colour::warning};
     return {fmt::format("all is well, {} of {} backends are eligible", service.eligible, service.total),
             Colour::good};
 }

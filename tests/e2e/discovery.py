@@ -23,11 +23,13 @@ def echo(lab):
     return start_echo(lab)
 
 
-def named(entry=f"echo.test:{ECHO_PORT}", more="", protocol="tcp", address=f"{SERVICE}:7", check="type: tcp"):
-    """A service of one entry."""
+def named(entry=f"echo.test:{ECHO_PORT}", more="", protocol="tcp", address=f"{SERVICE}:7", check="type: tcp",
+          hold="0s", family="any"):
+    """A service of one entry. What DNS does not name any more goes at once, unless a test is about `hold`."""
     return (f"  - name: echo\n    protocol: {protocol}\n    address: \"{address}\"\n"
             f"    health_check: {{{check}, interval: {INTERVAL * 1000:.0f}ms, fast_interval: {FAST_INTERVAL * 1000:.0f}ms, "
             f"timeout: {TIMEOUT * 1000:.0f}ms, unhealthy_threshold: {THRESHOLD}, healthy_threshold: 1}}\n{more}"
+            f"    names: {{family: {family}, hold: {hold}}}\n"
             f"    backends: [{entry}]\n")
 
 

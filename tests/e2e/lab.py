@@ -162,8 +162,10 @@ class Lab:
 
     def spawn_behind(self, config, argv, label="exec", **options):
         """`argv` through `reseat exec`; the standard error is shared by the two."""
-        return self.spawn([reseat_binary(), "exec", "--config", self._config(config), "--", *argv],
-                          label, **options)
+        return self.spawn([*self.exec_argv(config), *argv], label, **options)
+
+    def exec_argv(self, config):
+        return [reseat_binary(), "exec", "--config", self._config(config), "--"]
 
     def _config(self, text):
         return self.write("reseat.yaml", text)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names for backends: knot and dnsmasq as name servers whose records change, and files of reseat's own to find them."""
+"""Names for backends: knot, dnsmasq and one that misbehaves as name servers whose records change, and files of reseat's
+own to find them."""
+import json
 import os
 import signal
-
+from pathlib import Path
 
 from waiting import wait_until
 
@@ -94,12 +96,36 @@ class HostsDnsmasq:
         wait_until(lambda: dig(self.lab, self.host.v4, name) == v4, 10, self.process.describe)
 
 
+class BadDns:
+    """clients/dns_server.py on a host: says what it is told to."""
+
+    def __init__(self, lab, host, records, **more):
+        self.lab, self.script = lab, host.directory / "dns.json"
+        self.set(records, **more)
+        client = Path(__file__).parent / "clients/dns_server.py"
+        self.process = host.spawn(["/usr/bin/python3", client, host.v4, self.script], "dns")
+        self.process.event("listening", within=10)
+
+    def set(self, records, **more):
+        """`records` as {"echo.test": {"A": [...]}}, from now on."""
+        fresh = self.script.with_suffix(".new")
+        fresh.write_text(json.dumps({"records": records, **more}))
+        fresh.rename(self.script)
+
+    def asked(self, name=None, kind=None, after=0.0):
+        """The questions that it has heard."""
+        return [e for e in self.process.events("asked")
+                if name in (None, e["name"]) and kind in (None, e["type"]) and e["t"] > after]
+
+
 class Files:
     """/etc/resolv.conf and /etc/hosts as one process is to see them: in a mount namespace of its own."""
 
-    def __init__(self, lab, server, search="", hosts="", label="files"):
+    def __init__(self, lab, *servers, search="", options="", hosts="", label="files"):
         self.resolv, self.hosts = lab.tmp / f"{label}.resolv.conf", lab.tmp / f"{label}.hosts"
-        self.resolv.write_text(f"nameserver {server}\n" + (f"search {search}\n" if search else ""))
+        lines = [f"nameserver {server}" for server in servers]
+        lines += [f"search {search}"] * bool(search) + [f"options {options}"] * bool(options)
+        self.resolv.write_text("\n".join(lines) + "\n")
         self.hosts.write_text("127.0.0.1 localhost\n" + hosts)
 
     def wrapper(self):

@@ -16,19 +16,17 @@ bool is_printable(const std::string& name) {
 
 void dns_answer(Bytes input) {
     if (input.empty()) return;
-    const auto query = static_cast<proxy::Query>(input[0] % 3);
-    const lb::Found found = proxy::read_answer(query, 0, input.subspan(1));
+    const auto query = static_cast<lb::Query>(input[0] % 3);
+    const lb::Found found = proxy::read_answer(query, 0, input.subspan(1), "10.0.0.53");
     require(found.outcome != lb::Found::Outcome::records || !found.addresses.empty() || !found.srv.empty());
     require(found.outcome == lb::Found::Outcome::records || !found.reason.empty());
     require(found.addresses.size() + found.srv.size() <= input.size());
-    require(is_printable(proxy::asked_name(input.subspan(1))));
     for (const auto& record : found.srv) require(is_printable(record.target));
 
-    lb::NameState state{lb::TimePoint{}};
-    lb::Answer answer{found};
-    if (query != proxy::Query::srv) answer.push_back(found);
-    state.asked();
-    state.on_answer(std::move(answer), lb::TimePoint{}, {}, 0);
+    const bool srv = query == lb::Query::srv;
+    lb::NameState state{{"x.test", srv ? lb::RecordType::srv : lb::RecordType::address}, lb::TimePoint{}};
+    state.ask();
+    state.on_answer(query, found, lb::TimePoint{}, {}, 0);
     require(state.addresses().size() <= lb::kMaxNameAddresses && state.srv().size() <= lb::kMaxSrvTargets);
     require(state.next() >= lb::TimePoint{} + lb::kMinTtl * 4 / 5);
 }

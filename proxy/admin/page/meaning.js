@@ -103,8 +103,12 @@ function notes(service) {
   if (service.untracked)
     add("warn", `${many(service.untracked, "socket")} untracked: older than reseat, were to be ended and could not be. ` +
       "Restarting their processes helps.");
-  for (const name of service.discovery || [])
+  for (const name of service.discovery || []) {
     if (name.error) add("warn", unresolved(name));
+    for (const found of name.service_addresses || [])
+      add("warn", `${name.name} leads to ${found.address}, which is the address of a service and not of a server: what is connected ` +
+        "there is not balanced again.");
+  }
   return list;
 }
 
@@ -116,6 +120,7 @@ function footnotes(service) {
       `${last.terminated} ended, ${last.repointed} re-pointed, ${last.failed} failed, in ${latency(last.duration_us)}.`);
   for (const name of service.discovery || [])
     if (!name.error && name.at)
-      lines.push(`${name.name} has ${many(name.addresses.length, "address", "addresses")}, as of ${age(name.at)} ago.`);
+      lines.push(`${name.name} has ${many(name.addresses.length, "address", "addresses")}, as of ${age(name.at)} ago` +
+        ((name.held || []).length ? `; ${name.held.length} of them absent from DNS, and held.` : "."));
   return lines.join(" ");
 }

@@ -63,5 +63,28 @@ TEST_CASE("nothing is presumed of the addresses that a name will have", "[config
           Lines{"3:9 backends: each has weight 0, so none gets a connection"});
 }
 
+TEST_CASE("which addresses a name is asked for, and how long one is held, can be said",
+          "[config][discovery]") {
+    const auto names = [](const std::string& written) {
+        return load(with("pg.internal:80") + written).model.services.at(0).names;
+    };
+    CHECK(names("") == lb::NameSettings{lb::NameFamily::any, std::chrono::seconds(30)});
+    CHECK(names("  names: {family: ipv6, hold: 0s}\n") ==
+          lb::NameSettings{lb::NameFamily::ipv6, std::chrono::seconds(0)});
+    CHECK(names("  names: {family: ipv4, hold: 24h}\n") ==
+          lb::NameSettings{lb::NameFamily::ipv4, std::chrono::hours(24)});
+    CHECK(load("version: 1\ndefaults: {names: {hold: 5s}}\n" + with("pg.internal:80").substr(11))
+              .model.services.at(0)
+              .names.hold == std::chrono::seconds(5));
+    for (const auto* bad : {"  names: {family: v4}\n", "  names: {hold: 30}\n", "  names: {hold: 25h}\n",
+                            "  names: {holt: 30s}\n", "  names: any\n"}) {
+        CAPTURE(bad);
+        CHECK(faults_of(with("pg.internal:80") + bad).size() == 1);
+    }
+    CHECK(warnings_of(with("pg.internal:80") + "  names: {family: ipv6}\n") ==
+          Lines{"4:12 address: no backend has an IPv4 address, so sockets of that family find none here; add "
+                "such a backend"});
+}
+
 }  // namespace
 }  // namespace reseat::config

@@ -55,6 +55,19 @@ TEST_CASE("other backends from DNS are a reload of which nothing is said", "[con
     CHECK_FALSE(bench.log.has("reload"));
 }
 
+TEST_CASE("the backends that pass their checks are those that DNS need not name any more",
+          "[control][discovery]") {
+    Bench bench({postgres, mysql});
+    const auto passing = [&] { return bench.controller->passing("postgres", Protocol::tcp).size(); };
+    CHECK(passing() == 0);  // not checked yet
+    bench.all_up(2);
+    CHECK(passing() == postgres.backends.size());
+    bench.hear(0, refused());
+    CHECK(passing() == postgres.backends.size() - 1);
+    CHECK(bench.controller->passing("postgres", Protocol::udp).empty());
+    CHECK(bench.controller->passing("nobody", Protocol::tcp).empty());
+}
+
 TEST_CASE("a service whose backends are not known yet refuses, and serves when they are",
           "[control][reload][discovery]") {
     Service unknown = postgres;

@@ -12,12 +12,20 @@ namespace {
 
 /// A name, and a clock that stands still.
 struct Name {
-    NameState state{kNow};
+    Lookup lookup{"pg.test"};
+    NameState state{lookup, kNow};
     double random = 0;
 
+    /// One answer to each question.
     bool hears(Answer answer, TimePoint now = kNow) {
-        state.asked();
-        return state.on_answer(std::move(answer), now, kClock, random);
+        state.ask();
+        bool news = false;
+        const auto queries = queries_of(lookup);
+        for (std::size_t i = 0; i < answer.size(); ++i) news |= hears(queries[i], answer[i], now);
+        return news;
+    }
+    bool hears(Query query, Found found, TimePoint now = kNow) {
+        return state.on_answer(query, std::move(found), now, kClock, random);
     }
     Duration pause() const { return state.next() - kNow; }
     std::vector<std::string> has() const {
@@ -26,8 +34,6 @@ struct Name {
         return texts;
     }
 };
-
-using Texts = std::vector<std::string>;
 
 }  // namespace
 
@@ -90,7 +96,7 @@ TEST_CASE("a family whose question failed keeps its last good records; the other
 TEST_CASE("when DNS fails, or says that there is nothing, the last good records stay", "[discovery]") {
     for (const Answer& bad :
          {Answer{failed(), failed()}, Answer{none(), none()}, Answer{none(), failed()},
-          Answer{records(30s, {"0.0.0.0"}), none()}, Answer{none(), records(30s, {"ff02::1"})}, Answer{}}) {
+          Answer{records(30s, {"0.0.0.0"}), none()}, Answer{none(), records(30s, {"ff02::1"})}}) {
         Name name;
         name.hears(v4_only(30s, {"10.0.0.1"}));
         CHECK(name.hears(bad));
@@ -121,7 +127,7 @@ TEST_CASE("a failed question is asked again after 1, 2, 4 ... 30 s, and not late
 TEST_CASE("up to a fifth is taken off such a pause by chance", "[discovery]") {
     for (const auto& [random, pause] :
          std::vector<std::pair<double, Duration>>{{0, 1000ms}, {0.5, 900ms}, {0.999, 800ms}}) {
-        Name name{.random = random};
+        Name name{.lookup = {"pg.test"}, .random = random};
         name.hears({failed(), failed()});
         CHECK(std::chrono::abs(name.pause() - pause) < 1ms);
     }
@@ -132,9 +138,9 @@ TEST_CASE("one in a hurry is asked at once, or again when the answer to come is 
     name.hears(v4_only(60s, {"10.0.0.1"}));
     name.state.hurry(kNow + 5s);
     CHECK(name.pause() == 5s);
-    name.state.asked();
+    name.state.ask();
     name.state.hurry(kNow + 6s);
-    name.state.on_answer(v4_only(60s, {"10.0.0.1"}), kNow + 7s, kClock, 0);
+    name.hears(Query::a, records(60s, {"10.0.0.1"}), kNow + 7s);
     CHECK(name.pause() == 7s);
     name.hears(v4_only(60s, {"10.0.0.1"}));
     CHECK(name.pause() == 60s);
@@ -155,7 +161,7 @@ TEST_CASE("of thousands of addresses a thousand are taken, always the same ones"
 }
 
 TEST_CASE("SRV records are kept likewise, the preferred ones where there are too many", "[discovery]") {
-    Name name;
+    Name name{.lookup = {"_pg._tcp.test", RecordType::srv}};
     CHECK(name.hears(
         {srv_records(30s, {{10, 1, 80, "a."}, {0, 1, 80, "b."}, {0, 1, 0, "c."}, {0, 1, 80, "."}})}));
     CHECK(name.state.srv() == std::vector<SrvRecord>{{0, 1, 80, "b."}, {10, 1, 80, "a."}});
@@ -170,4 +176,71 @@ TEST_CASE("SRV records are kept likewise, the preferred ones where there are too
     name.hears({srv_records(30s, many)});
     CHECK(name.state.srv().size() == kMaxSrvTargets);
     CHECK(name.state.srv().front().priority == 1);
+}
+
+TEST_CASE("the records of one family are there, and asked for again, while the other one is not answered",
+          "[discovery]") {
+    Name name;
+    name.state.ask();
+    CHECK(name.state.waits());
+    CHECK(name.hears(Query::a, records(1s, {"10.0.0.1"})));
+    CHECK(name.has() == Texts{"10.0.0.1"});
+    CHECK(name.state.error().empty());
+    CHECK_FALSE(name.state.waits());
+    CHECK(name.pause() == 1s);
+    CHECK(name.state.ask() == std::vector{Query::a});  // the other one is on its way still
+    CHECK(name.hears(Query::a, records(1s, {"10.0.0.2"}), kNow + 1s));
+    CHECK(name.has() == Texts{"10.0.0.2"});
+    CHECK(name.hears(Query::aaaa, failed("no answer"), kNow + 3s));
+    CHECK(name.has() == Texts{"10.0.0.2"});
+    CHECK(name.state.error() == "AAAA: no answer");
+    CHECK(name.state.ask().size() == 2);
+    CHECK(name.hears(Query::a, records(60s, {"10.0.0.3"}), kNow + 4s));
+    CHECK(name.pause() == 64s);  // the failure of the other one is no reason to ask for this one sooner
+    CHECK_FALSE(name.hears(Query::a, records(1s, {"10.0.0.9"})));  // nobody asked
+}
+
+TEST_CASE("a name is answered when each family is, or a moment after the first that has records",
+          "[discovery]") {
+    Name name;
+    name.state.ask();
+    name.hears(Query::aaaa, none("it has no AAAA record"));
+    CHECK_FALSE(name.state.answered(kNow + 1h));
+    name.hears(Query::a, records(30s, {"10.0.0.1"}));
+    CHECK(name.state.answered(kNow));
+    Name half;
+    half.state.ask();
+    half.hears(Query::a, records(30s, {"10.0.0.1"}));
+    CHECK_FALSE(half.state.answered(kNow + kResolutionDelay - 1ms));
+    CHECK(half.state.answered(kNow + kResolutionDelay));
+}
+
+TEST_CASE("a family goes only when the other one was heard, too", "[discovery]") {
+    Name name;
+    name.hears({records(30s, {"10.0.0.1"}), records(30s, {"fd00::1"})});
+    name.state.ask();
+    CHECK_FALSE(name.hears(Query::a, none("it has no A record")));
+    CHECK(name.has() == Texts{"10.0.0.1", "fd00::1"});
+    SECTION("it has records") {
+        CHECK(name.hears(Query::aaaa, records(30s, {"fd00::1"})));
+        CHECK(name.has() == Texts{"fd00::1"});
+    }
+    SECTION("it has none: nothing is known any more, and nothing goes") {
+        CHECK(name.hears(Query::aaaa, none()));
+        CHECK(name.has() == Texts{"10.0.0.1", "fd00::1"});
+    }
+    SECTION("its question fails") {
+        CHECK(name.hears(Query::aaaa, failed()));
+        CHECK(name.has() == Texts{"10.0.0.1", "fd00::1"});
+    }
+}
+
+TEST_CASE("a name of one family is asked for that one alone", "[discovery]") {
+    Name v4{.lookup = {"pg.test", RecordType::address, NameFamily::ipv4}, .state = {v4.lookup, kNow}};
+    CHECK(v4.state.ask() == std::vector{Query::a});
+    v4.hears(Query::a, records(30s, {"10.0.0.1"}));
+    CHECK(v4.state.answered(kNow));
+    CHECK(v4.state.answered(Family::v6));
+    CHECK_FALSE(v4.state.failed(Family::v6));
+    CHECK(queries_of({"pg.test", RecordType::address, NameFamily::ipv6}) == std::vector{Query::aaaa});
 }

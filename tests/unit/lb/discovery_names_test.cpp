@@ -21,8 +21,27 @@ Lookup srv(std::string name) {
     return {std::move(name), RecordType::srv};
 }
 
+/// One answer to each question.
 bool hears(Names& names, const Lookup& lookup, Answer answer, TimePoint now = kNow) {
-    return names.on_answer(lookup, std::move(answer), now, kClock, 0);
+    bool news = false;
+    const auto queries = queries_of(lookup);
+    for (std::size_t i = 0; i < answer.size(); ++i)
+        news |= names.on_answer(lookup, queries[i], answer[i], now, kClock, 0);
+    return news;
+}
+
+bool hears(Names& names, const Lookup& lookup, Query query, Found found, TimePoint now = kNow) {
+    return names.on_answer(lookup, query, std::move(found), now, kClock, 0);
+}
+
+/// The names that are due, with both their questions, or the one that an SRV name has.
+Lookups due(Names& names, TimePoint now) {
+    Lookups lookups;
+    for (const Question& question : names.take_due(now)) {
+        CHECK(question.queries == queries_of(question.lookup));
+        lookups.push_back(question.lookup);
+    }
+    return lookups;
 }
 
 /// Names that follow one service and were asked for.
@@ -58,16 +77,16 @@ TEST_CASE("each name is asked for once, however many services have it", "[discov
     Names names;
     names.follow(services, kNow);
     CHECK(names.next_due() == kNow);
-    CHECK(names.take_due(kNow) == Lookups{address("db.test"), address("pg.test")});
+    CHECK(due(names, kNow) == Lookups{address("db.test"), address("pg.test")});
     CHECK(names.take_due(kNow).empty());
     CHECK_FALSE(names.next_due());
-    CHECK_FALSE(names.answered(services));
+    CHECK_FALSE(names.answered(services, kNow));
     CHECK(hears(names, address("pg.test"), v4_only(30s, {"10.0.0.1"})));
     CHECK(names.next_due() == kNow + 30s);
     CHECK(names.take_due(kNow + 29s).empty());
-    CHECK(names.take_due(kNow + 30s) == Lookups{address("pg.test")});
+    CHECK(due(names, kNow + 30s) == Lookups{address("pg.test")});
     CHECK(hears(names, address("db.test"), {failed(), failed()}));
-    CHECK(names.answered(services));
+    CHECK(names.answered(services, kNow));
     CHECK_FALSE(hears(names, address("db.test"), v4_only(30s, {"10.0.0.9"})));  // nobody asked
     CHECK_FALSE(hears(names, address("other.test"), v4_only(30s, {"10.0.0.9"})));
 }
@@ -78,7 +97,7 @@ TEST_CASE("so many questions are on their way at a time and no more", "[discover
         many.push_back(named("n" + std::to_string(i) + ".test"));
     Names names;
     names.follow({with_names("one", many)}, kNow);
-    const auto asked = names.take_due(kNow);
+    const auto asked = due(names, kNow);
     CHECK(asked.size() == Names::kAtOnce);
     CHECK_FALSE(names.next_due());
     hears(names, asked.front(), v4_only(30s, {"10.0.0.1"}));
@@ -92,7 +111,7 @@ TEST_CASE("another configuration keeps what is known of names that stay", "[disc
     Names names = following(before);
     hears(names, address("pg.test"), v4_only(30s, {"10.0.0.1"}));
     names.want(after, kNow);
-    CHECK(names.take_due(kNow) == Lookups{address("new.test")});
+    CHECK(due(names, kNow) == Lookups{address("new.test")});
     hears(names, address("new.test"), v4_only(30s, {"10.0.0.2"}));
     names.follow(after, kNow);
     CHECK(names.take_due(kNow).empty());
@@ -141,15 +160,15 @@ TEST_CASE("the targets of SRV records are asked for, and forgotten with their re
     const std::vector<Service> services = {with_names("one", {named_srv("_pg._tcp.test")})};
     Names names;
     names.follow(services, kNow);
-    CHECK(names.take_due(kNow) == Lookups{srv("_pg._tcp.test")});
+    CHECK(due(names, kNow) == Lookups{srv("_pg._tcp.test")});
     hears(names, srv("_pg._tcp.test"),
           {srv_records(30s, {{0, 1, 5432, "a.test."}, {0, 1, 5433, "b.test."}})});
-    CHECK_FALSE(names.answered(services));
-    CHECK(names.take_due(kNow) == Lookups{address("a.test."), address("b.test.")});
+    CHECK_FALSE(names.answered(services, kNow));
+    CHECK(due(names, kNow) == Lookups{address("a.test."), address("b.test.")});
     hears(names, address("a.test."), v4_only(10s, {"10.0.0.1"}));
-    CHECK_FALSE(names.answered(services));
+    CHECK_FALSE(names.answered(services, kNow));
     hears(names, address("b.test."), {none(), none()});
-    CHECK(names.answered(services));
+    CHECK(names.answered(services, kNow));
     CHECK(backends(names, services) == Lines{"_pg._tcp.test@10.0.0.1:5432 weight 1 priority 0"});
     CHECK(names.view(services)[0].error == "b.test.: no such name (NXDOMAIN)");
     CHECK(names.take_due(kNow + 30s).size() == 3);
@@ -199,9 +218,9 @@ TEST_CASE("all are asked for at once when whoever answers is another one", "[dis
     Names names = following(services);
     hears(names, address("pg.test"), v4_only(30s, {"10.0.0.1"}));
     names.hurry(kNow + 1s);
-    CHECK(names.take_due(kNow + 1s) == Lookups{address("pg.test")});
+    CHECK(due(names, kNow + 1s) == Lookups{address("pg.test")});
     hears(names, address("db.test"), v4_only(30s, {"10.0.0.1"}), kNow + 2s);
-    CHECK(names.take_due(kNow + 2s) == Lookups{address("db.test")});
+    CHECK(due(names, kNow + 2s) == Lookups{address("db.test")});
 }
 
 TEST_CASE("people hear of other addresses, of the first failure and of the end of failing", "[discovery]") {
@@ -251,4 +270,23 @@ TEST_CASE("they hear it once of a service for both protocols, and of what is lef
     hears(names, address("ns.test"), v4_only(1s, {"10.0.0.1", "10.0.0.2"}));
     CHECK(news(before, names.view({tcp, udp})) ==
           Lines{"dns: ns.test is now 10.0.0.1, 10.0.0.2 (1022 terminated), asked again in 1 s"});
+}
+
+TEST_CASE("a name that leads to the address of a service is told, once", "[discovery]") {
+    Service other = with_names("db", {});
+    other.addresses = {at("10.96.0.11:5432")};
+    const std::vector<Service> services = {with_names("postgres", {named("pg.test")}), other};
+    Names names = following(services);
+    hears(names, address("pg.test"), v4_only(1s, {"10.96.0.10", "10.96.0.11", "10.0.0.1"}));
+    const auto view = names.view(services);
+    CHECK(view[0].service_endpoints ==
+          std::vector<ServiceEndpoint>{{at("10.96.0.10:5432"), "postgres"}, {at("10.96.0.11:5432"), "db"}});
+    const auto lines = news({}, view);
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[1] ==
+          "! postgres: pg.test is 10.96.0.10:5432, the address of this very service: what is connected there "
+          "is not balanced again; name the servers themselves (of a Kubernetes Service, a headless one)");
+    CHECK(lines[2].starts_with("! postgres: pg.test is 10.96.0.11:5432, the address of the service db: "));
+    CHECK(news(view, view).empty());
+    CHECK(names.view({with_names("postgres", {named("pg.test", 6432)})})[0].service_endpoints.empty());
 }

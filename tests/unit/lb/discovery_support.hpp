@@ -12,6 +12,7 @@ namespace reseat::lb::test {
 
 using namespace std::chrono_literals;
 using Addresses = std::vector<Address>;
+using Texts = std::vector<std::string>;
 
 inline const TimePoint kNow = TimePoint{} + 1h;
 inline const std::chrono::system_clock::time_point kClock{std::chrono::seconds(1'800'000'000)};
@@ -38,11 +39,17 @@ inline Found none(std::string reason = "no such name (NXDOMAIN)") {
     return {.outcome = Found::Outcome::none, .reason = std::move(reason)};
 }
 
+inline Found no_such_name() {
+    return {.outcome = Found::Outcome::none, .no_such_name = true, .reason = "no such name (NXDOMAIN)"};
+}
+
 inline Found failed(std::string reason = "SERVFAIL") {
     return {.outcome = Found::Outcome::failed, .reason = std::move(reason)};
 }
 
-/// A and AAAA.
+/// One for each question: A and AAAA, or SRV alone.
+using Answer = std::vector<Found>;
+
 inline Answer v4_only(Duration ttl, const std::vector<std::string>& addresses) {
     return {records(ttl, addresses), none("it has no AAAA record")};
 }

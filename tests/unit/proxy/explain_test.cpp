@@ -242,6 +242,25 @@ TEST_CASE("explain advises on DNS where names are not resolved", "[explain]") {
                          Contains("dig +search _pg._tcp.internal SRV\n") && !Contains("Nothing.\n"));
 }
 
+TEST_CASE("explain tells what is held, and names that lead to a service instead of its servers",
+          "[explain]") {
+    auto facts = night();
+    facts.service.backends = {facts.service.backends[1]};
+    facts.service.eligible = facts.service.total = 1;
+    facts.service.names = {{.name = "pg.internal", .type = "address", .error = "", .has_addresses = true}};
+    facts.service.names[0].held = {{"10.0.1.2:5432", kNow - 5s, kNow + 25s}};
+    std::string text = explained(facts);
+    CHECK_THAT(text, Contains("10.0.1.2:5432 is held: absent from DNS for 5 s, but it passes its checks. It "
+                              "serves for 25 s more, unless pg.internal names it again (names.hold).") &&
+                         Contains("all is well") && Contains("Nothing.\n"));
+    facts.service.names[0].held.clear();
+    facts.service.names[0].service_addresses = {{"10.96.0.10:5432", "this very service"}};
+    text = explained(facts);
+    CHECK_THAT(text,
+               Contains("The name pg.internal leads to 10.96.0.10:5432, the address of this very service") &&
+                   !Contains("all is well") && !Contains("Nothing.\n") && Contains("headless"));
+}
+
 TEST_CASE("explain tells a process that hangs from a host that is gone [E79]", "[explain]") {
     auto facts = night();
     auto& hangs = facts.service.backends[0];

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/discovery/server_order.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace reseat::lb {
+
+std::vector<std::size_t> ServerOrder::order(TimePoint now) const {
+    std::vector<std::size_t> servers(distrusted_until_.size());
+    std::iota(servers.begin(), servers.end(), 0U);
+    std::ranges::stable_partition(servers, [&](std::size_t one) { return distrusted_until_[one] <= now; });
+    return servers;
+}
+
+}  // namespace reseat::lb

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/discovery/search_path.hpp"
+#include "lb/endpoint.hpp"
+#include "lb/error.hpp"
+
+#include <string>
+#include <vector>
+
+namespace reseat::proxy {
+
+/// What resolv.conf says, and the environment (LOCALDOMAIN, RES_OPTIONS), as the C library reads them.
+struct SystemDns {
+    std::vector<lb::Endpoint> servers;  ///< at least one
+    lb::SearchPath path;
+};
+
+/// Error: lack of memory.
+lb::Result<SystemDns> read_system_dns();
+
+/// What /etc/hosts has for this name. Reads the file.
+std::vector<lb::Address> addresses_in_hosts(const std::string& name);
+
+}  // namespace reseat::proxy
