@@ -20,8 +20,8 @@ bool Flow::is_udp() const {
     return value.remote.protocol == IPPROTO_UDP;
 }
 
-template <class Wanted>
-void FlowIndex::walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& found) const {
+template <class Visit>
+void FlowIndex::walk(std::uint32_t drawer, Visit visit) const {
     const int fd = programs_.drawers()[drawer].get();
     std::vector<lb_flow_key> keys(kBatch);
     std::vector<lb_flow> values(kBatch);
@@ -39,8 +39,7 @@ void FlowIndex::walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& fou
             continue;
         }
         if (failure && errno != ENOENT) return;
-        for (std::uint32_t i = 0; i < count; ++i)
-            if (wanted(keys[i], values[i])) found.push_back({keys[i], values[i], drawer});
+        for (std::uint32_t i = 0; i < count; ++i) visit(keys[i], values[i]);
         if (failure) return;  // ENOENT: that was the last batch
         position = next;
         first = false;
@@ -49,22 +48,29 @@ void FlowIndex::walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& fou
 
 std::vector<Flow> FlowIndex::of_life(std::uint32_t backend, lb::LifeId life) const {
     std::vector<Flow> found;
+    each_of_life(backend, life, [&](const Flow& flow) { found.push_back(flow); });
+    return found;
+}
+
+void FlowIndex::each_of_life(std::uint32_t backend, lb::LifeId life,
+                             const std::function<void(const Flow&)>& visit) const {
     const lb_backend& element = programs_.backends[backend];
     for (std::uint32_t drawer = 0; drawer < programs_.drawers().size(); ++drawer) {
         const std::uint64_t word = __atomic_load_n(&element.drawers[drawer / 64], __ATOMIC_ACQUIRE);
         if (word & 1ull << drawer % 64)
-            walk(
-                drawer, [life](const lb_flow_key& key, const lb_flow&) { return key.life == life; }, found);
+            walk(drawer, [&](const lb_flow_key& key, const lb_flow& value) {
+                if (key.life == life) visit({key, value, drawer});
+            });
     }
-    return found;
 }
 
 std::vector<Flow> FlowIndex::unresolved() const {
     std::vector<Flow> found;
-    auto wanted = [](const lb_flow_key&, const lb_flow& value) {
-        return value.remote.protocol == IPPROTO_UDP && (value.local.port_be == 0 || value.inode == 0);
-    };
-    for (std::uint32_t drawer = 0; drawer < programs_.drawers().size(); ++drawer) walk(drawer, wanted, found);
+    for (std::uint32_t drawer = 0; drawer < programs_.drawers().size(); ++drawer)
+        walk(drawer, [&](const lb_flow_key& key, const lb_flow& value) {
+            if (value.remote.protocol == IPPROTO_UDP && (value.local.port_be == 0 || value.inode == 0))
+                found.push_back({key, value, drawer});
+        });
     return found;
 }
 

@@ -5,6 +5,7 @@
 #include "bpf/sock_diag.hpp"
 #include "lb/control/data_plane.hpp"
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,9 @@ public:
 
     /// The entries of a life, which lives in lb_backends[backend]. Costs by its drawers, not by all sockets.
     std::vector<Flow> of_life(std::uint32_t backend, lb::LifeId life) const;
+    /// The same, one after the other.
+    void each_of_life(std::uint32_t backend, lb::LifeId life,
+                      const std::function<void(const Flow&)>& visit) const;
     /// Connected UDP sockets, of any life, whose port or inode is not known yet.
     std::vector<Flow> unresolved() const;
 
@@ -44,8 +48,8 @@ public:
     void complete(const Flow& flow) const;
 
 private:
-    template <class Wanted>
-    void walk(std::uint32_t drawer, Wanted wanted, std::vector<Flow>& found) const;
+    template <class Visit>
+    void walk(std::uint32_t drawer, Visit visit) const;
 
     const Programs& programs_;
 };

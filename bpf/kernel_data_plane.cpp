@@ -160,12 +160,12 @@ void KernelDataPlane::forgive(lb::LifeId life) {
     forget_row(*impl_->generations, life);
 }
 
-lb::Task<std::vector<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId> lives) {
+lb::Task<std::deque<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId> lives) {
     std::vector<FiledLife> filed;
     for (const lb::LifeId life : lives)
         if (const auto index = impl_->generations->lives().index_of(life)) filed.push_back({*index, life});
     auto list = [](const Programs& programs,
-                   std::vector<FiledLife> which) -> lb::Task<std::vector<lb::SocketInfo>> {
+                   std::vector<FiledLife> which) -> lb::Task<std::deque<lb::SocketInfo>> {
         co_return list_sockets(programs, which);
     };
     auto task = list(*impl_->programs, std::move(filed));

@@ -69,7 +69,7 @@ public:
     std::uint64_t connects_total(lb::LifeId life) const override;
     lb::ConnectOutcomes connect_outcomes(lb::LifeId life) const override;
     void forgive(lb::LifeId life) override;
-    lb::Task<std::vector<lb::SocketInfo>> sockets(std::vector<lb::LifeId> lives) override;
+    lb::Task<std::deque<lb::SocketInfo>> sockets(std::vector<lb::LifeId> lives) override;
     lb::Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order) override;
     lb::Result<void> set_policies(const std::vector<lb::Policy>& policies) override;
     lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce_policies() override;

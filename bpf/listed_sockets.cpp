@@ -48,14 +48,14 @@ lb::SocketInfo described(const Flow& flow, Commands& commands, std::chrono::nano
 
 }  // namespace
 
-std::vector<lb::SocketInfo> list_sockets(const Programs& programs, const std::vector<FiledLife>& lives) {
+std::deque<lb::SocketInfo> list_sockets(const Programs& programs, const std::vector<FiledLife>& lives) {
     const FlowIndex index(programs);
     const auto now = since_boot();
     Commands commands;
-    std::vector<lb::SocketInfo> sockets;
+    std::deque<lb::SocketInfo> sockets;
     for (const auto& [backend, life] : lives)
-        for (const Flow& flow : index.of_life(backend, life))
-            sockets.push_back(described(flow, commands, now));
+        index.each_of_life(backend, life,
+                           [&](const Flow& flow) { sockets.push_back(described(flow, commands, now)); });
     return sockets;
 }
 

@@ -5,6 +5,7 @@
 #include "lb/control/data_plane.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 namespace reseat::bpf {
@@ -17,6 +18,6 @@ struct FiledLife {
 
 /// The sockets that the index has for these lives, for people to look at. Costs by their drawers, and reads
 /// one file of /proc for each process.
-std::vector<lb::SocketInfo> list_sockets(const Programs& programs, const std::vector<FiledLife>& lives);
+std::deque<lb::SocketInfo> list_sockets(const Programs& programs, const std::vector<FiledLife>& lives);
 
 }  // namespace reseat::bpf

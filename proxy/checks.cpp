@@ -14,8 +14,8 @@ namespace reseat::proxy {
 namespace {
 
 constexpr std::size_t kAtOnce = 100;  ///< checks that begin together
-constexpr lb::Duration kPause = std::chrono::milliseconds(1);
-constexpr lb::Duration kLongestSpread = std::chrono::seconds(5);
+constexpr lb::Duration kPause = std::chrono::microseconds(100);
+constexpr lb::Duration kLongestSpread = std::chrono::seconds(1);
 constexpr unsigned kCommandsAtOnce = 16;
 constexpr unsigned kProbesAtOnce = 1'000;
 

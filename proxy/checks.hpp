@@ -24,11 +24,11 @@ public:
     /// Starts what is new, ends what is gone, and starts again what is checked differently now, with the
     /// health that is known. The others are not disturbed. Costs one comparison for each target.
     /// Of many new ones, the first 100 are checked at once and the others spread over start_spread(), so that
-    /// neither we nor what they share are flooded, now and at every interval after.
+    /// neither we nor what they share are flooded; Checker::run() spreads their next checks over an interval.
     void follow(const std::vector<lb::CheckTarget>& targets);
 
-    /// How long it takes until the last of `count` new ones has begun: 1 ms for each after the first 100,
-    /// 5 s at most.
+    /// How long it takes until the last of `count` new ones has begun: 0.1 ms for each after the first 100,
+    /// 1 s at most.
     static lb::Duration start_spread(std::size_t count);
 
     /// A connect of the workload's to this backend has just failed: it is probed at once (Checker::suspect).

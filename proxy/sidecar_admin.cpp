@@ -82,7 +82,7 @@ AdminView Sidecar::admin_view() {
             },
             .sockets =
                 [this](Target which) {
-                    if (!controller_) return stopping<std::vector<lb::ListedSocket>>();
+                    if (!controller_) return stopping<lb::ListedSockets>();
                     return controller_->sockets(std::move(which.service), std::move(which.backend));
                 },
             .terminate =

@@ -54,8 +54,8 @@ public:
     /// Whether there is such a service, with such a backend. Error `usage`: as above.
     Result<void> known(const std::string& service, const std::optional<std::string>& backend) const;
     /// Open sockets, of all services or one, of all its backends or one. Error `usage`: as above.
-    Task<Result<std::vector<ListedSocket>>> sockets(std::optional<std::string> service,
-                                                    std::optional<std::string> backend);
+    Task<Result<ListedSockets>> sockets(std::optional<std::string> service,
+                                        std::optional<std::string> backend);
 
     /// The backends of this service whose checks pass, and that are not ejected; none where there is no
     /// check.

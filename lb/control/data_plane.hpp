@@ -6,6 +6,7 @@
 #include "lb/task.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -170,8 +171,9 @@ public:
     /// The next failure is the first in a row again.
     virtual void forgive(LifeId life) = 0;
 
-    /// The open sockets of these lives. Runs on a thread that may block; costs by what their drawers hold.
-    virtual Task<std::vector<SocketInfo>> sockets(std::vector<LifeId> lives) = 0;
+    /// The open sockets of these lives, in pieces of memory that can be had for 100,000 of them, too. Runs on
+    /// a thread that may block; costs by what their drawers hold.
+    virtual Task<std::deque<SocketInfo>> sockets(std::vector<LifeId> lives) = 0;
 
     /// As reseat(), for sockets that no life knows of; matched 0 where there are none or they cannot be told
     /// from younger ones.

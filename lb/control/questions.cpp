@@ -114,13 +114,13 @@ Result<void> Controller::known(const std::string& service, const std::optional<s
     return impl_->unknown(service, backend);
 }
 
-Task<Result<std::vector<ListedSocket>>> Controller::sockets(std::optional<std::string> service,
-                                                            std::optional<std::string> backend) {
+Task<Result<ListedSockets>> Controller::sockets(std::optional<std::string> service,
+                                                std::optional<std::string> backend) {
     if (service)
         if (const auto is = known(*service, backend); !is) co_return is.error();
     Impl& impl = *impl_;
     std::vector<LifeId> lives;
-    std::unordered_map<LifeId, std::pair<std::string, std::string>> names;
+    ListedSockets listed;
     for (const TrackedService* tracked : impl.registry.named(service)) {
         const Service& config = *tracked->state.service;
         for (std::size_t i = 0; i < config.backends.size(); ++i) {
@@ -128,17 +128,13 @@ Task<Result<std::vector<ListedSocket>>> Controller::sockets(std::optional<std::s
             const BackendRecord& record = tracked->state.backends[i];
             const auto add = [&](const Life& life) {
                 lives.push_back(life.id);
-                names[life.id] = {config.name, config.backends[i].name};
+                listed.names[life.id] = {config.name, config.backends[i].name};
             };
             if (record.life) add(*record.life);
             std::ranges::for_each(record.ended, add);
         }
     }
-    std::vector<ListedSocket> listed;
-    std::vector<SocketInfo> open = co_await impl.plane.sockets(std::move(lives));
-    for (SocketInfo& info : open)
-        if (const auto name = names.find(info.life); name != names.end())
-            listed.push_back({name->second.first, name->second.second, std::move(info)});
+    listed.sockets = co_await impl.plane.sockets(std::move(lives));
     co_return listed;
 }
 

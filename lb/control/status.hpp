@@ -80,10 +80,14 @@ struct PolicyStatus {
     std::uint64_t terminated_total = 0;  ///< open sockets that it ended
 };
 
-struct ListedSocket {
-    std::string service;
-    std::string backend;
-    SocketInfo info;
+/// Open sockets, and whose they are. A life that was retired meanwhile has no name.
+struct ListedSockets {
+    struct Name {
+        std::string service;
+        std::string backend;
+    };
+    std::deque<SocketInfo> sockets;
+    std::unordered_map<LifeId, Name> names;
 };
 
 }  // namespace reseat::lb

@@ -57,6 +57,7 @@ Checker::~Checker() = default;
 
 Task<void> Checker::run(Duration delay) {
     if (delay > Duration::zero()) co_await sleep_for(delay);
+    spread_next_ = delay > Duration::zero();
     const auto executor = co_await asio::this_coro::executor;
     probe_now_ = std::make_unique<WakeUp>(executor);
     new_result_ = std::make_unique<WakeUp>(executor);
@@ -107,6 +108,7 @@ TimePoint Checker::due_after(ProbeOutcome outcome) {
     auto pause = tracker_.next_delay();
     // What we lack will hardly be there a millisecond later.
     if (outcome == ProbeOutcome::not_probed) pause = std::max(pause, check_.fast_interval);
+    if (std::exchange(spread_next_, false)) pause = random_up_to(pause);
     return tracker_.confirming() ? now + pause : due_with_jitter(now, pause, check_.jitter_percent);
 }
 

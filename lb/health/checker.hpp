@@ -41,7 +41,8 @@ public:
     ~Checker();
 
     /// Probes after `delay`, then for ever; ends by cancellation. Pauses are up to `check.jitter_percent`
-    /// shorter than configured, never longer, so that the promised time of detection holds. With
+    /// shorter than configured, never longer, so that the promised time of detection holds. After a `delay`
+    /// the first pause ends at random: checks that began together spread over the whole interval. With
     /// `check.watch` and a tcp check, holds one idle connection beside while the backend is up: when it ends,
     /// confirming probes start within the same millisecond. Servers that end idle connections are watched
     /// less and less, then not at all (one log line) [E68]. Throws what `on_result` throws. Call once; the
@@ -71,6 +72,7 @@ private:
     std::unique_ptr<class WakeUp> new_result_;  ///< tells the watch that there is one
     bool watch_lost_ = false;                   ///< not yet told to the tracker
     TimePoint suspect_again_at_{};
+    bool spread_next_ = false;  ///< the next pause is of random length
 };
 
 }  // namespace reseat::lb

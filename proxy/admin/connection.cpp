@@ -84,10 +84,12 @@ private:
             reply = error_reply(503, "too_many_followers", "too many are following events already",
                                 "end another one, or ask without follow=1");
         if (reply.follow) {
-            if (co_await begin_stream() && !is_head) co_await follow(*reply.follow);
+            if (co_await begin_stream("application/x-ndjson", false) && !is_head)
+                co_await follow(*reply.follow);
             co_return false;
         }
         const bool keep = !failure && parser.keep_alive() && buffer_.size() == 0;
+        if (reply.next_piece) co_return co_await write_pieces(reply, is_head, keep) && keep;
         co_return co_await write(std::move(reply), is_head, keep) && keep;
     }
 
@@ -112,6 +114,18 @@ private:
                                             asio::redirect_error(asio::use_awaitable, failure));
         }
         co_return !failure;
+    }
+
+    /// The same, of an answer that is never in memory as a whole.
+    lb::Task<bool> write_pieces(const Reply& reply, bool is_head, bool keep) {
+        if (!co_await begin_stream(reply.content_type, keep)) co_return false;
+        while (!is_head) {
+            auto task = reply.next_piece();
+            const std::string piece = co_await std::move(task);
+            if (piece.empty()) co_return co_await end_stream();
+            if (!co_await write_chunk(piece)) co_return false;
+        }
+        co_return true;
     }
 
     /// All that are remembered, then each as it happens.
@@ -144,11 +158,11 @@ private:
         co_return lines.empty() || co_await write_chunk(lines);
     }
 
-    lb::Task<bool> begin_stream() {
+    lb::Task<bool> begin_stream(std::string_view content_type, bool keep) {
         http::response<http::empty_body> head{http::status::ok, 11};
         add_common_fields(head);
-        head.set(http::field::content_type, "application/x-ndjson");
-        head.keep_alive(false);
+        head.set(http::field::content_type, content_type);
+        head.keep_alive(keep);
         head.chunked(true);
         http::response_serializer<http::empty_body> serializer(head);
         Failure failure;
@@ -166,11 +180,12 @@ private:
         co_return !failure;
     }
 
-    lb::Task<void> end_stream() {
-        Failure ignored;
+    lb::Task<bool> end_stream() {
+        Failure failure;
         stream_.expires_after(kPatience);
         co_await asio::async_write(stream_, http::make_chunk_last(),
-                                   asio::redirect_error(asio::use_awaitable, ignored));
+                                   asio::redirect_error(asio::use_awaitable, failure));
+        co_return !failure;
     }
 
     /// Or leaves.

@@ -18,6 +18,8 @@
 #include <memory>
 #include <utility>
 
+#include <malloc.h>
+
 namespace reseat::proxy {
 namespace {
 
@@ -102,12 +104,14 @@ lb::Task<Reply> sockets(Target which, const AdminView& view) {
     auto task = view.sockets(std::move(which));
     auto rows = co_await std::move(task);
     if (!rows) co_return refused(rows.error());
-    auto telling =
-        view.aside([listed = std::make_shared<const std::vector<lb::ListedSocket>>(std::move(*rows))] {
-            return json::serialize(json::object{{"sockets", sockets_json(*listed)}}) + "\n";
-        });
     Reply reply;
-    reply.body = co_await std::move(telling);
+    reply.next_piece = [&view, list = std::make_shared<SocketListText>(std::move(*rows))] {
+        return view.aside([list] {
+            std::string piece = list->next_piece();
+            if (piece.empty()) ::malloc_trim(0);  // a long list's memory would stay with us for ever
+            return piece;
+        });
+    };
     co_return reply;
 }
 

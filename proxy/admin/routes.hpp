@@ -28,7 +28,7 @@ struct AdminView {
     std::function<bool()> ready;
     std::function<lb::Task<ReloadReport>()> reload;
     std::function<lb::Result<void>(const Target&)> known;  ///< of a service; error: `usage`
-    std::function<lb::Task<lb::Result<std::vector<lb::ListedSocket>>>(Target)> sockets;
+    std::function<lb::Task<lb::Result<lb::ListedSockets>>(Target)> sockets;
     std::function<lb::Task<lb::Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
     std::function<lb::Result<void>(Target, unsigned weight)> set_weight;           ///< of a backend
     std::function<lb::Result<void>(Target, lb::OperatorState)> set_state;          ///< of a backend
@@ -43,6 +43,8 @@ struct Reply {
     std::string content_type = "application/json";
     std::string policy = {};                 ///< the Content-Security-Policy header; empty: none
     std::optional<EventFilter> follow = {};  ///< in place of a body: events, as they happen
+    /// In place of a body: the next piece of a long one; an empty piece ends it.
+    std::function<lb::Task<std::string>()> next_piece = {};
 };
 
 /// Answers one request; `target` with or without a query. 404 and 405 as the error body. Takes as long as

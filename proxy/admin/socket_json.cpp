@@ -10,11 +10,12 @@ namespace {
 
 namespace json = boost::json;
 
-json::object socket_json(const lb::ListedSocket& socket) {
-    const lb::SocketInfo& info = socket.info;
+constexpr std::size_t kPiece = 64 * 1024;
+
+json::object socket_json(const lb::ListedSockets::Name& name, const lb::SocketInfo& info) {
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(info.age).count();
-    return {{"service", socket.service},
-            {"backend", socket.backend},
+    return {{"service", name.service},
+            {"backend", name.backend},
             {"pid", info.pid == 0 ? json::value(nullptr) : json::value(info.pid)},
             {"comm", info.command.empty() ? json::value(nullptr) : json::value(info.command)},
             {"protocol", lb::to_string(info.protocol)},
@@ -26,10 +27,20 @@ json::object socket_json(const lb::ListedSocket& socket) {
 
 }  // namespace
 
-json::array sockets_json(const std::vector<lb::ListedSocket>& sockets) {
-    json::array list;
-    for (const auto& socket : sockets) list.emplace_back(socket_json(socket));
-    return list;
+std::string SocketListText::next_piece() {
+    if (over_) return "";
+    std::string text = begun_ ? "," : R"({"sockets":[)";
+    while (!listed_.sockets.empty() && text.size() < kPiece) {
+        const lb::SocketInfo& socket = listed_.sockets.front();
+        if (const auto name = listed_.names.find(socket.life); name != listed_.names.end())
+            text.append(json::serialize(socket_json(name->second, socket))).append(",");
+        listed_.sockets.pop_front();
+    }
+    begun_ = true;
+    if (text.ends_with(',')) text.pop_back();
+    over_ = listed_.sockets.empty();
+    if (over_) text += "]}\n";
+    return text;
 }
 
 json::object report_json(const lb::TerminationReport& report) {

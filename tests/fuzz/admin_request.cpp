@@ -49,8 +49,8 @@ struct Instance {
                     require(which.service.has_value());
                     return {};
                 },
-                .sockets = [](Target) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
-                    co_return std::vector<lb::ListedSocket>();
+                .sockets = [](Target) -> lb::Task<lb::Result<lb::ListedSockets>> {
+                    co_return lb::ListedSockets();
                 },
                 .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
                     require(which.service.has_value());
@@ -91,7 +91,7 @@ void admin_request(Bytes input) {
     instance.loop.run();
     proxy::Reply reply = answering.get();
     require(reply.status >= 200 && reply.status < 600);
-    require(reply.follow || !reply.body.empty());
+    require(reply.follow || reply.next_piece || !reply.body.empty());
     const std::string method(request->method_string());
     const bool only_looks = method == "GET" || method == "HEAD";
     require(instance.changes == 0 || (door == proxy::Door::unix_socket && method == "POST"));

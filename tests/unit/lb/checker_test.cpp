@@ -3,6 +3,7 @@
 
 #include "probe_server.hpp"
 
+#include <algorithm>
 #include <list>
 #include <thread>
 #include <vector>
@@ -69,12 +70,12 @@ private:
 
 /// A Checker that runs in `io`, and everything that it told.
 struct Checked {
-    Checked(asio::io_context& loop, const HealthCheck& check, const Endpoint& backend)
+    Checked(asio::io_context& loop, const HealthCheck& check, const Endpoint& backend, Duration delay = 0ms)
         : io(loop), checker(check, {backend}, {}, [this](const CheckStatus& status, const auto& event) {
               results.push_back(status);
               if (event) events.push_back(*event);
           }) {
-        running = spawn(io.get_executor(), "check", checker.run(),
+        running = spawn(io.get_executor(), "check", checker.run(delay),
                         [this](const std::string& what) { failure = what; });
     }
 
@@ -279,4 +280,19 @@ TEST_CASE("a listener of results that throws ends the checker with its own failu
                          [&](const std::string& what) { failure = what; });
     REQUIRE(run_until(io, [&] { return !failure.empty(); }));
     CHECK(failure == "check a/b: full");
+}
+
+TEST_CASE("checks that began together spread their next ones over the whole interval", "[checker]") {
+    asio::io_context io;
+    FakeBackend backend(io);
+    const HealthCheck check = {.interval = 2s, .watch = Watch::off};
+    std::list<Checked> all;
+    for (int i = 0; i < 50; ++i) all.emplace_back(io, check, backend.endpoint, 1ms);
+    // Together, they would be due within the last tenth of the interval, as jitter_percent says.
+    REQUIRE(run_until(io, [&] { return all.front().results.size() >= 1; }));
+    const auto twice = [&] {
+        return std::count_if(all.begin(), all.end(), [](const auto& one) { return one.results.size() >= 2; });
+    };
+    REQUIRE(run_until(io, [&] { return twice() >= 10; }));
+    CHECK(twice() < 40);
 }

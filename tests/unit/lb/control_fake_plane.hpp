@@ -76,8 +76,8 @@ public:
         outcomes[life].failures_in_a_row = outcomes[life].resets_in_a_row = 0;
     }
 
-    Task<std::vector<SocketInfo>> sockets(std::vector<LifeId> lives) override {
-        std::vector<SocketInfo> listed;
+    Task<std::deque<SocketInfo>> sockets(std::vector<LifeId> lives) override {
+        std::deque<SocketInfo> listed;
         for (const SocketInfo& one : all_sockets)
             if (std::ranges::find(lives, one.life) != lives.end()) listed.push_back(one);
         co_return listed;

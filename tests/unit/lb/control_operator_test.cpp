@@ -160,13 +160,14 @@ TEST_CASE("open sockets are listed with their service and backend", "[control][o
     bench.plane.all_sockets = {{.life = 7, .pid = 11}, {.life = 8, .pid = 12}, {.life = 9, .pid = 13}};
     const auto of_one = start(bench, bench.controller->sockets("postgres", "b"));
     REQUIRE(*of_one);
-    REQUIRE((*of_one)->value().size() == 1);
-    CHECK((*of_one)->value()[0].service == "postgres");
-    CHECK((*of_one)->value()[0].backend == "b");
-    CHECK((*of_one)->value()[0].info.pid == 12);
+    const ListedSockets& one = (*of_one)->value();
+    REQUIRE(one.sockets.size() == 1);
+    CHECK(one.names.at(one.sockets[0].life).service == "postgres");
+    CHECK(one.names.at(one.sockets[0].life).backend == "b");
+    CHECK(one.sockets[0].pid == 12);
     const auto of_all = start(bench, bench.controller->sockets(std::nullopt, std::nullopt));
     REQUIRE(*of_all);
-    CHECK((*of_all)->value().size() == 3);
+    CHECK((*of_all)->value().sockets.size() == 3);
 }
 
 TEST_CASE("a life that was ordered away and still has sockets is ordered again [E43]", "[control]") {

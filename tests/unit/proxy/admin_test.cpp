@@ -8,6 +8,8 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace reseat;
 using namespace reseat::proxy;
 using namespace std::chrono_literals;
@@ -22,14 +24,22 @@ struct Instance {
     std::vector<std::string> asked;
     ReloadReport report{.ok = true, .valid = true, .lines = {"web: backend b added"}};
 
-    static lb::ListedSocket socket() {
-        lb::ListedSocket listed{.service = "web", .backend = "[::1]:80"};
-        listed.info.local = *lb::parse_endpoint("10.0.0.1:40000");
-        listed.info.dialled = *lb::parse_endpoint("10.96.0.80:80");
-        listed.info.backend = *lb::parse_endpoint("[::1]:80");
-        listed.info.pid = 4711;
-        listed.info.command = "psql";
-        listed.info.age = 90s;
+    std::size_t count = 1;  ///< of open sockets
+    std::size_t longest_piece = 0;
+
+    lb::ListedSockets open() const {
+        lb::SocketInfo one{.life = 7};
+        one.local = *lb::parse_endpoint("10.0.0.1:40000");
+        one.dialled = *lb::parse_endpoint("10.96.0.80:80");
+        one.backend = *lb::parse_endpoint("[::1]:80");
+        one.pid = 4711;
+        one.command = "psql";
+        one.age = 90s;
+        lb::SocketInfo of_a_life_that_was_retired = one;
+        of_a_life_that_was_retired.life = 6;
+        lb::ListedSockets listed{.sockets = {of_a_life_that_was_retired},
+                                 .names = {{7, {"web", "[::1]:80"}}}};
+        listed.sockets.resize(count + 1, one);
         return listed;
     }
 
@@ -53,11 +63,11 @@ struct Instance {
                         return lb::Error{lb::ErrorCode::usage, "no service nosuch"};
                     return {};
                 },
-                .sockets = [this](Target which) -> lb::Task<lb::Result<std::vector<lb::ListedSocket>>> {
+                .sockets = [this](Target which) -> lb::Task<lb::Result<lb::ListedSockets>> {
                     note("sockets", which);
                     if (which.service == "nosuch")
                         co_return lb::Error{lb::ErrorCode::usage, "no service nosuch"};
-                    co_return std::vector{socket()};
+                    co_return open();
                 },
                 .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
                     note("terminate", which);
@@ -80,8 +90,16 @@ struct Instance {
         const AdminView all = view();
         Reply reply;
         std::string failure;
-        const auto task = [](std::string m, std::string t, const AdminView& v, Reply& to) -> lb::Task<void> {
+        const auto task = [this](std::string m, std::string t, const AdminView& v,
+                                 Reply& to) -> lb::Task<void> {
             to = co_await answer(std::move(m), std::move(t), v);
+            while (to.next_piece) {
+                auto task = to.next_piece();
+                const std::string piece = co_await std::move(task);
+                if (piece.empty()) break;
+                longest_piece = std::max(longest_piece, piece.size());
+                to.body += piece;
+            }
         };
         const auto spawned = lb::spawn(loop.get_executor(), "ask", task(method, target, all, reply),
                                        [&](const std::string& what) { failure = what; });
@@ -154,6 +172,17 @@ TEST_CASE("sockets and terminations name a service and perhaps a backend", "[adm
     const auto missing = instance.ask("GET", "/sockets?service=nosuch");
     CHECK(missing.status == 404);
     CHECK(json::parse(missing.body).at("error").at("message") == "no service nosuch");
+}
+
+TEST_CASE("a long list of sockets is answered in pieces, and is one JSON value", "[admin]") {
+    Instance instance;
+    for (const std::size_t count : {0, 1, 5'000}) {
+        instance.count = count;
+        const auto reply = instance.ask("GET", "/sockets");
+        CHECK(json::parse(reply.body).at("sockets").as_array().size() == count);
+        CHECK(reply.body.ends_with("}\n"));
+    }
+    CHECK(instance.longest_piece < 128 * 1024);
 }
 
 TEST_CASE("the sockets of people's tables fit 80 columns and say whose they are", "[admin]") {
