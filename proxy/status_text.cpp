@@ -107,8 +107,8 @@ std::string remarks(const ServiceView& service, const DnsNameView& name, SystemT
                              paint("not a server:", Colour::warning, colours), service.title(), name.name,
                              address, owner);
     for (const auto& [address, absent_since, until] : name.held)
-        lines += fmt::format("held: {}: {}: {} is absent from DNS for {}, serves for {} more\n", service.title(),
-                             name.name, address, age(absent_since, now),
+        lines += fmt::format("held: {}: {}: {} is absent from DNS for {}, serves for {} more\n",
+                             service.title(), name.name, address, age(absent_since, now),
                              human(std::max(until.value_or(now) - now, SystemTime::duration())));
     return lines;
 }
