@@ -150,11 +150,16 @@ bool Names::serves_still(const Lookup& lookup, Family family) const {
 }
 
 void Names::let_go(TimePoint now) {
-    const auto let_go = std::erase_if(retired_, [&](const auto& entry) {
-        const Lookup& lookup = entry.first;
-        return !serves_still(lookup, Family::v4) && !serves_still(lookup, Family::v6);
-    });
-    if (let_go) keep_what_is_wanted(now);
+    bool any = false;
+    for (auto& [lookup, records] : retired_) {
+        const bool v4 = serves_still(lookup, Family::v4), v6 = serves_still(lookup, Family::v6);
+        any |= std::erase_if(records, [&, family = lookup.family](const SrvRecord& record) {
+                   const NameState& target = states_.at(target_of(record, family));
+                   return !(v4 && target.has(Family::v4)) && !(v6 && target.has(Family::v6));
+               }) > 0;
+    }
+    std::erase_if(retired_, [](const auto& entry) { return entry.second.empty(); });
+    if (any) keep_what_is_wanted(now);
 }
 
 void Names::hurry(TimePoint now) {

@@ -79,6 +79,7 @@ TEST_CASE("a lost AAAA does not delay the change of those that have A [E75]", "[
     targets.aaaa("n2.", failed("no answer"));
     targets.aaaa("n3.", failed("no answer"));
     CHECK(targets.serve() == Texts{"10.0.0.3", "10.0.0.4"});
+    CHECK(targets.names.take_due(targets.now + 1h).size() == 3);  // the old ones are not asked for any more
 }
 
 TEST_CASE("each family serves until the new one of it is known [E75]", "[discovery]") {
