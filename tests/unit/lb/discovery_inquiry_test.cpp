@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <map>
+#include <random>
 
 using namespace reseat::lb;
 using namespace reseat::lb::test;
@@ -170,4 +171,37 @@ TEST_CASE("SRV records are one question", "[discovery]") {
     CHECK(srv.step() == Texts{"SRV _pg._tcp. 0"});
     srv.reply(0, 1, Query::srv, srv_records(1s, {{0, 1, 80, "a."}}));
     CHECK(srv.inquiry.over());
+}
+
+TEST_CASE("whatever servers say, and in whatever order, each question is answered once", "[discovery]") {
+    std::minstd_rand random(1);
+    const auto pick = [&](std::size_t below) { return random() % below; };
+    const std::vector<Found> words = {records(1s, {"10.0.0.1"}), none("it has no A record"), no_such_name(),
+                                      failed(), silence()};
+    for (int run = 0; run < 2000; ++run) {
+        std::vector<std::string> names(1 + pick(3), "pg.");
+        Question question{{"pg"}, {Query::a, Query::aaaa}};
+        if (pick(2)) question.queries.pop_back();
+        Inquiry inquiry(question, names);
+        ServerOrder servers(1 + pick(3));
+        TimePoint now = kNow;
+        std::vector<Ask> open;
+        std::map<Query, int> answers;
+        for (int step = 0; !inquiry.over(); ++step) {
+            REQUIRE(step < 100);
+            for (const Ask& ask : inquiry.take_asks(now, servers.order(now))) open.push_back(ask);
+            REQUIRE((!open.empty() || inquiry.next()));
+            if (open.empty() || (inquiry.next() && pick(2))) {
+                now = std::max(now, *inquiry.next());
+            } else {
+                const std::size_t which = pick(open.size());
+                for (const auto slow : inquiry.on_reply(open[which], words[pick(words.size())]))
+                    servers.on_overtaken(slow, now);
+                open.erase(open.begin() + std::ptrdiff_t(which));
+            }
+            for (const auto& [query, found] : inquiry.take_answers()) ++answers[query];
+        }
+        CHECK(answers.size() == question.queries.size());
+        for (const auto& [query, count] : answers) CHECK(count == 1);
+    }
 }
