@@ -16,15 +16,15 @@ static __always_inline int dialled_by_record(const struct lb_record *record,
 }
 
 /* What the application dialled to be connected to `peer`; 0: not through us. */
-static __always_inline int dialled_peer(struct bpf_sock *sk, struct lb_owner *owner,
+static __always_inline int dialled_peer(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 					const struct lb_endpoint *peer, struct lb_endpoint *dialled)
 {
 	if (!owner)
 		return 0; /* never dialled a service: accepted sockets, direct connects */
-	bring_back(sk, owner, peer);
+	bring_back(ctx, owner, peer);
 	if (same_endpoint(&owner->current.peer, peer))
-		return dialled_by_record(&owner->current, peer, dialled);
-	return dialled_by_record(&owner->previous, peer, dialled);
+		return dialled_by_record(ELEMENT(&owner->current), peer, dialled);
+	return dialled_by_record(ELEMENT(&owner->previous), peer, dialled);
 }
 
 static __always_inline const struct lb_peer *find_peer(__u32 service,
@@ -36,12 +36,12 @@ static __always_inline const struct lb_peer *find_peer(__u32 service,
 }
 
 /* What the socket's datagrams say of a source. 1: it is `dialled`; 0: they say nothing. */
-static __always_inline int dialled_by_sending(struct bpf_sock *sk, const struct lb_endpoint *source,
+static __always_inline int dialled_by_sending(struct bpf_sock_addr *ctx,
+					      const struct lb_endpoint *source,
 					      struct lb_endpoint *dialled)
 {
-	struct lb_recalled known = recall(sk);
-	struct lb_record *newest =
-		recalled_at(&known, find_newest_sent(known.few, known.more, source));
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_record *newest = recalled_at(&known, find_newest_sent(ctx, source));
 	const struct lb_peer *peer;
 
 	if (newest) {
@@ -65,20 +65,20 @@ static __always_inline int is_connected_to(struct bpf_sock *sk, const struct lb_
 }
 
 /* What the socket's connects say of a source; 0: nothing. */
-static __always_inline int dialled_by_connecting(struct bpf_sock *sk, struct lb_owner *owner,
+static __always_inline int dialled_by_connecting(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 						 const struct lb_endpoint *source,
 						 struct lb_endpoint *dialled)
 {
-	struct lb_record *record = &owner->current;
+	struct lb_record *record = ELEMENT(&owner->current);
 
-	bring_back(sk, owner, source);
+	bring_back(ctx, owner, source);
 	if (!same_endpoint(&record->peer, source))
-		record = &owner->previous;
+		record = ELEMENT(&owner->previous);
 	if (same_endpoint(&record->peer, source)) {
 		if (!record->life)
 			return 0; /* by its own address */
 		*dialled = record->dialled;
-		return !(record->flags & LB_RECORD_OVERRIDDEN) || is_connected_to(sk, source);
+		return !(record->flags & LB_RECORD_OVERRIDDEN) || is_connected_to(ctx->sk, source);
 	}
 	/* Queued from a backend that it has left more than one connect ago. */
 	if (!owner->current.life || owner->flags & LB_OWNER_PAST_US ||
@@ -89,16 +89,17 @@ static __always_inline int dialled_by_connecting(struct bpf_sock *sk, struct lb_
 }
 
 /* What the application dialled to get a datagram from `source`; 0: not through us. */
-static __always_inline int dialled_source(struct bpf_sock *sk, const struct lb_endpoint *source,
+static __always_inline int dialled_source(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
+					  const struct lb_endpoint *source,
 					  struct lb_endpoint *dialled)
 {
 	struct lb_owner *owner = find_owner(sk);
 
 	if (!owner)
 		return 0;
-	if (owner->flags & LB_OWNER_SENDER && dialled_by_sending(sk, source, dialled))
+	if (owner->flags & LB_OWNER_SENDER && dialled_by_sending(ctx, source, dialled))
 		return 1;
-	return dialled_by_connecting(sk, owner, source, dialled);
+	return dialled_by_connecting(ctx, owner, source, dialled);
 }
 
 #endif

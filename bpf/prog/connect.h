@@ -69,12 +69,12 @@ static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock
 }
 
 /* To an address that is no service's. */
-static __always_inline int connect_past_us(struct bpf_sock *sk, struct lb_owner *owner,
+static __always_inline int connect_past_us(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 					   const struct lb_dial *dial)
 {
-	begin_record(sk, owner, dial);
+	begin_record(ctx, owner, dial);
 	owner->current.peer = *dial->dialled;
-	supersede(sk, owner, dial);
+	supersede(ctx, owner, dial);
 	return LB_PROCEED;
 }
 
@@ -83,7 +83,7 @@ static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_ow
 					 const struct lb_service *service,
 					 struct lb_backend *backend, const struct lb_pick *pick)
 {
-	begin_record(ctx->sk, owner, dial);
+	begin_record(ctx, owner, dial);
 	owner->flags &= ~LB_OWNER_PAST_US;
 	if (!dial->repoint) {
 		owner->key = pick->key;
@@ -91,7 +91,7 @@ static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_ow
 		owner->uid = (__u32)bpf_get_current_uid_gid();
 	}
 	fill_record(&owner->current, service, backend, pick->index, dial);
-	supersede(ctx->sk, owner, dial);
+	supersede(ctx, owner, dial);
 	if (dial->dialled->protocol == LB_IPPROTO_UDP)
 		index_udp(ctx, ctx->sk, owner, backend, dial->cookie);
 }
@@ -178,7 +178,7 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 		return refuse_for_now(); /* the application was faster: leave it alone */
 	}
 	if (!service)
-		return connect_past_us(sk, owner, &dial);
+		return connect_past_us(ctx, owner, &dial);
 	return connect_to_service(ctx, owner, &dial, service, to);
 }
 

@@ -24,12 +24,13 @@ static long step_to_sent(__u32 at, struct lb_walk *walk)
 }
 
 /* Where datagrams to this service address go. */
-__noinline int find_sent(struct lb_history *few, struct lb_history_more *more,
-			 const struct lb_endpoint *dialled)
+__noinline int find_sent(struct bpf_sock_addr *ctx, const struct lb_endpoint *dialled)
 {
-	struct lb_walk walk = {.few = few, .more = more, .dialled = dialled, .found = LB_NO_RECORD};
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_walk walk = {
+		.few = known.few, .more = known.more, .dialled = dialled, .found = LB_NO_RECORD};
 
-	if (few && dialled)
+	if (known.few && dialled)
 		WALK(&walk, step_to_sent);
 	return walk.found;
 }
@@ -48,13 +49,17 @@ static long step_to_other_name(__u32 at, struct lb_walk *walk)
 }
 
 /* Does the socket send to this peer through another service address already? */
-__noinline int has_other_name(struct lb_history *few, struct lb_history_more *more,
-			      const struct lb_endpoint *peer, const struct lb_endpoint *dialled)
+__noinline int has_other_name(struct bpf_sock_addr *ctx, const struct lb_endpoint *peer,
+			      const struct lb_endpoint *dialled)
 {
-	struct lb_walk walk = {
-		.few = few, .more = more, .peer = peer, .dialled = dialled, .found = LB_NO_RECORD};
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_walk walk = {.few = known.few,
+			       .more = known.more,
+			       .peer = peer,
+			       .dialled = dialled,
+			       .found = LB_NO_RECORD};
 
-	if (few && peer && dialled)
+	if (known.few && peer && dialled)
 		WALK(&walk, step_to_other_name);
 	return walk.found >= 0;
 }
@@ -68,18 +73,19 @@ static __always_inline struct lb_backend *backend_as_before(const struct lb_reco
 
 /* One sendto() a service. */
 struct lb_send {
+	struct bpf_sock_addr *ctx;
 	const struct lb_service *service;
 	const struct lb_endpoint *dialled;
-	const struct lb_endpoint *connected_to; /* null: the socket is not connected */
+	const struct lb_endpoint *connected_to; /* all 0: the socket is not connected */
 	struct lb_recalled known;
 };
 
 /* Would an answer from this backend be taken for one of somebody else's? */
 static __always_inline int is_ambiguous(const struct lb_send *send, const struct lb_endpoint *peer)
 {
-	if (send->connected_to && same_endpoint(send->connected_to, peer))
+	if (same_endpoint(send->connected_to, peer))
 		return 1;
-	return has_other_name(send->known.few, send->known.more, peer, send->dialled);
+	return has_other_name(send->ctx, peer, send->dialled);
 }
 
 struct lb_slot_walk {
@@ -108,8 +114,7 @@ static long try_next_slot(__u32 step, struct lb_slot_walk *walk)
 
 /* What one socket sends to two services goes to two backends where there are two: the answers are
  * named by where they come from. Not with maglev, which promises the backend. */
-static __always_inline struct lb_backend *pick_unambiguous(struct lb_send *send,
-							   struct lb_pick *pick)
+static __noinline struct lb_backend *pick_unambiguous(struct lb_send *send, struct lb_pick *pick)
 {
 	struct lb_backend *backend = pick_backend(send->service, family_of(send->dialled), pick);
 	struct lb_slot_walk walk = {.send = send, .pick = pick, .tried = pick->index};
@@ -121,16 +126,16 @@ static __always_inline struct lb_backend *pick_unambiguous(struct lb_send *send,
 	return backend_at(pick->index);
 }
 
-static __noinline struct lb_record *room_for_sent(struct bpf_sock *sk)
+static __noinline struct lb_record *room_for_sent(struct bpf_sock_addr *ctx)
 {
-	return room_for_record(sk);
+	return room_for_record(ctx);
 }
 
 /* A service's datagrams go to another backend. Late answers of the one before keep their name. */
-static __always_inline void leave_backend(struct bpf_sock *sk, const struct lb_record *sent,
+static __always_inline void leave_backend(struct bpf_sock_addr *ctx, const struct lb_record *sent,
 					  struct lb_history *history)
 {
-	struct lb_record *room = room_for_sent(sk);
+	struct lb_record *room = room_for_sent(ctx);
 
 	if (!room) {
 		history->flags |= LB_HISTORY_OVERFLOWED;
@@ -202,7 +207,7 @@ static __always_inline int send_elsewhere(struct bpf_sock *sk, struct lb_owner *
 	}
 	owner->flags |= LB_OWNER_SENDER;
 	if (is_in_use(sent) && !same_endpoint(&sent->peer, to))
-		leave_backend(sk, sent, history);
+		leave_backend(send->ctx, sent, history);
 	fill_sent(history, sent, send, backend, pick.index);
 	return LB_PROCEED;
 }
@@ -215,8 +220,7 @@ static __always_inline int send_to_service(struct bpf_sock_addr *ctx, struct bpf
 	struct lb_record *sent;
 
 	send->known = recall(sk);
-	sent = recalled_at(&send->known,
-			   find_sent(send->known.few, send->known.more, send->dialled));
+	sent = recalled_at(&send->known, find_sent(ctx, send->dialled));
 	backend = backend_as_before(sent, send->service);
 	if (backend && send->known.few) {
 		count(LB_STAT_STICKY);
@@ -225,16 +229,16 @@ static __always_inline int send_to_service(struct bpf_sock_addr *ctx, struct bpf
 		return LB_PROCEED;
 	}
 	if (!sent)
-		sent = room_for_sent(sk);
+		sent = room_for_sent(ctx);
 	return sent ? send_elsewhere(sk, owner, send, sent, to) : send_unnoted(ctx, send, to);
 }
 
 /* An application that talks to this backend directly gets its answers as they are. */
-static __always_inline void note_direct(struct bpf_sock *sk, struct lb_owner *owner,
+static __always_inline void note_direct(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 					const struct lb_endpoint *peer, int connected)
 {
 	if (owner->flags & LB_OWNER_SENDER)
-		override_sent(sk, peer);
+		override_sent(ctx, peer);
 	if (same_endpoint(&owner->current.peer, peer))
 		owner->current.flags |= LB_RECORD_OVERRIDDEN;
 	if (same_endpoint(&owner->previous.peer, peer))
@@ -249,8 +253,7 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct lb_endpoint actual = {};
-	struct lb_endpoint connected_to = {};
-	struct lb_send send = {.dialled = dialled};
+	struct lb_send send = {.ctx = ctx, .dialled = dialled, .connected_to = &actual};
 	struct lb_owner *owner;
 	int connected;
 	__u32 policy;
@@ -272,17 +275,18 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	if (policy)
 		return deny(policy, LB_DENIED_SEND, dialled);
 	/* The service that it is connected to: another backend's reply would not be taken. */
-	if (connected && dialled_peer(sk, owner, &actual, &connected_to) &&
-	    same_endpoint(&connected_to, dialled)) {
-		*to = actual;
-		return LB_PROCEED;
+	if (connected && dialled_peer(ctx, owner, &actual, to)) {
+		if (same_endpoint(to, dialled)) {
+			*to = actual;
+			return LB_PROCEED;
+		}
+		*to = *dialled;
 	}
-	send.connected_to = connected ? &actual : 0;
 	send.service = find_service(dialled);
 	if (send.service)
 		return send_to_service(ctx, sk, owner, &send, to);
 	if (owner)
-		note_direct(sk, owner, dialled, connected);
+		note_direct(ctx, owner, dialled, connected);
 	return LB_PROCEED;
 }
 

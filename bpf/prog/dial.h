@@ -30,7 +30,7 @@ static __always_inline void swap_records(struct lb_record *a, struct lb_record *
 
 /* Another thread's connect came true after two later ones were noted: its record becomes
  * `previous`, and that one waits in its place. */
-static __always_inline void bring_back(struct bpf_sock *sk, struct lb_owner *owner,
+static __always_inline void bring_back(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				       const struct lb_endpoint *peer)
 {
 	struct lb_recalled known;
@@ -39,23 +39,26 @@ static __always_inline void bring_back(struct bpf_sock *sk, struct lb_owner *own
 	if (!(owner->flags & LB_OWNER_CROWD) || is_of_peer(&owner->current, peer) ||
 	    is_of_peer(&owner->previous, peer))
 		return;
-	known = recall(sk);
-	kept = recalled_at(&known, find_connect(known.few, known.more, peer));
+	known = recall_in(ctx);
+	kept = recalled_at(&known, find_connect(ctx, peer));
 	if (kept)
 		swap_records(&owner->previous, kept);
 }
 
 /* Room for one more record; null: there is none. */
-static __always_inline struct lb_record *room_for_record(struct bpf_sock *sk)
+static __always_inline struct lb_record *room_for_record(struct bpf_sock_addr *ctx)
 {
-	struct lb_recalled known = recall(sk);
+	struct lb_recalled known = recall_in(ctx);
+	struct bpf_sock *sk = ctx->sk;
 	struct lb_record *record;
 
+	if (!sk)
+		return 0;
 	if (!known.few)
 		known.few = bpf_sk_storage_get(&lb_history, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!known.few)
 		return 0;
-	record = recalled_at(&known, find_room(known.few, known.more));
+	record = recalled_at(&known, find_room(ctx));
 	if (record)
 		return record;
 	if (known.more)
@@ -68,10 +71,10 @@ static __always_inline struct lb_record *room_for_record(struct bpf_sock *sk)
 }
 
 /* Another connect replaces it, but its thread may not be through with it. */
-static __noinline int keep_connect(struct bpf_sock *sk, struct lb_owner *owner,
+static __noinline int keep_connect(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				   struct lb_record *connect)
 {
-	struct lb_record *room = room_for_record(sk);
+	struct lb_record *room = room_for_record(ctx);
 
 	if (!room)
 		return 0;
@@ -82,11 +85,11 @@ static __noinline int keep_connect(struct bpf_sock *sk, struct lb_owner *owner,
 }
 
 /* The socket has left it, or never got there, or another thread is on its way there. */
-static __always_inline void let_go(struct bpf_sock *sk, struct lb_owner *owner,
+static __always_inline void let_go(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				   struct lb_record *record, const struct lb_dial *dial)
 {
 	if (record->flags & LB_RECORD_UNDER_WAY && record->stamp != dial->thread &&
-	    keep_connect(sk, owner, record))
+	    keep_connect(ctx, owner, record))
 		__builtin_memset(record, 0, sizeof(*record));
 	else
 		drop_record(record, dial->cookie);
@@ -95,13 +98,13 @@ static __always_inline void let_go(struct bpf_sock *sk, struct lb_owner *owner,
 /* Before a connect: the record that tells the truth (the actual peer decides) becomes `current`. A
  * failed connect leaves the older one true; an unconnected socket, and TCP before it connects,
  * none. */
-static __always_inline void settle(struct bpf_sock *sk, struct lb_owner *owner,
+static __always_inline void settle(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				   const struct lb_dial *dial)
 {
 	if (dial->connected)
-		bring_back(sk, owner, &dial->actual);
+		bring_back(ctx, owner, &dial->actual);
 	if (!dial->connected || !same_endpoint(&owner->current.peer, &dial->actual)) {
-		let_go(sk, owner, &owner->current, dial);
+		let_go(ctx, owner, &owner->current, dial);
 		if (dial->connected && same_endpoint(&owner->previous.peer, &dial->actual)) {
 			owner->current = owner->previous;
 			__builtin_memset(&owner->previous, 0, sizeof(owner->previous));
@@ -113,11 +116,11 @@ static __always_inline void settle(struct bpf_sock *sk, struct lb_owner *owner,
 
 /* Makes room for the record of the connect to come. Whom the socket is connected to matters as
  * long as this connect may fail. */
-static __noinline int begin_record(struct bpf_sock *sk, struct lb_owner *owner,
+static __noinline int begin_record(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				   const struct lb_dial *dial)
 {
-	settle(sk, owner, dial);
-	let_go(sk, owner, &owner->previous, dial);
+	settle(ctx, owner, dial);
+	let_go(ctx, owner, &owner->previous, dial);
 	if (owner->current.flags & LB_RECORD_INDEXED)
 		uncount(&owner->current); /* optimistic: it is about to connect elsewhere */
 	/* else its life would look idle, should this connect fail */
@@ -143,11 +146,10 @@ static __always_inline void fill_record(struct lb_record *record, const struct l
 /* After the new record is written: where another one names the same peer, the actual peer cannot
  * tell them apart any more, and what was dialled last counts. The older one would claim a socket
  * that has left its life. */
-static __noinline int supersede(struct bpf_sock *sk, struct lb_owner *owner,
+static __noinline int supersede(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				const struct lb_dial *dial)
 {
 	const struct lb_endpoint *peer = &owner->current.peer;
-	struct lb_recalled known;
 	int unsure = dial->connected && same_endpoint(peer, &dial->actual);
 
 	if (same_endpoint(&owner->previous.peer, peer)) {
@@ -155,14 +157,12 @@ static __noinline int supersede(struct bpf_sock *sk, struct lb_owner *owner,
 			unsure = 1;
 		drop_record(&owner->previous, dial->cookie);
 	}
-	if (owner->flags & LB_OWNER_CROWD) {
-		known = recall(sk);
-		unsure |= forget_connects(known.few, known.more, peer, dial->thread, dial->cookie);
-	}
+	if (owner->flags & LB_OWNER_CROWD)
+		unsure |= forget_connects(ctx, peer, dial->thread, dial->cookie);
 	if (unsure)
 		owner->current.flags |= LB_RECORD_UNSURE;
 	if (owner->flags & LB_OWNER_SENDER)
-		override_sent(sk, peer);
+		override_sent(ctx, peer);
 	return 0;
 }
 

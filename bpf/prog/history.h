@@ -24,6 +24,19 @@ static __always_inline struct lb_recalled recall(struct bpf_sock *sk)
 	return known;
 }
 
+/* The same for functions that the verifier reads by themselves: they are given the context, as it
+ * does not know there what a pointer to a record points into, and without CAP_PERFMON refuses to
+ * add a position to that. */
+static __always_inline struct lb_recalled recall_in(struct bpf_sock_addr *ctx)
+{
+	struct lb_recalled known = {};
+	struct bpf_sock *sk = ctx->sk;
+
+	if (sk)
+		known = recall(sk);
+	return known;
+}
+
 /* Keeps a value from the compiler: what is done with it stays behind the tests of its range, and no
  * walk compares pointers, which needs CAP_PERFMON. */
 #define OPAQUE(value) asm volatile("" : "+r"(value))
@@ -97,11 +110,12 @@ static long step_to_room(__u32 at, struct lb_walk *walk)
 }
 
 /* A record that is unused, else the one that was left longest ago. */
-__noinline int find_room(struct lb_history *few, struct lb_history_more *more)
+__noinline int find_room(struct bpf_sock_addr *ctx)
 {
-	struct lb_walk walk = {.few = few, .more = more, .found = LB_NO_RECORD};
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_walk walk = {.few = known.few, .more = known.more, .found = LB_NO_RECORD};
 
-	if (few)
+	if (known.few)
 		WALK(&walk, step_to_room);
 	return walk.found;
 }
@@ -121,12 +135,13 @@ static long step_to_newest_sent(__u32 at, struct lb_walk *walk)
 }
 
 /* The latest datagrams to this peer through a service. */
-__noinline int find_newest_sent(struct lb_history *few, struct lb_history_more *more,
-				const struct lb_endpoint *peer)
+__noinline int find_newest_sent(struct bpf_sock_addr *ctx, const struct lb_endpoint *peer)
 {
-	struct lb_walk walk = {.few = few, .more = more, .peer = peer, .found = LB_NO_RECORD};
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_walk walk = {
+		.few = known.few, .more = known.more, .peer = peer, .found = LB_NO_RECORD};
 
-	if (few && peer)
+	if (known.few && peer)
 		WALK(&walk, step_to_newest_sent);
 	return walk.found;
 }
@@ -144,12 +159,13 @@ static long step_to_connect(__u32 at, struct lb_walk *walk)
 }
 
 /* A connect to this peer. */
-__noinline int find_connect(struct lb_history *few, struct lb_history_more *more,
-			    const struct lb_endpoint *peer)
+__noinline int find_connect(struct bpf_sock_addr *ctx, const struct lb_endpoint *peer)
 {
-	struct lb_walk walk = {.few = few, .more = more, .peer = peer, .found = LB_NO_RECORD};
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_walk walk = {
+		.few = known.few, .more = known.more, .peer = peer, .found = LB_NO_RECORD};
 
-	if (few && peer)
+	if (known.few && peer)
 		WALK(&walk, step_to_connect);
 	return walk.found;
 }
@@ -173,17 +189,18 @@ static long step_over_connects(__u32 at, struct lb_walk *walk)
 
 /* Forgets the connects of this thread (0: all), which makes another one, and that to the peer,
  * which the other one supersedes. 1: that one may be under way still. */
-__noinline int forget_connects(struct lb_history *few, struct lb_history_more *more,
-			       const struct lb_endpoint *peer, __u32 thread, __u64 cookie)
+__noinline int forget_connects(struct bpf_sock_addr *ctx, const struct lb_endpoint *peer,
+			       __u32 thread, __u64 cookie)
 {
-	struct lb_walk walk = {.few = few,
-			       .more = more,
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_walk walk = {.few = known.few,
+			       .more = known.more,
 			       .peer = peer,
 			       .cookie = cookie,
 			       .thread = thread,
 			       .found = LB_NO_RECORD};
 
-	if (few && peer)
+	if (known.few && peer)
 		WALK(&walk, step_over_connects);
 	return walk.found >= 0;
 }
@@ -210,11 +227,10 @@ static __always_inline struct lb_record *of_ended_life(const struct lb_recalled 
 }
 
 /* The peer is dialled in another way now: by its own address, or by a connect. */
-static __always_inline void override_sent(struct bpf_sock *sk, const struct lb_endpoint *peer)
+static __always_inline void override_sent(struct bpf_sock_addr *ctx, const struct lb_endpoint *peer)
 {
-	struct lb_recalled known = recall(sk);
-	struct lb_record *record =
-		recalled_at(&known, find_newest_sent(known.few, known.more, peer));
+	struct lb_recalled known = recall_in(ctx);
+	struct lb_record *record = recalled_at(&known, find_newest_sent(ctx, peer));
 
 	if (record)
 		record->flags |= LB_RECORD_OVERRIDDEN;

@@ -50,7 +50,7 @@ int lb_recvmsg4(struct bpf_sock_addr *ctx)
 {
 	struct lb_endpoint source = endpoint_from_ctx4(ctx), dialled;
 
-	if (ctx->sk && dialled_source(ctx->sk, &source, &dialled))
+	if (ctx->sk && dialled_source(ctx, ctx->sk, &source, &dialled))
 		write_ctx4(ctx, &dialled);
 	return LB_PROCEED;
 }
@@ -60,7 +60,7 @@ int lb_recvmsg6(struct bpf_sock_addr *ctx)
 {
 	struct lb_endpoint source = endpoint_from_ctx6(ctx), dialled;
 
-	if (ctx->sk && dialled_source(ctx->sk, &source, &dialled))
+	if (ctx->sk && dialled_source(ctx, ctx->sk, &source, &dialled))
 		write_ctx6(ctx, &dialled);
 	return LB_PROCEED;
 }
@@ -71,7 +71,7 @@ int lb_getpeername4(struct bpf_sock_addr *ctx)
 	struct lb_endpoint peer = endpoint_from_ctx4(ctx), dialled;
 	struct bpf_sock *sk = ctx->sk;
 
-	if (sk && dialled_peer(sk, find_owner(sk), &peer, &dialled))
+	if (sk && dialled_peer(ctx, find_owner(sk), &peer, &dialled))
 		write_ctx4(ctx, &dialled);
 	return LB_PROCEED;
 }
@@ -82,7 +82,7 @@ int lb_getpeername6(struct bpf_sock_addr *ctx)
 	struct lb_endpoint peer = endpoint_from_ctx6(ctx), dialled;
 	struct bpf_sock *sk = ctx->sk;
 
-	if (sk && dialled_peer(sk, find_owner(sk), &peer, &dialled))
+	if (sk && dialled_peer(ctx, find_owner(sk), &peer, &dialled))
 		write_ctx6(ctx, &dialled);
 	return LB_PROCEED;
 }

@@ -21,13 +21,16 @@ static __always_inline void forget_socket(struct lb_owner *owner, __u64 cookie)
 static __always_inline void forget_crowd(struct bpf_sock *sk, const struct lb_owner *owner,
 					 __u64 cookie)
 {
-	struct lb_endpoint any = {};
+	struct lb_walk walk = {.cookie = cookie, .found = LB_NO_RECORD};
 	struct lb_recalled known;
 
 	if (!(owner->flags & LB_OWNER_CROWD))
 		return;
 	known = recall(sk);
-	forget_connects(known.few, known.more, &any, 0, cookie);
+	walk.few = known.few;
+	walk.more = known.more;
+	if (known.few)
+		WALK(&walk, step_over_connects);
 }
 
 /* UDP sockets leave a life that drains at once, TCP sockets stay. */
