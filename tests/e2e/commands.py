@@ -12,11 +12,11 @@ def echoes(lab, more=""):
     return config(service("echo", "10.96.0.7:7", backends(lab, ECHO_PORT)), more=more)
 
 
-def attempt(lab, *words, cgroup=None, wrapper=()):
+def attempt(lab, *words, cgroup=None, wrapper=(), within=10):
     """A command that is expected to end by itself; its pid is reseat's."""
     label = f"attempt-{len(list(lab.tmp.glob('attempt-*.err')))}"
     process = lab.spawn([*wrapper, reseat_binary(), *words], label=label, cgroup=cgroup)
-    process.exits(within=10)
+    process.exits(within=within)
     return process
 
 

@@ -191,7 +191,7 @@ def test_commands_of_exec_checks_get_what_root_gets_and_nothing_of_ours(lab, ech
 def test_with_each_subset_of_the_optional_capabilities_it_runs_and_doctor_says_what_is_lost_E82(lab, echo, optional):
     # It makes a cgroup to try things in, which is another's directory here.
     trying = with_only(("BPF", "NET_ADMIN", "DAC_OVERRIDE", *optional))
-    done = attempt(lab, "doctor", "-o", "json", wrapper=trying)
+    done = attempt(lab, "doctor", "-o", "json", wrapper=trying, within=60)
     assert done.popen.returncode == 0, done.describe()
     found = {feature["name"]: feature for feature in json.loads(done.out)["features"]}
     held = optional | ({"PERFMON"} if "SYS_ADMIN" in optional else set())
@@ -200,7 +200,7 @@ def test_with_each_subset_of_the_optional_capabilities_it_runs_and_doctor_says_w
         assert bool(found[f"CAP_{name}"]["remedy"]) is (name not in held)
     assert found["terminate: tuple"]["available"] is True
     assert found["terminate: diag"]["available"] is ("PERFMON" in held)
-    text = attempt(lab, "doctor", wrapper=trying).out
+    text = attempt(lab, "doctor", wrapper=trying, within=60).out
     for name in set(OPTIONAL) - held:
         assert re.search(rf"^CAP_{name}: optional; without it \w+", text, re.M), text
 
