@@ -40,7 +40,7 @@ struct Name {
 TEST_CASE("a name is asked for at once, and has nothing before an answer", "[discovery]") {
     const Name name;
     CHECK(name.pause() == 0s);
-    CHECK_FALSE(name.state.answered());
+    CHECK_FALSE(name.state.answered(kNow));
     CHECK_FALSE(name.state.has_records());
 }
 

@@ -129,16 +129,6 @@ TEST_CASE("what has not happened yet is null", "[status]") {
     CHECK(service.at("backends").at(0).at("check").at("at").is_null());
 }
 
-TEST_CASE("the commands read whether a timeout came after the connection was made", "[status]") {
-    Example example;
-    const auto connected = [&] {
-        return proxy::read_status(example.body()).services.at(0).backends.at(0).check.connected;
-    };
-    CHECK_FALSE(connected());
-    example.status.backends.front().check.result.connected = true;
-    CHECK(connected());
-}
-
 TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[status]") {
     const auto text = proxy::status_text(proxy::read_status(Example().body()), kNow + 3min, 80, false);
     CHECK_THAT(text, Catch::Contains("postgres/pg-1") && Catch::Contains("10.0.1.11:5432") &&
