@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from commands import FAILED, INVALID, assert_nothing_left, assert_refused, attempt, echoes
-from lab import ECHO_PORT, config, reseat_binary, run, service, wait_until
+from lab import BOUND, ECHO_PORT, HERE, PYTHON, config, reseat_binary, run, service, wait_until
 
 FAULTY = """\
 version: 1
@@ -121,9 +121,14 @@ def assert_shape(value, shape, path="$"):
 
 
 def test_status_has_the_promised_shape(lab, echo):
-    sidecar = lab.sidecar(echoes(lab), lab.cgroup())
+    cgroup = lab.cgroup()
+    sidecar = lab.sidecar(echoes(lab), cgroup)
+    client = lab.spawn([PYTHON, HERE / "clients/idle_tcp.py", "one=10.96.0.7/7", "two=10.96.0.7/7"], "idle", cgroup=cgroup)
+    for name in ("one", "two"):
+        client.event(name, within=10)  # one of them is on host a
     lab.a.vanish()
     sidecar.wait_state("echo", "a", "down")
+    wait_until(lambda: sidecar.status()["services"][0]["last_failover"], BOUND, "the failover")
     printed = attempt(lab, "status", "--admin", sidecar.admin, "-o", "json")
     assert printed.popen.returncode == 0, printed.describe()
     for status in (json.loads(printed.out), sidecar.status()):
