@@ -169,7 +169,8 @@ def test_what_is_too_little_for_the_log_is_an_event_all_the_same(lab, echo):
                           "--log-level", "error")
     lab.a.vanish()
     sidecar.wait_state("echo", "a", "down")
-    down = next(e for e in events(sidecar) if e["type"] == "backend_down")
+    down = wait_until(lambda: next((e for e in events(sidecar) if e["type"] == "backend_down"), None), BOUND,
+                      lambda: events(sidecar))
     assert down["message"] not in sidecar.err, "it is below the level of the log, and an event all the same"
 
 
