@@ -114,7 +114,7 @@ def test_log_events_and_commands_tell_the_halves_of_protocol_any_apart(lab, echo
     assert {client.event(name, within=10)["host"] for name in ("one", "two")} == {"a", "b"}
     lab.a.vanish()
     sidecar.logs(r"echo/a \(tcp\) is DOWN: .*; 1 socket terminated, 0 re-pointed in ")
-    sidecar.logs(r"echo/a \(udp\) is DOWN: .*; no socket was open$")
+    sidecar.logs(r"echo/a \(udp\) is DOWN: .*; no socket was open\n")
 
     def told(*words):
         return attempt(lab, *words, "--admin", sidecar.admin).out
