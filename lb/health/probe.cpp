@@ -73,7 +73,8 @@ std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget&
 
 /// Its silence is the host's, always.
 bool is_plain_connect(const HealthCheck& check, const ProbeTarget& target) {
-    return check.type == CheckType::tcp && check.tcp == TcpCheck{} && target.endpoint == target.serves;
+    return check.type == CheckType::tcp && check.tcp == TcpCheck{} && !check.tls.context &&
+           target.endpoint == target.serves;
 }
 
 }  // namespace

@@ -134,11 +134,11 @@ TEST_CASE("names of one backend that no check uses are doubtful", "[config][tls]
     CHECK(warned("type: grpc", "host: a").empty());
     CHECK(warned("tcp: {tls: true}", "server_name: a, host: b").empty());
     CHECK(warned("type: tcp", "host: a") ==
-          Lines{"8:52 host: has no effect, as only http and grpc checks and TLS name a host; remove it"});
+          Lines{"8:49 host: has no effect, as only http and grpc checks and TLS name a host; remove it"});
     const auto name = warned("type: http", "server_name: a");
     REQUIRE(name.size() == 1);
     CHECK_THAT(name.front(),
-               Catch::StartsWith("8:59 server_name: has no effect, as the check does not speak TLS"));
+               Catch::StartsWith("8:56 server_name: has no effect, as the check does not speak TLS"));
 }
 
 TEST_CASE("an exec check has to be permitted, and has a command", "[config][exec]") {

@@ -61,11 +61,12 @@ TEST_CASE("what a verdict led to is told after it, also where its sockets keep i
     const bool kept_back = GENERATE(false, true);
     Connections connections;
     connections.only_if_alternative = !kept_back;
+    connections.on_check_failed = SocketFate::terminate;
     Bench bench({with(connections)});
     bench.all_up(2);
     if (kept_back) bench.plane.stuck = {8};
-    bench.hear(0, no_answer());
-    bench.hear(1, no_answer());
+    bench.hear(0, bad_answer());
+    bench.hear(1, bad_answer());
     const auto where = [&](const std::string& words) { return bench.log.text().find(words); };
     const std::string verdict = "postgres/b is DOWN", loss = "postgres has no eligible IPv4 backend";
     if (kept_back) CHECK(where(loss) == std::string::npos);
@@ -77,11 +78,12 @@ TEST_CASE("what a verdict led to is told before the recovery, where its sockets 
           "[control]") {
     Connections connections;
     connections.only_if_alternative = false;
+    connections.on_check_failed = SocketFate::terminate;
     Bench bench({with(connections)});
     bench.all_up(2);
     bench.plane.stuck = {7, 8};
-    bench.hear(0, no_answer());
-    bench.hear(1, no_answer());
+    bench.hear(0, bad_answer());
+    bench.hear(1, bad_answer());
     bench.hear(1, up());
     const auto where = [&](const std::string& words) { return bench.log.text().rfind(words); };
     CHECK(where("no eligible IPv4 backend") < where("postgres/b is UP"));

@@ -102,9 +102,9 @@ TEST_CASE("who is not known is told who may be meant", "[control][operator]") {
         return done.error().message;
     };
     CHECK(error("postgers", "a") == "no service 'postgers'; did you mean 'postgres'?");
-    CHECK(error("nosuch", "a") == "no service 'nosuch'; there is only postgres");
-    CHECK(error("nonsense", "a") == "no service 'nonsense'");
-    CHECK(error("redis", "10.0.2.2:80") == "no backend '10.0.2.2:80' in service 'redis'");
+    CHECK(error("nosuch", "a") == "no service 'nosuch'; there are postgres and redis");
+    CHECK_THAT(error("redis", "10.0.2.2:80"),
+               Catch::StartsWith("no backend '10.0.2.2:80' in service 'redis'; there "));
     const auto listed = start(bench, bench.controller->sockets("postgers", std::nullopt));
     REQUIRE(*listed);
     CHECK((*listed)->error().message == "no service 'postgers'; did you mean 'postgres'?");

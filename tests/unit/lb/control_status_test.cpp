@@ -157,13 +157,15 @@ TEST_CASE("sockets that cannot be ended are shown as stuck and told with the rea
 }
 
 TEST_CASE("an end that found no socket is no failover", "[control]") {
-    Bench bench({service(4)});
+    Connections connections;
+    connections.on_check_failed = SocketFate::terminate;
+    Bench bench({with(connections, Protocol::tcp, 4)});
     bench.all_up(4);
-    bench.hear(2, no_answer());
+    bench.hear(2, bad_answer());
     CHECK_FALSE(bench.status().last_failover);
     bench.plane.reports = {done(12), done(0)};
-    bench.hear(0, no_answer());
-    bench.hear(1, no_answer());
+    bench.hear(0, bad_answer());
+    bench.hear(1, bad_answer());
     CHECK(bench.plane.orders.size() == 3);
     CHECK(bench.status().last_failover->backend == "a");
     CHECK(bench.status().last_failover->report.terminated == 12);

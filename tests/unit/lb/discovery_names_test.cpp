@@ -147,6 +147,7 @@ TEST_CASE("a backend knows the DNS name that has its address, and what its own c
     Names names = following(services);
     hears(names, address("pg.test."), v4_only(30s, {"10.0.0.1"}));
     hears(names, srv("_pg._tcp.test"), {srv_records(30s, {{0, 1, 5432, "target.test."}})});
+    names.take_due(kNow);
     hears(names, address("target.test."), v4_only(30s, {"10.0.0.2"}));
     const auto expanded = expand(services, names.view(services));
     REQUIRE(expanded[0].backends.size() == 2);

@@ -140,6 +140,18 @@ TEST_CASE("a process that hangs until its queue is full stays unresponsive, not 
     CHECK(dropped.detail == "no answer within 100ms, but its host keeps an earlier connection alive");
 }
 
+TEST_CASE(
+    "a TLS handshake that hangs until the queue is full is told like any other answer that does not come",
+    "[probe][tls]") {
+    asio::io_context io;
+    const Queue hung(io, 2);
+    HealthCheck tls;
+    tls.tls.context = std::make_shared<TlsContext>(false);
+    Asker asker(io, tls, hung.endpoint(), hung.endpoint());
+    CHECK(asker.once().outcome == ProbeOutcome::unresponsive);
+    CHECK(asker.once().outcome == ProbeOutcome::unresponsive);
+}
+
 TEST_CASE("a plain connect to where the backend serves speaks for its host", "[probe]") {
     asio::io_context io;
     const Silent full(io);

@@ -84,7 +84,7 @@ TEST_CASE("grpc over TLS speaks HTTP/2 only with a server that offers it", "[pro
 
 TEST_CASE("gRPC servers that hang, drip, reset or close early end in time [E41]", "[probe][grpc]") {
     const auto hung = with_server([](tcp::socket&) { return sleep_for(1h); }, kShort);
-    CHECK(hung.outcome == ProbeOutcome::no_answer);
+    CHECK(hung.outcome == ProbeOutcome::unresponsive);
     CHECK(hung.detail == "Health/Check orders: connected, but no answer within 200ms");
 
     const auto dripped = with_server(

@@ -33,6 +33,7 @@ Task<void> TlsServer::serve_one(tcp::socket socket) {
     const auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::server, as_result);
     const char* name = SSL_get_servername(stream.native_handle(), TLSEXT_NAMETYPE_host_name);
     asked_for_ = name ? name : "";
+    ++handshakes_;
     if (!error) co_await serve_(stream);
 }
 

@@ -25,6 +25,7 @@ public:
 
     Endpoint endpoint() const { return server_.endpoint(); }
     const std::string& asked_for() const { return asked_for_; }  ///< the latest SNI
+    unsigned handshakes() const { return handshakes_; }          ///< that ended, well or not
 
 private:
     Task<void> serve_one(tcp::socket socket);
@@ -32,6 +33,7 @@ private:
     asio::ssl::context context_{asio::ssl::context::tls_server};
     Serve serve_;
     std::string asked_for_;
+    unsigned handshakes_ = 0;
     TcpServer server_;
 };
 
