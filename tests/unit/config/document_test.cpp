@@ -112,7 +112,7 @@ TEST_CASE("the document has a row for each key of the parser, in its order, and 
     const auto own = places(sections);
     CHECK(own == std::set<std::string>{"", "services[]", "services[].health_check",
                                        "services[].outlier_detection", "services[].connections",
-                                       "services[].backends[]", "policies[]"});
+                                       "services[].names", "services[].backends[]", "policies[]"});
     for (const auto& section : sections) {
         std::vector<std::string> documented, accepted;
         for (const auto& row : section.rows) documented.push_back(full_path(section, row));

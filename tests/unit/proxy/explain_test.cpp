@@ -250,9 +250,10 @@ TEST_CASE("explain tells what is held, and names that lead to a service instead 
     facts.service.names = {{.name = "pg.internal", .type = "address", .error = "", .has_addresses = true}};
     facts.service.names[0].held = {{"10.0.1.2:5432", kNow - 5s, kNow + 25s}};
     std::string text = explained(facts);
-    CHECK_THAT(text, Contains("10.0.1.2:5432 is held: absent from DNS for 5 s, but it passes its checks. It "
-                              "serves for 25 s more, unless pg.internal names it again (names.hold).") &&
-                         Contains("all is well") && Contains("Nothing.\n"));
+    CHECK_THAT(text,
+               Contains("10.0.1.2:5432 is held: absent from DNS for 5.0 s, but it passes its checks. It "
+                        "serves for 25 s more, unless pg.internal names it again (names.hold).") &&
+                   Contains("all is well") && Contains("Nothing.\n"));
     facts.service.names[0].held.clear();
     facts.service.names[0].service_addresses = {{"10.96.0.10:5432", "this very service"}};
     text = explained(facts);
