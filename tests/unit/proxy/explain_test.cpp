@@ -115,8 +115,8 @@ TEST_CASE("explain says what will happen and what to do, as commands", "[explain
     const std::string text = explained(night());
     CHECK_THAT(
         text,
-        Contains("When a backend does not answer: they are ended at once, so that clients connect again "
-                 "(ECONNABORTED) (on_unreachable: terminate)."));
+        Contains("When a backend's host does not answer at all: they are ended at once, so that clients "
+                 "connect again (ECONNABORTED) (on_unreachable: terminate)."));
     CHECK_THAT(text, Contains("When it refuses: they go on, and are ended after 5m (on_refused: drain)."));
     CHECK_THAT(text, Contains("reseat maint postgres/pg-1\n") && Contains("reseat ready postgres/pg-3\n"));
     auto datagrams = night();
