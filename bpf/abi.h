@@ -143,12 +143,14 @@ struct lb_outcome {
 	__u32 failures_in_a_row; /* no connect succeeded between them */
 	__u32 resets_in_a_row;	 /* no connection that got an answer ended between them */
 	__u32 error; /* errno of the latest of both; 0: unknown */
-	__u32 told;  /* LB_EVENT_FAILING was sent and not taken: user space sets it back */
+	__u32 told;  /* events that were sent and not taken, LB_TOLD_*: user space sets them back */
 	__u64 unanswered; /* connections that the peer closed after a request, without a byte of an answer */
 	__u32 unanswered_in_a_row; /* as resets_in_a_row */
 	__u32 answered;		   /* a connection got an answer: requests get some here */
 };
 LB_ASSERT_SIZE(struct lb_outcome, 56);
+#define LB_TOLD_FAILING 1
+#define LB_TOLD_HUNG_UP 2
 
 /* lb_peers: is this address a backend of this service (0: of any), and what do its clients dial? */
 struct lb_peer_key {
@@ -303,6 +305,10 @@ LB_ASSERT_SIZE(struct lb_event, 24);
 /* A connect to `life` failed, or a connection before its first byte (lb_outcomes counts them), or a SYN had to
  * be sent again. An lb_event; none while one of this life was not taken. */
 #define LB_EVENT_FAILING 3
+
+/* The peer closed or reset a connection of `life` that the application has open. An lb_event; none while one
+ * of this life was not taken. */
+#define LB_EVENT_HUNG_UP 4
 
 /* LB_EVENT_DENIED: abi_policy.h */
 #define LB_EVENT_DENIED 2

@@ -44,6 +44,18 @@ lb::ConnectOutcomes read_outcomes(const Generations& generations, lb::LifeId lif
     return all;
 }
 
+bool is_told(const Generations& generations, lb::LifeId life, std::uint32_t told) {
+    bool waits = false;
+    each_outcome(generations, life,
+                 [&](const lb_outcome& outcome) { waits |= (load(outcome.told) & told) != 0; });
+    return waits;
+}
+
+void let_tell(const Generations& generations, lb::LifeId life, std::uint32_t told) {
+    each_outcome(generations, life,
+                 [told](lb_outcome& outcome) { __atomic_fetch_and(&outcome.told, ~told, __ATOMIC_SEQ_CST); });
+}
+
 void forget_row(const Generations& generations, lb::LifeId life) {
     each_outcome(generations, life, [](lb_outcome& outcome) {
         __atomic_store_n(&outcome.failures_in_a_row, 0, __ATOMIC_RELAXED);
@@ -68,12 +80,8 @@ void FailingLives::on_event(lb::LifeId life) {
 }
 
 void FailingLives::on_lost_events() {
-    for (const lb::LifeId life : generations_.lives().all()) {
-        bool waits = false;
-        each_outcome(generations_, life,
-                     [&](const lb_outcome& outcome) { waits |= load(outcome.told) != 0; });
-        if (waits) on_event(life);
-    }
+    for (const lb::LifeId life : generations_.lives().all())
+        if (is_told(generations_, life, LB_TOLD_FAILING)) on_event(life);
 }
 
 lb::Task<void> FailingLives::run() {
@@ -82,8 +90,7 @@ lb::Task<void> FailingLives::run() {
         co_await lb::sleep_for(kPause);
         for (const auto& [life, before] : std::exchange(told_, {})) {
             // Whoever fails after this tells; who failed before is in the count.
-            each_outcome(generations_, life,
-                         [](lb_outcome& outcome) { __atomic_store_n(&outcome.told, 0, __ATOMIC_SEQ_CST); });
+            let_tell(generations_, life, LB_TOLD_FAILING);
             if (counted(life) != before) on_failing_(life);
         }
     }

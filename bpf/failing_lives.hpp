@@ -12,6 +12,9 @@ namespace reseat::bpf {
 
 /// Reads lb_outcomes: the sum over all sets of maps of this process.
 lb::ConnectOutcomes read_outcomes(const Generations& generations, lb::LifeId life);
+/// LB_TOLD_*: whether an event was sent that user space has not taken; that it was taken.
+bool is_told(const Generations& generations, lb::LifeId life, std::uint32_t told);
+void let_tell(const Generations& generations, lb::LifeId life, std::uint32_t told);
 /// No failure is in a row with earlier ones.
 void forget_row(const Generations& generations, lb::LifeId life);
 

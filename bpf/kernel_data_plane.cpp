@@ -6,6 +6,7 @@
 #include "bpf/failing_lives.hpp"
 #include "bpf/generations.hpp"
 #include "bpf/grace_period.hpp"
+#include "bpf/hang_ups.hpp"
 #include "bpf/kernel_events.hpp"
 #include "bpf/listed_sockets.hpp"
 #include "bpf/net_namespaces.hpp"
@@ -68,7 +69,7 @@ struct KernelDataPlane::Impl {
 
     ~Impl() { maintenance.join(); }
 
-    lb::Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing);
+    lb::Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing, HangUps& hang_ups);
 };
 
 KernelDataPlane::KernelDataPlane(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -220,18 +221,20 @@ lb::SessionPreparer KernelDataPlane::session_exempter() {
 
 lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell) {
     using namespace asio::experimental::awaitable_operators;
-    FailingLives failing(impl_->executor, *impl_->generations, std::move(on_failing));
-    lb::Task<void> events =
-        hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing, std::move(tell));
-    lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing);
-    lb::Task<void> failures = failing.run();
+    FailingLives failing(impl_->executor, *impl_->generations, on_failing);
+    HangUps hang_ups(impl_->executor, *impl_->generations, on_failing);
+    lb::Task<void> events = hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced,
+                                        failing, hang_ups, std::move(tell));
+    lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing, hang_ups);
+    lb::Task<void> told_again = failing.run() && hang_ups.run();
     lb::Task<void> ports =
         resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance, impl_->unresolved);
-    co_await (std::move(events) && std::move(lost) && std::move(failures) && std::move(ports));
+    co_await (std::move(events) && std::move(lost) && std::move(told_again) && std::move(ports));
 }
 
 /// The ring buffer was full: any life without new sockets may have got one all the same.
-lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, FailingLives& failing) {
+lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, FailingLives& failing,
+                                                              HangUps& hang_ups) {
     std::uint64_t known = programs->stat(LB_STAT_EVENTS_LOST);
     while (true) {
         co_await lb::sleep_for(kLostEventsPause);
@@ -240,6 +243,7 @@ lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, F
         spdlog::warn("the ring buffer of events was full: looking at all backends that take no new sockets");
         for (const lb::LifeId life : generations->lives().without_new_sockets()) on_raced(life);
         failing.on_lost_events();
+        hang_ups.on_lost_events();
     }
 }
 

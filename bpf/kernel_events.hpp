@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bpf/failing_lives.hpp"
+#include "bpf/hang_ups.hpp"
 #include "bpf/policy_table.hpp"
 #include "bpf/programs.hpp"
 
@@ -10,10 +11,10 @@
 namespace reseat::bpf {
 
 /// Reads what the programs tell (lb_events) until cancelled: `on_raced` hears of lives that a connect reached
-/// while they were being condemned or drained, `failing` of those that connects to them fail; `tell` of
-/// denials. The others must outlive it.
+/// while they were being condemned or drained, `failing` of those that connects to them fail, `hang_ups` of
+/// those that close connections; `tell` of denials. The others must outlive it.
 lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& programs,
                            PolicyTable& policies, std::function<void(lb::LifeId)> on_raced,
-                           FailingLives& failing, lb::EventSink tell);
+                           FailingLives& failing, HangUps& hang_ups, lb::EventSink tell);
 
 }  // namespace reseat::bpf

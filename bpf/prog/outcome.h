@@ -32,13 +32,30 @@ static __always_inline struct lb_outcome *judged_outcome(const struct lb_record 
 	return outcome_of(record->backend, record->life);
 }
 
-/* One event until user space took it, however many fail. */
+/* One event until user space took it, however many there are. */
+static __always_inline void tell_once(struct lb_outcome *outcome, const struct lb_record *record,
+				      __u64 cookie, __u32 told, __u32 event)
+{
+	if (*(volatile __u32 *)&outcome->told & told)
+		return;
+	if (__sync_fetch_and_or(&outcome->told, told) & told)
+		return;
+	tell_of_life(event, record->service, record->life, cookie);
+}
+
 static __always_inline void tell_failing(struct lb_outcome *outcome, const struct lb_record *record,
 					 __u64 cookie)
 {
-	if (__sync_val_compare_and_swap(&outcome->told, 0, 1))
-		return;
-	tell_of_life(LB_EVENT_FAILING, record->service, record->life, cookie);
+	tell_once(outcome, record, cookie, LB_TOLD_FAILING, LB_EVENT_FAILING);
+}
+
+/* Perhaps its process died, or is being replaced. */
+static __always_inline void tell_hung_up(const struct lb_record *record, __u64 cookie)
+{
+	struct lb_outcome *outcome = judged_outcome(record);
+
+	if (outcome)
+		tell_once(outcome, record, cookie, LB_TOLD_HUNG_UP, LB_EVENT_HUNG_UP);
 }
 
 /* Whether that is a failure user space knows: where requests never get an answer it is none. */

@@ -92,10 +92,10 @@ static __always_inline int got_answer(struct bpf_sock_ops *ops, __u32 before)
 
 /* The peer closes first, although it had got a request (more than our SYN was acknowledged), and
  * all that it ever sent is its FIN, which counts as a byte. */
-static __always_inline int is_unanswered(struct bpf_sock_ops *ops, __u32 before, __u32 now)
+static __always_inline int is_unanswered(struct bpf_sock_ops *ops, __u32 before)
 {
-	return before == BPF_TCP_ESTABLISHED && now == BPF_TCP_CLOSE_WAIT &&
-	       FIELD(ops->bytes_received) <= 1 && FIELD(ops->bytes_acked) > 1;
+	return before == BPF_TCP_ESTABLISHED && FIELD(ops->bytes_received) <= 1 &&
+	       FIELD(ops->bytes_acked) > 1;
 }
 
 /* The network or the peer ended it, neither the application (shutdown, connect to AF_UNSPEC) nor
@@ -113,12 +113,26 @@ static __always_inline void judge_end(struct bpf_sock_ops *ops, struct bpf_sock 
 {
 	const struct lb_record *record = &owner->current;
 	int error = error_of(sk);
+	int broken = is_broken(error, before);
 
 	if (got_answer(ops, before))
 		note_answer(record->backend, record->life);
-	else if (!(owner->flags & LB_OWNER_UNANSWERED) && is_broken(error, before))
+	else if (!(owner->flags & LB_OWNER_UNANSWERED) && broken)
 		note_failure(record, bpf_get_socket_cookie(ops),
 			     error == LB_ERROR_UNKNOWN ? 0 : error, before != BPF_TCP_SYN_SENT);
+	if (broken && before != BPF_TCP_SYN_SENT)
+		tell_hung_up(record, bpf_get_socket_cookie(ops));
+}
+
+/* The peer closes first. */
+static __always_inline void judge_hang_up(struct bpf_sock_ops *ops, struct lb_owner *owner,
+					  __u32 before)
+{
+	tell_hung_up(&owner->current, bpf_get_socket_cookie(ops));
+	if (!is_unanswered(ops, before))
+		return;
+	owner->flags |= LB_OWNER_UNANSWERED;
+	note_unanswered(&owner->current, bpf_get_socket_cookie(ops));
 }
 
 /* The application has closed its socket just now: what comes after that concerns nobody. */
@@ -148,10 +162,8 @@ static __always_inline void judge_state(struct bpf_sock_ops *ops, struct bpf_soc
 		judge_closed(ops, owner, before);
 	else if (now == BPF_TCP_CLOSE && owner->current.life)
 		judge_end(ops, sk, owner, before);
-	else if (is_unanswered(ops, before, now) && owner->current.life) {
-		owner->flags |= LB_OWNER_UNANSWERED;
-		note_unanswered(&owner->current, bpf_get_socket_cookie(ops));
-	}
+	else if (now == BPF_TCP_CLOSE_WAIT && owner->current.life)
+		judge_hang_up(ops, owner, before);
 	/* Its release is not seen: that hook runs for the application's socket, another one. */
 	if (now == BPF_TCP_CLOSE && owner->flags & LB_OWNER_MULTIPATH)
 		forget_socket(owner, bpf_get_socket_cookie(ops));
