@@ -7,9 +7,11 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 
 namespace reseat::bench {
 namespace {
@@ -22,7 +24,7 @@ constexpr std::uint16_t kFirstPort = 10'000;
 constexpr double kAimPercent = 1;  ///< of a core
 constexpr double kAimMegabytes = 30;
 
-/// Listens at 1,000 ports of a host; nobody accepts.
+/// Listens at 1,000 ports of a host.
 std::vector<bpf::UniqueFd> listen_on(Stage& stage, const std::vector<lb::Endpoint>& backends) {
     const auto there = stage.lab().host("a").net().enter();
     std::vector<bpf::UniqueFd> listeners;
@@ -35,6 +37,38 @@ std::vector<bpf::UniqueFd> listen_on(Stage& stage, const std::vector<lb::Endpoin
     }
     return listeners;
 }
+
+/// Accepts all connections, and closes those that their peers have closed, as a server does.
+class Acceptor {
+public:
+    explicit Acceptor(const std::vector<bpf::UniqueFd>& listeners) : events_(::epoll_create1(EPOLL_CLOEXEC)) {
+        for (const auto& listener : listeners) watch(listener.get(), true);
+        thread_ = std::jthread([this](const std::stop_token& stop) {
+            while (!stop.stop_requested()) serve();
+        });
+    }
+
+private:
+    void watch(int fd, bool listens) {
+        epoll_event event{EPOLLIN, {.u64 = static_cast<std::uint64_t>(fd) << 1 | listens}};
+        ::epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event);
+    }
+
+    void serve() {
+        std::array<epoll_event, 64> events;
+        const int count = ::epoll_wait(events_.get(), events.data(), events.size(), 100);
+        for (int i = 0; i < count; ++i) {
+            const auto fd = static_cast<int>(events[i].data.u64 >> 1);
+            if (events[i].data.u64 & 1)
+                watch(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC), false);
+            else
+                ::close(fd);
+        }
+    }
+
+    bpf::UniqueFd events_;
+    std::jthread thread_;
+};
 
 /// The least that a check can be: connect, wait for the answer, close.
 int probe_plainly(const std::vector<lb::Endpoint>& backends) {
@@ -139,6 +173,7 @@ std::vector<Figure> check_cost(bool quick) {
     for (unsigned i = 0; i < kBackends; ++i)
         backends.push_back({stage.lab().host("a").address(), static_cast<std::uint16_t>(kFirstPort + i)});
     const auto listeners = listen_on(stage, backends);
+    const Acceptor acceptor(listeners);
     const auto by_reseat = [&](const std::string& who, lb::Watch watch) {
         return cost_of(who, start_sidecar(stage, {checked(backends, watch)}), rounds);
     };

@@ -73,6 +73,7 @@ lb::Connections compile_connections(const ConnectionsBlock& block) {
     take(connections.on_ejected, block.on_ejected);
     take(connections.on_remove, block.on_remove);
     take(connections.on_drain, block.on_drain);
+    take(connections.on_restarted, block.on_restarted);
     take(connections.on_recover, block.on_recover);
     take(connections.udp, block.udp);
     take(connections.grace, block.grace);

@@ -59,6 +59,7 @@ struct OutlierDetectionBlock {
 struct ConnectionsBlock {
     Written<lb::SocketFate> on_unreachable, on_refused, on_check_failed, on_unresponsive, on_ejected,
         on_remove, on_drain;
+    Written<lb::SocketFate> on_restarted;
     Written<lb::OnRecover> on_recover;
     Written<lb::UdpFate> udp;
     Written<lb::Duration> grace, drain_timeout, drain_quiet;

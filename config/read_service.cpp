@@ -134,6 +134,7 @@ void read_connections(const Node& node, ConnectionsBlock& into, Diagnostics& out
     map.field("on_ejected", into.on_ejected, one_of(fates));
     map.field("on_remove", into.on_remove, one_of(fates));
     map.field("on_drain", into.on_drain, one_of(fates));
+    map.field("on_restarted", into.on_restarted, one_of(restart_fates));
     map.field("on_recover", into.on_recover, one_of(on_recovers));
     map.field("udp", into.udp, one_of(udp_fates));
     map.field("grace", into.grace, duration_between(0s, 24h));

@@ -31,6 +31,8 @@ inline constexpr Word<lb::OnNoHealthy> on_no_healthys[] = {{"fail_open", lb::OnN
 inline constexpr Word<lb::SocketFate> fates[] = {{"keep", lb::SocketFate::keep},
                                                  {"drain", lb::SocketFate::drain},
                                                  {"terminate", lb::SocketFate::terminate}};
+inline constexpr Word<lb::SocketFate> restart_fates[] = {{"keep", lb::SocketFate::keep},
+                                                         {"terminate", lb::SocketFate::terminate}};
 inline constexpr Word<lb::UdpFate> udp_fates[] = {
     {"repoint", lb::UdpFate::repoint}, {"terminate", lb::UdpFate::terminate}, {"keep", lb::UdpFate::keep}};
 inline constexpr Word<lb::OnRecover> on_recovers[] = {

@@ -106,6 +106,7 @@ struct Connections {
     SocketFate on_ejected = SocketFate::keep;
     SocketFate on_remove = SocketFate::drain;
     SocketFate on_drain = SocketFate::drain;
+    SocketFate on_restarted = SocketFate::terminate;  ///< never drain
     OnRecover on_recover = OnRecover::keep;
     UdpFate udp = UdpFate::repoint;
     Duration grace = Duration::zero();

@@ -28,10 +28,12 @@ struct Checks::Check {
     lb::Spawned task;
     std::unique_ptr<lb::Checker> checker;
 
-    lb::Task<void> run(const lb::ProbeMeans& means, lb::Duration delay) {
+    lb::Task<void> run(const lb::ProbeMeans& means, const std::shared_ptr<lb::UrgentPace>& pace,
+                       lb::Duration delay) {
         checker = std::make_unique<lb::Checker>(  // one run each
             target.check, target, means,
-            [this](const auto& status, const auto& event) { on_check(status, event); }, target.health);
+            [this](const auto& status, const auto& event) { on_check(status, event); }, target.health, pace);
+        checker->set_mode(target.mode);
         return checker->run(delay);
     }
 
@@ -50,6 +52,7 @@ Checks::Checks(lb::asio::any_io_executor executor, lb::ProbeMeans means, OnResul
     : executor_(std::move(executor)), means_(std::move(means)), on_result_(std::move(on_result)) {
     means_.commands = std::make_shared<lb::Slots>(kCommandsAtOnce);
     means_.probes = std::make_shared<lb::Slots>(kProbesAtOnce);
+    pace_ = std::make_shared<lb::UrgentPace>();
 }
 
 Checks::~Checks() {
@@ -93,12 +96,20 @@ void Checks::suspect(lb::BackendId backend) {
     if (found != running_.end() && found->second->checker) found->second->checker->suspect();
 }
 
+void Checks::set_mode(lb::BackendId backend, lb::CheckMode mode) {
+    const auto found = running_.find(backend);
+    if (found == running_.end()) return;
+    found->second->target.mode = mode;
+    if (found->second->checker) found->second->checker->set_mode(mode);
+}
+
 void Checks::start(const lb::CheckTarget& target, lb::Duration delay) {
     auto check = std::make_shared<Check>();
     check->target = target;
     check->on_result = on_result_;
     const std::string name = "check " + target.service + "/" + target.backend;
-    auto task = keep_running(name, [check, means = means_, delay] { return check->run(means, delay); });
+    auto task = keep_running(
+        name, [check, means = means_, pace = pace_, delay] { return check->run(means, pace, delay); });
     check->task = lb::spawn(executor_, name, std::move(task),
                             [](const std::string& failure) { spdlog::error("{}", failure); });
     running_[target.id] = std::move(check);

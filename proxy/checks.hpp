@@ -17,7 +17,7 @@ public:
     using OnResult =
         std::function<void(lb::BackendId, const lb::CheckStatus&, const std::optional<lb::HealthEvent>&)>;
 
-    /// `means.commands` is set here.
+    /// `means.commands` and `means.probes` are set here.
     Checks(lb::asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result);
     ~Checks();
 
@@ -34,6 +34,9 @@ public:
     /// A connect of the workload's to this backend has just failed: it is probed at once (Checker::suspect).
     void suspect(lb::BackendId backend);
 
+    /// How this backend is checked from now on (Checker::set_mode).
+    void set_mode(lb::BackendId backend, lb::CheckMode mode);
+
     /// Ends all; nothing is reported any more. Their coroutines end in the next turns of the executor.
     void clear();
 
@@ -44,6 +47,7 @@ private:
 
     lb::asio::any_io_executor executor_;
     lb::ProbeMeans means_;
+    std::shared_ptr<lb::UrgentPace> pace_;
     OnResult on_result_;
     std::unordered_map<lb::BackendId, std::shared_ptr<Check>> running_;
 };

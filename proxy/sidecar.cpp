@@ -104,6 +104,9 @@ void Sidecar::start_checks() {
     controller_->on_suspect([this](lb::BackendId backend) {
         if (checks_) checks_->suspect(backend);
     });
+    controller_->on_check_mode([this](lb::BackendId backend, lb::CheckMode mode) {
+        if (checks_) checks_->set_mode(backend, mode);
+    });
     controller_->on_targets_changed([this] {
         if (checks_) checks_->follow(controller_->targets());
     });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/control/check_modes.hpp"
 #include "lb/control/controller_impl.hpp"
 
 #include <algorithm>
@@ -23,6 +24,7 @@ void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Pla
         service.state = std::move(decision.after);
         agenda.done(id, decision.next);
         note_lives(service, now);
+        tell_check_modes(service);
     }
     for (const LifeId life : plan.resume) {
         runner.withdraw(life);
@@ -60,6 +62,14 @@ void Controller::Impl::note_lives(const TrackedService& service, TimePoint now) 
     }
 }
 
+void Controller::Impl::tell_check_modes(TrackedService& service) {
+    const std::vector<CheckMode> modes = check_modes(service.state);
+    for (std::size_t i = 0; i < modes.size(); ++i) {
+        BackendNews& news = service.news[i];
+        if (std::exchange(news.mode, modes[i]) != modes[i] && on_check_mode) on_check_mode(news.id, modes[i]);
+    }
+}
+
 void Controller::Impl::forget_gone(TrackedService& service) {
     const ServiceId id = service.state.id;
     if (auto rest = lb::forget_gone(service.state)) {
@@ -85,6 +95,12 @@ void Controller::Impl::announce(bool carried_out) {
             const std::uint64_t open = transition.met ? plane.open_sockets(transition.met) : 0;
             const std::string rest = aftermath(state, place->backend, open);
             if (!rest.empty()) event.message += "; " + rest;
+        }
+        if (carried_out && transition.kind == Transition::Kind::up) {
+            std::uint64_t open = 0;
+            for (const Life& life : state.backends[place->backend].ended)
+                if (life.pardoned) open += plane.open_sockets(life.id);
+            if (open) event.message += "; " + pardon(open);
         }
         tell(event);
     }

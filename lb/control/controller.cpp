@@ -58,7 +58,7 @@ std::vector<CheckTarget> Controller::targets() const {
             const bool is_guess = !news.checked && record.health == Health::down;
             const KnownHealth known{is_guess ? Health::unchecked : record.health, record.evidence};
             targets.push_back({probe_target(config, config.backends[i]), news.id, config.health_check, known,
-                               config.protocol});
+                               news.mode, config.protocol});
         }
     }
     return targets;
@@ -88,6 +88,10 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
     if (record.presumed && status.result.outcome == ProbeOutcome::passed) {
         record.presumed = false;
         impl_->agenda.wake(place->service->state.id);
+        impl_->loop.wake();
+    }
+    if (status.forgot) {
+        impl_->heard_restarts.push_back({backend, *status.forgot});
         impl_->loop.wake();
     }
     if (!event) return;
@@ -156,6 +160,10 @@ void Controller::on_failing_connect(LifeId life) {
 
 void Controller::on_suspect(std::function<void(BackendId)> suspected) {
     impl_->on_suspect = std::move(suspected);
+}
+
+void Controller::on_check_mode(std::function<void(BackendId, CheckMode)> changed) {
+    impl_->on_check_mode = std::move(changed);
 }
 
 }  // namespace reseat::lb

@@ -73,10 +73,13 @@ public:
 
     /// Asynchronous: sockets that connected to `life` while it was being condemned or drained.
     void on_raced_connect(LifeId life);
-    /// A connect to `life` failed (DataPlane::connect_outcomes tells more) or has to wait for long.
+    /// A connect to `life` failed (DataPlane::connect_outcomes tells more) or has to wait for long, or the
+    /// peer closed a connection that was open.
     void on_failing_connect(LifeId life);
     /// Called with each backend that is to be probed at once, as a connect to it failed.
     void on_suspect(std::function<void(BackendId)> suspected);
+    /// Called with each backend that is to be checked in another way than before.
+    void on_check_mode(std::function<void(BackendId, CheckMode)> changed);
 
 private:
     struct Impl;

@@ -32,6 +32,12 @@ struct HeardVerdict {
     HealthEvent event;
 };
 
+/// A backend's host has forgotten a connection that was opened then.
+struct HeardRestart {
+    BackendId backend = 0;
+    TimePoint opened;
+};
+
 struct ServiceDecision {
     ServiceId service = 0;
     Decision decision;
@@ -81,6 +87,7 @@ struct Controller::Impl {
     void turn(TimePoint now);
     void fold(TimePoint now);
     void fold(const HeardVerdict& heard, TimePoint now);
+    void fold_restarts(TimePoint now);
     void keep_house(TimePoint now);
     void tell_uncheckable(TimePoint now);
     Result<void> decide(TimePoint now);
@@ -95,6 +102,7 @@ struct Controller::Impl {
     // commit.cpp
     void commit(std::vector<ServiceDecision>& decisions, const Plan& plan, TimePoint now);
     void note_lives(const TrackedService& service, TimePoint now);
+    void tell_check_modes(TrackedService& service);
     void forget_gone(TrackedService& service);
     void announce(bool carried_out);
 
@@ -144,6 +152,7 @@ struct Controller::Impl {
     Agenda agenda;
     Agenda looks;  ///< of outlier detection
     std::vector<HeardVerdict> heard;
+    std::vector<HeardRestart> heard_restarts;
     std::set<LifeId> failing;  ///< connects to them failed, not judged yet
     std::vector<Transition> transitions;
     NetworkSuspicion suspicion;
@@ -158,6 +167,7 @@ struct Controller::Impl {
     std::optional<TimePoint> publish_again_at;
     std::function<void()> on_targets_changed;
     std::function<void(BackendId)> on_suspect;
+    std::function<void(BackendId, CheckMode)> on_check_mode;
     bool targets_changed = false;
 
     struct Reason {

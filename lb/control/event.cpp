@@ -8,7 +8,7 @@
 namespace reseat::lb {
 
 std::string_view to_string(Event::Type type) {
-    constexpr std::array<std::string_view, 21> words = {"backend_up",
+    constexpr std::array<std::string_view, 22> words = {"backend_up",
                                                         "backend_down",
                                                         "backend_ejected",
                                                         "backend_readmitted",
@@ -16,6 +16,7 @@ std::string_view to_string(Event::Type type) {
                                                         "backend_drain",
                                                         "backend_maint",
                                                         "backend_weight",
+                                                        "backend_restarted",
                                                         "service_degraded",
                                                         "service_recovered",
                                                         "sockets_ended",

@@ -23,6 +23,7 @@ struct Event {
         backend_drain,
         backend_maint,
         backend_weight,
+        backend_restarted,  ///< its host has forgotten a connection of ours
         service_degraded,   ///< nobody is eligible, or too few: the last healthy ones serve, all, or nobody
         service_recovered,  ///< it is not in panic any more
         sockets_ended,

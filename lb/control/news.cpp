@@ -39,6 +39,18 @@ void on_network_cleared(ServiceState& state, std::size_t backend, TimePoint now)
     if (record.life) record.life->fate.reset();
 }
 
+void on_restart(ServiceState& state, std::size_t backend, TimePoint opened, TimePoint now) {
+    if (state.service->connections.on_restarted != SocketFate::terminate) return;
+    BackendRecord& record = state.backends.at(backend);
+    for (Life& life : record.ended) {
+        if (life.ordered || life.since > opened) continue;
+        life.forgotten = true;
+        life.pardoned = false;
+        life.end_cause = EndCause::restarted;
+    }
+    if (record.life && record.life->since <= opened) end_now(*record.life, EndCause::restarted, now);
+}
+
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state) {
     state.backends.at(backend).operator_state = operator_state;
 }
@@ -58,6 +70,7 @@ std::vector<LifeId> on_termination(ServiceState& state, std::size_t backend, Tim
     std::vector<LifeId> lives;
     for (Life& life : record.ended) {
         life.must_end = true;
+        life.pardoned = false;
         if (!life.ordered) lives.push_back(life.id);
     }
     if (!record.life) return lives;

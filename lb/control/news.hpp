@@ -16,6 +16,10 @@ void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& eve
 /// Our own network works: sockets that are still held are judged anew.
 void on_network_cleared(ServiceState& state, std::size_t backend, TimePoint now);
 
+/// The backend's host does not know a connection any more that was opened at `opened`: nor does it those of
+/// lives that had begun by then.
+void on_restart(ServiceState& state, std::size_t backend, TimePoint opened, TimePoint now);
+
 /// The operator's word.
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state);
 

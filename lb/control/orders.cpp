@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/orders.hpp"
 
+#include "lb/health/check_mode.hpp"
+
 #include <algorithm>
 
 namespace reseat::lb {
@@ -44,7 +46,8 @@ public:
             BackendRecord& record = state_.backends[i];
             if (record.ended.empty() && !record.life) continue;
             const bool released = is_released(i);
-            for (Life& life : record.ended) end(life, i, released);
+            for (Life& life : record.ended)
+                if (!life.pardoned) end(life, i, released);
             std::erase_if(record.ended, [](const Life& life) { return life.vacated; });
             if (record.life) drain(*record.life, i, released);
         }
@@ -62,11 +65,35 @@ private:
             due_.retire.push_back(life.id);
         } else if (!life.ordered && !released && !life.must_end) {
             life.waiting = true;
+            life.order_at.reset();
+        } else if (!life.ordered && waits_for_its_own(life, backend)) {
+            due_.next = std::min(due_.next.value_or(*life.order_at), *life.order_at);
         } else if (!life.ordered) {
-            const EndCause cause = life.waiting && !life.must_end ? EndCause::alternative : life.end_cause;
+            const bool had_waited = life.waiting && !life.must_end && !life.forgotten;
+            const EndCause cause = had_waited ? EndCause::alternative : life.end_cause;
             life.waiting = false;
             life.ordered = true;
             due_.orders.push_back({backend, cause, termination(state_, life.id)});
+        }
+    }
+
+    /// When everybody was gone, the one that is back first is no reason yet to give the others up.
+    bool waits_for_its_own(Life& life, std::size_t backend) const {
+        if (!life.waiting || life.must_end || life.forgotten || life.end_cause == EndCause::inherited)
+            return false;
+        if (!may_return(state_, backend)) return false;
+        const HealthCheck& check = state_.service->health_check;
+        if (!life.order_at) life.order_at = now_ + check.timeout + UrgentPace::kOther;
+        return *life.order_at > now_;
+    }
+
+    /// Of the current life and of those that share its fate.
+    void order_all(std::size_t backend, EndCause cause, ReseatOrder order) {
+        due_.orders.push_back({backend, cause, order});
+        for (const Life& life : state_.backends[backend].ended) {
+            if (!life.pardoned) continue;
+            order.life = life.id;
+            due_.orders.push_back({backend, cause, order});
         }
     }
 
@@ -82,11 +109,11 @@ private:
         if (draining && life.move_udp_at && *life.move_udp_at <= now_ && released) {
             life.move_udp_at.reset();
             life.udp_moved = true;
-            due_.orders.push_back({backend, EndCause::verdict, udp_move(state_, life.id)});
+            order_all(backend, EndCause::verdict, udp_move(state_, life.id));
         }
         if (draining && life.end_quiet_at && *life.end_quiet_at <= now_) {
             life.end_quiet_at = now_ + quiet_period(connections);
-            if (released) due_.orders.push_back({backend, EndCause::quiet, quiet_end(state_, life.id)});
+            if (released) order_all(backend, EndCause::quiet, quiet_end(state_, life.id));
         }
         for (const auto& clock : {life.end_at, life.move_udp_at, life.end_quiet_at})
             if (clock && *clock > now_) due_.next = std::min(due_.next.value_or(*clock), *clock);

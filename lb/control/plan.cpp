@@ -107,14 +107,20 @@ private:
             decision_.plan.condemn.push_back(record.spare);
             decision_.plan.retire.push_back(std::exchange(record.spare, 0));
         }
-        for (Life& life : record.ended)
-            if (life.state != Life::State::condemned) condemn(life);  // inherited beside a newer one
+        for (Life& life : record.ended) {
+            if (is_to_be_pardoned(backend, life)) pardon(life);
+            life.pardoned &= !life.vacated;
+            // Inherited beside a newer one, or not pardoned any more.
+            if (!life.pardoned && life.state != Life::State::condemned) condemn(life);
+        }
         if (record.life) {
             judge(state_, backend, used, now_);
             if (!used && is_superseded(backend)) supersede(*record.life, now_);
-            const bool gone = record.removing && record.life->vacated;
+            const bool gone = record.removing && record.life->vacated &&
+                              std::ranges::none_of(record.ended, &Life::pardoned);
             if (gone || (record.life->end_at && *record.life->end_at <= now_)) {
                 condemn(*record.life);
+                end_pardons(record);
                 record.ended.push_back(*std::exchange(record.life, std::nullopt));
             } else {
                 move(*record.life, used);
@@ -146,6 +152,30 @@ private:
         }
     }
 
+    /// What waits for its own backend stays when that is back. What an earlier process left condemned may
+    /// have been given its order.
+    bool is_to_be_pardoned(std::size_t backend, const Life& life) const {
+        return life.waiting && !life.must_end && !life.forgotten && life.end_cause != EndCause::inherited &&
+               is_eligible(candidate(state_, backend)) && !state_.backends[backend].presumed;
+    }
+
+    void pardon(Life& life) {
+        life.pardoned = true;
+        life.waiting = false;
+        life.order_at.reset();
+        life.state = Life::State::draining;
+        decision_.plan.drain.push_back(life.id);
+    }
+
+    void end_pardons(BackendRecord& record) {
+        for (Life& life : record.ended) {
+            if (!std::exchange(life.pardoned, false)) continue;
+            life.end_cause = record.life->end_cause;
+            life.must_end = record.life->must_end;
+            condemn(life);
+        }
+    }
+
     void condemn(Life& life) {
         life.state = Life::State::condemned;
         life.end_at.reset();
@@ -157,7 +187,7 @@ private:
     void begin(std::size_t backend) {
         BackendRecord& record = state_.backends[backend];
         const LifeId id = record.spare ? std::exchange(record.spare, 0) : next_life_++;
-        record.life = Life{.id = id, .begun_after = record.verdicts_against};
+        record.life = Life{.id = id, .since = now_, .begun_after = record.verdicts_against};
         decision_.plan.begin.push_back({id, state_.id, state_.service->backends[backend].endpoint});
     }
 

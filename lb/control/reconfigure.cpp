@@ -153,7 +153,12 @@ ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::ve
             continue;
         }
         if (left.state == Inheritance::State::draining) life.state = Life::State::draining;
-        if (record.life) record.ended.push_back(*std::exchange(record.life, std::nullopt));
+        if (record.life) {
+            // Only what was spared and pardoned drains beside a life that serves.
+            record.life->pardoned =
+                record.life->state == Life::State::draining && life.state == Life::State::serving;
+            record.ended.push_back(*std::exchange(record.life, std::nullopt));
+        }
         record.life = std::move(life);
     }
     if (lives.empty() || state.service->health_check.type == CheckType::none) return state;

@@ -73,6 +73,11 @@ std::vector<OperatorWord> words_of(const ServiceState& state) {
     return words;
 }
 
+bool may_return(const ServiceState& state, std::size_t backend) {
+    return !state.removed && may_be_used(candidate(state, backend)) &&
+           state.service->health_check.type != CheckType::none;
+}
+
 unsigned eligible_count(const ServiceState& state) {
     unsigned count = 0;
     for (std::size_t i = 0; i < state.backends.size(); ++i) count += is_eligible(candidate(state, i));

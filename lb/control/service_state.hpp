@@ -29,6 +29,7 @@ enum class EndCause {
     recovered,  ///< a level that comes before its own carries again
     denied,     ///< by a policy
     alternative,
+    restarted,  ///< its backend's host has forgotten them
     inherited,  ///< left over by the process before us
 };
 
@@ -38,6 +39,7 @@ struct Life {
 
     LifeId id = 0;
     State state = State::serving;
+    TimePoint since{};                ///< when it began; an inherited one: before all else
     unsigned begun_after = 0;         ///< verdicts against this backend when it began
     bool has_served = false;          ///< it was in a table
     std::optional<SocketFate> fate;   ///< while its backend may not have it: what becomes of its sockets
@@ -47,10 +49,15 @@ struct Life {
     std::optional<TimePoint> end_quiet_at;  ///< draining: idle TCP sockets are ended then, and again
     bool udp_moved = false;                 ///< draining, and the order to move UDP sockets was given
 
-    bool must_end = false;  ///< also where there is no alternative
-    bool waiting = false;   ///< condemned, and its order is withheld: there is no alternative
-    bool ordered = false;   ///< condemned, and its order was given
-    bool vacated = false;   ///< no socket at two looks in a row: condemned or removed, it is to be retired
+    bool must_end = false;              ///< also where there is no alternative
+    bool waiting = false;               ///< condemned, and its order is withheld: there is no alternative
+    std::optional<TimePoint> order_at;  ///< there is one: its own backend has until then to return
+    /// It was waiting when its own backend returned: its sockets stay, and share the fate of that backend's
+    /// next life.
+    bool pardoned = false;
+    bool forgotten = false;  ///< its backend's host does not know its sockets any more: no pardon
+    bool ordered = false;    ///< condemned, and its order was given
+    bool vacated = false;    ///< no socket at two looks in a row: condemned or removed, it is to be retired
 };
 
 /// What the decisions remember of one backend in one service.
@@ -72,7 +79,7 @@ struct BackendRecord {
     bool denied_sockets_end = false;  ///< what that policy says of open sockets
     std::optional<TimePoint> held_until;  ///< our own network is suspected: sockets are not ended before
     std::optional<Life> life;             ///< serving or draining
-    std::vector<Life> ended;              ///< condemned, not retired
+    std::vector<Life> ended;              ///< condemned, not retired; or pardoned
     LifeId spare = 0;                     ///< begun by a plan that failed: the next life of this backend
 
     /// Nothing is known of it any more that the data plane has to be told.
@@ -128,6 +135,8 @@ bool has_eligible(const ServiceState& state, Family family);
 bool has_alternative(const ServiceState& state, Family family);
 /// What the operator said of those that are configured, where it differs.
 std::vector<OperatorWord> words_of(const ServiceState& state);
+/// Nothing but its health, if that, keeps it from serving.
+bool may_return(const ServiceState& state, std::size_t backend);
 unsigned eligible_count(const ServiceState& state);
 /// What of its weight it has now, by slow_start; 0: it gets no new connections.
 double effective_weight(const ServiceState& state, std::size_t backend);

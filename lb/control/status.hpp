@@ -4,6 +4,7 @@
 #include "lb/control/tally.hpp"
 #include "lb/duration_histogram.hpp"
 #include "lb/health/check_history.hpp"
+#include "lb/health/check_mode.hpp"
 
 #include <chrono>
 #include <memory>
@@ -23,6 +24,7 @@ struct CheckTarget : ProbeTarget {
     BackendId id = 0;
     HealthCheck check;
     KnownHealth health;                 ///< where a new Checker starts
+    CheckMode mode;                     ///< likewise
     Protocol protocol = Protocol::tcp;  ///< of the service
 };
 

@@ -30,8 +30,8 @@ EndReason reason_of(const BackendRecord& record) {
 
 std::string_view to_string(EndReason reason) {
     constexpr std::array<std::string_view, kEndReasons> words = {
-        "unreachable", "refused", "check_failed", "unresponsive", "drain_timeout", "idle",     "operator",
-        "command",     "removed", "ejected",      "recovered",    "policy",        "inherited"};
+        "unreachable", "refused", "check_failed", "unresponsive", "drain_timeout", "idle",      "operator",
+        "command",     "removed", "ejected",      "recovered",    "policy",        "restarted", "inherited"};
     return words.at(static_cast<std::size_t>(reason));
 }
 
@@ -58,6 +58,8 @@ EndReason end_reason(const BackendRecord& record, EndCause cause) {
             return EndReason::recovered;
         case EndCause::denied:
             return EndReason::denied;
+        case EndCause::restarted:
+            return EndReason::restarted;
         case EndCause::inherited:
             return EndReason::inherited;
     }

@@ -24,10 +24,11 @@ enum class EndReason {
     ejected,
     recovered,  ///< a level that comes before carries again
     denied,
+    restarted,
     inherited,
 };
-inline constexpr std::size_t kEndReasons = 13;
-/// "unreachable", ... "operator", "command", ..., "policy", "inherited": as the metrics name it.
+inline constexpr std::size_t kEndReasons = 14;
+/// "unreachable", ... "operator", "command", ..., "policy", "restarted", "inherited": as the metrics name it.
 std::string_view to_string(EndReason reason);
 /// An order of this cause for a backend that `record` tells of.
 EndReason end_reason(const BackendRecord& record, EndCause cause);

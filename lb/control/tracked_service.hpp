@@ -27,6 +27,7 @@ ConnectCounts count_connects(const DataPlane& plane, LifeId life);
 struct BackendNews {
     BackendId id = 0;
     CheckStatus check;
+    CheckMode mode;  ///< what its checker was told last
     bool checked = false;
     CheckHistory checks;
     BackendTally tally;

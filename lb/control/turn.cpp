@@ -36,6 +36,17 @@ void Controller::Impl::turn(TimePoint now) {
 void Controller::Impl::fold(TimePoint now) {
     const std::vector<HeardVerdict> verdicts = std::exchange(heard, {});
     for (const HeardVerdict& one : verdicts) fold(one, now);
+    fold_restarts(now);
+}
+
+void Controller::Impl::fold_restarts(TimePoint now) {
+    for (const auto& [backend, opened] : std::exchange(heard_restarts, {})) {
+        const auto place = registry.find_backend(backend);
+        if (!place) continue;
+        tell(restarted(place->service->state, place->backend));
+        on_restart(place->service->state, place->backend, opened, now);
+        agenda.wake(place->service->state.id);
+    }
 }
 
 void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {

@@ -186,6 +186,11 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
     return sockets(open) + (life.end_cause == EndCause::suspicion_over ? " held" : " in grace");
 }
 
+std::string pardon(std::uint64_t open) {
+    return sockets(open) + " that " + (open == 1 ? "was" : "were") + " spared " +
+           (open == 1 ? "stays" : "stay");
+}
+
 std::string because(const ServiceState& state, const DueOrder& due) {
     switch (due.cause) {
         case EndCause::verdict:
@@ -212,10 +217,19 @@ std::string because(const ServiceState& state, const DueOrder& due) {
             return "denied by policy " + state.backends[due.backend].denied_by;
         case EndCause::alternative:
             return "an alternative is there";
+        case EndCause::restarted:
+            return "its host has forgotten them";
         case EndCause::inherited:
             return "left by an earlier process";
     }
     return "";
+}
+
+Event restarted(const ServiceState& state, std::size_t backend) {
+    return about(state, backend, Event::Type::backend_restarted, Event::Level::warn,
+                 subject(state, backend) +
+                     ": its host has forgotten a connection of ours (a keepalive probe was answered by a "
+                     "reset): it was restarted, or its address is another host's now");
 }
 
 std::vector<Event> losses(const ServiceState& before, const ServiceState& after) {

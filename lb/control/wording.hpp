@@ -41,9 +41,15 @@ std::string describe(const TerminationReport& report);
 /// open". Empty when there is nothing to say. `open` counts those of the life that the verdict met.
 std::string aftermath(const ServiceState& state, std::size_t backend, std::uint64_t open);
 
+/// "3 sockets that were spared stay", as their backend is back.
+std::string pardon(std::uint64_t open);
+
 /// Said of an order that no transition of the same moment explains: "drain timed out", "dns/local carries
 /// again"; empty for a verdict.
 std::string because(const ServiceState& state, const DueOrder& due);
+
+/// "postgres/pg-1: its host has forgotten a connection of ours (...): ..."
+Event restarted(const ServiceState& state, std::size_t backend);
 
 /// One for each family that has just lost its last eligible backend, or so many that it panics: who serves it
 /// now.

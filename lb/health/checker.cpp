@@ -2,7 +2,6 @@
 #include "lb/health/checker.hpp"
 
 #include "lb/health/probe_socket.hpp"
-#include "lb/health/race.hpp"
 #include "lb/health/wake_up.hpp"
 #include "lb/health/watch.hpp"
 
@@ -45,33 +44,34 @@ bool our_loop_stalled(Duration elapsed, Duration timeout) {
 }
 
 Checker::Checker(const HealthCheck& check, const ProbeTarget& target, const ProbeMeans& means,
-                 OnResult on_result, KnownHealth known)
+                 OnResult on_result, KnownHealth known, std::shared_ptr<UrgentPace> pace)
     : check_(check),
       endpoint_(target.endpoint),
-      prepare_(means.prepare),
       on_result_(std::move(on_result)),
       tracker_(check, known),
-      probe_(make_probe(check, target, means)) {}
+      watch_(std::make_unique<ConnectionWatch>(
+          [this](WatchEnd end, TimePoint opened) { on_watch_end(end, opened); })),
+      probe_(make_watched_probe(check, target, means, *watch_)),
+      pace_(std::move(pace)) {}
 
-Checker::~Checker() = default;
-
-Task<void> Checker::run(Duration delay) {
-    if (delay > Duration::zero()) co_await sleep_for(delay);
-    spread_next_ = delay > Duration::zero();
-    const auto executor = co_await asio::this_coro::executor;
-    probe_now_ = std::make_unique<WakeUp>(executor);
-    new_result_ = std::make_unique<WakeUp>(executor);
-    if (check_.type == CheckType::tcp && check_.watch == Watch::automatic)
-        co_await both(probe_for_ever(), watch());
-    else
-        co_await probe_for_ever();
+Checker::~Checker() {
+    if (mode_.urgent) pace_->leave();
 }
 
-Task<void> Checker::probe_for_ever() {
+Task<void> Checker::run(Duration delay) {
+    struct Closing {
+        ConnectionWatch& watch;
+        ~Closing() { watch.close(); }
+    };
+    if (delay > Duration::zero()) co_await sleep_for(delay);
+    spread_next_ = delay > Duration::zero();
+    probe_now_ = std::make_unique<WakeUp>(co_await asio::this_coro::executor);
+    const Closing closing{*watch_};
     while (true) {
         // Only now: a probe that was under way when the watch was lost may have been answered before.
-        const bool lost = std::exchange(watch_lost_, false);
-        if (lost) tracker_.on_watch_lost();
+        if (std::exchange(watch_lost_, false)) tracker_.on_watch_lost();
+        watch_->begin_check(may_watch() && !tracker_.confirming() && tracker_.one_pass_suffices());
+        const auto start = steady_clock::now();
         ProbeResult result = co_await probe_->once(check_.timeout);
         const bool cut_off = result.timed_out && result.outcome != ProbeOutcome::passed;
         const bool stalled = cut_off && our_loop_stalled(result.latency, check_.timeout);
@@ -80,9 +80,41 @@ Task<void> Checker::probe_for_ever() {
             result.detail = fmt::format("reseat itself was stalled: {}", result.detail);
         }
         const auto outcome = result.outcome;
-        report(std::move(result), lost);
-        if (!stalled) co_await probe_now_->wait_until(due_after(outcome));
+        report(std::move(result));
+        if (!stalled) co_await pause_after(outcome, start);
     }
+}
+
+bool Checker::may_watch() const {
+    return check_.type == CheckType::tcp && check_.watch == Watch::automatic && mode_.watchable;
+}
+
+void Checker::report(ProbeResult result) {
+    const auto event = tracker_.on_result(result);
+    watch_->end_check(result.outcome, tracker_.health() == Health::up && may_watch());
+    if (event && !event->healthy) watch_->policy().on_death();
+    on_result_({.result = std::move(result),
+                .at = std::chrono::system_clock::now(),
+                .passes = tracker_.passes(),
+                .failures = tracker_.failures(),
+                .forgot = std::exchange(forgot_, std::nullopt)},
+               event);
+}
+
+void Checker::on_watch_end(WatchEnd end, TimePoint opened) {
+    if (end == WatchEnd::lost) watch_lost_ = true;
+    if (end == WatchEnd::forgotten) forgot_ = opened;
+    if (end != WatchEnd::talkative) probe_now_->notify();
+    if (watch_->policy().given_up())
+        spdlog::info(
+            "{} is not watched, as it {}: its death is noticed by checks and by the workload's own "
+            "connections",
+            to_string(endpoint_), end == WatchEnd::talkative ? "speaks first" : "closes idle connections");
+}
+
+Task<void> Checker::pause_after(ProbeOutcome outcome, TimePoint start) {
+    co_await probe_now_->wait_until(due_after(outcome, start));
+    while (const auto soon = std::exchange(hurry_, std::nullopt)) co_await probe_now_->wait_for(*soon);
 }
 
 void Checker::suspect() {
@@ -94,66 +126,38 @@ void Checker::suspect() {
     probe_now_->notify();
 }
 
-/// The watch is told only of what it waits for: another verdict, or the next word on a loss.
-void Checker::report(ProbeResult result, bool watch_was_lost) {
-    const bool confirming = tracker_.confirming();
-    const auto event = tracker_.on_result(result);
-    if (event || confirming || watch_was_lost) new_result_->notify();
-    on_result_({std::move(result), std::chrono::system_clock::now(), tracker_.passes(), tracker_.failures()},
-               event);
-}
-
-TimePoint Checker::due_after(ProbeOutcome outcome) {
+TimePoint Checker::due_after(ProbeOutcome outcome, TimePoint start) {
     const auto now = steady_clock::now();
     auto pause = tracker_.next_delay();
     // What we lack will hardly be there a millisecond later.
     if (outcome == ProbeOutcome::not_probed) pause = std::max(pause, check_.fast_interval);
     if (std::exchange(spread_next_, false)) pause = random_up_to(pause);
-    return tracker_.confirming() ? now + pause : due_with_jitter(now, pause, check_.jitter_percent);
+    if (tracker_.confirming()) return now + pause;
+    const TimePoint due = due_with_jitter(now, pause, check_.jitter_percent);
+    if (!mode_.urgent || tracker_.health() == Health::up) return due;
+    // Of a silent backend the wait for its answer has been part of the pause.
+    return std::min(due, std::max(now, start + urgent_pause(outcome)));
 }
 
-Task<void> Checker::become_down() {
-    while (tracker_.health() == Health::up) co_await new_result_->wait();
+Duration Checker::urgent_pause(ProbeOutcome outcome) const {
+    if (outcome == ProbeOutcome::not_probed || check_.type == CheckType::exec) return check_.fast_interval;
+    return pace_->pause(outcome == ProbeOutcome::refused ? UrgentPace::kRefused : UrgentPace::kOther);
 }
 
-Task<bool> Checker::stays_up_for(Duration pause) {
-    const auto end = steady_clock::now() + pause;
-    while (tracker_.health() == Health::up) {
-        const auto left = end - steady_clock::now();
-        if (left <= Duration::zero()) co_return true;
-        co_await new_result_->wait_for(left);
-    }
-    co_return false;
+void Checker::set_mode(CheckMode mode) {
+    if (mode == mode_) return;
+    const CheckMode before = std::exchange(mode_, mode);
+    if (!mode.watchable) watch_->close();
+    if (mode.urgent == before.urgent) return;
+    tracker_.set_urgent(mode.urgent);
+    if (!mode.urgent) return pace_->leave();
+    pace_->join();
+    if (tracker_.health() == Health::down && probe_now_) hurry();
 }
 
-Task<void> Checker::confirm_loss() {
-    watch_lost_ = true;
+void Checker::hurry() {
+    hurry_ = random_up_to(pace_->pause(UrgentPace::kOther) - UrgentPace::kOther);
     probe_now_->notify();
-    while (watch_lost_ || tracker_.confirming()) co_await new_result_->wait();
-}
-
-Task<void> Checker::watch() {
-    WatchBackoff backoff;
-    while (true) {
-        while (tracker_.health() != Health::up) co_await new_result_->wait();
-        const auto start = steady_clock::now();
-        const auto end =
-            co_await unless(become_down(), hold_idle_connection(endpoint_, prepare_, check_.timeout));
-        const Duration lived = steady_clock::now() - start;
-        if (end == WatchEnd::lost) co_await confirm_loss();
-        if (!end || tracker_.health() != Health::up) {
-            backoff.on_death();
-            continue;
-        }
-        const auto pause = backoff.on_end(*end, lived);
-        if (!pause) {
-            spdlog::info("{} does not keep idle connections: its death will be noticed by probes only",
-                         to_string(endpoint_));
-            co_return;
-        }
-        const bool still_up = co_await stays_up_for(*pause);
-        if (!still_up) backoff.on_death();
-    }
 }
 
 }  // namespace reseat::lb

@@ -27,6 +27,8 @@ public:
         co_return error;
     }
 
+    std::optional<asio::ip::tcp::socket> release() override { return std::move(socket_); }
+
     ProbeResult failure(const error_code& error, std::string_view what) const override {
         return talk_failure(error, what);
     }

@@ -4,6 +4,7 @@
 #include "lb/health/probe_socket.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ public:
     /// At least one byte, or an error; `eof` at the peer's end.
     virtual Task<Read> read_some(std::span<char> into) = 0;
     virtual Task<error_code> write(std::string_view all) = 0;
+    /// The socket, where it carries nothing but what was written and read; the connection is over then.
+    virtual std::optional<asio::ip::tcp::socket> release() { return std::nullopt; }
     /// The meaning of what read_some() or write() failed with, as talk_failure() has it.
     virtual ProbeResult failure(const error_code& error, std::string_view what) const = 0;
 };

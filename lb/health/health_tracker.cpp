@@ -49,18 +49,30 @@ std::optional<HealthEvent> HealthTracker::on_result(const ProbeResult& result) {
     return std::nullopt;
 }
 
+bool HealthTracker::one_pass_suffices() const {
+    return health_ != Health::down || urgent_ || passes_ + 1 >= healthy_threshold_;
+}
+
 std::optional<HealthEvent> HealthTracker::on_pass(const ProbeResult& result) {
+    const bool suffices = one_pass_suffices();
     ++passes_;
     failures_ = 0;
     kind_count_ = 0;
     answered_ = {};
     if (confirming_passes_ > 0) --confirming_passes_;
-    const bool first = health_ == Health::unchecked;
-    if (health_ == Health::up || (!first && passes_ < healthy_threshold_)) return std::nullopt;
+    if (health_ == Health::up || !suffices) return std::nullopt;
+    const HealthEvent event = recovery(result);
     health_ = Health::up;
     evidence_ = result.outcome;
-    if (first) return HealthEvent{true, result.outcome, result.detail};
-    return verdict(true, result, healthy_threshold_);
+    return event;
+}
+
+HealthEvent HealthTracker::recovery(const ProbeResult& result) const {
+    if (health_ == Health::unchecked) return {true, result.outcome, result.detail};
+    if (passes_ >= healthy_threshold_) return verdict(true, result, healthy_threshold_);
+    return {true, result.outcome,
+            fmt::format("{} ({}/{}, enough while no backend is eligible)", explain(result), passes_,
+                        healthy_threshold_)};
 }
 
 std::optional<HealthEvent> HealthTracker::on_failure(const ProbeResult& result) {

@@ -31,7 +31,8 @@ public:
     explicit HealthTracker(const HealthCheck& check, KnownHealth known = {});
 
     /// What this result changes, if anything. The first result decides at once; after that
-    /// `unhealthy_threshold` failures in a row bring it down and `healthy_threshold` passes up.
+    /// `unhealthy_threshold` failures in a row bring it down and `healthy_threshold` passes up, or one where
+    /// that is urgent.
     /// While down, `unhealthy_threshold` results in a row of another kind of failure are an event too,
     /// as the fate of open sockets depends on the kind. `not_probed` changes nothing.
     std::optional<HealthEvent> on_result(const ProbeResult& result);
@@ -45,6 +46,11 @@ public:
     /// its listener. Means nothing unless the backend is up.
     void on_watch_lost();
 
+    /// Its service has no eligible backend, or has one again: one pass is enough, or as many as configured.
+    void set_urgent(bool urgent) { urgent_ = urgent; }
+    /// Whether the backend is up after one more pass.
+    bool one_pass_suffices() const;
+
     Health health() const { return health_; }
     bool confirming() const { return confirming_passes_ > 0; }
     unsigned passes() const { return passes_; }      ///< in a row
@@ -54,10 +60,12 @@ private:
     std::optional<HealthEvent> on_pass(const ProbeResult& result);
     std::optional<HealthEvent> on_failure(const ProbeResult& result);
     bool change_pending() const;
+    HealthEvent recovery(const ProbeResult& result) const;
 
     Duration interval_, fast_interval_, unhealthy_interval_;
     unsigned unhealthy_threshold_, healthy_threshold_;
     Health health_ = Health::unchecked;
+    bool urgent_ = false;
     unsigned passes_ = 0;
     unsigned failures_ = 0;
     unsigned confirming_passes_ = 0;                ///< passes in a row that would end the suspicion

@@ -9,6 +9,7 @@
 #include "lb/health/slots.hpp"
 #include "lb/health/tcp_probe.hpp"
 #include "lb/health/udp_probe.hpp"
+#include "lb/health/watch.hpp"
 
 namespace reseat::lb {
 
@@ -50,13 +51,13 @@ private:
 };
 
 std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget& target,
-                                    const ProbeMeans& means) {
+                                    const ProbeMeans& means, ConnectionWatch* watch) {
     auto [host, server_name] = server_names(check, target);
     Dial dial{target.endpoint, means.prepare, check.tls};
     dial.tls.server_name = std::move(server_name);
     switch (check.type) {
         case CheckType::tcp:
-            return std::make_unique<TcpProbe>(check.tcp, std::move(dial));
+            return std::make_unique<TcpProbe>(check.tcp, std::move(dial), watch);
         case CheckType::http:
             return std::make_unique<HttpProbe>(check.http, std::move(host), std::move(dial));
         case CheckType::udp:
@@ -77,6 +78,15 @@ bool is_plain_connect(const HealthCheck& check, const ProbeTarget& target) {
            target.endpoint == target.serves;
 }
 
+std::unique_ptr<Probe> assemble(const HealthCheck& check, const ProbeTarget& target, const ProbeMeans& means,
+                                ConnectionWatch* watch) {
+    auto probe = make_at_once(check, target, means, watch);
+    const auto& slots = check.type == CheckType::exec ? means.commands : means.probes;
+    if (probe && slots) probe = std::make_unique<ProbeInTurn>(std::move(probe), slots);
+    if (!probe || !target.serves || is_plain_connect(check, target)) return probe;
+    return std::make_unique<HostProbe>(std::move(probe), *target.serves, check, target, means);
+}
+
 }  // namespace
 
 ProbeTarget probe_target(const Service& service, const Backend& backend) {
@@ -91,11 +101,12 @@ ProbeTarget probe_target(const Service& service, const Backend& backend) {
 
 std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
                                   const ProbeMeans& means) {
-    auto probe = make_at_once(check, target, means);
-    const auto& slots = check.type == CheckType::exec ? means.commands : means.probes;
-    if (probe && slots) probe = std::make_unique<ProbeInTurn>(std::move(probe), slots);
-    if (!probe || !target.serves || is_plain_connect(check, target)) return probe;
-    return std::make_unique<HostProbe>(std::move(probe), *target.serves, check, target, means);
+    return assemble(check, target, means, nullptr);
+}
+
+std::unique_ptr<Probe> make_watched_probe(const HealthCheck& check, const ProbeTarget& target,
+                                          const ProbeMeans& means, ConnectionWatch& watch) {
+    return assemble(check, target, means, &watch);
 }
 
 }  // namespace reseat::lb

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/tcp_probe.hpp"
 
+#include "lb/health/watch.hpp"
+
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
@@ -25,7 +27,8 @@ void leave_handshake_unfinished(asio::ip::tcp::socket& socket) {
 
 }  // namespace
 
-TcpProbe::TcpProbe(TcpCheck check, Dial dial) : check_(std::move(check)), dial_(std::move(dial)) {}
+TcpProbe::TcpProbe(TcpCheck check, Dial dial, ConnectionWatch* watch)
+    : check_(std::move(check)), dial_(std::move(dial)), watch_(watch) {}
 
 Task<ProbeResult> TcpProbe::once(Duration timeout) {
     Progress progress;
@@ -40,10 +43,12 @@ Task<ProbeResult> TcpProbe::attempt(Progress& progress) {
 Task<ProbeResult> TcpProbe::begin_to_connect(Progress& progress) {
     asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
     if (const auto error = open(socket, dial_.endpoint, dial_.prepare)) co_return connect_failure(error);
-    leave_handshake_unfinished(socket);
+    const bool is_wanted = watch_ && watch_->wants_connection();
+    if (!is_wanted) leave_handshake_unfinished(socket);
     const auto [refusal] = co_await socket.async_connect(to_tcp(dial_.endpoint), as_result);
     if (refusal) co_return connect_failure(refusal);
     progress.connected = true;
+    if (is_wanted) watch_->give(std::move(socket));
     co_return ProbeResult{ProbeOutcome::passed, "connected"};
 }
 
@@ -51,10 +56,17 @@ Task<ProbeResult> TcpProbe::talk(Progress& progress) {
     auto opened = co_await connect(dial_, progress);
     if (auto* failure = std::get_if<ProbeResult>(&opened)) co_return std::move(*failure);
     const auto connection = std::get<std::unique_ptr<Connection>>(std::move(opened));
+    ProbeResult result = co_await converse(*connection, progress);
+    if (result.outcome == ProbeOutcome::passed && watch_ && watch_->wants_connection())
+        if (auto socket = connection->release()) watch_->give(std::move(*socket));
+    co_return result;
+}
+
+Task<ProbeResult> TcpProbe::converse(Connection& connection, Progress& progress) {
     if (!check_.send.empty())
-        if (const auto error = co_await connection->write(check_.send))
-            co_return connection->failure(error, "while sending");
-    if (!check_.expect.empty()) co_return co_await read_answer(*connection, progress);
+        if (const auto error = co_await connection.write(check_.send))
+            co_return connection.failure(error, "while sending");
+    if (!check_.expect.empty()) co_return co_await read_answer(connection, progress);
     co_return ProbeResult{ProbeOutcome::passed, dial_.tls.context ? "connected over TLS" : "connected"};
 }
 

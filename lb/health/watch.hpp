@@ -1,40 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/health/probe.hpp"
+#include "lb/health/probe_socket.hpp"
 
+#include <functional>
+#include <memory>
 #include <optional>
 
 namespace reseat::lb {
 
-/// How a watch connection came to its end.
+/// How a connection that was held came to its end, other than by us.
 enum class WatchEnd {
-    lost,        ///< the peer refused, closed or reset it: perhaps its process died
-    not_opened,  ///< no answer, or no means of ours to connect: says nothing
-    talkative,   ///< the peer kept sending: nothing to hold an idle connection to
+    lost,       ///< the peer closed or reset it: perhaps its process died
+    forgotten,  ///< a keepalive probe on it was answered by a reset: the host lost its state
+    talkative,  ///< the peer spoke first: to close on it would be a failed login there
 };
 
-/// Opens one connection to `backend` within `timeout`, then holds it idle until it ends, which may take for
-/// ever: it has no deadline. What a server sends as a greeting is read and dropped, up to 64 KiB.
-/// Throws operation_aborted when cancelled.
-Task<WatchEnd> hold_idle_connection(Endpoint backend, SocketPreparer prepare, Duration timeout);
-
-/// Decides when to open the next watch connection. Pure: step it by hand.
-/// A server that ends idle connections (PostgreSQL's authentication_timeout, MariaDB's connect_timeout, which
-/// also counts towards max_connect_errors) is tried less and less often, and after five times in a row never
-/// again [E68].
-class WatchBackoff {
+/// Decides whether the next check is to leave its connection to the watch. Pure: step it by hand.
+/// A server that ends idle connections (PostgreSQL's authentication_timeout) is watched no more after five
+/// times in a row; one that speaks first (MariaDB, which counts towards max_connect_errors; SMTP, SSH) after
+/// the first time [E68]. One that does not close its end after we closed ours has perhaps hung with a queue
+/// that we would fill: the next one comes later and later.
+class WatchPolicy {
 public:
-    /// The backend is alive, and yet the connection ended so after it had lasted `lived`: how long to wait
-    /// before the next one; nullopt: give up, for good. One that could not be opened is retried for ever.
-    std::optional<Duration> on_end(WatchEnd end, Duration lived);
+    bool may_open(TimePoint now) const { return !given_up_ && now >= not_before_; }
+    bool given_up() const { return given_up_; }
 
-    /// The backend went down: once it is up again, the next connection may follow at once.
+    void on_end(WatchEnd end);
+    void on_unanswered_close(TimePoint now);
+    /// It lived until the next check took its place.
+    void on_replaced() { closes_ = 0; }
+    void on_answered_close() { delay_ = Duration::zero(); }
+    /// The backend went down: what comes after it may be another server.
     void on_death();
 
 private:
-    unsigned closed_ = 0;  ///< in a row, none of them after a long life
+    bool given_up_ = false;
+    unsigned closes_ = 0;  ///< by the peer, in a row
     Duration delay_{};
+    TimePoint not_before_{};
 };
+
+/// Holds the connection of a check idle until the next check brings another, so that a process death is seen
+/// at once and nothing of ours is older than one interval: servers that wait for their connections when they
+/// are reloaded wait no longer [E81]. While the backend is silent the connection stays: once it answers
+/// again, a keepalive probe on it shows whether its host still knows it [E77].
+class ConnectionWatch {
+public:
+    /// Called from the loop when the peer ends what is held; `opened`: when it had been opened.
+    using OnEnd = std::function<void(WatchEnd, TimePoint opened)>;
+
+    explicit ConnectionWatch(OnEnd on_end);
+    ~ConnectionWatch();
+
+    /// Before a check. `open`: its connection is wanted, if what is held is not younger than half a second.
+    void begin_check(bool open);
+    /// Whether the check under way is to finish its handshake and to give its connection.
+    bool wants_connection() const { return wanted_; }
+    void give(asio::ip::tcp::socket connection);
+    /// After the check. `hold`: the backend is up.
+    void end_check(ProbeOutcome outcome, bool hold);
+
+    /// Closes what is held. Nothing is reported of it any more.
+    void close();
+
+    WatchPolicy& policy() { return policy_; }
+
+private:
+    class Held;
+
+    bool is_overdue() const;
+    void let_go();
+    void examine();
+    void leave(std::shared_ptr<Held> held);
+    void on_event(Held& held, std::optional<WatchEnd> how);
+
+    OnEnd on_end_;
+    WatchPolicy policy_;
+    bool wanted_ = false;
+    bool silent_ = false;            ///< the backend did not answer since `held_` was opened
+    std::shared_ptr<Held> offered_;  ///< by the check under way
+    std::shared_ptr<Held> held_;
+    std::shared_ptr<Held> leaving_;  ///< closed on our side, or examined
+};
+
+/// As make_probe(); `watch` may want the connections of a tcp check, and must outlive the probe.
+std::unique_ptr<Probe> make_watched_probe(const HealthCheck& check, const ProbeTarget& target,
+                                          const ProbeMeans& means, ConnectionWatch& watch);
 
 }  // namespace reseat::lb

@@ -32,6 +32,7 @@ json::object connections_json(const lb::Connections& connections) {
         {"on_ejected", fate(connections.on_ejected)},
         {"on_remove", fate(connections.on_remove)},
         {"on_drain", fate(connections.on_drain)},
+        {"on_restarted", fate(connections.on_restarted)},
         {"on_recover", word_of(config::on_recovers, connections.on_recover)},
         {"udp", word_of(config::udp_fates, connections.udp)},
         {"grace", config::to_string(connections.grace)},

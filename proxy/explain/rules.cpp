@@ -16,6 +16,7 @@ constexpr const char* kCases[][2] = {
     {"connections.on_ejected", "When connects to it fail (ejected)"},
     {"connections.on_drain", "When you drain it"},
     {"connections.on_remove", "When it leaves the configuration"},
+    {"connections.on_restarted", "When its host has forgotten its connections"},
 };
 
 std::string by_setting(const Facts& facts, const char* key) {

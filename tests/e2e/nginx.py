@@ -32,7 +32,7 @@ def start_nginx(lab, host, name=None, extra=None):
     answers."""
     name = name or host.name
     directory = host.directory / f"nginx-{name}"
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     (directory / "slow").write_bytes(b"." * SLOW_SIZE)
     file = directory / "nginx.conf"
     file.write_text(CONFIG.format(d=directory, address=host.v4, name=name, rate=SLOW_RATE,

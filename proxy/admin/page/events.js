@@ -5,12 +5,12 @@
 const KEPT = 1000, PAGE = 40;
 const MARKS = {
   backend_up: ["up", "good"], backend_ready: ["up", "good"], backend_readmitted: ["up", "good"], ready: ["up", "good"],
-  backend_down: ["down", "bad"], backend_ejected: ["ejected", "bad"],
+  backend_down: ["down", "bad"], backend_restarted: ["down", "bad"], backend_ejected: ["ejected", "bad"],
   backend_drain: ["drain", "warn"], backend_maint: ["maint", "warn"], policy_denied: ["removing", "warn"],
   sockets_ended: ["moved", "flow"], network_suspected: ["warn", "bad"], reload_failed: ["warn", "bad"], warning: ["warn", "warn"],
 };
 const FAILOVERS = new Set(["backend_up", "backend_down", "backend_ejected", "backend_readmitted", "backend_ready", "backend_drain",
-  "backend_maint", "sockets_ended", "network_suspected"]);
+  "backend_maint", "backend_restarted", "sockets_ended", "network_suspected"]);
 const BY_LEVEL = {error: "bad", warn: "warn"};
 
 const events = [];

@@ -77,7 +77,7 @@ def strange_status():
 
 
 TYPES = ["backend_up", "backend_down", "backend_ejected", "backend_readmitted", "backend_ready", "backend_drain", "backend_maint",
-         "backend_weight", "sockets_ended", "policy_denied", "reload", "reload_failed", "network_suspected", "started", "ready",
+         "backend_weight", "backend_restarted", "sockets_ended", "policy_denied", "reload", "reload_failed", "network_suspected", "started", "ready",
          "stopping", "warning", "a-type-of-the-future"]
 EVENTS = [{"id": number + 1, "at": iso(86400 - 4000 * number), "level": "warn", "type": kind, "service": HOSTILE, "backend": SCRIPT,
            "message": f"{HOSTILE}/{SCRIPT} {LONG}", "report": None} for number, kind in enumerate(TYPES)]

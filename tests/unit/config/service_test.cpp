@@ -17,6 +17,7 @@ TEST_CASE("a service with nothing but what it must have gets the documented defa
     CHECK(service.health_check.timeout == 1s);
     CHECK(service.connections.on_unreachable == lb::SocketFate::terminate);
     CHECK(service.connections.on_refused == lb::SocketFate::drain);
+    CHECK(service.connections.on_restarted == lb::SocketFate::terminate);
     CHECK(service.connections.drain_timeout == 300s);
     CHECK(service.connections.only_if_alternative);
     REQUIRE(service.backends.size() == 2);
@@ -47,7 +48,8 @@ TEST_CASE("every option of a service reaches the model", "[config]") {
             "      {on_unreachable: keep, on_refused: terminate, on_check_failed: keep, on_unresponsive: "
             "terminate, on_drain: "
             "terminate,\n"
-            "       udp: terminate, grace: 7s, drain_timeout: 8s, only_if_alternative: false}\n"
+            "       on_restarted: keep, udp: terminate, grace: 7s, drain_timeout: 8s, only_if_alternative: "
+            "false}\n"
             "    backends:\n"
             "      - {address: 10.0.0.1:80, name: one, weight: 7, priority: 2, state: maint}\n"
             "      - '[fd00::2]:80'\n")
@@ -82,6 +84,7 @@ TEST_CASE("every option of a service reaches the model", "[config]") {
     CHECK(connections.on_check_failed == lb::SocketFate::keep);
     CHECK(connections.on_unresponsive == lb::SocketFate::terminate);
     CHECK(connections.on_drain == lb::SocketFate::terminate);
+    CHECK(connections.on_restarted == lb::SocketFate::keep);
     CHECK(connections.udp == lb::UdpFate::terminate);
     CHECK(connections.grace == 7s);
     CHECK(connections.drain_timeout == 8s);

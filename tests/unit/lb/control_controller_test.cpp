@@ -146,35 +146,6 @@ TEST_CASE("a drain times out: condemned and ended by the clock [E18]", "[control
     CHECK(bench.log.has("info: postgres/a: drain timed out: 2 sockets terminated, 0 re-pointed in 0.9 ms"));
 }
 
-TEST_CASE("no alternative: sockets wait, are shown as waiting, and are ended when one is there [E14][E60]",
-          "[control]") {
-    Bench bench({service(1)});
-    bench.all_up(1);
-    bench.plane.open[7] = 3;
-    bench.hear(0, no_answer());
-    CHECK(bench.plane.orders.empty());
-    CHECK(bench.status().waiting == 3);
-    CHECK(bench.status().eligible == 0);
-    CHECK(bench.status().panic);
-    CHECK(
-        bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 0 of 1 backends left; "
-                      "3 sockets wait: no alternative"));
-    CHECK(
-        bench.log.has("warning: postgres has no eligible IPv4 backend: the last healthy ones serve "
-                      "(fail_open)"));
-    bench.plane.reports = {done(3)};
-    bench.hear(0, up());
-    REQUIRE(bench.plane.orders.size() == 1);
-    CHECK(bench.plane.orders[0].life == 7);
-    CHECK(bench.status().waiting == 0);
-    CHECK(bench.log.has("info: postgres/a is UP: connected (2/2), 1 of 1 backends up"));
-    CHECK(
-        bench.log.has("info: postgres/a: an alternative is there: 3 sockets terminated, 0 re-pointed in "
-                      "0.9 ms"));
-    REQUIRE(bench.status().last_failover);
-    CHECK(bench.status().last_failover->reason == "no answer within 1s (3/3)");
-}
-
 TEST_CASE("down and up again while its order runs: the order stays with the old life [E65]", "[control]") {
     Bench bench({service(2)});
     bench.all_up(2);
@@ -226,17 +197,6 @@ TEST_CASE("a connect that raced the condemnation is ended by another order [E29]
     bench.controller->on_raced_connect(999);  // unknown
     bench.poll();
     CHECK(bench.plane.orders.size() == 2);
-}
-
-TEST_CASE("a connect that raced the condemnation of a life that waits is spared too [E29][E60]",
-          "[control]") {
-    Bench bench({service(1)});
-    bench.all_up(1);
-    bench.plane.open[7] = 1;
-    bench.hear(0, no_answer());
-    bench.controller->on_raced_connect(7);
-    bench.poll();
-    CHECK(bench.plane.orders.empty());
 }
 
 TEST_CASE("a plan that the data plane refuses is tried again after 1 s, and nothing is ended before",

@@ -95,6 +95,24 @@ TEST_CASE("the threshold's pass in a row brings it up, once", "[health]") {
     CHECK_FALSE(tracker.on_result(pass));
 }
 
+TEST_CASE("while no backend is eligible one pass is enough, also the next after one that came before [E80]",
+          "[health]") {
+    auto tracker = after({silence});
+    tracker.set_urgent(true);
+    CHECK(tracker.one_pass_suffices());
+    check_event(tracker.on_result(pass), true, ProbeOutcome::passed,
+                "connected (1/2, enough while no backend is eligible)");
+
+    auto calm = after({silence});
+    calm.set_urgent(true);
+    calm.set_urgent(false);
+    CHECK_FALSE(calm.one_pass_suffices());
+    CHECK_FALSE(calm.on_result(pass));
+    CHECK(calm.one_pass_suffices());
+    calm.set_urgent(true);
+    check_event(calm.on_result(pass), true, ProbeOutcome::passed, "connected (2/2)");
+}
+
 TEST_CASE("a failure among passes starts the count to recovery anew", "[health]") {
     auto tracker = after({silence, pass, silence});
     CHECK(tracker.next_delay() == check.unhealthy_interval);

@@ -6,31 +6,52 @@
 using namespace reseat::lb;
 using namespace std::chrono_literals;
 
-TEST_CASE("a server that ends idle connections is watched less and less, then never again [E68]", "[watch]") {
-    WatchBackoff backoff;
-    CHECK(backoff.on_end(WatchEnd::lost, 10s) == 1s);
-    CHECK(backoff.on_end(WatchEnd::lost, 10s) == 2s);
-    CHECK(backoff.on_end(WatchEnd::lost, 10s) == 4s);
-    CHECK(backoff.on_end(WatchEnd::lost, 10s) == 8s);
-    CHECK_FALSE(backoff.on_end(WatchEnd::lost, 10s));
+namespace {
+
+const TimePoint t0{1h};
+
+}  // namespace
+
+TEST_CASE("a server that ends five idle connections in a row is watched no more [E68]", "[watch]") {
+    WatchPolicy policy;
+    for (int i = 0; i < 4; ++i) {
+        policy.on_end(WatchEnd::lost);
+        CHECK(policy.may_open(t0));
+    }
+    policy.on_end(WatchEnd::lost);
+    CHECK_FALSE(policy.may_open(t0 + 24h));
+    CHECK(policy.given_up());
 }
 
-TEST_CASE("a connection that lasted long, or a death, starts the count of closes anew", "[watch]") {
-    WatchBackoff backoff;
-    for (int n = 0; n < 20; ++n) CHECK(backoff.on_end(WatchEnd::lost, 5min) == 1s);
-    CHECK(backoff.on_end(WatchEnd::lost, 1s) == 2s);
-    CHECK(backoff.on_end(WatchEnd::lost, 1s) == 4s);
-    backoff.on_death();
-    CHECK(backoff.on_end(WatchEnd::lost, 1s) == 1s);
+TEST_CASE("a connection that lived until the next check, or a death, starts the count of closes anew",
+          "[watch]") {
+    WatchPolicy policy;
+    for (int n = 0; n < 20; ++n) {
+        policy.on_end(WatchEnd::lost);
+        n % 2 ? policy.on_replaced() : policy.on_death();
+    }
+    CHECK(policy.may_open(t0));
 }
 
-TEST_CASE("a connection that cannot be opened is retried for ever, at most 5 minutes apart", "[watch]") {
-    WatchBackoff backoff;
-    std::optional<Duration> delay;
-    for (int n = 0; n < 100; ++n) delay = backoff.on_end(WatchEnd::not_opened, 1s);
-    CHECK(delay == 5min);
+TEST_CASE("a server that speaks first is not watched: closing on it would be a failed login [E68]",
+          "[watch]") {
+    WatchPolicy policy;
+    policy.on_end(WatchEnd::talkative);
+    CHECK_FALSE(policy.may_open(t0));
 }
 
-TEST_CASE("a server that keeps talking is not watched", "[watch]") {
-    CHECK_FALSE(WatchBackoff().on_end(WatchEnd::talkative, 1h));
+TEST_CASE("a server that does not close its end gets the next connection later and later [E68]", "[watch]") {
+    WatchPolicy policy;
+    auto now = t0;
+    for (const auto pause : {10s, 20s, 40s}) {
+        policy.on_unanswered_close(now);
+        CHECK_FALSE(policy.may_open(now + pause - 1ms));
+        now += pause;
+        CHECK(policy.may_open(now));
+    }
+    for (int n = 0; n < 100; ++n) policy.on_unanswered_close(now);
+    CHECK(policy.may_open(now + 5min));
+    policy.on_answered_close();
+    policy.on_unanswered_close(now);
+    CHECK(policy.may_open(now + 10s));
 }

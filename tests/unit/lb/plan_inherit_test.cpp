@@ -110,6 +110,18 @@ TEST_CASE("of two lives of one backend the newer is kept, the older condemned", 
     CHECK(heir.last.orders[0].order.life == 7);
 }
 
+TEST_CASE("sockets that stayed with their backend are inherited as such [E40][E60]", "[plan][inherit]") {
+    const Service config = service(1);
+    Heir heir(&config, spec_of(config),
+              {left(7, "10.0.1.1:5432", State::draining), left(9, "10.0.1.1:5432", State::serving)});
+    CHECK(heir.last.plan.condemn.empty());
+    heir.passes(0);
+    CHECK(heir.last.orders.empty());
+    on_verdict(heir.state, 0, no_answer(), heir.now);
+    heir.plan();
+    CHECK(contains(heir.last.plan.condemn, LifeId{7}));
+}
+
 TEST_CASE("a backend that is not configured any more is removed [E15]", "[plan][inherit]") {
     const Service config = service(1);
     Heir heir(&config, spec_of(config),

@@ -43,7 +43,10 @@ struct Ledger {
             for (LifeId life : table.slots) REQUIRE(lives.contains(life));
             tables[table.family] = table.slots;
         }
-        for (LifeId life : plan.drain) move(life, State::serving, State::draining);
+        for (LifeId life : plan.drain) {
+            REQUIRE(lives.at(life) != State::draining);  // condemned: it is pardoned
+            lives[life] = State::draining;
+        }
         for (LifeId life : plan.resume) move(life, State::draining, State::serving);
         for (LifeId life : plan.condemn) {
             REQUIRE(lives.at(life) != State::condemned);
@@ -170,6 +173,7 @@ void something_happens(Stepper& step, Dice& dice) {
             on_verdict(step.state, backend, dice.any_of({up(), up(), no_answer(), refused(), bad_answer()}),
                        step.now);
     }
+    if (dice.below(16) == 0) on_restart(step.state, backend, step.now, step.now);
 }
 
 void check_orders(const Stepper& step, const Ledger& ledger, std::set<LifeId>& ended) {
@@ -204,10 +208,16 @@ void check_state(const Stepper& step, const Ledger& ledger, const std::set<LifeI
         }
         if (record.removing && record.life) REQUIRE(record.life->state == Life::State::draining);
         for (const Life& life : record.ended) {
+            if (life.pardoned) {
+                REQUIRE(ledger.lives.at(life.id) == Ledger::State::draining);
+                REQUIRE(record.life);
+                REQUIRE_FALSE(ended.contains(life.id));
+                continue;
+            }
             REQUIRE(life.waiting != ended.contains(life.id));
             const bool spared =
                 step.state.service->connections.only_if_alternative && !has_eligible(step.state, self.family);
-            if (life.waiting) REQUIRE(spared);
+            if (life.waiting && !life.order_at) REQUIRE(spared);
         }
     }
     REQUIRE(known == ledger.lives.size());

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/model.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace reseat::lb {
+
+/// How a backend is checked at present, beside what its configuration says.
+struct CheckMode {
+    bool urgent = false;    ///< its service has no eligible backend: ask often, and the first pass counts
+    bool watchable = true;  ///< an idle connection may be held to it
+
+    bool operator==(const CheckMode&) const = default;
+};
+
+/// How often urgent checks ask. They are as often as this together at most once in each millisecond, however
+/// many backends are down: the more there are, the longer each one's pause is. Shared by the checkers of a
+/// process.
+class UrgentPace {
+public:
+    static constexpr Duration kRefused =
+        std::chrono::milliseconds(100);  ///< it costs the host next to nothing
+    static constexpr Duration kOther = std::chrono::milliseconds(250);
+    static constexpr Duration kEach = std::chrono::milliseconds(1);
+
+    void join() { ++members_; }
+    void leave() { --members_; }
+
+    Duration pause(Duration shortest) const { return std::max(shortest, members_ * kEach); }
+
+private:
+    unsigned members_ = 0;
+};
+
+}  // namespace reseat::lb
