@@ -28,7 +28,7 @@ void Controller::Impl::judge_network(const Place& place, const ProbeResult& resu
     if (is_ours(place)) return;
     if (!news.is_silent) {
         answering.insert(news.id);
-        if (suspicion.on_answer(now)) release_held(place, now);
+        if (suspicion.on_answer(now, was_silent)) release_held(place, now);
         return;
     }
     answering.erase(news.id);

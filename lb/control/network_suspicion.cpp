@@ -34,19 +34,25 @@ void NetworkSuspicion::on_silence(const Silence& silence) {
     if (answered_at_ && silence.asked_at < *answered_at_) return;
     machines_.add(silence.backend, silence.address);
     services_.insert(silence.service);
-    round_ = std::max(round_, silence.round);
+    silent_round_ = std::max(silent_round_, silence.round);
 }
 
-bool NetworkSuspicion::on_answer(TimePoint now) {
-    const bool holds = now < held_to_;
-    *this = {};
+bool NetworkSuspicion::on_answer(TimePoint now, bool was_silent) {
     answered_at_ = now;
+    machines_.clear();
+    services_.clear();
+    silent_round_ = {};
+    begun_ = false;
+    if (was_silent) return false;
+    const bool holds = now < held_to_;
+    over_at_ = held_to_ = {};
     return holds;
 }
 
 bool NetworkSuspicion::begins(TimePoint now) {
-    if (begun_ || machines() < 2) return false;
+    if (begun_ || now < over_at_ || machines() < 2) return false;
     begun_ = true;
+    round_ = silent_round_;
     over_at_ = now + round_;
     return true;
 }

@@ -54,7 +54,8 @@ public:
     /// A check of a backend on another machine got no answer, and the one before it did, or there was none.
     void on_silence(const Silence& silence);
     /// A check of a backend on another machine was answered. True: what is held need not be held any more.
-    bool on_answer(TimePoint now);
+    /// `was_silent`: it is back itself, and so may others be: what is held waits for them.
+    bool on_answer(TimePoint now, bool was_silent);
 
     /// To be asked with a verdict "no answer": true when a suspicion begins with it.
     bool begins(TimePoint now);
@@ -71,8 +72,9 @@ private:
     std::optional<TimePoint> answered_at_;  ///< the last answer of all
     Machines machines_;                     ///< that fell silent since then
     std::set<ServiceId> services_;          ///< of theirs
-    Duration round_{};
-    bool begun_ = false;  ///< since then
+    Duration silent_round_{};               ///< the longest of theirs
+    bool begun_ = false;                    ///< since then
+    Duration round_{};                      ///< of the last suspicion
     TimePoint over_at_{}, held_to_{};
 };
 

@@ -45,7 +45,7 @@ TEST_CASE(
 TEST_CASE("nobody answers any more on two machines: our own network is suspected, for one round [E67]",
           "[suspicion]") {
     NetworkSuspicion suspicion;
-    CHECK_FALSE(suspicion.on_answer(t0));
+    CHECK_FALSE(suspicion.on_answer(t0, false));
     suspicion.on_silence(silence("a", "10.0.1.1", t0 + 1s));
     CHECK_FALSE(suspicion.begins(t0 + 2s));
     CHECK_FALSE(suspicion.hold(t0 + 2s));
@@ -78,11 +78,11 @@ TEST_CASE("while one backend on another machine answers, our own network is not 
     suspicion.on_silence(silence("a", "10.0.1.1", t0));
     suspicion.on_silence(silence("b", "10.0.1.2", t0));
     SECTION("after they fell silent") {
-        CHECK_FALSE(suspicion.on_answer(t0 + 1s));
+        CHECK_FALSE(suspicion.on_answer(t0 + 1s, false));
     }
     SECTION("after they were asked, and before that was known") {
         NetworkSuspicion fresh;
-        fresh.on_answer(t0 + 1s);
+        fresh.on_answer(t0 + 1s, false);
         fresh.on_silence(silence("a", "10.0.1.1", t0));
         fresh.on_silence(silence("b", "10.0.1.2", t0));
         suspicion = fresh;
@@ -99,9 +99,21 @@ TEST_CASE("an answer ends a suspicion, and what is held with it [E67]", "[suspic
     REQUIRE(suspicion.begins(t0));
     REQUIRE(suspicion.hold(t0 + 1s) == t0 + 3s);
     const auto [answer, holds] = GENERATE(std::pair(2500ms, true), std::pair(3s, false));
-    CHECK(suspicion.on_answer(t0 + answer) == holds);
-    CHECK_FALSE(suspicion.on_answer(t0 + answer));
+    CHECK(suspicion.on_answer(t0 + answer, false) == holds);
+    CHECK_FALSE(suspicion.on_answer(t0 + answer, false));
     CHECK_FALSE(suspicion.hold(t0 + answer));
+}
+
+TEST_CASE("one that is back may not be the only one: what is held waits for the others [E67]",
+          "[suspicion]") {
+    NetworkSuspicion suspicion;
+    suspicion.on_silence(silence("a", "10.0.1.1"));
+    suspicion.on_silence(silence("b", "10.0.1.2"));
+    REQUIRE(suspicion.begins(t0));
+    REQUIRE(suspicion.hold(t0) == t0 + 2s);
+    CHECK_FALSE(suspicion.on_answer(t0 + 1s, true));
+    CHECK(suspicion.hold(t0 + 1s) == t0 + 3s);  // a verdict of checks made before
+    CHECK_FALSE(suspicion.hold(t0 + 2s));
 }
 
 TEST_CASE("addresses of this machine are known from those of others", "[suspicion]") {
