@@ -165,8 +165,8 @@ struct lb_peer {
 LB_ASSERT_SIZE(struct lb_peer, 20);
 
 /* One way in which a socket got to a backend: a connect of it, or the datagrams that it sends there. */
-#define LB_RECORD_COUNTED 1 /* in lb_backend.open */
-#define LB_RECORD_INDEXED 2 /* in lb_flows */
+#define LB_RECORD_COUNTED 1 /* in lb_backend.open, for as long as it is in lb_flows, if it ever was */
+#define LB_RECORD_INDEXED 2 /* filed in lb_flows; user space may have taken it out since */
 /* Of a socket that was closed, `previous` with life 0: what is left for whoever sees how its connection ends.
  * `service` and `drawer` are the low and the high half of the life that it had. */
 #define LB_RECORD_TRACE 4
@@ -197,6 +197,7 @@ LB_ASSERT_SIZE(struct lb_record, 72);
 #define LB_OWNER_MULTIPATH 4 /* a subflow of Multipath TCP, unless its peer does not speak it */
 #define LB_OWNER_STATES 8    /* TCP: we alone asked to be told of its states */
 #define LB_OWNER_UNANSWERED 16 /* TCP: counted in lb_outcome.unanswered */
+#define LB_OWNER_BOUND 32    /* UDP: the application bound its source address */
 #define LB_OWNER_CROWD 64    /* UDP: has records of other threads' connects in lb_history */
 #define LB_OWNER_PAST_US 128 /* UDP: unconnected since, it sent to an address that is no service's */
 struct lb_owner {
@@ -255,7 +256,11 @@ struct lb_history_more {
 };
 LB_ASSERT_SIZE(struct lb_history_more, 3960);
 
-/* lb_flows: an array of small hashes ("drawers"): (socket, life) -> how to find the socket. */
+/* lb_flows: an array of small hashes ("drawers"): (socket, life) -> how to find the socket. An entry counts in
+ * lb_backend.open until it is taken out, by a program or by user space: whoever deletes it uncounts it, and
+ * only one of them can. A socket that begins to connect elsewhere counts no more and stays filed, as that may
+ * fail: under LB_FLOW_LEFT. */
+#define LB_FLOW_LEFT (1ULL << 63) /* in the key, beside the life */
 struct lb_flow_key {
 	__u64 cookie;
 	__u64 life;
@@ -271,7 +276,7 @@ struct lb_flow {
 	__u32 pid;     /* as in lb_owner */
 	__u32 inode;   /* of the socket; 0: not resolved yet */
 	__u32 fd;      /* UDP: where user space saw it in process pid, plus 1: a hint */
-	__u32 pad;
+	__u32 backend; /* index of the life */
 	__u64 since_ns; /* CLOCK_BOOTTIME at which it was filed */
 };
 LB_ASSERT_SIZE(struct lb_flow, 96);
@@ -279,7 +284,17 @@ LB_ASSERT_SIZE(struct lb_flow, 96);
  * not speak it. */
 #define LB_FD_MULTIPATH 0xffffffff
 
-/* lb_repoint: cookie of a socket -> the re-point of it that is under way. A connect made by reseat (thread
+/* What lb_unfile is to take out: this entry, if it is still the one that was filed then. */
+struct lb_unfiling {
+	struct lb_flow_key key;
+	__u64 since_ns;
+	__u32 drawer;
+	__u32 backend;
+};
+LB_ASSERT_SIZE(struct lb_unfiling, 32);
+
+/* lb_repoint: cookie of a socket -> the re-point of it that is under way: whoever adds the entry moves the
+ * socket, and nobody else does meanwhile. What a killed process left is removed by the next. A connect made by reseat (thread
  * group `tgid`) on that socket goes to `backend`, and only while the socket is still connected to `expected`
  * (port 0: not connected at all). The entry of cookie 0 is there to say reseat's thread group. */
 #define LB_MAX_REPOINTS 64

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cerrno>
-#include <map>
 
 #include <netinet/in.h>
 
@@ -59,7 +58,7 @@ void FlowIndex::each_of_life(std::uint32_t backend, lb::LifeId life,
         const std::uint64_t word = __atomic_load_n(&element.drawers[drawer / 64], __ATOMIC_ACQUIRE);
         if (word & 1ull << drawer % 64)
             walk(drawer, [&](const lb_flow_key& key, const lb_flow& value) {
-                if (key.life == life) visit({key, value, drawer});
+                if ((key.life & ~LB_FLOW_LEFT) == life) visit({key, value, drawer});
             });
     }
 }
@@ -75,20 +74,17 @@ std::vector<Flow> FlowIndex::unresolved() const {
 }
 
 void FlowIndex::remove(std::span<const Flow> flows) const {
-    std::map<std::uint32_t, std::vector<lb_flow_key>> keys;
     for (const Flow& flow : flows)
-        if (flow.indexed) keys[flow.drawer].push_back(flow.key);
-    bpf_map_batch_opts how{.sz = sizeof(how)};
-    for (const auto& [drawer, all] : keys) {
-        const int fd = programs_.drawers()[drawer].get();
-        for (std::size_t done = 0; done < all.size();) {
-            auto count = static_cast<std::uint32_t>(all.size() - done);
-            const int failure = bpf_map_delete_batch(fd, all.data() + done, &count, &how);
-            if (!failure) break;
-            if (errno == EFAULT) return;  // only then `count` is not told
-            done += count + 1;            // it stops at the first that is gone
-        }
-    }
+        if (flow.indexed)
+            programs_.unfile({.key = flow.key,
+                              .since_ns = flow.value.since_ns,
+                              .drawer = flow.drawer,
+                              .backend = flow.value.backend});
+}
+
+void FlowIndex::remove_left(Flow flow) const {
+    flow.key.life |= LB_FLOW_LEFT;
+    remove({&flow, 1});
 }
 
 void FlowIndex::complete(const Flow& flow) const {

@@ -21,12 +21,19 @@ struct Flow {
         false;            ///< Multipath TCP: what is filed is a subflow, the application has another socket
     bool hidden = false;  ///< UDP: who asks for its tuple gets another socket
 
+    lb::LifeId life() const { return key.life & ~LB_FLOW_LEFT; }
     SocketTuple tuple() const {
         return {.local = value.local, .remote = value.remote, .cookie = key.cookie, .ifindex = value.ifindex};
     }
     bool is_udp() const;
     bool may_be_multipath() const { return !is_udp() && value.fd == LB_FD_MULTIPATH; }
     bool resolved() const { return value.local.port_be != 0 && value.inode != 0; }
+};
+
+/// A life and where it is in lb_backends.
+struct FiledLife {
+    std::uint32_t backend = 0;
+    lb::LifeId life = 0;
 };
 
 /// User space's hand in the index that the programs keep. Thread-safe as the kernel's maps are.
@@ -42,8 +49,10 @@ public:
     /// Connected UDP sockets, of any life, whose port or inode is not known yet.
     std::vector<Flow> unresolved() const;
 
-    /// Those that are filed; costs one system call per drawer, and one for each that is gone already.
+    /// Takes out those that are still filed: they count as open no more.
     void remove(std::span<const Flow> flows) const;
+    /// A socket that was connected elsewhere since `flow` was read.
+    void remove_left(Flow flow) const;
     /// Writes `flow.value` back unless the entry is gone.
     void complete(const Flow& flow) const;
 

@@ -18,6 +18,7 @@
 #include "bpf/reseat_run.hpp"
 #include "bpf/run_on.hpp"
 #include "bpf/terminate/available.hpp"
+#include "bpf/unconnected_sockets.hpp"
 #include "bpf/workers.hpp"
 #include "bpf/workload_orders.hpp"
 
@@ -229,7 +230,11 @@ lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::Ev
     lb::Task<void> told_again = failing.run() && hang_ups.run();
     lb::Task<void> ports =
         resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance, impl_->unresolved);
-    co_await (std::move(events) && std::move(lost) && std::move(told_again) && std::move(ports));
+    lb::Task<void> unconnected =
+        let_go_of_unconnected(*impl_->programs, *impl_->namespaces, impl_->maintenance,
+                              [this] { return impl_->generations->lives().leaving_udp(); });
+    co_await (std::move(events) && std::move(lost) && std::move(told_again) && std::move(ports) &&
+              std::move(unconnected));
 }
 
 /// The ring buffer was full: any life without new sockets may have got one all the same.

@@ -46,6 +46,7 @@ lb::Result<void> LifeTable::restore(const Knowledge& known) {
         maps_.outcomes[life.element] = {.life = life.spec.life};
         ++begun_in_[element.drawer];
         lives_[life.spec.life] = {life.element, life.spec, element.drawer};
+        if (element.state != LB_LIFE_ELIGIBLE) leaving_.insert(life.spec.life);
     }
     elements_.begin_with(taken);
     if (auto done = services_.restore(known.services); !done) return done;
@@ -87,11 +88,20 @@ std::vector<lb::LifeId> LifeTable::all() const {
 
 std::vector<lb::LifeId> LifeTable::without_new_sockets() const {
     std::vector<lb::LifeId> found;
-    for (const auto& [life, place] : lives_) {
-        const lb_backend& element = maps_.backends[place.element];
-        const bool leaves = element.state == LB_LIFE_CONDEMNED ||
-                            (element.state == LB_LIFE_DRAINING && element.endpoint.protocol == IPPROTO_UDP);
-        if (leaves && predecessors_.open(place.element) > 0) found.push_back(life);
+    for (const lb::LifeId life : leaving_) {
+        const std::uint32_t index = lives_.at(life).element;
+        const lb_backend& element = maps_.backends[index];
+        const bool leaves = element.state == LB_LIFE_CONDEMNED || element.endpoint.protocol == IPPROTO_UDP;
+        if (leaves && predecessors_.open(index) > 0) found.push_back(life);
+    }
+    return found;
+}
+
+std::vector<FiledLife> LifeTable::leaving_udp() const {
+    std::vector<FiledLife> found;
+    for (const lb::LifeId life : leaving_) {
+        const std::uint32_t index = lives_.at(life).element;
+        if (maps_.backends[index].endpoint.protocol == IPPROTO_UDP) found.push_back({index, life});
     }
     return found;
 }
@@ -241,7 +251,13 @@ void LifeTable::keep(const lb::OperatorWords& words) {
 }
 
 void LifeTable::set_state(lb::LifeId life, std::uint32_t state) {
-    if (const auto index = index_of(life)) predecessors_.set_state(*index, state);
+    const auto index = index_of(life);
+    if (!index) return;
+    predecessors_.set_state(*index, state);
+    if (state == LB_LIFE_ELIGIBLE)
+        leaving_.erase(life);
+    else
+        leaving_.insert(life);
 }
 
 void LifeTable::retire(lb::LifeId life) {
@@ -249,6 +265,7 @@ void LifeTable::retire(lb::LifeId life) {
     if (known == lives_.end()) return;
     const Place place = known->second;
     lives_.erase(known);
+    leaving_.erase(life);
     --begun_in_[place.drawer];
     grace_.after(here_, [this, place] {
         peers_.remove(place.spec.service, endpoint_of(place.spec));

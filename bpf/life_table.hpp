@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/flow_index.hpp"
 #include "bpf/grace_period.hpp"
 #include "bpf/knowledge.hpp"
 #include "bpf/number_pool.hpp"
@@ -12,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace reseat::bpf {
@@ -37,6 +39,8 @@ public:
     std::vector<lb::LifeId> all() const;
     /// Lives that are condemned, of UDP also those that drain, with open sockets.
     std::vector<lb::LifeId> without_new_sockets() const;
+    /// Lives of UDP that drain or are condemned. Costs by all lives that do.
+    std::vector<FiledLife> leaving_udp() const;
 
     /// The sizes that the set must have for this plan; equal to its own where it fits.
     MapSizes needed(const lb::Plan& plan) const;
@@ -73,7 +77,8 @@ private:
     Predecessors predecessors_;
     NumberPool elements_;
     std::unordered_map<lb::LifeId, Place> lives_;
-    std::vector<std::uint32_t> begun_in_;  ///< per drawer, lives
+    std::unordered_set<lb::LifeId> leaving_;  ///< that drain or are condemned
+    std::vector<std::uint32_t> begun_in_;     ///< per drawer, lives
     lb::LifeId first_unused_ = 1;
     lb::ServiceId first_unused_service_ = 1;
     std::uint32_t lives_begun_ = 0;

@@ -3,7 +3,6 @@
 
 #include "bpf/byte_order.hpp"
 #include "bpf/command_name.hpp"
-#include "bpf/flow_index.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -34,7 +33,7 @@ std::chrono::nanoseconds since_boot() {
 }
 
 lb::SocketInfo described(const Flow& flow, Commands& commands, std::chrono::nanoseconds now) {
-    lb::SocketInfo info{.life = flow.key.life,
+    lb::SocketInfo info{.life = flow.life(),
                         .protocol = flow.is_udp() ? lb::Protocol::udp : lb::Protocol::tcp,
                         .local = from_kernel(flow.value.local),
                         .dialled = from_kernel(flow.value.dialled),

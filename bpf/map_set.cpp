@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -204,6 +205,14 @@ lb::Result<void> MapSet::introduce() {
         return lb::system_error("cannot run a BPF program of type syscall", errno,
                                 lb::ErrorCode::unsupported);
     return {};
+}
+
+void MapSet::unfile(lb_unfiling entry) const {
+    bpf_test_run_opts run{.sz = sizeof(run)};
+    run.ctx_in = &entry;
+    run.ctx_size_in = sizeof(entry);
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_unfile), &run))
+        spdlog::debug("cannot take a socket out of the index: {}", std::strerror(errno));
 }
 
 std::vector<bpf_program*> MapSet::attachable() const {

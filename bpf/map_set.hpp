@@ -61,6 +61,8 @@ public:
     OpenMaps all() const;
     OpenMaps shareable() const;
     int fd(const char* map) const;
+    /// As Programs.
+    void unfile(lb_unfiling entry) const;
     const MapSizes& sizes() const { return sizes_; }
 
     MappedArray<std::uint64_t> tables, turns, slots;

@@ -5,6 +5,7 @@
 #include "bpf/flow_index.hpp"
 #include "bpf/run_on.hpp"
 #include "bpf/udp_resolver.hpp"
+#include "bpf/unconnected_sockets.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -44,7 +45,7 @@ bool resolve_in(NetNamespaces& namespaces, std::uint64_t netns, std::vector<Flow
     }
 }
 
-Round resolve_once(const Programs& programs, NetNamespaces& namespaces) {
+Round resolve_once(const Programs& programs, NetNamespaces& namespaces, UnconnectedSockets& unconnected) {
     const FlowIndex index(programs);
     std::vector<Flow> flows = index.unresolved();
     if (flows.empty()) return {.progress = true};
@@ -64,6 +65,10 @@ Round resolve_once(const Programs& programs, NetNamespaces& namespaces) {
         round.progress = true;
         --round.left;
     }
+    if (const std::size_t gone = unconnected.let_go(flows)) {
+        round.progress = true;
+        round.left -= gone;
+    }
     return round;
 }
 
@@ -71,9 +76,10 @@ Round resolve_once(const Programs& programs, NetNamespaces& namespaces) {
 
 lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces, lb::asio::thread_pool& pool,
                              std::size_t& left) {
-    auto resolve = [](const Programs& all, NetNamespaces& in) -> lb::Task<Round> {
-        co_return resolve_once(all, in);
+    auto resolve = [](const Programs& all, NetNamespaces& in, UnconnectedSockets& gone) -> lb::Task<Round> {
+        co_return resolve_once(all, in, gone);
     };
+    UnconnectedSockets unconnected(programs);
     lb::Duration pause = kPause;
     std::optional<std::uint64_t> filed;  // when the last round began
     while (true) {
@@ -82,12 +88,12 @@ lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces
         const std::uint64_t now = programs.stat(LB_STAT_UDP_FILED);
         if (std::exchange(filed, now) == now && left == 0) continue;
         const auto start = std::chrono::steady_clock::now();
-        lb::Task<Round> task = resolve(programs, namespaces);
+        lb::Task<Round> task = resolve(programs, namespaces, unconnected);
         const Round round = co_await run_on(pool, std::move(task));
         left = round.left;
         namespaces.forget_unused();
         const lb::Duration took = std::chrono::steady_clock::now() - start;
-        // Entries of unconnected sockets stay unresolved: no reason to dump all sockets for them each time.
+        // What cannot be looked at stays unresolved: no reason to dump all sockets for that each time.
         pause = round.progress ? std::max(kPause, kRest * took) : std::min(2 * pause, kLongestPause);
     }
 }

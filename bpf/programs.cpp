@@ -65,6 +65,7 @@ lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& option
     programs->shared_ = (*set)->shareable();
     if (auto mapped = programs->map_policies(); !mapped) return mapped.error();
     programs->use(std::move(*set));
+    programs->forget_repoints();
     programs->owned_ = owned_bpf__open_and_load();
     if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
     return programs;
@@ -107,6 +108,17 @@ lb::Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
     return {};
 }
 
+/// Of a process that was killed while it moved sockets. They would be taken to be moved for ever.
+void Programs::forget_repoints() const {
+    const std::uint64_t ours = 0;
+    std::vector<std::uint64_t> cookies;
+    std::uint64_t cookie = 0;
+    for (int more = bpf_map_get_next_key(repoint_fd(), nullptr, &cookie); more == 0;
+         more = bpf_map_get_next_key(repoint_fd(), &cookie, &cookie))
+        if (cookie != ours) cookies.push_back(cookie);
+    for (const std::uint64_t left : cookies) bpf_map_delete_elem(repoint_fd(), &left);
+}
+
 lb::Result<void> Programs::map_policies() {
     auto map = [this](const char* name, auto& array) -> lb::Result<void> {
         bpf_map_info info{};
@@ -134,6 +146,11 @@ std::optional<lb_service> Programs::find_service(const lb_endpoint& dialled) con
     lb_service service{};
     if (bpf_map_lookup_elem(set_->fd("lb_services"), &dialled, &service) != 0) return std::nullopt;
     return service;
+}
+
+void Programs::unfile(const lb_unfiling& entry) const {
+    const std::lock_guard<std::mutex> lock(replacing_);
+    set_->unfile(entry);
 }
 
 std::uint64_t Programs::stat(std::uint32_t id) const {

@@ -47,6 +47,8 @@ public:
     };
     lb::Result<OwnedSockets> iterate_owned(lb::LifeId life) const;
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
+    /// Takes an entry out of lb_flows, if it is there, and uncounts it: all or nothing.
+    void unfile(const lb_unfiling& entry) const;
     std::uint64_t stat(std::uint32_t id) const;  ///< LB_STAT_*, of all processors
 
     // Shared by all sets: these descriptors never change.
@@ -69,12 +71,13 @@ private:
     lb::Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
     lb::Result<void> adopt_drawers(OpenMaps& adopted);
     lb::Result<void> map_policies();
+    void forget_repoints() const;
     int fixed_fd(const char* map) const { return shared_.at(map).get(); }
 
     MapSet::Fixed fixed_;
     OpenMaps shared_;
     mutable std::mutex iterating_;
-    mutable std::mutex replacing_;  ///< of set_, which workers look services up in
+    mutable std::mutex replacing_;  ///< of set_, which workers use, too
     std::unique_ptr<MapSet> set_;
     owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded
 };

@@ -40,7 +40,7 @@ std::vector<bool> SocketLook::live(std::span<const Flow> flows) {
         const std::size_t size = std::min<std::size_t>(LB_LOOKS, flows.size() - from);
         for (std::size_t i = 0; i < size; ++i) {
             const Flow& flow = flows[from + i];
-            looks_[i] = {.life = flow.key.life,
+            looks_[i] = {.life = flow.life(),
                          .local = flow.value.local,
                          .remote = flow.value.remote,
                          .states = flow.is_udp() ? kConnectedUdp : kLiveTcpStates,

@@ -72,13 +72,13 @@ static __always_inline struct lb_record *room_for_record(struct bpf_sock_addr *c
 
 /* Another connect replaces it, but its thread may not be through with it. */
 static __noinline int keep_connect(struct bpf_sock_addr *ctx, struct lb_owner *owner,
-				   struct lb_record *connect)
+				   struct lb_record *connect, const struct lb_dial *dial)
 {
 	struct lb_record *room = room_for_record(ctx);
 
 	if (!room)
 		return 0;
-	uncount(connect);
+	stop_counting(connect, dial->cookie);
 	*room = *connect;
 	owner->flags |= LB_OWNER_CROWD;
 	return 1;
@@ -89,7 +89,7 @@ static __always_inline void let_go(struct bpf_sock_addr *ctx, struct lb_owner *o
 				   struct lb_record *record, const struct lb_dial *dial)
 {
 	if (record->flags & LB_RECORD_UNDER_WAY && record->stamp != dial->thread &&
-	    keep_connect(ctx, owner, record))
+	    keep_connect(ctx, owner, record, dial))
 		__builtin_memset(record, 0, sizeof(*record));
 	else
 		drop_record(record, dial->cookie);
@@ -122,7 +122,7 @@ static __noinline int begin_record(struct bpf_sock_addr *ctx, struct lb_owner *o
 	settle(ctx, owner, dial);
 	let_go(ctx, owner, &owner->previous, dial);
 	if (owner->current.flags & LB_RECORD_INDEXED)
-		uncount(&owner->current); /* optimistic: it is about to connect elsewhere */
+		stop_counting(&owner->current, dial->cookie); /* optimistic */
 	/* else its life would look idle, should this connect fail */
 	owner->previous = owner->current;
 	__builtin_memset(&owner->current, 0, sizeof(owner->current));

@@ -33,6 +33,7 @@ static __always_inline void index_flow(struct lb_backend *backend, struct lb_rec
 	__u32 drawer = backend->drawer;
 
 	flow->dialled = record->dialled;
+	flow->backend = record->backend;
 	flow->since_ns = bpf_ktime_get_boot_ns();
 	for (int i = 0; i < LB_DRAWER_TRIES; i++) {
 		if (!file_in_drawer(backend, drawer, &key, flow)) {
@@ -48,15 +49,33 @@ static __always_inline void index_flow(struct lb_backend *backend, struct lb_rec
 	count(LB_STAT_INDEX_OVERFLOW);
 }
 
-static __always_inline void unindex_flow(struct lb_record *record, __u64 cookie)
+/* Whether it was still filed: user space may have been faster, and has uncounted it then. */
+static __always_inline int unindex_flow(__u32 drawer, __u64 cookie, __u64 life)
 {
-	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
-	__u32 drawer = record->drawer;
+	struct lb_flow_key key = {.cookie = cookie, .life = life};
 	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer);
 
-	if (flows)
-		bpf_map_delete_elem(flows, &key);
-	record->flags &= ~LB_RECORD_INDEXED;
+	return flows && !bpf_map_delete_elem(flows, &key);
+}
+
+/* Files the socket anew, as one that counts no more. Whether it counted. */
+static __always_inline int file_as_left(struct lb_record *record, __u64 cookie)
+{
+	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
+	struct lb_flow_key left = {.cookie = cookie, .life = record->life | LB_FLOW_LEFT};
+	__u32 drawer = record->drawer;
+	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer), *flow;
+
+	if (!flows)
+		return 0; /* cannot be: it was filed there */
+	flow = bpf_map_lookup_elem(flows, &key);
+	if (!flow || bpf_map_update_elem(flows, &left, flow, BPF_ANY))
+		record->flags &= ~LB_RECORD_INDEXED; /* no room: lost, should this connect fail */
+	if (!bpf_map_delete_elem(flows, &key))
+		return 1;
+	record->flags &= ~LB_RECORD_INDEXED; /* taken out by user space just now */
+	bpf_map_delete_elem(flows, &left);
+	return 0;
 }
 
 #endif

@@ -107,6 +107,23 @@ int lb_create(struct bpf_sock *sk)
 	return FIELD(sk->protocol) == LB_IPPROTO_MPTCP ? refuse_protocol() : LB_PROCEED;
 }
 
+/* Run by reseat, for one entry of the index whose socket is connected elsewhere, or not at all. In
+ * here as nothing comes between taking it out and uncounting it, not even reseat's end. */
+SEC("syscall")
+int lb_unfile(struct lb_unfiling *what)
+{
+	struct lb_flow_key key = what->key;
+	__u32 drawer = what->drawer;
+	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer);
+	const struct lb_flow *flow = flows ? bpf_map_lookup_elem(flows, &key) : 0;
+
+	if (!flow || flow->since_ns != what->since_ns || bpf_map_delete_elem(flows, &key))
+		return 0;
+	if (!(key.life & LB_FLOW_LEFT))
+		uncount(what->backend, key.life);
+	return 0;
+}
+
 /* Run by reseat at each load: writes down its own thread group as the hooks will see it. */
 SEC("syscall")
 int lb_introduce(void *ctx)

@@ -10,7 +10,8 @@ static __always_inline struct lb_owner *find_owner(struct bpf_sock *sk)
 	return bpf_sk_storage_get(&lb_owner, sk, 0, 0);
 }
 
-/* At close, and when a socket that was connected through us begins to listen. */
+/* At close, when a TCP connection is over, and when a socket that was connected through us begins
+ * to listen. */
 static __always_inline void forget_socket(struct lb_owner *owner, __u64 cookie)
 {
 	drop_record(&owner->current, cookie);

@@ -6,25 +6,41 @@
 #include "select.h"
 #include "flows.h"
 
-static __always_inline void uncount(struct lb_record *record)
+static __always_inline void uncount(__u32 index, __u64 life)
 {
-	struct lb_backend *backend;
+	struct lb_backend *backend = backend_of_life(index, life);
 
-	if (!(record->flags & LB_RECORD_COUNTED))
-		return;
-	record->flags &= ~LB_RECORD_COUNTED;
-	backend = backend_of_life(record->backend, record->life);
 	if (backend)
 		__sync_fetch_and_add(&backend->open, -1);
 }
 
-/* Forgets a record that no socket stands for any more. */
+/* Forgets a record that no socket stands for any more. Close and the end of a TCP connection may come
+ * here at once: the flags are taken by one of them, which has read the rest before. */
 static __always_inline void drop_record(struct lb_record *record, __u64 cookie)
 {
-	uncount(record);
-	if (record->flags & LB_RECORD_INDEXED)
-		unindex_flow(record, cookie);
+	__u32 backend = record->backend, drawer = record->drawer;
+	__u64 life = record->life;
+	__u32 flags = __sync_lock_test_and_set(&record->flags, 0);
+	int counted = flags & LB_RECORD_COUNTED;
+
+	if (flags & LB_RECORD_INDEXED &&
+	    !unindex_flow(drawer, cookie, counted ? life : life | LB_FLOW_LEFT))
+		counted = 0;
+	if (counted)
+		uncount(backend, life);
 	__builtin_memset(record, 0, sizeof(*record));
+}
+
+/* Another connect is to replace it: it counts no more, and stays filed, as its socket may be there. */
+static __always_inline void stop_counting(struct lb_record *record, __u64 cookie)
+{
+	__u32 flags = record->flags;
+
+	if (!(flags & LB_RECORD_COUNTED))
+		return;
+	record->flags = flags & ~LB_RECORD_COUNTED;
+	if (!(flags & LB_RECORD_INDEXED) || file_as_left(record, cookie))
+		uncount(record->backend, record->life);
 }
 
 static __always_inline void name_backend(struct lb_record *record, const struct lb_service *service,

@@ -149,6 +149,16 @@ static __always_inline void judge_closed(struct bpf_sock_ops *ops, struct lb_own
 						       ~BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
+/* What is over is not open, whether the application looks at its socket or not. And of Multipath
+ * TCP the release is not seen: that hook runs for the application's socket, another one. */
+static __always_inline void end_connection(struct bpf_sock_ops *ops, struct bpf_sock *sk,
+					   struct lb_owner *owner, __u32 before)
+{
+	if (owner->current.life)
+		judge_end(ops, sk, owner, before);
+	forget_socket(owner, bpf_get_socket_cookie(ops));
+}
+
 static __always_inline void judge_state(struct bpf_sock_ops *ops, struct bpf_sock *sk)
 {
 	__u32 before = FIELD(ops->args[0]), now = FIELD(ops->args[1]);
@@ -160,13 +170,10 @@ static __always_inline void judge_state(struct bpf_sock_ops *ops, struct bpf_soc
 		note_success(owner);
 	else if (owner->previous.flags & LB_RECORD_TRACE)
 		judge_closed(ops, owner, before);
-	else if (now == BPF_TCP_CLOSE && owner->current.life)
-		judge_end(ops, sk, owner, before);
+	else if (now == BPF_TCP_CLOSE)
+		end_connection(ops, sk, owner, before);
 	else if (now == BPF_TCP_CLOSE_WAIT && owner->current.life)
 		judge_hang_up(ops, owner, before);
-	/* Its release is not seen: that hook runs for the application's socket, another one. */
-	if (now == BPF_TCP_CLOSE && owner->flags & LB_OWNER_MULTIPATH)
-		forget_socket(owner, bpf_get_socket_cookie(ops));
 }
 
 /* A SYN is sent again: no failure yet, but worth a look. */

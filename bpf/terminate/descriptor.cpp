@@ -61,7 +61,7 @@ Outcome end_socket(const Programs& programs, ProcessSockets& sockets, const Flow
     if (!fd) return outcome;
     const int number = fd.get();
     if (!flow.multipath && cookie_of(number) == flow.key.cookie) {
-        outcome = judge(programs, number, flow.key.life, flow.is_udp());
+        outcome = judge(programs, number, flow.life(), flow.is_udp());
         if (outcome.fate != Fate::ended) return outcome;
     }
     const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};

@@ -18,7 +18,10 @@ void Sweep::failed(const std::string& why) {
 
 void Ending::ended(const Flow& flow) {
     sweep.done(sweep.report.terminated);
-    gone(flow);
+    if (flow.is_udp())
+        gone(flow);
+    else
+        sweep.settled.insert(flow.key.cookie);  // the programs hear of its end, and have forgotten it
 }
 
 void Ending::gone(const Flow& flow) {
