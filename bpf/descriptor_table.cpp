@@ -30,6 +30,11 @@ std::uint32_t mount_of_sockets() {
     return info_at(AT_FDCWD, ("/proc/self/fdinfo/" + std::to_string(socket.get())).c_str()).mount;
 }
 
+/// The descriptor was closed meanwhile, or its process has ended.
+bool is_gone(int error) {
+    return error == ENOENT || error == ESRCH;
+}
+
 }  // namespace
 
 DescriptorTable::DescriptorTable(std::uint32_t pid) {
@@ -39,7 +44,7 @@ DescriptorTable::DescriptorTable(std::uint32_t pid) {
         directory_.reset(opendir((process + "/fdinfo").c_str()));
         if (directory_) sockets_mount_ = mount_of_sockets();
     }
-    if (!directory_) error_ = errno;
+    if (!directory_ && !is_gone(errno)) error_ = errno;
 }
 
 std::uint32_t DescriptorTable::inode_of(const char* name) {
@@ -54,7 +59,7 @@ std::uint32_t DescriptorTable::inode_by_info(const char* name) {
 std::uint32_t DescriptorTable::inode_by_link(const char* name) {
     std::array<char, 64> target;
     const ssize_t length = readlinkat(dirfd(directory_.get()), name, target.data(), target.size());
-    if (length < 0 && errno != ENOENT) error_ = errno;  // ENOENT: closed meanwhile
+    if (length < 0 && !is_gone(errno)) error_ = errno;
     if (length <= 0) return 0;
     return parse_socket_link({target.data(), static_cast<std::size_t>(length)});
 }
@@ -71,6 +76,7 @@ std::optional<int> DescriptorTable::find(std::uint32_t inode, int hint) {
     if (hint >= 0 && inode_of(std::to_string(hint).c_str()) == inode) return hint;
     if (const auto known = seen_.find(inode); known != seen_.end()) return known->second;
     while (const dirent* entry = readdir(directory_.get())) {
+        if (entry->d_name[0] == '.') continue;  // the directory and its parent: no links
         const std::uint32_t socket = inode_of(entry->d_name);
         if (socket == 0) continue;
         const int number = std::atoi(entry->d_name);

@@ -104,7 +104,7 @@ ProcessSockets::Process& ProcessSockets::process(std::uint32_t pid, std::string&
     for (const int number : descriptors.sockets()) {
         const UniqueFd fd = get_descriptor(process.pidfd, number);
         if (!fd) {
-            error = errno == EBADF ? error : errno;  // closed meanwhile
+            error = errno == EBADF || errno == ESRCH ? error : errno;  // closed or ended meanwhile
             continue;
         }
         if (is_multipath(fd.get()))

@@ -18,29 +18,14 @@
 namespace reseat::bpf {
 namespace {
 
-#ifndef SO_BINDTOIFINDEX
-constexpr int SO_BINDTOIFINDEX = 62;
-#endif
-
 constexpr auto kOvertaken = "re-connected by the application";
 constexpr auto kAbsent = "no process of the workload has the socket";
+constexpr auto kInvisible = "no process of the workload is visible (reseat has a PID namespace of its own)";
+constexpr auto kClaimed = "it is being moved for another backend";
+constexpr auto kFull = "too many sockets are being moved";
 
 std::string because(const std::string& what, int number) {
     return what + ": " + std::strerror(number);
-}
-
-int family_of(int fd) {
-    int domain = 0;
-    socklen_t length = sizeof(domain);
-    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-    return domain;
-}
-
-lb_endpoint local_of(int fd) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof(address);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-    return from_sockaddr(address, lb::Protocol::udp);
 }
 
 /// Where several threads connected the socket at once, our program at getpeername() finds the record that
@@ -51,20 +36,51 @@ void make_record_follow_peer(int fd) {
     getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length);
 }
 
-int connect_to_endpoint(int fd, const lb_endpoint& to) {
-    sockaddr_storage address;
-    const socklen_t length = to_sockaddr(to, family_of(fd), address);
-    return connect(fd, reinterpret_cast<sockaddr*>(&address), length) == 0 ? 0 : errno;
-}
-
 }  // namespace
+
+/// The socket's entry of lb_repoint, for as long as this lives: whoever has it moves the socket, nobody else
+/// does at the same time.
+class Repointer::Claim {
+public:
+    Claim(const Programs& programs, std::uint64_t cookie, std::uint32_t tgid)
+        : map_(programs.repoint_fd()), cookie_(cookie), tgid_(tgid) {
+        const lb_repoint nothing_yet{};
+        if (bpf_map_update_elem(map_, &cookie_, &nothing_yet, BPF_NOEXIST)) error_ = errno;
+    }
+    Claim(const Claim&) = delete;
+    ~Claim() {
+        if (!error_) bpf_map_delete_elem(map_, &cookie_);
+    }
+
+    /// Why it was not had; 0: it was.
+    int error() const { return error_; }
+
+    /// Connects the socket to `dialled` as the programs let us, which is only while it is still connected to
+    /// `expected`. Returns errno.
+    int connect(int fd, const lb_endpoint& expected, const lb_endpoint& dialled, const Target& target,
+                bool settled) const {
+        const lb_repoint now{.life = target.life,
+                             .expected = expected,
+                             .backend = target.index,
+                             .tgid = tgid_,
+                             .settled = settled};
+        if (bpf_map_update_elem(map_, &cookie_, &now, BPF_EXIST)) return errno;
+        return connect_to_endpoint(fd, dialled);
+    }
+
+private:
+    int map_;
+    std::uint64_t cookie_;
+    std::uint32_t tgid_;
+    int error_ = 0;
+};
 
 Repointer::Repointer(const Programs& programs, NetNamespaces& namespaces, std::string cgroup,
                      std::function<void(int)> mark)
     : programs_(programs),
       namespaces_(namespaces),
       cgroup_(std::move(cgroup)),
-      mark_(std::move(mark)),
+      source_(namespaces, std::move(mark)),
       index_(programs) {
     lb_repoint own{};
     const std::uint64_t nobody = 0;
@@ -76,7 +92,7 @@ Repointer::Process* Repointer::process(std::uint32_t pid, std::string& why) {
     if (auto known = processes_.find(pid); known != processes_.end()) return &known->second;
     UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (!pidfd) {
-        why = because("pidfd_open of process " + std::to_string(pid), errno);
+        if (errno != ESRCH) why = because("pidfd_open of process " + std::to_string(pid), errno);
         return nullptr;
     }
     return &processes_.emplace(pid, Process{std::move(pidfd), DescriptorTable(pid)}).first->second;
@@ -94,23 +110,28 @@ UniqueFd Repointer::duplicate_from(std::uint32_t pid, const Flow& flow, std::str
     }
     UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_getfd, owner->pidfd.get(), *number, 0)));
     if (!fd) {
-        why = because("pidfd_getfd from process " + std::to_string(pid), errno);
+        const bool gone = errno == EBADF || errno == ESRCH;  // closed meanwhile, or all of the process is
+        if (!gone) why = because("pidfd_getfd from process " + std::to_string(pid), errno);
         return UniqueFd();
     }
     // Closed and its number used again meanwhile: then it is somebody else's.
     return cookie_of(fd.get()) == flow.key.cookie ? std::move(fd) : UniqueFd();
 }
 
-UniqueFd Repointer::duplicate(const Flow& flow, std::string& why) {
+/// `in_flight`: where none is found, it may show: on its way from one process to another (SCM_RIGHTS), say.
+UniqueFd Repointer::duplicate(const Flow& flow, std::string& why, bool& in_flight) {
     if (flow.value.pid)
         if (UniqueFd fd = duplicate_from(flow.value.pid, flow, why)) return fd;
+    const bool refused = !why.empty();  // then it is in there, most likely
     if (!workload_read_) {
         workload_pids_ = processes_below(cgroup_);
         workload_read_ = true;
     }
     for (const std::uint32_t pid : workload_pids_)
         if (UniqueFd fd = duplicate_from(pid, flow, why)) return fd;
-    if (why.empty()) why = kAbsent;
+    const bool visible = !processes_.empty() || !workload_pids_.empty();
+    in_flight = visible && !refused;
+    if (why.empty()) why = visible ? kAbsent : kInvisible;
     return UniqueFd();
 }
 
@@ -136,117 +157,105 @@ bool Repointer::choose_target(const lb_owner& owner, const lb_record& record, Ta
     }
 }
 
-/// The source that a fresh socket of the same kind would get towards `to`.
-lb::Result<lb_endpoint> Repointer::fresh_source(int fd, const Flow& flow, const lb_endpoint& to) const {
-    UniqueFd probe;
-    int error = 0;
-    const bool inside = namespaces_.run_inside(flow.value.netns, [&] {
-        probe.reset(socket(family_of(fd), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        error = errno;
-    });
-    if (!probe) return lb::system_error("socket in its network namespace", inside ? error : EPERM);
-    mark_(probe.get());
-    const std::uint32_t ifindex = flow.value.ifindex;
-    if (ifindex) setsockopt(probe.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, sizeof(ifindex));
-    std::uint32_t route_mark = 0;
-    socklen_t length = sizeof(route_mark);
-    if (getsockopt(fd, SOL_SOCKET, SO_MARK, &route_mark, &length) == 0 && route_mark)
-        setsockopt(probe.get(), SOL_SOCKET, SO_MARK, &route_mark, sizeof(route_mark));
-    if (const int refused = connect_to_endpoint(probe.get(), to))
-        return lb::system_error("no way there", refused);
-    return local_of(probe.get());
+Repointer::Result Repointer::cannot_reach(const Move& move, const std::string& why) const {
+    return {Outcome::failed,
+            "the bound source address " + lb::to_string(from_kernel(move.flow.value.local).address) +
+                " cannot reach " + lb::to_string(from_kernel(move.target.endpoint)) + ": " + why};
 }
 
-int Repointer::connect_as_us(int fd, const Flow& flow, const lb_endpoint& expected, const lb_record& record,
-                             const Target& target, bool settled) const {
-    const std::uint64_t cookie = flow.key.cookie;
-    const lb_repoint now{.life = target.life,
-                         .expected = expected,
-                         .backend = target.index,
-                         .tgid = own_tgid_,
-                         .settled = settled};
-    if (bpf_map_update_elem(programs_.repoint_fd(), &cookie, &now, BPF_ANY)) return errno;
-    const int error = connect_to_endpoint(fd, record.dialled);
-    bpf_map_delete_elem(programs_.repoint_fd(), &cookie);
-    return error;
-}
-
-Repointer::Result Repointer::rebind_and_connect(SockDiag& diag, int fd, Flow& flow, const lb_record& record,
-                                                const Target& target) {
-    // Between these calls the application's send() would fail with EDESTADDRREQ: microseconds, and only where
-    // the way to the new backend needs another source address.
-    const SocketTuple before = flow.tuple();
-    const auto there = diag.find({&before, 1});
-    if (!there || !there->front()) return {Outcome::pending, kOvertaken};
-    const sockaddr unspecified{.sa_family = AF_UNSPEC, .sa_data = {}};
-    if (connect(fd, &unspecified, sizeof(unspecified)) != 0)
-        return {Outcome::failed, because("unconnect", errno)};
-    std::string why;
-    if (local_of(fd).port_be == 0) {
-        sockaddr_storage any;
-        lb_endpoint wildcard{};
-        wildcard.port_be = flow.value.local.port_be;
-        const socklen_t length = to_sockaddr(wildcard, family_of(fd), any);
-        if (bind(fd, reinterpret_cast<sockaddr*>(&any), length) != 0)
-            why = because("bind the old port again", errno);
-    }
-    if (why.empty()) {
-        const int error = connect_as_us(fd, flow, lb_endpoint{}, record, target, false);
-        if (error == 0) return {Outcome::moved, ""};
-        why = because("connect after a change of source address", error);
-    }
-    connect_to_endpoint(fd, flow.value.remote);  // so that it can be told by terminating it
-    flow.value.local = local_of(fd);
-    return {Outcome::failed, why};
-}
-
-Repointer::Result Repointer::connect_to(SockDiag& diag, int fd, Flow& flow, const lb_record& record,
-                                        const Target& target, bool settled) {
-    const auto source = fresh_source(fd, flow, target.endpoint);
-    if (!source)
-        return {Outcome::failed, "from here to " + lb::to_string(from_kernel(target.endpoint)) + ": " +
-                                     source.error().message};
-    if (!same_address(*source, flow.value.local)) return rebind_and_connect(diag, fd, flow, record, target);
-    const int error = connect_as_us(fd, flow, flow.value.remote, record, target, settled);
+Repointer::Result Repointer::connect_directly(const Move& move) const {
+    const int error =
+        move.claim.connect(move.fd, move.flow.value.remote, move.record.dialled, move.target, move.settled);
     if (error == 0) return {Outcome::moved, ""};
     const bool refused = error == EAGAIN || error == EPERM;  // by our own program: see lb_repoint
     return refused ? Result{Outcome::pending, kOvertaken}
                    : Result{Outcome::failed, because("connect", error)};
 }
 
+/// The way to the new backend needs another source address. Whether the application bound the one that it has
+/// is not on record where it was connected past us before, but shows: it is kept then.
+Repointer::Result Repointer::rebind_and_connect(const Move& move) const {
+    // Between these calls the application's send() would fail with EDESTADDRREQ: microseconds, and only where
+    // the way to the new backend needs another source address.
+    const SocketTuple before = move.flow.tuple();
+    const auto there = move.diag.find({&before, 1});
+    if (!there || !there->front()) return {Outcome::pending, kOvertaken};
+    const auto own = source_.check_own(move.fd, move.flow, move.target.endpoint);
+    const BoundName name(move.fd);
+    const sockaddr unspecified{.sa_family = AF_UNSPEC, .sa_data = {}};
+    if (connect(move.fd, &unspecified, sizeof(unspecified)) != 0)
+        return {Outcome::failed, because("unconnect", errno)};
+    Result result{Outcome::failed, ""};
+    const bool bound = same_address(local_of(move.fd), move.flow.value.local);
+    if (const auto restored = name.restore(); !restored) {
+        result.why = restored.error().message;
+    } else if (bound && !own) {
+        result = cannot_reach(move, own.error().message);
+    } else if (const int error =
+                   move.claim.connect(move.fd, lb_endpoint{}, move.record.dialled, move.target, false)) {
+        result.why = because("connect after a change of source address", error);
+    } else {
+        return {Outcome::moved, ""};
+    }
+    // So that it can be told by terminating it.
+    move.claim.connect(move.fd, lb_endpoint{}, move.flow.value.remote, {}, false);
+    move.flow.value.local = local_of(move.fd);
+    return result;
+}
+
+Repointer::Result Repointer::move(const Move& move, bool bound) const {
+    if (bound) {
+        const auto own = source_.check_own(move.fd, move.flow, move.target.endpoint);
+        return own ? connect_directly(move) : cannot_reach(move, own.error().message);
+    }
+    const auto source = source_.fresh(move.fd, move.flow, move.target.endpoint);
+    if (!source)
+        return {Outcome::failed, "from here to " + lb::to_string(from_kernel(move.target.endpoint)) + ": " +
+                                     source.error().message};
+    return same_address(*source, move.flow.value.local) ? connect_directly(move) : rebind_and_connect(move);
+}
+
 /// Our program let the connect through while the application was not connecting; did it begin right after?
-Repointer::Result Repointer::confirm(SockDiag& diag, int fd, const Flow& flow, const Target& target) {
+Repointer::Result Repointer::confirm(const Move& move) const {
     int pending = 0;  // an ICMP error of the dead backend would fail the application's next send()
     socklen_t length = sizeof(pending);
-    getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length);
-    const lb_endpoint local = local_of(fd);
+    getsockopt(move.fd, SOL_SOCKET, SO_ERROR, &pending, &length);
+    const lb_endpoint local = local_of(move.fd);
     lb_owner owner{};
-    if (bpf_map_lookup_elem(programs_.owner_fd(), &fd, &owner) != 0)
+    if (bpf_map_lookup_elem(programs_.owner_fd(), &move.fd, &owner) != 0)
         return {Outcome::failed, because("ask who owns the socket", errno)};
-    if (same_endpoint(owner.current.peer, target.endpoint)) {
-        const bool same_port = local.port_be == flow.value.local.port_be;
+    if (same_endpoint(owner.current.peer, move.target.endpoint)) {
+        const bool same_port = local.port_be == move.flow.value.local.port_be;
         return {Outcome::moved, same_port ? "" : "the local port changed"};
     }
     // It wins: where the kernel carried out its connect first and ours undid that, once more.
-    const SocketTuple ours{
-        .local = local, .remote = target.endpoint, .cookie = flow.key.cookie, .ifindex = flow.value.ifindex};
-    const auto there = diag.find({&ours, 1});
+    const SocketTuple ours{.local = local,
+                           .remote = move.target.endpoint,
+                           .cookie = move.flow.key.cookie,
+                           .ifindex = move.flow.value.ifindex};
+    const auto there = move.diag.find({&ours, 1});
     if (there && there->front()) {
-        const Target wish{
-            .index = owner.current.backend, .life = owner.current.life, .endpoint = owner.current.peer};
-        if (owner.current.life)
-            connect_as_us(fd, flow, target.endpoint, owner.current, wish, false);
-        else
-            connect_to_endpoint(fd, wish.endpoint);
+        const lb_record& wished = owner.current;
+        const Target wish{.index = wished.backend, .life = wished.life, .endpoint = wished.peer};
+        move.claim.connect(move.fd, move.target.endpoint, wished.life ? wished.dialled : wished.peer, wish,
+                           false);
     }
     return {Outcome::not_ours, kOvertaken};
 }
 
 Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     std::string why;
-    UniqueFd fd = duplicate(flow, why);
-    // A descriptor may be on its way from one process to another, or its process about to show.
-    if (!fd) return {why == kAbsent && !insist ? Outcome::pending : Outcome::failed, why};
+    bool in_flight = false;
+    const UniqueFd fd = duplicate(flow, why, in_flight);
+    if (!fd) {
+        const bool wait = in_flight && !insist;
+        return {wait ? Outcome::pending : Outcome::failed, why, wait};
+    }
+    // Before the look at its owner, which whoever moves it changes.
+    const Claim claim(programs_, flow.key.cookie, own_tgid_);
+    if (claim.error() == EEXIST) return {Outcome::pending, kClaimed};
+    if (claim.error() == E2BIG) return {Outcome::pending, kFull};
+    if (claim.error()) return {Outcome::failed, because("lb_repoint", claim.error())};
     lb_owner owner{};
     const int number = fd.get();
     make_record_follow_peer(number);
@@ -255,13 +264,20 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     // As the programs judge: the record that names the actual peer is true, of two the newer one.
     const bool settled = same_endpoint(owner.current.peer, flow.value.remote);
     const lb_record& record = settled ? owner.current : owner.previous;
-    if (record.life != flow.key.life) return {Outcome::not_ours, kOvertaken};
+    if (record.life != flow.life()) return {Outcome::not_ours, kOvertaken};
     if (!settled && !insist) return {Outcome::pending, kOvertaken};
     Target target;
     if (!choose_target(owner, record, target)) return {Outcome::failed, "no backend to move to"};
-    Result result = connect_to(diag, number, flow, record, target, settled);
-    if (result.outcome == Outcome::moved) result = confirm(diag, number, flow, target);
-    if (result.outcome == Outcome::moved) index_.remove({&flow, 1});
+    const Move moving{.diag = diag,
+                      .fd = number,
+                      .flow = flow,
+                      .record = record,
+                      .target = target,
+                      .settled = settled,
+                      .claim = claim};
+    Result result = move(moving, owner.flags & LB_OWNER_BOUND);
+    if (result.outcome == Outcome::moved) result = confirm(moving);
+    if (result.outcome == Outcome::moved) index_.remove_left(flow);
     return result;
 }
 

@@ -6,6 +6,7 @@
 #include "bpf/handles.hpp"
 #include "bpf/net_namespaces.hpp"
 #include "bpf/sock_diag.hpp"
+#include "bpf/source_address.hpp"
 
 #include <functional>
 #include <string>
@@ -15,18 +16,22 @@ namespace reseat::bpf {
 
 /// Connects a workload's UDP socket to a live backend without the application noticing: takes a duplicate of
 /// its descriptor (pidfd_getfd) and connects that to the service address again, so that the workload's own
-/// programs translate it. Local port and source address stay. Blocks; one thread.
+/// programs translate it. The local port stays, and so do the source address and the device that the
+/// application bound; a source address that it did not bind becomes the one that the way to the new backend
+/// needs. Blocks; one thread.
 class Repointer {
 public:
     enum class Outcome {
         moved,     ///< connected to a live backend
         not_ours,  ///< closed, unconnected or re-connected by the application meanwhile: leave it
-        pending,   ///< the application is about to connect it elsewhere, or tried to: look again soon
+        pending,   ///< the application is about to connect it elsewhere, or tried to; or its descriptor is
+                   ///< on the way from one process to another; or somebody else moves it: look again soon
         failed,    ///< still on the old backend: terminate it
     };
     struct Result {
         Outcome outcome = Outcome::failed;
-        std::string why;  ///< where it failed
+        std::string why;         ///< where it failed
+        bool in_flight = false;  ///< pending: no process has its descriptor
     };
 
     /// `mark` exempts a socket of ours from balancing. What is read from /proc is remembered: make one per
@@ -49,24 +54,32 @@ private:
         lb::LifeId life = 0;
         lb_endpoint endpoint{};
     };
+    class Claim;
+    /// A socket on its way.
+    struct Move {
+        SockDiag& diag;
+        int fd;
+        Flow& flow;
+        const lb_record& record;  ///< that names its actual peer
+        const Target& target;
+        bool settled;  ///< the application is not connecting it elsewhere
+        const Claim& claim;
+    };
 
-    UniqueFd duplicate(const Flow& flow, std::string& why);
+    UniqueFd duplicate(const Flow& flow, std::string& why, bool& in_flight);
     UniqueFd duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why);
     Process* process(std::uint32_t pid, std::string& why);
     bool choose_target(const lb_owner& owner, const lb_record& record, Target& target) const;
-    lb::Result<lb_endpoint> fresh_source(int fd, const Flow& flow, const lb_endpoint& to) const;
-    Result connect_to(SockDiag& diag, int fd, Flow& flow, const lb_record& record, const Target& target,
-                      bool settled);
-    Result rebind_and_connect(SockDiag& diag, int fd, Flow& flow, const lb_record& record,
-                              const Target& target);
-    Result confirm(SockDiag& diag, int fd, const Flow& flow, const Target& target);
-    int connect_as_us(int fd, const Flow& flow, const lb_endpoint& expected, const lb_record& record,
-                      const Target& target, bool settled) const;
+    Result move(const Move& move, bool bound) const;
+    Result connect_directly(const Move& move) const;
+    Result rebind_and_connect(const Move& move) const;
+    Result confirm(const Move& move) const;
+    Result cannot_reach(const Move& move, const std::string& why) const;
 
     const Programs& programs_;
     NetNamespaces& namespaces_;
     std::string cgroup_;
-    std::function<void(int)> mark_;
+    SourceAddress source_;
     FlowIndex index_;
     std::uint32_t own_tgid_ = 0;
     std::unordered_map<std::uint32_t, Process> processes_;

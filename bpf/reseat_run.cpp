@@ -3,6 +3,7 @@
 
 #include "bpf/supervised.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace reseat::bpf {
@@ -12,6 +13,9 @@ using namespace std::chrono_literals;
 
 /// A life is swept at once and, while something was not settled, so long after the sweep before.
 constexpr std::array<lb::Duration, 4> kSweeps = {0ms, 1ms, 10ms, 100ms};
+/// And so many more times at the last pause, while there are descriptors that no process has: until they
+/// arrive, nobody can use their sockets.
+constexpr std::size_t kSweepsInFlight = 10;
 
 }  // namespace
 
@@ -23,9 +27,9 @@ lb::Task<lb::TerminationReport> run_order(std::shared_ptr<Reseater> reseater, Wo
     sweep->order = order;
     sweep->backend = backend;
     sweep->last_done = start;
-    for (std::size_t i = 0; i < kSweeps.size(); ++i) {
-        if (i > 0) co_await lb::sleep_for(kSweeps[i]);
-        sweep->last = i + 1 == kSweeps.size();
+    for (std::size_t i = 0; !sweep->last; ++i) {
+        if (i > 0) co_await lb::sleep_for(kSweeps[std::min(i, kSweeps.size() - 1)]);
+        sweep->last = i + 1 >= kSweeps.size() + (sweep->in_flight ? kSweepsInFlight : 0);
         Step look = [reseater, sweep](const std::shared_ptr<Baton>& baton) { reseater->look(*sweep, baton); };
         lb::Task<void> looked = supervise(workers, sweep, std::move(look));
         co_await std::move(looked);

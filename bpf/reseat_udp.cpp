@@ -86,6 +86,7 @@ std::vector<Flow> Reseater::repoint(const std::shared_ptr<SockDiag>& diag, std::
                 break;
             case Repointer::Outcome::pending:
                 sweep.again = true;
+                sweep.in_flight |= result.in_flight;
                 break;
             case Repointer::Outcome::failed:
                 if (sweep.report.first_failure.empty()) sweep.report.first_failure = result.why;

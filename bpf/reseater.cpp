@@ -119,6 +119,7 @@ void Reseater::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
     settle_suspects(sweep);
     sweep.left = 0;
     sweep.again = false;
+    sweep.in_flight = false;
     sweep.tcp.clear();
     std::vector<Flow> udp;
     for (Flow& flow : find(sweep)) {

@@ -26,7 +26,7 @@ public:
              std::string cgroup, std::function<void(int)> mark, Engines engines, std::optional<Engine> only);
 
     /// One look at all sockets of the order's life: handles UDP, and finds the TCP sockets to be ended.
-    /// Clears `left` and `again` first.
+    /// Clears `left`, `again` and `in_flight` first.
     void look(Sweep& sweep, const std::shared_ptr<Baton>& baton);
     /// Ends the first `count` of `sweep.tcp`.
     void end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::size_t count);

@@ -49,11 +49,21 @@ static __always_inline const struct lb_repoint *repoint_by_us(__u8 protocol, __u
 	return repoint;
 }
 
+/* A source address that an unconnected socket has was bound by the application: a re-point keeps
+ * it. */
+static __always_inline void note_bound(struct lb_owner *owner, const struct lb_endpoint *local)
+{
+	if (local->addr_be[0] || local->addr_be[1] || local->addr_be[3])
+		owner->flags |= LB_OWNER_BOUND;
+	else
+		owner->flags &= ~LB_OWNER_BOUND;
+}
+
 /* A UDP socket's source port is chosen after the hook: filed with what is known, completed by user
  * space. */
 static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
 				      struct lb_owner *owner, struct lb_backend *backend,
-				      __u64 cookie)
+				      const struct lb_dial *dial)
 {
 	struct lb_flow flow = {
 		.netns = bpf_get_netns_cookie(ctx),
@@ -63,9 +73,11 @@ static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock
 	};
 
 	bound_source(sk, owner->current.peer.protocol, &flow.local);
-	index_flow(backend, &owner->current, cookie, &flow);
+	if (!dial->connected)
+		note_bound(owner, &flow.local);
+	index_flow(backend, &owner->current, dial->cookie, &flow);
 	count(LB_STAT_UDP_FILED); /* after it: who sees the same count as before has missed none */
-	report_if_condemned(backend, &owner->current, cookie);
+	report_if_condemned(backend, &owner->current, dial->cookie);
 }
 
 /* To an address that is no service's. */
@@ -93,7 +105,7 @@ static __always_inline void note_connect(struct bpf_sock_addr *ctx, struct lb_ow
 	fill_record(&owner->current, service, backend, pick->index, dial);
 	supersede(ctx, owner, dial);
 	if (dial->dialled->protocol == LB_IPPROTO_UDP)
-		index_udp(ctx, ctx->sk, owner, backend, dial->cookie);
+		index_udp(ctx, ctx->sk, owner, backend, dial);
 }
 
 static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct lb_owner *owner,

@@ -70,6 +70,19 @@ static __always_inline struct lb_record *room_for_record(struct bpf_sock_addr *c
 	return &known.more->records[0];
 }
 
+/* Another connect is to replace it: it counts no more, and stays filed, as its socket may be there. */
+static __noinline int stop_counting(struct lb_record *record, __u64 cookie)
+{
+	__u32 flags = record->flags;
+
+	if (!(flags & LB_RECORD_COUNTED))
+		return 0;
+	record->flags = flags & ~LB_RECORD_COUNTED;
+	if (!(flags & LB_RECORD_INDEXED) || file_as_left(record, cookie))
+		uncount(record->backend, record->life);
+	return 0;
+}
+
 /* Another connect replaces it, but its thread may not be through with it. */
 static __noinline int keep_connect(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				   struct lb_record *connect, const struct lb_dial *dial)

@@ -62,19 +62,21 @@ static __always_inline int unindex_flow(__u32 drawer, __u64 cookie, __u64 life)
 static __always_inline int file_as_left(struct lb_record *record, __u64 cookie)
 {
 	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
-	struct lb_flow_key left = {.cookie = cookie, .life = record->life | LB_FLOW_LEFT};
 	__u32 drawer = record->drawer;
 	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer), *flow;
 
 	if (!flows)
 		return 0; /* cannot be: it was filed there */
 	flow = bpf_map_lookup_elem(flows, &key);
-	if (!flow || bpf_map_update_elem(flows, &left, flow, BPF_ANY))
+	key.life |= LB_FLOW_LEFT;
+	if (!flow || bpf_map_update_elem(flows, &key, flow, BPF_ANY))
 		record->flags &= ~LB_RECORD_INDEXED; /* no room: lost, should this connect fail */
+	key.life = record->life;
 	if (!bpf_map_delete_elem(flows, &key))
 		return 1;
 	record->flags &= ~LB_RECORD_INDEXED; /* taken out by user space just now */
-	bpf_map_delete_elem(flows, &left);
+	key.life |= LB_FLOW_LEFT;
+	bpf_map_delete_elem(flows, &key);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ static __always_inline void uncount(__u32 index, __u64 life)
 
 /* Forgets a record that no socket stands for any more. Close and the end of a TCP connection may come
  * here at once: the flags are taken by one of them, which has read the rest before. */
-static __always_inline void drop_record(struct lb_record *record, __u64 cookie)
+static __noinline int drop_record(struct lb_record *record, __u64 cookie)
 {
 	__u32 backend = record->backend, drawer = record->drawer;
 	__u64 life = record->life;
@@ -29,18 +29,7 @@ static __always_inline void drop_record(struct lb_record *record, __u64 cookie)
 	if (counted)
 		uncount(backend, life);
 	__builtin_memset(record, 0, sizeof(*record));
-}
-
-/* Another connect is to replace it: it counts no more, and stays filed, as its socket may be there. */
-static __always_inline void stop_counting(struct lb_record *record, __u64 cookie)
-{
-	__u32 flags = record->flags;
-
-	if (!(flags & LB_RECORD_COUNTED))
-		return;
-	record->flags = flags & ~LB_RECORD_COUNTED;
-	if (!(flags & LB_RECORD_INDEXED) || file_as_left(record, cookie))
-		uncount(record->backend, record->life);
+	return 0;
 }
 
 static __always_inline void name_backend(struct lb_record *record, const struct lb_service *service,
