@@ -70,7 +70,8 @@ static __always_inline struct lb_record *room_for_record(struct bpf_sock_addr *c
 	return &known.more->records[0];
 }
 
-/* Another connect is to replace it: it counts no more, and stays filed, as its socket may be there. */
+/* Another connect is to replace it: it counts no more, and stays filed, as its socket may be there.
+ */
 static __noinline int stop_counting(struct lb_record *record, __u64 cookie)
 {
 	__u32 flags = record->flags;
