@@ -2,6 +2,7 @@
 #include "proxy/checks.hpp"
 
 #include "lb/health/slots.hpp"
+#include "proxy/descriptor_limit.hpp"
 #include "proxy/keep_running.hpp"
 
 #include <spdlog/spdlog.h>
@@ -79,11 +80,23 @@ void Checks::follow(const std::vector<lb::CheckTarget>& targets) {
         entry.second->end();
         return true;
     });
+    warn_of_descriptors(wanted.size());
     const lb::Duration spread = start_spread(fresh.size());
     for (std::size_t i = 0; i < fresh.size(); ++i) {
         const double share = i < kAtOnce ? 0 : double(i - kAtOnce) / double(fresh.size() - kAtOnce);
         start(*fresh[i], std::chrono::duration_cast<lb::Duration>(spread * share));
     }
+}
+
+void Checks::warn_of_descriptors(std::size_t backends) {
+    const std::size_t limit = descriptor_limit();
+    const bool too_many = backends > checkable_backends(limit);
+    if (too_many && !std::exchange(short_of_descriptors_, true))
+        spdlog::warn(
+            "{} backends are checked, and the limit of {} open descriptors is enough for {}: raise it "
+            "(ulimit -Hn, LimitNOFILE= of the unit), or some checks cannot be made",
+            backends, limit, checkable_backends(limit));
+    short_of_descriptors_ = too_many;
 }
 
 lb::Duration Checks::start_spread(std::size_t count) {

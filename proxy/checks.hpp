@@ -44,12 +44,14 @@ private:
     struct Check;
 
     void start(const lb::CheckTarget& target, lb::Duration delay);
+    void warn_of_descriptors(std::size_t backends);
 
     lb::asio::any_io_executor executor_;
     lb::ProbeMeans means_;
     std::shared_ptr<lb::UrgentPace> pace_;
     OnResult on_result_;
     std::unordered_map<lb::BackendId, std::shared_ptr<Check>> running_;
+    bool short_of_descriptors_ = false;  ///< and that was told
 };
 
 }  // namespace reseat::proxy

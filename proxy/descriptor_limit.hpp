@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+
 namespace reseat::proxy {
 
-/// As many descriptors as we may have: each backend that is checked may take two, and soft limits of 1,024
-/// are common.
+/// As many descriptors as we may have: soft limits of 1,024 are common.
 void raise_descriptor_limit();
+
+/// How many descriptors this process may have.
+std::size_t descriptor_limit();
+
+/// How many backends can be checked with `descriptors`: each may have an idle connection (watch), at most
+/// 1,000 are probed at the same time, and 256 are for all the rest.
+std::size_t checkable_backends(std::size_t descriptors);
 
 }  // namespace reseat::proxy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/kernel_features.hpp"
 #include "proxy/commands/command.hpp"
+#include "proxy/descriptor_limit.hpp"
 #include "proxy/flags.hpp"
 #include "proxy/pinning.hpp"
 #include "proxy/privileges.hpp"
@@ -96,6 +97,15 @@ bpf::Feature try_pinning() {
     return pinning;
 }
 
+bpf::Feature look_at_descriptors() {
+    raise_descriptor_limit();
+    const std::size_t limit = descriptor_limit(), enough_for = checkable_backends(limit);
+    return {.name = "descriptors",
+            .available = enough_for > 0,
+            .detail = fmt::format("at most {}: enough to check {} backends", limit, enough_for),
+            .remedy = enough_for > 0 ? "" : "raise the limit: ulimit -Hn, LimitNOFILE= of the unit"};
+}
+
 /// Those that it can do without, and what each is worth.
 std::vector<bpf::Feature> look_at_optional_capabilities() {
     std::vector<bpf::Feature> features;
@@ -126,6 +136,7 @@ std::vector<bpf::Feature> try_everything() {
         scratch.remedy = "mount cgroup2, and run where a cgroup may be made, or attach to an existing one";
     std::vector<bpf::Feature> features = {capabilities};
     std::ranges::move(look_at_optional_capabilities(), std::back_inserter(features));
+    features.push_back(look_at_descriptors());
     features.push_back(scratch);
     if (!capabilities.available || !cgroup) return features;
     std::ranges::move(bpf::probe_kernel_features(cgroup->path(), cgroup->procs()),
