@@ -66,10 +66,10 @@ TEST_CASE("an answer of another machine has the held sockets ended at once [E67]
     bench.hear(0, no_answer());
     REQUIRE(bench.plane.orders.empty());
     CHECK(asked == std::vector{far});  // the one that may still answer
-    bench.controller->on_check(bench.id(1), result(ProbeOutcome::refused), {});
+    bench.controller->on_check(far, result(ProbeOutcome::refused), {});
     bench.poll();
     CHECK(bench.log.has(
-        "info: web/b answers: our own network is not the culprit, verdicts have their consequences "
+        "info: web/far answers: our own network is not the culprit, verdicts have their consequences "
         "again"));
     REQUIRE(bench.plane.orders.size() == 1);
     CHECK(bench.plane.orders[0].life == 7);
