@@ -30,10 +30,6 @@ bool hears(Names& names, const Lookup& lookup, Answer answer, TimePoint now = kN
     return news;
 }
 
-bool hears(Names& names, const Lookup& lookup, Query query, Found found, TimePoint now = kNow) {
-    return names.on_answer(lookup, query, std::move(found), now, kClock, 0);
-}
-
 /// The names that are due, with both their questions, or the one that an SRV name has.
 Lookups due(Names& names, TimePoint now) {
     Lookups lookups;
