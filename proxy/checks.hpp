@@ -28,7 +28,7 @@ public:
     void follow(const std::vector<lb::CheckTarget>& targets);
 
     /// How long it takes until the last of `count` new ones has begun: 0.1 ms for each after the first 100,
-    /// 1 s at most.
+    /// 750 ms at most.
     static lb::Duration start_spread(std::size_t count);
 
     /// A connect of the workload's to this backend has just failed: it is probed at once (Checker::suspect).

@@ -32,8 +32,8 @@ def test_a_rolling_upgrade_under_load_loses_no_request_with_the_defaults_E61(lab
     for host in lab.hosts:
         servers[host.name].send_signal(signal.SIGQUIT)
         assert servers[host.name].exits(within=10) == 0, "nginx ends once its requests in flight are answered"
-        start_nginx(lab, host, f"{host.name}2")
         load.logs(rf"web/{host.name} is DOWN: .* refused", within=RECOVERY)
+        start_nginx(lab, host, f"{host.name}2")
         load.logs(rf"web/{host.name} is UP: connected \(2/2\)", within=RECOVERY)
     restored = now()
     upgraded = {f"{host.name}2" for host in lab.hosts}
