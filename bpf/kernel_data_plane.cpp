@@ -224,6 +224,9 @@ lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::Ev
     using namespace asio::experimental::awaitable_operators;
     FailingLives failing(impl_->executor, *impl_->generations, on_failing);
     HangUps hang_ups(impl_->executor, *impl_->generations, on_failing);
+    // What an earlier watch had taken when it failed: the programs wait to be told that they may tell again.
+    failing.on_lost_events();
+    hang_ups.on_lost_events();
     lb::Task<void> events = hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced,
                                         failing, hang_ups, std::move(tell));
     lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing, hang_ups);

@@ -53,8 +53,9 @@ std::deque<lb::SocketInfo> list_sockets(const Programs& programs, const std::vec
     Commands commands;
     std::deque<lb::SocketInfo> sockets;
     for (const auto& [backend, life] : lives)
-        index.each_of_life(backend, life,
-                           [&](const Flow& flow) { sockets.push_back(described(flow, commands, now)); });
+        index.each_of_life(backend, life, [&](const Flow& flow) {
+            if (!(flow.key.life & LB_FLOW_LEFT)) sockets.push_back(described(flow, commands, now));
+        });
     return sockets;
 }
 

@@ -4,6 +4,7 @@
 #include "lb/control/fate.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace reseat::lb {
 namespace {
@@ -70,7 +71,7 @@ std::vector<LifeId> on_termination(ServiceState& state, std::size_t backend, Tim
     std::vector<LifeId> lives;
     for (Life& life : record.ended) {
         life.must_end = true;
-        life.pardoned = false;
+        if (std::exchange(life.pardoned, false)) life.end_cause = EndCause::commanded;
         if (!life.ordered) lives.push_back(life.id);
     }
     if (!record.life) return lives;

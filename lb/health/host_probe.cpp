@@ -62,6 +62,11 @@ Task<ProbeResult> HostProbe::ask_both(Duration timeout) {
         result = co_await unless(knock(*host_, timeout, host), check_->once(timeout));
     else
         result = co_await check_->once(timeout);
+    // What is silent at once, for want of a route to where it asks, leaves the host no time to answer.
+    if (in_doubt_ && !host && is_silent(type_, *result) && result->latency < timeout) {
+        auto late = host_->once(timeout - result->latency);
+        host = co_await std::move(late);
+    }
     judge_silence(type_, *result, host);
     co_return std::move(*result);
 }

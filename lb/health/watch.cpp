@@ -62,7 +62,7 @@ public:
         const int repair = 1, sends_probe = 0;
         if (::setsockopt(fd(), IPPROTO_TCP, TCP_REPAIR, &repair, sizeof repair) != 0) return;
         ::setsockopt(fd(), IPPROTO_TCP, TCP_REPAIR, &sends_probe, sizeof sends_probe);
-        asked_ = true;
+        asked_at_ = steady_clock::now();
     }
 
     /// Says that we are done; the peer's end is still awaited.
@@ -75,9 +75,9 @@ public:
 
     /// Asks, also again each second by keepalive, and ends after `limit`.
     void examine(Duration limit) {
+        asked_at_ = steady_clock::now();
         ask();
         const int on = 1, second = 1;
-        asked_ = true;
         ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPIDLE, &second, sizeof second);
         ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPINTVL, &second, sizeof second);
         ::setsockopt(fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -101,10 +101,19 @@ public:
         if (got > 0) return WatchEnd::talkative;
         if (got == 0) return WatchEnd::lost;
         if (errno == EAGAIN || errno == EINTR) return std::nullopt;
-        return errno == ECONNRESET && asked_ ? WatchEnd::forgotten : WatchEnd::lost;
+        return errno == ECONNRESET && asked_at_ && !was_acknowledged() ? WatchEnd::forgotten : WatchEnd::lost;
     }
 
 private:
+    /// The peer knew the connection when it was asked: what reset it then is its process.
+    bool was_acknowledged() {
+        constexpr auto kTick = std::chrono::milliseconds(20);  // two of the slowest kernel's
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        if (::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+        return steady_clock::now() - std::chrono::milliseconds(info.tcpi_last_ack_recv) + kTick > *asked_at_;
+    }
+
     int fd() { return socket_.native_handle(); }
 
     void look() {
@@ -118,7 +127,7 @@ private:
     asio::ip::tcp::socket socket_;
     std::optional<asio::steady_timer> timer_;
     TimePoint since_;
-    bool asked_ = false;
+    std::optional<TimePoint> asked_at_;  ///< the last probe
     bool is_shut_ = false;
 };
 

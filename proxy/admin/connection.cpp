@@ -89,6 +89,7 @@ private:
             co_return false;
         }
         const bool keep = !failure && parser.keep_alive() && buffer_.size() == 0;
+        if (reply.next_piece && parser.get().version() < 11) co_await join_pieces(reply);
         if (reply.next_piece) co_return co_await write_pieces(reply, is_head, keep) && keep;
         co_return co_await write(std::move(reply), is_head, keep) && keep;
     }
@@ -114,6 +115,17 @@ private:
                                             asio::redirect_error(asio::use_awaitable, failure));
         }
         co_return !failure;
+    }
+
+    /// HTTP/1.0 knows no chunks.
+    static lb::Task<void> join_pieces(Reply& reply) {
+        while (true) {
+            auto task = reply.next_piece();
+            const std::string piece = co_await std::move(task);
+            if (piece.empty()) break;
+            reply.body += piece;
+        }
+        reply.next_piece = nullptr;
     }
 
     /// The same, of an answer that is never in memory as a whole.

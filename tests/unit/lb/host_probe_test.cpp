@@ -73,6 +73,15 @@ TEST_CASE("silence at another port is the host's only if the backend's own is si
     }
 }
 
+TEST_CASE("a check without a route says nothing of a host that accepts [E79]", "[probe]") {
+    asio::io_context io;
+    TcpServer serves(io, [](tcp::socket) -> Task<void> { co_return; });
+    const Endpoint broadcast{*parse_address("127.255.255.255"), 80};  // TCP has no route there
+    Asker asker(io, http(), broadcast, serves.endpoint());
+    asker.once();  // from its first failure on the host is asked, too
+    CHECK(asker.once().outcome == ProbeOutcome::unresponsive);
+}
+
 TEST_CASE("a UDP service that does not answer is unresponsive where its host refuses TCP [E79]", "[probe]") {
     asio::io_context io;
     const udp::socket deaf(io, udp::endpoint(asio::ip::address_v4::loopback(), 0));
