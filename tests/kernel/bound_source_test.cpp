@@ -2,6 +2,7 @@
 // What an application bound before it connected stays bound when its socket is moved.
 #include "proxy/demo/route_socket.hpp"
 #include "tests/kernel/victims.hpp"
+#include "tests/support/skip.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -33,9 +34,7 @@ void add_second_address(Sandbox& box, const std::string& host, Family family) {
                             " dev lan 2>/dev/null || true";
     REQUIRE(std::system(add.c_str()) == 0);
     const auto inside = box.host(host).machine().net().enter();
-    const std::string neighbour =
-        "ip neigh replace " + address + " lladdr 02:63:00:00:00:01 dev eth0 nud permanent";
-    REQUIRE(std::system(neighbour.c_str()) == 0);
+    proxy::RouteSocket().add_neighbour("eth0", second_address(family), {0x02, 0x63, 0, 0, 0, 0x01});
 }
 
 int bind_to_device(const Client& client, const char* device) {
@@ -65,6 +64,7 @@ TEST_CASE("a re-point keeps the source address that the application bound, with 
                                Dialled{"v4-mapped", Family::v6, Family::v4});
     const int port = GENERATE(0, 40058);
     INFO(kind.name << ", port " << port);
+    if (is_emulated() && kind.address == Family::v6) return skip("busybox makes no deprecated address");
     Sandbox box("bound-source", {"a", "b"});
     for (const std::string host : {"a", "b"}) add_second_address(box, host, kind.address);
     const auto& vip = kind.address == Family::v4 ? kVip : kVip6;
@@ -158,6 +158,7 @@ TEST_CASE("a bound source address that may not go to the new backend: terminated
     const auto family = GENERATE(Family::v4, Family::v6);
     const bool loopback = GENERATE(true, false);
     INFO((family == Family::v4 ? "v4" : "v6") << (loopback ? ", loopback" : ", by a rule"));
+    if (is_emulated() && !loopback) return skip("busybox makes no rule that is unreachable");
     Sandbox box("bound-forbidden", {"b"});
     const proxy::EchoServer local("local", box.lab().client());
     add_second_address(box, "b", family);
