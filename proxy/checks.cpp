@@ -18,7 +18,6 @@ constexpr std::size_t kAtOnce = 100;  ///< checks that begin together
 constexpr lb::Duration kPause = std::chrono::microseconds(100);
 constexpr lb::Duration kLongestSpread = std::chrono::milliseconds(750);
 constexpr unsigned kCommandsAtOnce = 16;
-constexpr unsigned kProbesAtOnce = 1'000;
 
 }  // namespace
 

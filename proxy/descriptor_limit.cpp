@@ -12,7 +12,6 @@ namespace reseat::proxy {
 namespace {
 
 constexpr std::size_t kRest = 256;
-constexpr std::size_t kProbes = 1'000;
 
 }  // namespace
 
@@ -33,7 +32,7 @@ std::size_t descriptor_limit() {
 std::size_t checkable_backends(std::size_t descriptors) {
     if (descriptors <= kRest) return 0;
     const std::size_t left = descriptors - kRest;
-    return left > 2 * kProbes ? left - kProbes : left / 2;
+    return left > 2 * kProbesAtOnce ? left - kProbesAtOnce : left / 2;
 }
 
 }  // namespace reseat::proxy
