@@ -7,11 +7,8 @@
 #include "bpf/udp_resolver.hpp"
 #include "bpf/unconnected_sockets.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,19 +29,6 @@ struct Round {
     std::size_t left = 0;
 };
 
-/// False: that namespace cannot be asked now, which is no reason to leave the others.
-bool resolve_in(NetNamespaces& namespaces, std::uint64_t netns, std::vector<Flow>& flows) {
-    try {
-        std::string why;
-        const auto diag = namespaces.channel(netns, flows.front().value.pid, why);
-        return diag && resolve_udp(*diag, flows);
-    } catch (const std::exception& error) {
-        spdlog::debug("ports of connected UDP sockets in one network namespace stay unknown: {}",
-                      error.what());
-        return false;
-    }
-}
-
 Round resolve_once(const Programs& programs, NetNamespaces& namespaces, UnconnectedSockets& unconnected) {
     const FlowIndex index(programs);
     std::vector<Flow> flows = index.unresolved();
@@ -54,7 +38,7 @@ Round resolve_once(const Programs& programs, NetNamespaces& namespaces, Unconnec
     Round round{.left = flows.size()};
     flows.clear();
     for (auto& [netns, group] : groups)
-        if (resolve_in(namespaces, netns, group)) flows.insert(flows.end(), group.begin(), group.end());
+        if (resolve_udp_in(namespaces, netns, group)) flows.insert(flows.end(), group.begin(), group.end());
     std::unordered_map<std::uint32_t, DescriptorTable> processes;
     for (Flow& flow : flows) {
         if (!flow.resolved()) continue;

@@ -3,7 +3,11 @@
 
 #include "bpf/byte_order.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <exception>
+#include <string>
 #include <unordered_map>
 
 #include <netinet/in.h>
@@ -32,6 +36,17 @@ lb::Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows) {
             value.inode = socket.inode;
         }
     });
+}
+
+bool resolve_udp_in(NetNamespaces& namespaces, std::uint64_t netns, std::span<Flow> flows) {
+    try {
+        std::string why;
+        const auto diag = namespaces.channel(netns, flows.front().value.pid, why);
+        return diag && resolve_udp(*diag, flows);
+    } catch (const std::exception& error) {
+        spdlog::debug("connected UDP sockets in one network namespace cannot be listed: {}", error.what());
+        return false;
+    }
 }
 
 }  // namespace reseat::bpf

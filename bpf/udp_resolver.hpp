@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bpf/flow_index.hpp"
+#include "bpf/net_namespaces.hpp"
 #include "bpf/sock_diag.hpp"
 
 #include <span>
@@ -12,5 +13,9 @@ namespace reseat::bpf {
 /// dump of the namespace's connected UDP sockets, matched by cookie. Entries whose socket is not connected
 /// to the recorded backend (not yet, not any more) are left unresolved. Blocks.
 lb::Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows);
+
+/// The same for flows of one namespace, which is entered. False: it cannot be asked now, which is no reason
+/// to leave the others.
+bool resolve_udp_in(NetNamespaces& namespaces, std::uint64_t netns, std::span<Flow> flows);
 
 }  // namespace reseat::bpf

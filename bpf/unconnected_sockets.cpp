@@ -53,9 +53,7 @@ void look_at(const Programs& programs, NetNamespaces& namespaces, const Due& liv
     }
     std::unordered_map<lb::LifeId, std::vector<Flow>> found;
     for (auto& [netns, group] : groups) {
-        std::string why;
-        const auto diag = namespaces.channel(netns, group.front().value.pid, why);
-        if (!diag || !resolve_udp(*diag, group)) continue;
+        if (!resolve_udp_in(namespaces, netns, group)) continue;
         for (const Flow& flow : group) found[flow.life()].push_back(flow);
     }
     for (Leaving* one : lives) one->unconnected.let_go(found[one->life.life]);

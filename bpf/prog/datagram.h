@@ -233,16 +233,17 @@ static __always_inline int send_to_service(struct bpf_sock_addr *ctx, struct bpf
 	return sent ? send_elsewhere(sk, owner, send, sent, to) : send_unnoted(ctx, send, to);
 }
 
-/* An application that talks to this backend directly gets its answers as they are. */
+/* An application that talks to this backend directly gets its answers as they are. Other threads
+ * may count or connect meanwhile. */
 static __always_inline void note_direct(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 					const struct lb_endpoint *peer, int connected)
 {
 	if (owner->flags & LB_OWNER_SENDER)
 		override_sent(ctx, peer);
 	if (same_endpoint(&owner->current.peer, peer))
-		owner->current.flags |= LB_RECORD_OVERRIDDEN;
+		__sync_fetch_and_or(&owner->current.flags, LB_RECORD_OVERRIDDEN);
 	if (same_endpoint(&owner->previous.peer, peer))
-		owner->previous.flags |= LB_RECORD_OVERRIDDEN;
+		__sync_fetch_and_or(&owner->previous.flags, LB_RECORD_OVERRIDDEN);
 	if (!connected)
 		owner->flags |= LB_OWNER_PAST_US;
 }

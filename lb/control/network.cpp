@@ -57,10 +57,12 @@ void Controller::Impl::ask_others() {
     std::size_t left = kAskedAtOnce;
     for (auto next = answering.begin(); next != answering.end() && left > 0;) {
         const BackendId id = *next++;
-        if (!registry.find_backend(id)) {
+        const auto place = registry.find_backend(id);
+        if (!place) {
             answering.erase(id);
             continue;
         }
+        if (place->record().health != Health::up) continue;  // a checker asks at once only what is up
         if (on_suspect) on_suspect(id);
         --left;
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace reseat::lb {
 namespace {
@@ -63,6 +64,15 @@ std::vector<Service> expand(std::vector<Service> services, const std::vector<Nam
         service.named_backends.clear();
     }
     return services;
+}
+
+bool expand_alike(const std::vector<NameView>& before, const std::vector<NameView>& now) {
+    const auto is_same = [](const NamedEndpoint& a, const NamedEndpoint& b) {
+        return std::tie(a.endpoint, a.srv) == std::tie(b.endpoint, b.srv);
+    };
+    return std::ranges::equal(before, now, [&](const NameView& a, const NameView& b) {
+        return std::ranges::equal(a.endpoints, b.endpoints, is_same);
+    });
 }
 
 }  // namespace reseat::lb

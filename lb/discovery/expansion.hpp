@@ -23,4 +23,7 @@ inline constexpr unsigned kSrvPriorities = 65'536;
 /// most 256 for each entry; 0 counts as 1.
 std::vector<Service> expand(std::vector<Service> services, const std::vector<NameView>& views);
 
+/// Whether views of the same services, of two moments, expand to the same.
+bool expand_alike(const std::vector<NameView>& before, const std::vector<NameView>& now);
+
 }  // namespace reseat::lb

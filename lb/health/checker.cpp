@@ -71,7 +71,6 @@ Task<void> Checker::run(Duration delay) {
         // Only now: a probe that was under way when the watch was lost may have been answered before.
         if (std::exchange(watch_lost_, false)) tracker_.on_watch_lost();
         watch_->begin_check(may_watch() && !tracker_.confirming() && tracker_.one_pass_suffices());
-        const auto start = steady_clock::now();
         ProbeResult result = co_await probe_->once(check_.timeout);
         const bool cut_off = result.timed_out && result.outcome != ProbeOutcome::passed;
         const bool stalled = cut_off && our_loop_stalled(result.latency, check_.timeout);
@@ -80,8 +79,9 @@ Task<void> Checker::run(Duration delay) {
             result.detail = fmt::format("reseat itself was stalled: {}", result.detail);
         }
         const auto outcome = result.outcome;
+        const TimePoint began = steady_clock::now() - result.latency;  // a wait for its turn came before
         report(std::move(result));
-        if (!stalled) co_await pause_after(outcome, start);
+        if (!stalled) co_await pause_after(outcome, began);
     }
 }
 
@@ -112,8 +112,8 @@ void Checker::on_watch_end(WatchEnd end, TimePoint opened) {
             to_string(endpoint_), end == WatchEnd::talkative ? "speaks first" : "closes idle connections");
 }
 
-Task<void> Checker::pause_after(ProbeOutcome outcome, TimePoint start) {
-    co_await probe_now_->wait_until(due_after(outcome, start));
+Task<void> Checker::pause_after(ProbeOutcome outcome, TimePoint began) {
+    co_await probe_now_->wait_until(due_after(outcome, began));
     while (const auto soon = std::exchange(hurry_, std::nullopt)) co_await probe_now_->wait_for(*soon);
 }
 
@@ -126,7 +126,7 @@ void Checker::suspect() {
     probe_now_->notify();
 }
 
-TimePoint Checker::due_after(ProbeOutcome outcome, TimePoint start) {
+TimePoint Checker::due_after(ProbeOutcome outcome, TimePoint began) {
     const auto now = steady_clock::now();
     auto pause = tracker_.next_delay();
     // What we lack will hardly be there a millisecond later.
@@ -136,12 +136,13 @@ TimePoint Checker::due_after(ProbeOutcome outcome, TimePoint start) {
     const TimePoint due = due_with_jitter(now, pause, check_.jitter_percent);
     if (!mode_.urgent || tracker_.health() == Health::up) return due;
     // Of a silent backend the wait for its answer has been part of the pause.
-    return std::min(due, std::max(now, start + urgent_pause(outcome)));
+    return std::min(due, std::max(now, began + urgent_pause(outcome)));
 }
 
 Duration Checker::urgent_pause(ProbeOutcome outcome) const {
     if (outcome == ProbeOutcome::not_probed || check_.type == CheckType::exec) return check_.fast_interval;
-    return pace_->pause(outcome == ProbeOutcome::refused ? UrgentPace::kRefused : UrgentPace::kOther);
+    return pace_->pause(outcome == ProbeOutcome::refused ? UrgentPace::kRefused : UrgentPace::kOther,
+                        check_.timeout);
 }
 
 void Checker::set_mode(CheckMode mode) {
@@ -156,7 +157,7 @@ void Checker::set_mode(CheckMode mode) {
 }
 
 void Checker::hurry() {
-    hurry_ = random_up_to(pace_->pause(UrgentPace::kOther) - UrgentPace::kOther);
+    hurry_ = random_up_to(pace_->pause(UrgentPace::kOther, check_.timeout) - UrgentPace::kOther);
     probe_now_->notify();
 }
 

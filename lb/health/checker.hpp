@@ -66,8 +66,8 @@ public:
 private:
     bool may_watch() const;
     void on_watch_end(WatchEnd end, TimePoint opened);
-    Task<void> pause_after(ProbeOutcome outcome, TimePoint start);
-    TimePoint due_after(ProbeOutcome outcome, TimePoint start);
+    Task<void> pause_after(ProbeOutcome outcome, TimePoint began);
+    TimePoint due_after(ProbeOutcome outcome, TimePoint began);
     Duration urgent_pause(ProbeOutcome outcome) const;
     void hurry();
     void report(ProbeResult result);

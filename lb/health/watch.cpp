@@ -69,9 +69,7 @@ public:
     void shut_down() {
         error_code ignored;
         socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-        is_shut_ = true;
     }
-    bool is_shut() const { return is_shut_; }
 
     /// Asks, also again each second by keepalive, and ends after `limit`.
     void examine(Duration limit) {
@@ -128,7 +126,6 @@ private:
     std::optional<asio::steady_timer> timer_;
     TimePoint since_;
     std::optional<TimePoint> asked_at_;  ///< the last probe
-    bool is_shut_ = false;
 };
 
 ConnectionWatch::ConnectionWatch(OnEnd on_end) : on_end_(std::move(on_end)) {}
@@ -139,7 +136,7 @@ ConnectionWatch::~ConnectionWatch() {
 
 void ConnectionWatch::begin_check(bool open) {
     const auto now = steady_clock::now();
-    if (leaving_ && leaving_->is_shut()) {
+    if (leaving_) {
         std::exchange(leaving_, nullptr)->close();
         policy_.on_unanswered_close(now);
     }
@@ -181,33 +178,32 @@ void ConnectionWatch::let_go() {
     if (const auto how = held_->end()) return on_event(*held_, how);
     policy_.on_replaced();
     held_->shut_down();
-    leave(std::exchange(held_, nullptr));
+    if (leaving_) leaving_->close();
+    leaving_ = std::exchange(held_, nullptr);
 }
 
 void ConnectionWatch::examine() {
     if (!held_) return;
     held_->examine(kExamination);
-    leave(std::exchange(held_, nullptr));
-}
-
-void ConnectionWatch::leave(std::shared_ptr<Held> held) {
-    if (leaving_) leaving_->close();
-    leaving_ = std::move(held);
+    if (examined_) examined_->close();
+    examined_ = std::exchange(held_, nullptr);
 }
 
 /// `how`: nothing: its time is over.
 void ConnectionWatch::on_event(Held& held, std::optional<WatchEnd> how) {
     const TimePoint opened = held.since();
-    const bool leaves = leaving_.get() == &held;
-    const bool was_shut = held.is_shut();
-    std::exchange(leaves ? leaving_ : held_, nullptr)->close();
-    if (was_shut) return policy_.on_answered_close();
-    if (!leaves) policy_.on_end(*how);
-    if (how == WatchEnd::forgotten || !leaves) on_end_(*how, opened);
+    for (auto* one : {&held_, &leaving_, &examined_}) {
+        if (one->get() != &held) continue;
+        std::exchange(*one, nullptr)->close();
+        if (one == &leaving_) return policy_.on_answered_close();
+        if (one == &held_) policy_.on_end(*how);
+        if (one == &held_ || how == WatchEnd::forgotten) on_end_(*how, opened);
+        return;
+    }
 }
 
 void ConnectionWatch::close() {
-    for (auto* one : {&offered_, &held_, &leaving_})
+    for (auto* one : {&offered_, &held_, &leaving_, &examined_})
         if (const auto closed = std::exchange(*one, nullptr)) closed->close();
     silent_ = wanted_ = false;
 }

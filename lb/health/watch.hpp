@@ -72,7 +72,6 @@ private:
     bool is_overdue() const;
     void let_go();
     void examine();
-    void leave(std::shared_ptr<Held> held);
     void on_event(Held& held, std::optional<WatchEnd> how);
 
     OnEnd on_end_;
@@ -81,7 +80,8 @@ private:
     bool silent_ = false;            ///< the backend did not answer since `held_` was opened
     std::shared_ptr<Held> offered_;  ///< by the check under way
     std::shared_ptr<Held> held_;
-    std::shared_ptr<Held> leaving_;  ///< closed on our side, or examined
+    std::shared_ptr<Held> leaving_;   ///< closed on our side
+    std::shared_ptr<Held> examined_;  ///< it outlives the checks of its time
 };
 
 /// As make_probe(); `watch` may want the connections of a tcp check, and must outlive the probe.

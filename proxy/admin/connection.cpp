@@ -128,16 +128,18 @@ private:
         reply.next_piece = nullptr;
     }
 
-    /// The same, of an answer that is never in memory as a whole.
+    /// The same, of an answer that is never in memory as a whole. Its end is reached in any case: what is
+    /// left of it would else be freed on the loop.
     lb::Task<bool> write_pieces(const Reply& reply, bool is_head, bool keep) {
-        if (!co_await begin_stream(reply.content_type, keep)) co_return false;
-        while (!is_head) {
+        bool taken = co_await begin_stream(reply.content_type, keep);
+        while (true) {
             auto task = reply.next_piece();
             const std::string piece = co_await std::move(task);
-            if (piece.empty()) co_return co_await end_stream();
-            if (!co_await write_chunk(piece)) co_return false;
+            if (piece.empty()) break;
+            if (taken && !is_head) taken = co_await write_chunk(piece);
         }
-        co_return true;
+        if (!taken || is_head) co_return taken;
+        co_return co_await end_stream();
     }
 
     /// All that are remembered, then each as it happens.

@@ -105,10 +105,11 @@ lb::Task<Reply> sockets(Target which, const AdminView& view) {
     auto rows = co_await std::move(task);
     if (!rows) co_return refused(rows.error());
     Reply reply;
-    reply.next_piece = [&view, list = std::make_shared<SocketListText>(std::move(*rows))] {
-        return view.aside([list] {
+    const bool is_long = rows->sockets.size() > 1000;
+    reply.next_piece = [&view, is_long, list = std::make_shared<SocketListText>(std::move(*rows))] {
+        return view.aside([list, is_long] {
             std::string piece = list->next_piece();
-            if (piece.empty()) ::malloc_trim(0);  // a long list's memory would stay with us for ever
+            if (piece.empty() && is_long) ::malloc_trim(0);  // its memory would stay with us for ever
             return piece;
         });
     };

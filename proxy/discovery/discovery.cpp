@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 namespace reseat::proxy {
 namespace {
@@ -72,14 +73,15 @@ void Discovery::on_answer(const lb::Lookup& lookup, lb::Query query, lb::Found f
 
 /// Answers of one turn of the loop, and both families of a name, are one change.
 void Discovery::tell_and_apply() {
-    reconsider_ = false;
+    const bool has_to_apply = std::exchange(reconsider_, false) || refused_;
     names_.told();
     answered_.cancel();  // who waits for the other family has waited for long enough
     auto now = view();
+    const bool alike = lb::expand_alike(told_, now);
     for (const auto& event : lb::name_news(told_, now, steady_clock::now())) tell_(event);
     told_ = std::move(now);
     hold_over_ = lb::first_hold_over(told_);
-    if (services_.empty()) return;
+    if (services_.empty() || (alike && !has_to_apply)) return;
     const auto done = apply_(lb::expand(services_, told_));
     if (!done && !refused_)
         spdlog::error("cannot change the backends, trying again: {}", done.error().message);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/health/slots.hpp"
 #include "tests/unit/lb/checker_support.hpp"
 
 #include <catch2/catch.hpp>
@@ -40,12 +41,42 @@ TEST_CASE("a backend that is not urgent any more is asked as seldom as before [E
 TEST_CASE("urgent checks take turns: together they ask once in a millisecond [E80]", "[checker]") {
     UrgentPace pace;
     for (int i = 0; i < 100; ++i) pace.join();
-    CHECK(pace.pause(UrgentPace::kRefused) == 100ms);
-    CHECK(pace.pause(UrgentPace::kOther) == 250ms);
+    CHECK(pace.pause(UrgentPace::kRefused, 200ms) == 100ms);
+    CHECK(pace.pause(UrgentPace::kOther, 200ms) == 250ms);
     for (int i = 0; i < 9'900; ++i) pace.join();
-    CHECK(pace.pause(UrgentPace::kRefused) == 10s);
+    CHECK(pace.pause(UrgentPace::kRefused, 200ms) == 10s);
     for (int i = 0; i < 9'900; ++i) pace.leave();
-    CHECK(pace.pause(UrgentPace::kRefused) == 100ms);
+    CHECK(pace.pause(UrgentPace::kRefused, 200ms) == 100ms);
+}
+
+TEST_CASE("urgent checks of silent backends leave room for the checks of others [E80]", "[checker]") {
+    UrgentPace pace;
+    for (int i = 0; i < 2'000; ++i) pace.join();
+    CHECK(pace.pause(UrgentPace::kOther, 5s) == 20s);  // 2,000 probes of 5 s in 20 s: 500 at a time
+}
+
+TEST_CASE("an urgent check that waits for its turn pauses after it all the same [E80]", "[checker]") {
+    asio::io_context io;
+    const auto turns = std::make_shared<Slots>(1);
+    std::optional<Slots::Held> busy = turns->take_at_once();
+    unsigned asked = 0;
+    auto check = lazy;
+    check.unhealthy_threshold = 1;
+    Checker checker(
+        check, ProbeTarget{dead_endpoint(io)}, ProbeMeans{.probes = turns},
+        [&](const auto&, const auto&) { ++asked; }, KnownHealth{}, std::make_shared<UrgentPace>());
+    checker.set_mode({.urgent = true});
+    Spawned running = spawn(io.get_executor(), "check", checker.run(0ms), [](const std::string&) {});
+    io.run_for(300ms);  // longer than its pause
+    CHECK(asked == 0);
+    busy.reset();
+    REQUIRE(run_until(io, [&] { return asked == 1; }));
+    io.restart();
+    io.run_for(50ms);  // half of its pause
+    CHECK(asked == 1);
+    running.cancel();
+    while (io.poll() > 0) {
+    }
 }
 
 TEST_CASE("of a crowd that becomes urgent at once only the first ones are asked at once [E80]", "[checker]") {

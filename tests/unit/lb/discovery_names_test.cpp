@@ -118,6 +118,23 @@ TEST_CASE("another configuration keeps what is known of names that stay", "[disc
     CHECK_FALSE(names.next_due());
 }
 
+TEST_CASE("views that differ in nothing that serves expand alike", "[discovery]") {
+    const std::vector<Service> services = {with_names("one", {named("pg.test")})};
+    Names names = following(services);
+    hears(names, address("pg.test"), v4_only(30s, {"10.0.0.1"}));
+    const auto before = names.view(services);
+    auto now = before;
+    now[0].endpoints[0].absent = Absence{};
+    now[0].error = "SERVFAIL";
+    CHECK(expand_alike(before, now));
+    now[0].endpoints[0].srv = SrvRecord{};
+    CHECK_FALSE(expand_alike(before, now));
+    now = before;
+    now[0].endpoints.push_back(now[0].endpoints[0]);
+    CHECK_FALSE(expand_alike(before, now));
+    CHECK_FALSE(expand_alike({}, before));
+}
+
 TEST_CASE("the backends of a name are its addresses, with what is written for all of them", "[discovery]") {
     Service service = with_names("one", {named("pg.test")});
     service.backends = {{.name = "pg-1", .endpoint = at("10.0.0.1:5432"), .weight = 7}};

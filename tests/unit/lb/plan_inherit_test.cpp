@@ -122,6 +122,14 @@ TEST_CASE("sockets that stayed with their backend are inherited as such [E40][E6
     CHECK(contains(heir.last.plan.condemn, LifeId{7}));
 }
 
+TEST_CASE("sockets that stayed with their backend are not ended because it drains at a restart [E40][E60]",
+          "[plan][inherit]") {
+    const Service config = service(1);
+    Heir heir(&config, spec_of(config),
+              {left(7, "10.0.1.1:5432", State::draining), left(9, "10.0.1.1:5432", State::draining)});
+    CHECK(heir.last.plan.condemn.empty());
+}
+
 TEST_CASE("a backend that is not configured any more is removed [E15]", "[plan][inherit]") {
     const Service config = service(1);
     Heir heir(&config, spec_of(config),
