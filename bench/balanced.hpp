@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/task.hpp"
 #include "bench/stage.hpp"
 #include "bpf/kernel_data_plane.hpp"
-#include "lb/control/controller.hpp"
-#include "lb/task.hpp"
+#include "lb/control/controller/controller.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/measurements.hpp"
 #include "bench/stage.hpp"
-#include "proxy/cgroup_mount.hpp"
-#include "proxy/left_behind.hpp"
-#include "proxy/logging.hpp"
-#include "proxy/workload.hpp"
+#include "proxy/instance/left_behind.hpp"
+#include "proxy/sidecar/logging.hpp"
+#include "proxy/workload/cgroup_mount.hpp"
+#include "proxy/workload/workload.hpp"
 
 #include <CLI/CLI.hpp>
 

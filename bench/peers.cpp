@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/peers.hpp"
 
-#include "bpf/byte_order.hpp"
+#include "bpf/maps/byte_order.hpp"
 
 #include <array>
 #include <stdexcept>

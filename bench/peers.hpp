@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/sock_diag.hpp"
-#include "lb/endpoint.hpp"
+#include "base/endpoint.hpp"
+#include "bpf/sockets/sock_diag.hpp"
 
 namespace reseat::bench {
 

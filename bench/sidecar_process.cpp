@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/sidecar_process.hpp"
 
-#include "proxy/logging.hpp"
-#include "proxy/sidecar.hpp"
+#include "proxy/sidecar/logging.hpp"
+#include "proxy/sidecar/sidecar.hpp"
 
 #include <cstdio>
 

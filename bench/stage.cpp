@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/stage.hpp"
 
-#include "proxy/demo/echo_server.hpp"
+#include "lab/echo_server.hpp"
 
 #include <cerrno>
 #include <fstream>

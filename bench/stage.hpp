@@ -2,9 +2,9 @@
 #pragma once
 
 #include "bench/figure.hpp"
+#include "lab/lab.hpp"
 #include "lb/model.hpp"
-#include "proxy/demo/lab.hpp"
-#include "proxy/workload_cgroup.hpp"
+#include "proxy/workload/workload_cgroup.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/socket_address.hpp"
 

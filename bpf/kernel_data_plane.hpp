@@ -2,8 +2,8 @@
 #pragma once
 
 #include "lb/control/data_plane.hpp"
-#include "lb/control/event.hpp"
-#include "lb/health/probe.hpp"
+#include "lb/control/report/event.hpp"
+#include "lb/health/probe/probe.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/did_you_mean.hpp"
 
-#include "lb/nearest_word.hpp"
+#include "base/nearest_word.hpp"
 
 #include <fmt/format.h>
 

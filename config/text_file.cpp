@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/text_file.hpp"
 
-#include "lb/printable.hpp"
+#include "base/printable.hpp"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>

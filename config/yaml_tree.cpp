@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/yaml_tree.hpp"
 
-#include "lb/endpoint.hpp"
+#include "base/endpoint.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/time.hpp"
+#include "base/time.hpp"
 
 #include <algorithm>
 #include <array>

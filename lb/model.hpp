@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/endpoint.hpp"
+#include "base/endpoint.hpp"
+#include "base/time.hpp"
 #include "lb/policy.hpp"
-#include "lb/time.hpp"
 #include "lb/tls_context.hpp"
 
 #include <chrono>

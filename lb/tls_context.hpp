@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/error.hpp"
+#include "base/error.hpp"
 
 #include <memory>
 #include <string>

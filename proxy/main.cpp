@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/commands/command.hpp"
-#include "proxy/options.hpp"
-#include "proxy/terminal.hpp"
+#include "proxy/cli/commands/command.hpp"
+#include "proxy/cli/options.hpp"
+#include "proxy/show/terminal.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/terminate/available.hpp"
 
-#include "bpf/byte_order.hpp"
-#include "bpf/process_sockets.hpp"
+#include "bpf/maps/byte_order.hpp"
+#include "bpf/sockets/process_sockets.hpp"
 #include "bpf/terminate/descriptor.hpp"
 #include "bpf/terminate/diag.hpp"
 #include "bpf/terminate/iterator.hpp"

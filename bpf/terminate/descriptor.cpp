@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/terminate/descriptor.hpp"
 
-#include "bpf/byte_order.hpp"
-#include "bpf/owned_sockets.hpp"
-#include "bpf/process_sockets.hpp"
+#include "bpf/maps/byte_order.hpp"
+#include "bpf/sockets/owned_sockets.hpp"
+#include "bpf/sockets/process_sockets.hpp"
 
 #include <bpf/bpf.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/terminate/diag.hpp"
 
-#include "bpf/byte_order.hpp"
+#include "bpf/maps/byte_order.hpp"
 #include "bpf/terminate/tuple.hpp"
 
 #include <unordered_map>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/baton.hpp"
 #include "bpf/kernel_data_plane.hpp"
-#include "bpf/sweep.hpp"
+#include "bpf/orders/sweep.hpp"
+#include "bpf/work/baton.hpp"
 
 #include <memory>
 #include <string>

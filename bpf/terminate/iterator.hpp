@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/net_namespaces.hpp"
+#include "bpf/sockets/net_namespaces.hpp"
 #include "bpf/terminate/engine.hpp"
 
 #include <atomic>

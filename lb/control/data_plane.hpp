@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/task.hpp"
 #include "lb/health/outlier_detector.hpp"
 #include "lb/model.hpp"
-#include "lb/task.hpp"
 
 #include <cstdint>
 #include <deque>

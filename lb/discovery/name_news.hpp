@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/event.hpp"
+#include "lb/control/report/event.hpp"
 #include "lb/discovery/names.hpp"
 
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/checker.hpp"
 
-#include "lb/health/probe_socket.hpp"
-#include "lb/health/wake_up.hpp"
+#include "base/wake_up.hpp"
+#include "lb/health/probe/probe_socket.hpp"
 #include "lb/health/watch.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/health/probe.hpp"
+#include "lb/health/probe/probe.hpp"
 
 #include <optional>
 #include <string>

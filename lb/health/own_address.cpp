@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/own_address.hpp"
 
-#include "lb/health/probe_socket.hpp"
+#include "lb/health/probe/probe_socket.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>

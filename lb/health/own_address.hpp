@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/endpoint.hpp"
+#include "base/endpoint.hpp"
 
 namespace reseat::lb {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/health/probe_socket.hpp"
+#include "lb/health/probe/probe_socket.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/connection.hpp"
 
-#include "lb/health/race.hpp"
+#include "base/race.hpp"
 #include "proxy/admin/access.hpp"
 #include "proxy/admin/event_json.hpp"
-#include "proxy/admin/socket.hpp"
+#include "proxy/instance/socket.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>

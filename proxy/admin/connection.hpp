@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/admin/listener.hpp"
 #include "proxy/admin/routes.hpp"
+#include "proxy/instance/listener.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/event_json.hpp"
 
+#include "base/text.hpp"
 #include "proxy/admin/socket_json.hpp"
-#include "proxy/text.hpp"
 
 #include <boost/json.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/event.hpp"
-#include "lb/task.hpp"
+#include "base/task.hpp"
+#include "lb/control/report/event.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
 #include "proxy/admin/metrics.hpp"
-#include "proxy/text.hpp"
 
 #include <algorithm>
 #include <filesystem>

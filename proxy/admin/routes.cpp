@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/routes.hpp"
 
-#include "lb/printable.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
+#include "base/url.hpp"
 #include "proxy/admin/config_json.hpp"
 #include "proxy/admin/event_json.hpp"
 #include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
 #include "proxy/admin/socket_json.hpp"
 #include "proxy/admin/status_json.hpp"
-#include "proxy/admin/url.hpp"
-#include "proxy/text.hpp"
 
 #include <boost/json.hpp>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/controller.hpp"
+#include "lb/control/controller/controller.hpp"
 #include "proxy/admin/event_json.hpp"
 #include "proxy/admin/snapshot.hpp"
-#include "proxy/reloader.hpp"
+#include "proxy/reload/reloader.hpp"
 
 #include <functional>
 #include <optional>

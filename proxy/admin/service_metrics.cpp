@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/control/transition.hpp"
+#include "lb/control/report/transition.hpp"
 #include "proxy/admin/metrics.hpp"
 
 #include <array>

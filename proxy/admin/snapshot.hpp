@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/controller.hpp"
+#include "lb/control/controller/controller.hpp"
 #include "lb/discovery/names.hpp"
 
 #include <chrono>

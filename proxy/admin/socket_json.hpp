@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/status.hpp"
+#include "lb/control/report/status.hpp"
 
 #include <boost/json/object.hpp>
 

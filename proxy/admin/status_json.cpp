@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/status_json.hpp"
 
-#include "lb/printable.hpp"
-#include "proxy/text.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 
 #include <boost/json.hpp>
 

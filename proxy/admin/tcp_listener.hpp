@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/endpoint.hpp"
-#include "proxy/admin/listener.hpp"
+#include "base/endpoint.hpp"
+#include "proxy/instance/listener.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 

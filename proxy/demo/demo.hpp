@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/handles.hpp"
+#include "base/handles.hpp"
+#include "lab/echo_server.hpp"
+#include "lab/lab.hpp"
 #include "proxy/demo/client_process.hpp"
 #include "proxy/demo/demo_report.hpp"
-#include "proxy/demo/echo_server.hpp"
-#include "proxy/demo/lab.hpp"
-#include "proxy/sidecar.hpp"
-#include "proxy/workload_cgroup.hpp"
+#include "proxy/sidecar/sidecar.hpp"
+#include "proxy/workload/workload_cgroup.hpp"
 
 #include <deque>
 #include <map>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/demo/demo_client.hpp"
 
-#include "bpf/handles.hpp"
+#include "base/handles.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/demo/demo_report.hpp"
 
-#include "proxy/terminal.hpp"
+#include "proxy/show/terminal.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/health/probe.hpp"
-#include "lb/task.hpp"
+#include "base/task.hpp"
+#include "lb/health/probe/probe.hpp"
 #include "proxy/discovery/dns_answer.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/discovery.hpp"
 
+#include "base/path_watch.hpp"
+#include "base/race.hpp"
 #include "lb/discovery/expansion.hpp"
 #include "lb/discovery/name_news.hpp"
-#include "lb/health/race.hpp"
-#include "proxy/path_watch.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/event.hpp"
+#include "base/wake_up.hpp"
+#include "lb/control/report/event.hpp"
 #include "lb/discovery/hold.hpp"
-#include "lb/health/wake_up.hpp"
 #include "proxy/discovery/resolver.hpp"
 
 #include <boost/asio/io_context.hpp>

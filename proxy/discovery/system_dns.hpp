@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/endpoint.hpp"
+#include "base/error.hpp"
 #include "lb/discovery/search_path.hpp"
-#include "lb/endpoint.hpp"
-#include "lb/error.hpp"
 
 #include <string>
 #include <vector>

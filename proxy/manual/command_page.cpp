@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/commands/command.hpp"
+#include "base/text.hpp"
+#include "proxy/cli/commands/command.hpp"
 #include "proxy/manual/pages.hpp"
 #include "proxy/manual/roff.hpp"
-#include "proxy/text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
 #include "proxy/manual/pages.hpp"
 #include "proxy/manual/roff.hpp"
-#include "proxy/text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a manual page to standard output, at build time.
+#include "base/text.hpp"
 #include "proxy/manual/pages.hpp"
-#include "proxy/text.hpp"
 
 #include <cstdio>
 #include <string_view>

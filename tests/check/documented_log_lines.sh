@@ -6,10 +6,10 @@ exec python3 - <<'PYTHON'
 import os, re, subprocess, sys
 
 LEAST = 8  # shorter pieces say nothing by themselves
-ALL = {'lb/control/wording.cpp', 'lb/discovery/name_news.cpp'}  # every text in them is told
+ALL = {'lb/control/report/wording.cpp', 'lb/discovery/name_news.cpp'}  # every text in them is told
 TOLD = re.compile(r'(?:spdlog::(?:info|warn|error|log)\(|\btell_?\(|\bswept\(|\.message = )([^;]*);')
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
-TYPES = 'lb/control/event.hpp'
+TYPES = 'lb/control/report/event.hpp'
 
 def lines_of(path):
     """The texts in the statements that tell something; within a text a ';' ends no statement."""

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/printable.hpp"
 #include "config/config.hpp"
-#include "lb/printable.hpp"
 #include "tests/fuzz/targets.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/diag_message.hpp"
+#include "bpf/sockets/diag_message.hpp"
 
 #include "tests/fuzz/targets.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/dns_answer.hpp"
 
+#include "base/printable.hpp"
 #include "lb/discovery/name_state.hpp"
-#include "lb/printable.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace reseat::fuzz {

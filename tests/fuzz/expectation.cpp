@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/health/probe_socket.hpp"
+#include "lb/health/probe/probe_socket.hpp"
 #include "tests/fuzz/targets.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/health/grpc_exchange.hpp"
-#include "lb/printable.hpp"
+#include "base/printable.hpp"
+#include "lb/health/probe/grpc_exchange.hpp"
 #include "tests/fuzz/targets.hpp"
 
 #include <algorithm>

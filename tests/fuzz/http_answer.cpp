@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/health/http_answer.hpp"
+#include "lb/health/probe/http_answer.hpp"
 
-#include "lb/printable.hpp"
+#include "base/printable.hpp"
 #include "tests/fuzz/targets.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/bpf_fs.hpp"
 
-#include "bpf/handles.hpp"
+#include "base/handles.hpp"
 
 #include <bpf/bpf.h>
 

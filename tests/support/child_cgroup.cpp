@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/child_cgroup.hpp"
 
-#include "bpf/handles.hpp"
+#include "base/handles.hpp"
 #include "tests/support/test_cgroup.hpp"
 
 #include <cerrno>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/handles.hpp"
+#include "base/handles.hpp"
 #include "tests/support/socket_address.hpp"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/demo/net_namespace.hpp"
+#include "lab/net_namespace.hpp"
 
 #include <chrono>
 #include <functional>

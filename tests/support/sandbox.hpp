@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/time.hpp"
-#include "proxy/demo/echo_server.hpp"
-#include "proxy/demo/lab.hpp"
+#include "base/time.hpp"
+#include "lab/echo_server.hpp"
+#include "lab/lab.hpp"
 #include "tests/support/client.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/socket_list.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/socket_list.hpp"
 
-#include "proxy/demo/net_namespace.hpp"
+#include "lab/net_namespace.hpp"
 
 #include <libmnl/libmnl.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/local_listeners.hpp"
+#include "config/checks/local_listeners.hpp"
 #include "support.hpp"
 
 #include <filesystem>

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/attach/generations.hpp"
+
+#include "lb/select/maglev.hpp"
+#include "lb/select/selection_table.hpp"
+#include "lb/select/slow_start.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace reseat::bpf {
+
+struct Generations::Found {
+    OpenMaps maps;  ///< of the last set
+    Knowledge knowledge;
+    std::vector<MappedArray<lb_backend>> elements;  ///< of all sets, the oldest first
+};
+
+namespace {
+
+/// With as much room again, where one is too small.
+std::uint32_t grown(std::uint32_t has, std::uint32_t needs) {
+    return needs <= has ? has : 2 * needs;
+}
+
+MapSizes grown(const MapSizes& has, const MapSizes& needs) {
+    return {grown(has.services, needs.services), grown(has.addresses, needs.addresses),
+            grown(has.backends, needs.backends), grown(has.slots, needs.slots)};
+}
+
+/// How long its tables may become while its backends come and go.
+std::size_t largest_table(const lb::Service& service) {
+    if (service.lb_policy == lb::LbPolicy::maglev) return 2 * lb::maglev_size(service.backends.size());
+    std::size_t slots = 0;
+    for (const auto& backend : service.backends) slots += std::max(backend.weight, 1u);
+    if (service.slow_start > lb::Duration::zero()) slots *= lb::kFullTenths;
+    return std::min(slots, lb::most_slots(service.backends.size()));
+}
+
+MapSizes sizes_of(const KernelOptions& options) {
+    return {options.max_services, options.max_services, options.max_backends, options.max_slots};
+}
+
+}  // namespace
+
+lb::Result<std::unique_ptr<Generations>> Generations::start(const std::string& cgroup,
+                                                            const KernelOptions& options, GracePeriod& grace,
+                                                            const BeforeFirst& before_first) {
+    auto attachment = CgroupAttachment::claim(cgroup);
+    if (!attachment) return attachment.error();
+    std::unique_ptr<Generations> all(new Generations(grace, std::move(*attachment)));
+    Found found;
+    if (!options.pin.empty()) {
+        auto pins = PinDirectory::open(options.pin);
+        if (!pins) return pins.error();
+        all->pins_ = std::move(*pins);
+        if (auto pinned = all->find_pinned())
+            found = std::move(*pinned);
+        else
+            all->pins_->clear();
+    }
+    if (auto taken = all->take_over(std::move(found), options, before_first); !taken) return taken.error();
+    return all;
+}
+
+/// Nothing: there is no whole set, or it is of no use to us, which is said.
+std::optional<Generations::Found> Generations::find_pinned() {
+    const auto numbers = pins_->sets();
+    auto links = pins_->open_links();
+    if (numbers.empty() && links.empty()) return std::nullopt;
+    auto useless = [&](const std::string& why) {
+        spdlog::warn("what an earlier process left pinned in {} is removed: {}", pins_->path(), why);
+        return std::nullopt;
+    };
+    if (numbers.empty() || links.empty()) return useless("it is not whole");
+    Found found{.maps = pins_->open_set(numbers.back()), .knowledge = {}, .elements = {}};
+    const auto meta = read_meta(found.maps);
+    if (!meta) return useless(meta.error().message);
+    if (meta->owner_version != LB_OWNER_VERSION)
+        return useless("its records of sockets are of another version (" +
+                       std::to_string(meta->owner_version) + ", ours is " + std::to_string(LB_OWNER_VERSION) +
+                       "); sockets that are open now live on, and are not known any more");
+    auto knowledge = read_knowledge(found.maps);
+    if (!knowledge) return useless(knowledge.error().message);
+    found.knowledge = std::move(*knowledge);
+    for (const std::uint32_t number : numbers) {
+        auto elements = map_backends(pins_->open_set(number));
+        if (!elements) return useless(elements.error().message);
+        found.elements.push_back(std::move(*elements));
+    }
+    if (!attachment_.adopt(links))
+        return useless("it was attached to another cgroup, or to one that is gone");
+    number_ = numbers.back();
+    return found;
+}
+
+lb::Result<void> Generations::take_over(Found found, const KernelOptions& options,
+                                        const BeforeFirst& before_first) {
+    const bool first = found.elements.empty();
+    inheritance_ = found.knowledge.inheritance();
+    auto programs =
+        Programs::load(options, grown(sizes_of(options), found.knowledge.sizes()), std::move(found.maps));
+    if (!programs) return programs.error();
+    programs_ = std::move(*programs);
+    lives_ = std::make_unique<LifeTable>(programs_->set(), grace_, programs_->drawers().size());
+    if (auto written = lives_->restore(found.knowledge); !written) return written;
+    if (auto pinned = pin(programs_->to_be_pinned(programs_->set())); !pinned) return pinned;
+    if (first) before_first(programs_);
+    if (auto attached = attach(programs_->set()); !attached) return attached;
+    for (auto& elements : found.elements) lives_->predecessors().add(std::move(elements));
+    lives_->predecessors().gather_drawers();
+    fold_after_grace();
+    return {};
+}
+
+lb::Result<void> Generations::publish(const lb::Plan& plan) {
+    const MapSizes& has = programs_->set().sizes();
+    if (const MapSizes needed = lives_->needed(plan); !needed.fits(has))
+        if (auto larger = grow(grown(has, needed)); !larger)
+            return larger.error().in("make room for this configuration");
+    return lives_->publish(plan);
+}
+
+lb::Result<void> Generations::grow(const MapSizes& sizes) {
+    auto next = programs_->load_beside(sizes);
+    if (!next) return next.error();
+    const OpenMaps maps = programs_->set().all();
+    auto knowledge = read_knowledge(maps);
+    if (!knowledge) return knowledge.error();
+    auto elements = map_backends(maps);
+    if (!elements) return elements.error();
+    lives_->keep_current(*knowledge);
+    auto lives = std::make_unique<LifeTable>(**next, grace_, programs_->drawers().size());
+    if (auto written = lives->restore(*knowledge); !written) return written;
+    if (auto pinned = pin(programs_->to_be_pinned(**next)); !pinned) return pinned;
+    if (auto attached = attach(**next); !attached) {
+        (void)attach(programs_->set());  // those that were replaced before it failed
+        if (pins_) pins_->remove_set(number_--);
+        return attached;
+    }
+    for (auto& older : lives_->predecessors().take()) lives->predecessors().add(std::move(older));
+    lives->predecessors().add(std::move(*elements));
+    lives->predecessors().gather_drawers();
+    const auto before = programs_->use(std::move(*next));
+    lives_ = std::move(lives);
+    fold_after_grace();
+    return {};
+}
+
+lb::Result<void> Generations::attach(const MapSet& set) {
+    return attachment_.attach(set.attachable(), pins_ ? &*pins_ : nullptr);
+}
+
+lb::Result<void> Generations::pin(const OpenMaps& maps) {
+    if (!pins_) return {};
+    if (auto pinned = pins_->pin_set(number_ + 1, maps); !pinned) return pinned;
+    ++number_;
+    return {};
+}
+
+void Generations::fold_after_grace() {
+    in_use_ = std::make_shared<bool>(true);
+    grace_.after(in_use_, [this] {
+        lives_->predecessors().fold();
+        if (!pins_) return;
+        for (const std::uint32_t number : pins_->sets())
+            if (number < number_) pins_->remove_set(number);
+    });
+}
+
+void Generations::unpin() {
+    if (!pins_) return;
+    pins_->remove();
+    pins_.reset();
+}
+
+KernelOptions sized_for(KernelOptions options, const std::vector<lb::Service>& services) {
+    std::size_t addresses = 0, backends = 0, slots = 0;
+    for (const auto& service : services) {
+        addresses += service.addresses.size();
+        backends += service.backends.size();
+        slots += largest_table(service);
+    }
+    auto twice = [](std::uint32_t least, std::size_t needs) {
+        return std::max(least, static_cast<std::uint32_t>(2 * needs));
+    };
+    options.max_services = twice(options.max_services, std::max(addresses, services.size()));
+    options.max_backends = twice(options.max_backends, backends);
+    options.max_slots = twice(options.max_slots, 2 * slots);
+    return options;
+}
+
+}  // namespace reseat::bpf

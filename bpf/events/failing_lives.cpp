@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/events/failing_lives.hpp"
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+namespace reseat::bpf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr lb::Duration kPause = 10ms;
+
+template <class T>
+T load(const T& word) {
+    return __atomic_load_n(&word, __ATOMIC_RELAXED);
+}
+
+/// Visits what all sets have of this life, the one in use last.
+template <class Visit>
+void each_outcome(const Generations& generations, lb::LifeId life, Visit visit) {
+    const auto element = generations.lives().index_of(life);
+    if (!element) return;
+    generations.programs().outcomes.each(*element, [&](lb_outcome& outcome) {
+        if (load(outcome.life) == life) visit(outcome);
+    });
+}
+
+}  // namespace
+
+lb::ConnectOutcomes read_outcomes(const Generations& generations, lb::LifeId life) {
+    lb::ConnectOutcomes all;
+    each_outcome(generations, life, [&](const lb_outcome& outcome) {
+        all.failures += load(outcome.failures);
+        all.resets += load(outcome.resets);
+        all.failures_in_a_row = load(outcome.failures_in_a_row);
+        all.resets_in_a_row = load(outcome.resets_in_a_row);
+        all.unanswered += load(outcome.unanswered);
+        all.unanswered_in_a_row = load(outcome.unanswered_in_a_row);
+        all.answered |= load(outcome.answered) != 0;
+        if (const auto error = load(outcome.error)) all.error = static_cast<int>(error);
+    });
+    return all;
+}
+
+bool is_told(const Generations& generations, lb::LifeId life, std::uint32_t told) {
+    bool waits = false;
+    each_outcome(generations, life,
+                 [&](const lb_outcome& outcome) { waits |= (load(outcome.told) & told) != 0; });
+    return waits;
+}
+
+void let_tell(const Generations& generations, lb::LifeId life, std::uint32_t told) {
+    each_outcome(generations, life,
+                 [told](lb_outcome& outcome) { __atomic_fetch_and(&outcome.told, ~told, __ATOMIC_SEQ_CST); });
+}
+
+void forget_row(const Generations& generations, lb::LifeId life) {
+    each_outcome(generations, life, [](lb_outcome& outcome) {
+        __atomic_store_n(&outcome.failures_in_a_row, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&outcome.resets_in_a_row, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&outcome.unanswered_in_a_row, 0, __ATOMIC_RELAXED);
+    });
+}
+
+FailingLives::FailingLives(lb::asio::any_io_executor executor, const Generations& generations,
+                           OnFailing on_failing)
+    : generations_(generations), on_failing_(std::move(on_failing)), heard_(std::move(executor)) {}
+
+std::uint64_t FailingLives::counted(lb::LifeId life) const {
+    const auto outcomes = read_outcomes(generations_, life);
+    return outcomes.failures + outcomes.resets + outcomes.unanswered;
+}
+
+void FailingLives::on_event(lb::LifeId life) {
+    if (!told_.try_emplace(life, counted(life)).second) return;
+    on_failing_(life);
+    heard_.notify();
+}
+
+void FailingLives::on_lost_events() {
+    for (const lb::LifeId life : generations_.lives().all())
+        if (is_told(generations_, life, LB_TOLD_FAILING)) on_event(life);
+}
+
+lb::Task<void> FailingLives::run() {
+    while (true) {
+        co_await heard_.wait();
+        co_await lb::sleep_for(kPause);
+        for (const auto& [life, before] : std::exchange(told_, {})) {
+            // Whoever fails after this tells; who failed before is in the count.
+            let_tell(generations_, life, LB_TOLD_FAILING);
+            if (counted(life) != before) on_failing_(life);
+        }
+    }
+}
+
+}  // namespace reseat::bpf

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/maps/grace_period.hpp"
+#include "bpf/maps/knowledge.hpp"
+#include "bpf/maps/number_pool.hpp"
+#include "bpf/maps/operator_words.hpp"
+#include "bpf/maps/peer_table.hpp"
+#include "bpf/maps/predecessors.hpp"
+#include "bpf/maps/service_table.hpp"
+#include "bpf/sockets/flow_index.hpp"
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace reseat::bpf {
+
+/// Writes plans into one set of maps: which service addresses there are, who serves them, and what state each
+/// life is in. The only writer of these maps.
+class LifeTable {
+public:
+    /// `drawers`: how many the index of sockets has.
+    LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers);
+
+    /// Writes into a fresh set what another one said, lives in the same elements; counters begin apart.
+    lb::Result<void> restore(const Knowledge& known);
+    /// What of a set that this wrote is still so: it also says what waits for a grace period.
+    void keep_current(Knowledge& read) const;
+
+    lb::LifeId first_unused() const { return first_unused_; }
+    /// The element of lb_backends that the life lives in; nothing once it is retired.
+    std::optional<std::uint32_t> index_of(lb::LifeId life) const;
+    Predecessors& predecessors() { return predecessors_; }
+    const Predecessors& predecessors() const { return predecessors_; }
+
+    std::vector<lb::LifeId> all() const;
+    /// Lives that are condemned, of UDP also those that drain, with open sockets.
+    std::vector<lb::LifeId> without_new_sockets() const;
+    /// Lives of UDP that drain or are condemned. Costs by all lives that do.
+    std::vector<FiledLife> leaving_udp() const;
+
+    /// The sizes that the set must have for this plan; equal to its own where it fits.
+    MapSizes needed(const lb::Plan& plan) const;
+    /// As DataPlane::publish. New service addresses become visible when their tables are there; what a
+    /// program may still read is used again after a grace period only. Error: nothing was done, unless the
+    /// kernel has no memory.
+    lb::Result<void> publish(const lb::Plan& plan);
+
+private:
+    struct Place {
+        std::uint32_t element = 0;
+        lb::LifeSpec spec;
+        std::uint32_t drawer = 0;  ///< where it began
+    };
+
+    lb::Result<void> check(const lb::Plan& plan) const;
+    lb::Result<void> remember_ids(const lb::Plan& plan);
+    lb::Result<void> change(const lb::ServiceSpec& service);
+    lb::Result<void> begin(const lb::LifeSpec& life);
+    lb::Result<void> note(const lb::LifeSpec& life);
+    lb::Result<void> publish_table(const lb::Table& table);
+    std::optional<lb_endpoint> dialled_for(const lb::LifeSpec& life) const;
+    lb_endpoint endpoint_of(const lb::LifeSpec& life) const;
+    std::uint32_t choose_drawer() const;
+    void keep(const lb::OperatorWords& words);
+    void set_state(lb::LifeId life, std::uint32_t state);
+    void retire(lb::LifeId life);
+
+    MapSet& maps_;
+    GracePeriod& grace_;
+    ServiceTable services_;
+    PeerTable peers_;
+    OperatorWordTable words_;
+    Predecessors predecessors_;
+    NumberPool elements_;
+    std::unordered_map<lb::LifeId, Place> lives_;
+    std::unordered_set<lb::LifeId> leaving_;  ///< that drain or are condemned
+    std::vector<std::uint32_t> begun_in_;     ///< per drawer, lives
+    lb::LifeId first_unused_ = 1;
+    lb::ServiceId first_unused_service_ = 1;
+    std::uint32_t lives_begun_ = 0;
+    std::shared_ptr<const bool> here_ = std::make_shared<bool>(true);  ///< what waits for a grace period asks
+};
+
+}  // namespace reseat::bpf

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/handles.hpp"
+#include "bpf/abi_policy.h"
+#include "bpf/kernel_data_plane.hpp"
+#include "bpf/maps/map_set.hpp"
+#include "bpf/maps/mapped_array.hpp"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+struct owned_bpf;
+
+namespace reseat::bpf {
+
+/// What to tell who may not load programs, by errno.
+lb::Error load_failure(int number);
+
+/// The data path's maps as all of us see them, whichever set of them is in use. What is named here may be
+/// used on any thread.
+class Programs {
+public:
+    /// Loads the first set of this process, with maps of these sizes. `adopted`: of an earlier process, to be
+    /// shared; empty: none.
+    static lb::Result<std::unique_ptr<Programs>> load(const KernelOptions& options, const MapSizes& sizes,
+                                                      OpenMaps adopted = {});
+    ~Programs();
+    Programs(const Programs&) = delete;
+
+    MapSet& set() { return *set_; }
+    /// Another set beside the one in use.
+    lb::Result<std::unique_ptr<MapSet>> load_beside(const MapSizes& sizes) const;
+    /// All see `next` from now on. Returns the set before it.
+    std::unique_ptr<MapSet> use(std::unique_ptr<MapSet> next);
+
+    /// All maps of `set`, the drawers too, for the next process.
+    OpenMaps to_be_pinned(const MapSet& set) const;
+
+    /// To read(): the sockets whose owner record names `life`, or all that have a record (0), as one lb_owned
+    /// after the other. One at a time: others wait until this is destroyed.
+    struct OwnedSockets {
+        std::unique_lock<std::mutex> turn;
+        UniqueFd fd;
+    };
+    lb::Result<OwnedSockets> iterate_owned(lb::LifeId life) const;
+    std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
+    /// Takes an entry out of lb_flows, if it is there, and uncounts it: all or nothing.
+    void unfile(const lb_unfiling& entry) const;
+    std::uint64_t stat(std::uint32_t id) const;  ///< LB_STAT_*, of all processors
+
+    // Shared by all sets: these descriptors never change.
+    int owner_fd() const { return fixed_fd("lb_owner"); }
+    int repoint_fd() const { return fixed_fd("lb_repoint"); }
+    int events_fd() const { return fixed_fd("lb_events"); }
+    int policies_fd() const { return fixed_fd("lb_policies"); }
+    const std::vector<UniqueFd>& drawers() const { return fixed_.drawers; }  ///< the hashes behind lb_flows
+
+    LiveArray<std::uint64_t> tables;
+    LiveArray<std::uint64_t> slots;
+    LiveArray<lb_backend> backends;
+    LiveArray<lb_outcome> outcomes;
+    MappedArray<std::uint64_t> rules;
+    MappedArray<lb_rule_set> rule_sets;
+    MappedArray<lb_denial> denials;
+
+private:
+    Programs() = default;
+    lb::Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
+    lb::Result<void> adopt_drawers(OpenMaps& adopted);
+    lb::Result<void> map_policies();
+    void forget_repoints() const;
+    int fixed_fd(const char* map) const { return shared_.at(map).get(); }
+
+    MapSet::Fixed fixed_;
+    OpenMaps shared_;
+    mutable std::mutex iterating_;
+    mutable std::mutex replacing_;  ///< of set_, which workers use, too
+    std::unique_ptr<MapSet> set_;
+    owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded
+};
+
+}  // namespace reseat::bpf

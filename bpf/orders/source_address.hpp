@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/sockets/flow_index.hpp"
+#include "bpf/sockets/net_namespaces.hpp"
+
+#include <functional>
+
+#include <sys/socket.h>
+
+namespace reseat::bpf {
+
+sockaddr_storage name_of(int fd);  ///< getsockname(): port, and scope of a link-local address, included
+lb_endpoint local_of(int fd);
+/// Returns errno.
+int connect_to_endpoint(int fd, const lb_endpoint& to);
+
+/// Asks the routing of a UDP socket's network namespace, by sockets of our own that are bound to its device
+/// and carry its mark.
+class SourceAddress {
+public:
+    /// `mark` exempts a socket of ours from balancing.
+    SourceAddress(NetNamespaces& namespaces, std::function<void(int)> mark)
+        : namespaces_(namespaces), mark_(std::move(mark)) {}
+
+    /// The source that a fresh socket of the same kind as `fd` would get towards `to`.
+    lb::Result<lb_endpoint> fresh(int fd, const Flow& flow, const lb_endpoint& to) const;
+    /// Whether `to` can be reached from the address that `fd` has: error, why not.
+    lb::Result<void> check_own(int fd, const Flow& flow, const lb_endpoint& to) const;
+
+private:
+    lb::Result<UniqueFd> probe(int fd, const Flow& flow) const;
+
+    NetNamespaces& namespaces_;
+    std::function<void(int)> mark_;
+};
+
+/// What unconnecting a UDP socket takes from it that the application may have asked for: kept before, given
+/// back after.
+class BoundName {
+public:
+    explicit BoundName(int fd);
+    /// The device, and the port at the address that the application bound, at any where it bound none. Error:
+    /// the port is taken, say.
+    lb::Result<void> restore() const;
+
+private:
+    int fd_;
+    sockaddr_storage name_;
+    int device_ = 0;
+};
+
+}  // namespace reseat::bpf

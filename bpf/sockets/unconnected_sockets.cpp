@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/sockets/unconnected_sockets.hpp"
+
+#include "base/run_on.hpp"
+#include "bpf/sockets/udp_resolver.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include <time.h>
+
+namespace reseat::bpf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr lb::Duration kBetweenLooks = 1s;
+constexpr std::chrono::nanoseconds kUnderWay = 3s;
+
+constexpr lb::Duration kTick = 500ms;
+constexpr int kRest = 50;
+constexpr lb::Duration kLongestPause = 30s;
+
+std::chrono::nanoseconds since_boot() {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+struct Leaving {
+    FiledLife life;
+    lb::TimePoint next{};
+    lb::Duration pause{};
+    UnconnectedSockets unconnected;
+    bool has_sockets = false;  ///< at the last look
+};
+using Due = std::vector<Leaving*>;
+
+/// One dump for all of them.
+void look_at(const Programs& programs, NetNamespaces& namespaces, const Due& lives) {
+    const FlowIndex index(programs);
+    std::map<std::uint64_t, std::vector<Flow>> groups;
+    for (Leaving* one : lives) {
+        const std::vector<Flow> filed = index.of_life(one->life.backend, one->life.life);
+        one->has_sockets = !filed.empty();
+        for (Flow flow : filed) {
+            flow.value.inode = 0;  // to be looked for afresh
+            groups[flow.value.netns].push_back(flow);
+        }
+    }
+    std::unordered_map<lb::LifeId, std::vector<Flow>> found;
+    for (auto& [netns, group] : groups) {
+        if (!resolve_udp_in(namespaces, netns, group)) continue;
+        for (const Flow& flow : group) found[flow.life()].push_back(flow);
+    }
+    for (Leaving* one : lives) one->unconnected.let_go(found[one->life.life]);
+}
+
+/// The lives that are looked at, and when.
+class Schedule {
+public:
+    explicit Schedule(const Programs& programs) : programs_(programs) {}
+
+    Due due(const std::vector<FiledLife>& leaving, lb::TimePoint now) {
+        std::unordered_map<lb::LifeId, std::unique_ptr<Leaving>> kept;
+        Due found;
+        for (const FiledLife& life : leaving) {
+            auto& entry = kept[life.life] = std::move(entries_[life.life]);
+            if (!entry) entry.reset(new Leaving{.life = life, .unconnected = UnconnectedSockets(programs_)});
+            if (entry->next <= now) found.push_back(entry.get());
+        }
+        entries_ = std::move(kept);
+        return found;
+    }
+
+    /// One without sockets is due more and more rarely: it may stay so for days.
+    static void looked(const Due& lives, lb::Duration took, lb::TimePoint now) {
+        const lb::Duration least = std::max<lb::Duration>(kBetweenLooks, kRest * took);
+        for (Leaving* one : lives) {
+            one->pause = one->has_sockets ? least : std::max(least, std::min(2 * one->pause, kLongestPause));
+            one->next = now + one->pause;
+        }
+    }
+
+private:
+    const Programs& programs_;
+    std::unordered_map<lb::LifeId, std::unique_ptr<Leaving>> entries_;
+};
+
+}  // namespace
+
+std::size_t UnconnectedSockets::let_go(std::span<const Flow> flows) {
+    const auto before = std::exchange(suspects_, {});
+    const lb::TimePoint now = std::chrono::steady_clock::now();
+    const auto now_since_boot = since_boot();
+    std::vector<Flow> gone;
+    for (const Flow& flow : flows) {
+        if (flow.resolved()) continue;
+        const std::pair entry{flow.key.cookie, flow.key.life};
+        const auto known = before.find(entry);
+        const lb::TimePoint since = known == before.end() ? now : known->second;
+        const auto age = now_since_boot - std::chrono::nanoseconds(flow.value.since_ns);
+        if (now - since >= kBetweenLooks && age >= kUnderWay)
+            gone.push_back(flow);
+        else
+            suspects_.emplace(entry, since);
+    }
+    index_.remove(gone);
+    return gone.size();
+}
+
+lb::Task<void> let_go_of_unconnected(const Programs& programs, NetNamespaces& namespaces,
+                                     lb::asio::thread_pool& pool,
+                                     std::function<std::vector<FiledLife>()> leaving) {
+    auto look = [](const Programs& all, NetNamespaces& in, Due lives) -> lb::Task<bool> {
+        look_at(all, in, lives);
+        co_return true;
+    };
+    Schedule schedule(programs);
+    while (true) {
+        co_await lb::sleep_for(kTick);
+        const auto start = std::chrono::steady_clock::now();
+        const Due due = schedule.due(leaving(), start);
+        if (due.empty()) continue;
+        auto task = look(programs, namespaces, due);
+        co_await run_on(pool, std::move(task));
+        const auto end = std::chrono::steady_clock::now();
+        Schedule::looked(due, end - start, end);
+    }
+}
+
+}  // namespace reseat::bpf

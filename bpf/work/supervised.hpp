@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/work/baton.hpp"
+#include "bpf/work/workers.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reseat::bpf {
+
+/// Why a socket is left that a worker waits for.
+inline constexpr auto kLocked =
+    "its owner holds the socket's lock (it sleeps in a page fault inside send(), say)";
+
+/// What the steps of one piece of work share: whoever carries the baton has it. Kept alive by each of them,
+/// as a worker may be at it while whoever awaits the end goes away.
+struct Supervised {
+    virtual ~Supervised() = default;
+    /// A step threw.
+    virtual void failed(const std::string& why) = 0;
+
+    /// A worker that was overtaken, and still has this baton, waits for the lock of one of these; with those
+    /// before that one it is through.
+    std::vector<Flow> suspects;
+    std::weak_ptr<Baton> waiting;
+};
+
+using Step = std::function<void(const std::shared_ptr<Baton>&)>;
+
+/// Has `step` done by a worker; by another one, with another baton, for as long as one gets stuck in one call
+/// and is overtaken: then `state` says what that one waits for. Cancelled: the worker goes on by itself.
+lb::Task<void> supervise(Workers& workers, std::shared_ptr<Supervised> state, Step step);
+
+/// Calls `step`, told how many are due, until `left` says 0: as many a time as `spread` allows (pace.hpp).
+lb::Task<void> supervise_paced(Workers& workers, std::shared_ptr<Supervised> state,
+                               std::optional<lb::Duration> spread, std::function<std::size_t()> left,
+                               std::function<void(const std::shared_ptr<Baton>&, std::size_t most)> step);
+
+}  // namespace reseat::bpf

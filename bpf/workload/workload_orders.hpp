@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bpf/maps/programs.hpp"
+#include "bpf/orders/end_sockets.hpp"
+#include "bpf/sockets/net_namespaces.hpp"
+#include "bpf/work/workers.hpp"
+#include "bpf/workload/untracked_sockets.hpp"
+#include "lb/policy.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace reseat::bpf {
+
+/// The workload's sockets as they are before the programs are attached; see UntrackedSockets::add(). Where
+/// the kernel does not let us look there are none.
+UntrackedSockets older_sockets(const Programs& programs, NetNamespaces& namespaces,
+                               const std::string& cgroup);
+
+/// Ends sockets of the workload that no life names: what policies deny, and what is older than the data path.
+/// In all network namespaces that the workload's processes are in and we may enter.
+class WorkloadOrders {
+public:
+    /// `workers` must outlive this.
+    WorkloadOrders(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
+                   std::string cgroup, UntrackedSockets older, Workers& workers);
+
+    /// See lb::DataPlane.
+    lb::Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order);
+    lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce(
+        std::vector<lb::Policy> policies);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;  ///< shared with threads, which may be at it when this goes
+    Workers& workers_;
+};
+
+}  // namespace reseat::bpf

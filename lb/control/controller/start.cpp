@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/controller/controller_impl.hpp"
+#include "lb/control/plan/events.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace reseat::lb {
+namespace {
+
+/// So many backends that are up at the start are a line each; of more their number is told.
+constexpr std::size_t kToldOneByOne = 100;
+
+/// What an earlier process left behind, by service.
+class Estate {
+public:
+    explicit Estate(Inheritance inheritance) : all_(std::move(inheritance)) {
+        for (auto& spec : all_.services) specs_[{spec.name, spec.protocol}] = &spec;
+        for (auto& life : all_.lives) lives_[life.spec.service].push_back(life);
+    }
+
+    bool empty() const { return all_.services.empty() && all_.lives.empty(); }
+
+    /// The state of a service, inherited or new; what is inherited is taken.
+    ServiceState claim(const std::shared_ptr<const Service>& service, Registry& registry) {
+        const auto found = specs_.find({service->name, service->protocol});
+        if (found == specs_.end()) return initial_state(service, registry.new_id());
+        const ServiceSpec& spec = *found->second;
+        ServiceState state = inherit(service.get(), spec, take(spec.id), words_for(spec.id));
+        if (state.backends.size() == service->backends.size()) state.service = service;
+        specs_.erase(found);
+        return state;
+    }
+
+    /// The states of services that nobody claimed.
+    std::vector<ServiceState> rest() {
+        std::vector<ServiceState> states;
+        for (const auto& [key, spec] : std::exchange(specs_, {}))
+            states.push_back(inherit(nullptr, *spec, take(spec->id), words_for(spec->id)));
+        for (const auto& [id, lives] : std::exchange(lives_, {}))
+            states.push_back(inherit(nullptr, {.id = id, .name = "service " + std::to_string(id)}, lives));
+        return states;
+    }
+
+private:
+    std::vector<Inheritance::Life> take(ServiceId id) {
+        auto lives = lives_.extract(id);
+        return lives.empty() ? std::vector<Inheritance::Life>{} : std::move(lives.mapped());
+    }
+
+    std::vector<OperatorWord> words_for(ServiceId id) const {
+        const auto found = std::ranges::find(all_.words, id, &OperatorWords::service);
+        return found == all_.words.end() ? std::vector<OperatorWord>{} : found->words;
+    }
+
+    Inheritance all_;
+    std::map<std::pair<std::string, Protocol>, const ServiceSpec*> specs_;
+    std::map<ServiceId, std::vector<Inheritance::Life>> lives_;
+};
+
+}  // namespace
+
+Result<void> Controller::Impl::start() {
+    const TimePoint now = std::chrono::steady_clock::now();
+    Inheritance inheritance = plane.inheritance();
+    registry = Registry(inheritance.first_unused_service);
+    if (!inheritance.lives.empty())
+        tell({.type = Event::Type::started,
+              .message = fmt::format("took over from an earlier process: {} services, {} periods of backends",
+                                     inheritance.services.size(), inheritance.lives.size())});
+    Estate estate(std::move(inheritance));
+    if (!policies.empty() || !estate.empty())
+        if (auto done = plane.set_policies(policies); !done) return done;
+    for (Service& service : std::exchange(first_services, {})) {
+        auto configured = std::make_shared<const Service>(std::move(service));
+        begin_service(estate.claim(configured, registry), configured);
+    }
+    for (ServiceState& state : estate.rest()) begin_service(std::move(state), nullptr);
+    if (never_checked.size() > kToldOneByOne) told_together = never_checked;
+    note_configuration();
+    if (auto done = decide(now); !done) return done;
+    enforcement_due = !policies.empty();
+    if (enforcement_due && before_enforcement.empty()) enforce_policies();
+    housekeeping_at = now + kHousekeeping;
+    loop.start();
+    return {};
+}
+
+void Controller::Impl::begin_service(ServiceState state, std::shared_ptr<const Service> configured) {
+    on_policies(state, policies);
+    for (const Event& event : still_standing(state)) tell(event);
+    const bool is_checked = state.service->health_check.type != CheckType::none;
+    if (configured && configured->connections.untracked == Untracked::terminate)
+        clear_untracked(*configured, configured->addresses);
+    TrackedService& added = registry.add(track(std::move(state), std::move(configured), next_backend));
+    for (std::size_t i = 0; i < added.news.size(); ++i)
+        if (is_checked && !added.state.backends[i].removing) never_checked.insert(added.news[i].id);
+    agenda.wake(added.state.id);
+}
+
+}  // namespace reseat::lb

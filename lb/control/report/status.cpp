@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/control/report/tracked_service.hpp"
+
+#include <algorithm>
+
+namespace reseat::lb {
+namespace {
+
+/// What is known of its health, and that nothing new can be.
+std::string health_reason(const BackendRecord& record, const BackendNews& news) {
+    if (news.check.result.outcome != ProbeOutcome::not_probed) return news.reason;
+    const std::string why = "cannot be checked: " + news.check.result.detail;
+    return record.health == Health::unchecked ? why : news.reason + "; " + why;
+}
+
+std::string reason_of(const Backend& config, const BackendRecord& record, const BackendNews& news) {
+    if (record.removing) return "left the configuration";
+    if (record.operator_state != OperatorState::ready)
+        return record.operator_state == config.state ? "set in the configuration" : "set by the operator";
+    if (state_of(record) == BackendState::ejected) return news.ejection;
+    if (!record.denied_by.empty()) return "denied by policy " + record.denied_by;
+    const bool idle = record.weight == 0 && state_of(record) == BackendState::up;
+    return idle ? "weight 0: no new connections, open ones stay" : health_reason(record, news);
+}
+
+/// What the steady clock says, for people.
+std::optional<std::chrono::system_clock::time_point> by_the_wall(std::optional<TimePoint> at) {
+    if (!at) return std::nullopt;
+    const auto left = *at - std::chrono::steady_clock::now();
+    return std::chrono::system_clock::now() +
+           std::chrono::duration_cast<std::chrono::system_clock::duration>(left);
+}
+
+}  // namespace
+
+BackendState state_of(const BackendRecord& record) {
+    if (record.removing) return BackendState::removing;
+    if (record.operator_state == OperatorState::drain) return BackendState::drain;
+    if (record.operator_state == OperatorState::maint) return BackendState::maint;
+    if (record.health == Health::down) return BackendState::down;
+    if (record.ejected) return BackendState::ejected;
+    return record.health == Health::up ? BackendState::up : BackendState::unchecked;
+}
+
+std::string_view to_string(BackendState state) {
+    switch (state) {
+        case BackendState::up:
+            return "up";
+        case BackendState::down:
+            return "down";
+        case BackendState::unchecked:
+            return "unchecked";
+        case BackendState::ejected:
+            return "ejected";
+        case BackendState::drain:
+            return "drain";
+        case BackendState::maint:
+            return "maint";
+        case BackendState::removing:
+            return "removing";
+    }
+    return "unknown";
+}
+
+ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner,
+                        bool history) {
+    const ServiceState& state = service.state;
+    ServiceStatus status{.service = state.service, .eligible = eligible_count(state)};
+    status.untracked = service.untracked;
+    status.last_failover = service.last_failover;
+    status.failovers = service.failovers;
+    status.checks = service.checks;
+    status.panic = std::ranges::any_of(state.families, [](const FamilyState& family) {
+        return family.from == ChosenFrom::fail_open || family.from == ChosenFrom::panic;
+    });
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const BackendRecord& record = state.backends[i];
+        const BackendNews& news = service.news[i];
+        BackendStatus one{.backend = state.service->backends[i], .state = state_of(record)};
+        one.reason = reason_of(state.service->backends[i], record, news);
+        one.since = news.since;
+        one.check = news.check;
+        one.checks_total = news.checks.counts();
+        if (history) one.history = news.checks.last();
+        one.tally = news.tally;
+        one.backend.weight = record.weight;
+        one.effective_weight = effective_weight(state, i);
+        one.ejected_until = by_the_wall(news.outlier.until(state.service->outlier_detection));
+        if (record.life) one.sockets_end_at = by_the_wall(record.life->end_at);
+        ConnectCounts counts = news.retired;
+        const auto add = [&](const Life& life) {
+            const std::uint64_t open = plane.open_sockets(life.id);
+            one.open_sockets += open;
+            counts += count_connects(plane, life.id);
+            if (life.waiting) one.waiting += open;
+            one.stuck += runner.stuck(life.id);
+        };
+        if (record.life) add(*record.life);
+        std::ranges::for_each(record.ended, add);
+        one.connects_total = counts.connects;
+        one.connect_failures_total = counts.failures;
+        one.early_resets_total = counts.resets;
+        one.unanswered_total = counts.unanswered;
+        status.open_sockets += one.open_sockets;
+        status.waiting += one.waiting;
+        status.stuck += one.stuck;
+        status.backends.push_back(std::move(one));
+    }
+    return status;
+}
+
+}  // namespace reseat::lb

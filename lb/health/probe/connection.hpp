@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lb/health/probe/probe_socket.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace reseat::lb {
+
+/// What a probe talks over: TCP, or TLS on top of it.
+class Connection {
+public:
+    struct Read {
+        error_code error;
+        std::size_t size = 0;
+    };
+    virtual ~Connection() = default;
+
+    /// At least one byte, or an error; `eof` at the peer's end.
+    virtual Task<Read> read_some(std::span<char> into) = 0;
+    virtual Task<error_code> write(std::string_view all) = 0;
+    /// The socket, where it carries nothing but what was written and read; the connection is over then.
+    virtual std::optional<asio::ip::tcp::socket> release() { return std::nullopt; }
+    /// The meaning of what read_some() or write() failed with, as talk_failure() has it.
+    virtual ProbeResult failure(const error_code& error, std::string_view what) const = 0;
+};
+
+/// Whom to connect to, and how.
+struct Dial {
+    Endpoint endpoint;
+    SocketPreparer prepare;
+    TlsCheck tls;     ///< its `server_name` is that of ServerNames
+    bool h2 = false;  ///< TLS: ask for HTTP/2 by ALPN, and accept nothing else
+};
+
+/// Connects, and shakes hands where TLS is asked for. On failure: what that means.
+/// Keeps `progress`, which must outlive the connection: its bytes are those of the handshake until that is
+/// over, then those of the answer.
+Task<std::variant<std::unique_ptr<Connection>, ProbeResult>> connect(const Dial& dial, Progress& progress);
+
+}  // namespace reseat::lb

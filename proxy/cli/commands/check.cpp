@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/task.hpp"
+#include "base/text.hpp"
+#include "lb/discovery/name_news.hpp"
+#include "lb/health/probe/probe.hpp"
+#include "proxy/cli/commands/command.hpp"
+#include "proxy/cli/commands/config_file.hpp"
+#include "proxy/cli/flags.hpp"
+#include "proxy/discovery/discovery.hpp"
+#include "proxy/show/terminal.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+namespace reseat::proxy {
+namespace {
+
+constexpr std::size_t kAtOnce = 64;
+
+constexpr auto kPatience = std::chrono::seconds(10);  ///< with DNS
+
+struct Row {
+    const lb::Service* service = nullptr;
+    const lb::Backend* backend = nullptr;
+    std::optional<lb::ProbeResult> result;  ///< nothing: the service has no health check
+};
+
+/// A name that brings no backend, or no server.
+struct BadName {
+    const lb::Service* service = nullptr;
+    std::string name;
+    std::string result;
+    std::string why;
+};
+
+lb::Task<void> probe(Row& row) {
+    const auto& check = row.service->health_check;
+    const auto probe = lb::make_probe(check, lb::probe_target(*row.service, *row.backend), {});
+    row.result = co_await probe->once(check.timeout);
+}
+
+/// One of kAtOnce workers: takes the next row until none is left.
+lb::Task<void> work(std::vector<Row>& rows, std::size_t& next) {
+    while (next < rows.size()) {
+        Row& row = rows[next++];
+        if (row.service->health_check.type != lb::CheckType::none) co_await probe(row);
+    }
+}
+
+bool passed(const Row& row) {
+    return !row.result || row.result->outcome == lb::ProbeOutcome::passed;
+}
+
+std::string result_of(const Row& row) {
+    return row.result ? std::string(lb::to_string(row.result->outcome)) : "unchecked";
+}
+
+std::string detail_of(const Row& row) {
+    return row.result ? one_line(row.result->detail) : "no health check";
+}
+
+void print_table(const std::vector<Row>& rows, const std::vector<BadName>& bad_names) {
+    Table table({{"SERVICE", false, true},
+                 {"BACKEND", false, true},
+                 {"ADDRESS"},
+                 {"RESULT"},
+                 {"DETAIL", false, true},
+                 {"LATENCY", true}});
+    for (const auto& row : rows)
+        table.add({lb::title(*row.service),
+                   row.backend->name,
+                   lb::to_string(lb::checked_endpoint(row.service->health_check, *row.backend)),
+                   {result_of(row), passed(row) ? Colour::good : Colour::bad},
+                   detail_of(row),
+                   row.result ? human(row.result->latency) : "-"});
+    for (const auto& [service, name, result, why] : bad_names)
+        table.add({lb::title(*service), name, "-", {result, Colour::bad}, why, "-"});
+    write_out(table.render(terminal_width(), use_colours()));
+}
+
+void print_json(const std::vector<Row>& rows, const std::vector<BadName>& bad_names) {
+    boost::json::array list;
+    for (const auto& row : rows) {
+        boost::json::object entry{
+            {"service", row.service->name},
+            {"backend", row.backend->name},
+            {"address", lb::to_string(lb::checked_endpoint(row.service->health_check, *row.backend))},
+            {"protocol", lb::to_string(row.service->protocol)},
+            {"result", result_of(row)},
+            {"detail", detail_of(row)},
+            {"latency_us", nullptr}};
+        if (row.result)
+            entry["latency_us"] =
+                std::chrono::duration_cast<std::chrono::microseconds>(row.result->latency).count();
+        list.emplace_back(std::move(entry));
+    }
+    for (const auto& [service, name, result, why] : bad_names)
+        list.emplace_back(boost::json::object{{"service", service->name},
+                                              {"backend", name},
+                                              {"address", nullptr},
+                                              {"protocol", lb::to_string(service->protocol)},
+                                              {"result", result},
+                                              {"detail", why},
+                                              {"latency_us", nullptr}});
+    write_out(boost::json::serialize(list) + "\n");
+}
+
+const lb::Service& find(const std::vector<lb::Service>& services, const lb::NameView& view) {
+    return *std::ranges::find_if(services, [&](const lb::Service& service) {
+        return service.name == view.service && service.protocol == view.protocol;
+    });
+}
+
+/// The services with what DNS says now; `bad_names` points to the given ones.
+std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<lb::Service>& services,
+                                 std::vector<BadName>& bad_names) {
+    const bool any =
+        std::ranges::any_of(services, [](const auto& service) { return !service.named_backends.empty(); });
+    if (!any) return services;
+    Discovery discovery(loop.get_executor(), {}, {});
+    auto asking =
+        lb::spawn(loop.get_executor(), "name resolution", discovery.run(), [](const std::string& what) {
+            fail({lb::ErrorCode::failed, what});
+        });
+    learn_now(loop, discovery, services, kPatience);
+    for (const auto& view : discovery.view(services)) {
+        if (view.endpoints.empty())
+            bad_names.push_back({&find(services, view), view.named.name, "unresolved",
+                                 view.error.empty() ? "no answer in time" : one_line(view.error)});
+        for (const auto& found : view.service_endpoints)
+            bad_names.push_back({&find(services, view), view.named.name, "not a server",
+                                 fmt::format("{} is the address of {}", lb::to_string(found.endpoint),
+                                             lb::owner(view, found))});
+    }
+    auto expanded = discovery.expand(services);
+    asking.cancel();
+    loop.restart();
+    loop.poll();
+    loop.restart();
+    return expanded;
+}
+
+int carry_out(const Options& options) {
+    const auto config = load_and_report(options.config, exec_checks(options));
+    if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
+    lb::asio::io_context loop(1);
+    std::vector<BadName> bad_names;
+    const auto services = resolve(loop, config->model.services, bad_names);
+    std::vector<Row> rows;
+    for (const auto& service : services)
+        for (const auto& backend : service.backends) rows.push_back({&service, &backend, std::nullopt});
+
+    std::size_t next = 0;
+    std::deque<lb::Spawned> workers;
+    std::string failure;
+    for (std::size_t i = 0; i < std::min(kAtOnce, rows.size()); ++i)
+        workers.push_back(lb::spawn(loop.get_executor(), "check", work(rows, next),
+                                    [&](const std::string& what) { failure = what; }));
+    loop.run();
+    if (!failure.empty()) return fail({lb::ErrorCode::failed, failure});
+    options.output == Output::json ? print_json(rows, bad_names) : print_table(rows, bad_names);
+    return std::ranges::all_of(rows, passed) && bad_names.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+Command check_command() {
+    return {.name = "check",
+            .group = group::kTry,
+            .summary = "Probe every backend once; needs no privilege",
+            .flags =
+                [](Flags& f) {
+                    f.config_argument();
+                    f.allow_exec();
+                    f.output();
+                },
+            .help = "Exit status: 0 all pass, 1 otherwise.\n\nExample:\n  reseat check reseat.yaml",
+            .carry_out = carry_out};
+}
+
+}  // namespace reseat::proxy

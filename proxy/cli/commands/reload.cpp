@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cli/commands/asking.hpp"
+#include "proxy/cli/commands/command.hpp"
+#include "proxy/cli/flags.hpp"
+#include "proxy/show/terminal.hpp"
+
+#include <boost/json.hpp>
+
+#include <cstdio>
+
+namespace reseat::proxy {
+namespace {
+
+namespace json = boost::json;
+
+void print_lines(std::FILE* to, const json::value& lines) {
+    for (const auto& line : lines.as_array()) std::fprintf(to, "%s\n", line.as_string().c_str());
+}
+
+void print_text(const json::object& body, bool ok) {
+    if (ok && body.at("changes").as_array().empty()) std::puts("reloaded; nothing changed");
+    print_lines(ok ? stdout : stderr, body.at(ok ? "changes" : "faults"));
+    print_lines(stderr, body.at("warnings"));
+    if (!ok) std::fputs("reseat: not reloaded; the running configuration stays\n", stderr);
+}
+
+int carry_out(const Options& options) {
+    const auto socket = instance_socket(options);
+    if (!socket) return fail(socket.error());
+    const auto reply = post(*socket, "/reload");
+    if (!reply) return fail(reply.error());
+    const auto body = json::parse(*reply).as_object();
+    const bool ok = body.at("ok").as_bool();
+    if (options.output == Output::json)
+        write_out(*reply);
+    else
+        print_text(body, ok);
+    if (ok) return 0;
+    return lb::exit_status(body.at("valid").as_bool() ? lb::ErrorCode::failed
+                                                      : lb::ErrorCode::invalid_config);
+}
+
+}  // namespace
+
+Command reload_command() {
+    return {.name = "reload",
+            .group = group::kChange,
+            .summary = "Read the configuration again and say what changed",
+            .flags =
+                [](Flags& f) {
+                    f.instance();
+                    f.output();
+                },
+            .help =
+                "All or nothing: an invalid file changes nothing. Exit status: 0 reloaded, 3 the file is "
+                "invalid.\n\n"
+                "Example:\n  reseat reload",
+            .carry_out = carry_out};
+}
+
+}  // namespace reseat::proxy

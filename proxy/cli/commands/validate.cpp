@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
+#include "proxy/cli/commands/command.hpp"
+#include "proxy/cli/commands/config_file.hpp"
+#include "proxy/cli/flags.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace reseat::proxy {
+namespace {
+
+int carry_out(const Options& options) {
+    const auto config = load_and_report(options.config, config::ExecChecks::doubtful);
+    if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
+    std::size_t services = 0, backends = 0, names = 0;
+    for (const auto& service : config->model.services) {
+        if (service.is_half && service.protocol == lb::Protocol::udp) continue;  // as it is written: once
+        ++services;
+        backends += service.backends.size();
+        names += service.named_backends.size();
+    }
+    std::string line =
+        fmt::format("{}: {}, {}", options.config, counted(services, "service"), counted(backends, "backend"));
+    if (names) line += " and " + counted(names, "DNS name");
+    if (!config->warnings.empty()) line += "; " + counted(config->warnings.size(), "warning");
+    std::printf("%s\n", line.c_str());
+    return 0;
+}
+
+}  // namespace
+
+Command validate_command() {
+    return {.name = "validate",
+            .group = group::kTry,
+            .summary = "Check a configuration; needs no privilege",
+            .flags = [](Flags& f) { f.config_argument(); },
+            .help = "Exit status: 0 valid, 3 invalid.\n\nExample:\n  reseat validate reseat.yaml",
+            .carry_out = carry_out};
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/task.hpp"
+
+#include <boost/asio/generic/stream_protocol.hpp>
+
+namespace reseat::proxy {
+
+/// The way by which a request came: it decides what may be asked.
+enum class Door { unix_socket, tcp };
+
+/// A socket on which an instance waits for those who ask.
+class Listener {
+public:
+    using Socket = lb::asio::generic::stream_protocol::socket;
+
+    virtual ~Listener() = default;
+    virtual Door door() const = 0;
+    /// Throws boost::system::system_error, also when cancelled.
+    virtual lb::Task<Socket> accept() = 0;
+};
+
+}  // namespace reseat::proxy

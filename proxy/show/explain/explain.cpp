@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/show/explain/explain.hpp"
+
+#include "base/text.hpp"
+#include "proxy/show/event_text.hpp"
+#include "proxy/show/status_text.hpp"
+#include "proxy/show/terminal.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace reseat::proxy {
+namespace {
+
+constexpr std::size_t kMostEvents = 5;
+
+struct Verdict {
+    std::string text;
+    Colour colour;
+};
+
+Verdict verdict(const ServiceView& service) {
+    if (service.has_left()) return {"it has left the configuration", Colour::warning};
+    const bool somebody = std::ranges::any_of(service.backends, &BackendView::serves);
+    if (!somebody) return {"nobody serves it: connects are refused", Colour::bad};
+    if (service.eligible == 0 && !service.panic)
+        return {"no backend is known to be well; those that were not checked yet serve", Colour::warning};
+    if (service.eligible == 0) return {"no backend is well; the last healthy ones serve", Colour::bad};
+    if (service.panic)
+        return {"in panic: too few backends are well, so their health is ignored", Colour::bad};
+    if (service.eligible < service.total || service.stuck || service.waiting)
+        return {fmt::format("it works, with {} of {} backends", service.eligible, service.total),
+                Colour::warning};
+    const bool misled = std::ranges::any_of(
+        service.names, [](const DnsNameView& name) { return !name.service_addresses.empty(); });
+    if (misled) return {"it leads to the address of a service, not to its servers", Colour::warning};
+    return {fmt::format("all is well, {} of {} backends are eligible", service.eligible, service.total),
+            Colour::good};
+}
+
+std::string trouble(const ServiceView& service) {
+    std::string text = counted(service.open_sockets, "open socket");
+    if (service.waiting) text += fmt::format(", {} waiting", service.waiting);
+    if (service.stuck) text += fmt::format(", {} stuck", service.stuck);
+    return text;
+}
+
+void lately(Page& page, const Facts& facts) {
+    if (facts.events.empty()) return;
+    page.heading("What happened lately");
+    const std::size_t first = facts.events.size() - std::min(facts.events.size(), kMostEvents);
+    for (std::size_t i = first; i < facts.events.size(); ++i) {
+        std::string line = event_text(facts.events[i], false);
+        line.erase(line.find('\n'));
+        page.paragraph(line);
+    }
+    if (first != 0) page.command(fmt::format("reseat events {}", facts.service.name));
+}
+
+/// Until when its last sockets go on.
+std::string farewell(const ServiceView& service, SystemTime now) {
+    if (service.open_sockets == 0) return "No socket is open any more: it is about to be forgotten.";
+    SystemTime last{};
+    bool all_end = true;
+    for (const BackendView& backend : service.backends) {
+        if (backend.open_sockets == 0) continue;
+        all_end = all_end && backend.sockets_end_at;
+        last = std::max(last, backend.sockets_end_at.value_or(SystemTime{}));
+    }
+    const std::string open =
+        counted(service.open_sockets, "socket") + (service.open_sockets == 1 ? " goes" : " go");
+    if (!all_end) return open + " on until closed by whoever holds it.";
+    if (last <= now) return open + " on; what is still open is being ended.";
+    return fmt::format("{} on; what is still open in {} is ended then.", open, human(last - now));
+}
+
+std::string introduction(const ServiceView& service, SystemTime now) {
+    if (service.has_left())
+        return "Its address is not balanced any more: a connect to it goes where the network takes it. " +
+               farewell(service, now);
+    return fmt::format(
+        "The workload dials {}. Each connect is given a backend there and then, in the "
+        "kernel, and its bytes go to that one directly.",
+        fmt::join(service.addresses, ", "));
+}
+
+}  // namespace
+
+std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, bool colours) {
+    const ServiceView& service = facts.service;
+    Page page(width, colours);
+    const auto [text, colour] = verdict(service);
+    page.paragraph(fmt::format("{} ({}): {}; {}", service.name, service.protocol,
+                               paint(text, colour, colours), trouble(service)),
+                   0);
+    page.paragraph(introduction(service, now), 0);
+    explain_backends(page, facts, now);
+    if (!service.has_left()) explain_choice(page, facts);
+    explain_sockets(page, facts, now);
+    lately(page, facts);
+    explain_rules(page, facts);
+    explain_advice(page, facts);
+    return page.text();
+}
+
+}  // namespace reseat::proxy

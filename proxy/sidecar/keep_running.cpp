@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/sidecar/keep_running.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+
+namespace reseat::proxy {
+namespace {
+
+constexpr auto kPause = std::chrono::seconds(1);
+
+}  // namespace
+
+lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> make) {
+    while (true) {
+        std::string failure = "ended";
+        try {
+            co_await make();
+        } catch (const std::exception& error) {
+            failure = error.what();
+        }
+        const auto state = co_await lb::asio::this_coro::cancellation_state;
+        if (state.cancelled() != lb::asio::cancellation_type::none) co_return;
+        spdlog::error("{}: {}; starting it again", name, failure);
+        co_await lb::sleep_for(kPause);
+    }
+}
+
+}  // namespace reseat::proxy

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/task.hpp"
+
+#include <functional>
+#include <string>
+
+namespace reseat::proxy {
+
+/// Keeps `make()` going: what fails or ends is logged and, a second later, started again. Ends by
+/// cancellation.
+lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> make);
+
+}  // namespace reseat::proxy

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/handles.hpp"
+#include "base/time.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace reseat::proxy {
+
+/// The service manager that waits for word from us, as sd_notify(3) has it. By default there is none, and
+/// telling does nothing.
+class ServiceManager {
+public:
+    /// The one in $NOTIFY_SOCKET. Takes its variables out of the environment: a command of ours must not
+    /// speak for us.
+    static ServiceManager from_environment();
+
+    bool listens() const { return static_cast<bool>(socket_); }
+
+    /// Assignments, one a line: "READY=1\nSTATUS=...". Never blocks; what cannot be sent is lost.
+    void tell(std::string_view message) const;
+    /// RELOADING=1, to be followed by READY=1.
+    void tell_reloading() const;
+
+    /// Silence for so long counts as death; nothing: it does not.
+    std::optional<lb::Duration> watchdog() const { return watchdog_; }
+
+private:
+    bpf::UniqueFd socket_;  ///< connected
+    std::optional<lb::Duration> watchdog_;
+};
+
+}  // namespace reseat::proxy

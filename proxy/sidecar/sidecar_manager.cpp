@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/sidecar/sidecar.hpp"
+
+#include <fmt/format.h>
+
+/// What Sidecar tells the service manager, and when.
+namespace reseat::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr lb::Duration kLook = 5s;  ///< how old what systemctl status shows may be
+constexpr auto kNoLimit = 24h;
+
+std::string summary(const std::vector<lb::ServiceStatus>& services) {
+    std::size_t eligible = 0, backends = 0, sockets = 0;
+    for (const auto& service : services) {
+        eligible += service.eligible;
+        backends += service.backends.size();
+        sockets += service.open_sockets;
+    }
+    return fmt::format("{} services, {} of {} backends take connections, {} open sockets", services.size(),
+                       eligible, backends, sockets);
+}
+
+}  // namespace
+
+/// READY=1 once balancing works and each backend was checked; then a sign of life from this loop, and news.
+lb::Task<void> Sidecar::tell_manager() {
+    const ServiceManager& manager = settings_.manager;
+    while (!ready()) co_await first_round(kNoLimit);
+    manager.tell("READY=1");
+    manager_knows_ = true;
+    const auto silence = manager.watchdog().value_or(2 * kLook);
+    std::string told;
+    while (true) {
+        auto news = summary(controller_->status());
+        manager.tell(news == told ? "WATCHDOG=1" : "WATCHDOG=1\nSTATUS=" + news);
+        told = std::move(news);
+        co_await lb::sleep_for(std::min(silence / 2, kLook));
+    }
+}
+
+/// Whoever asks for it, the manager hears of it; a file that was refused leaves us as ready as before.
+lb::Task<ReloadReport> Sidecar::reload_now() {
+    if (manager_knows_) settings_.manager.tell_reloading();
+    auto report = co_await reloader_.reload();
+    if (manager_knows_) settings_.manager.tell("READY=1");
+    co_return report;
+}
+
+}  // namespace reseat::proxy
