@@ -6,7 +6,7 @@
 
 #include <arpa/inet.h>
 
-namespace reseat::lb {
+namespace reseat {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -94,4 +94,4 @@ std::string to_string(const Endpoint& endpoint) {
     return endpoint.address.family() == Family::v4 ? host + ":" + port : "[" + host + "]:" + port;
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

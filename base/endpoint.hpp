@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace reseat::lb {
+namespace reseat {
 
 enum class Protocol : std::uint8_t { tcp, udp };
 enum class Family : std::uint8_t { v4, v6 };
@@ -50,4 +50,4 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 /// "1.2.3.4:80" or "[fd00::1]:80".
 std::string to_string(const Endpoint& endpoint);
 
-}  // namespace reseat::lb
+}  // namespace reseat

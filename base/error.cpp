@@ -4,7 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 
-namespace reseat::lb {
+namespace reseat {
 
 Error Error::in(std::string_view context) const {
     return {code, std::string(context) + ": " + message};
@@ -32,4 +32,4 @@ void throw_exception_from_error(const Error& error, const boost::source_location
     throw std::runtime_error(error.message);
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace reseat::lb {
+namespace reseat {
 
 /// What kind of failure this is; `exit_status()` turns it into the process's status.
 enum class ErrorCode {
@@ -36,4 +36,4 @@ using Result = boost::system::result<T, Error>;
 /// What Result<T>::value() throws when there is no value: a programming fault or a failed start.
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
 
-}  // namespace reseat::lb
+}  // namespace reseat

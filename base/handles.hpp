@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-namespace reseat::bpf {
+namespace reseat {
 
 /// Owns one file descriptor; move-assignment closes the old one.
 class UniqueFd {
@@ -30,4 +30,4 @@ private:
     int fd_ = -1;
 };
 
-}  // namespace reseat::bpf
+}  // namespace reseat

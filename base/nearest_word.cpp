@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace reseat::lb {
+namespace reseat {
 namespace {
 
 constexpr std::size_t kLongestWord = 64;
@@ -65,4 +65,4 @@ std::string did_you_mean_one_of(std::string_view word, std::vector<std::string_v
     return fmt::format("; there are {} and {}", fmt::join(valid, ", "), last);
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

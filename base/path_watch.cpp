@@ -12,7 +12,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-namespace reseat::proxy {
+namespace reseat {
 namespace {
 
 namespace fs = std::filesystem;
@@ -61,7 +61,7 @@ std::vector<Step> steps_to(const fs::path& path) {
     return steps;
 }
 
-PathWatch::PathWatch(lb::asio::any_io_executor executor, fs::path path)
+PathWatch::PathWatch(asio::any_io_executor executor, fs::path path)
     : path_(std::move(path)), inotify_(executor, make_inotify()) {
     follow_the_path();
 }
@@ -107,8 +107,8 @@ PathWatch::News PathWatch::take() {
     return news;
 }
 
-lb::Task<void> PathWatch::wait() {
-    co_await inotify_.async_wait(lb::asio::posix::stream_descriptor::wait_read, lb::asio::use_awaitable);
+Task<void> PathWatch::wait() {
+    co_await inotify_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat

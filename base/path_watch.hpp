@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace reseat::proxy {
+namespace reseat {
 
 /// An entry of a directory that a path leads through.
 struct Step {
@@ -30,7 +30,7 @@ std::vector<Step> steps_to(const std::filesystem::path& path);
 class PathWatch {
 public:
     /// Throws std::system_error where inotify is not to be had: its instances are limited for each user.
-    PathWatch(lb::asio::any_io_executor executor, std::filesystem::path path);
+    PathWatch(asio::any_io_executor executor, std::filesystem::path path);
 
     struct News {
         bool any = false;
@@ -41,15 +41,15 @@ public:
     News take();
 
     /// Returns when take() may have something to tell. Ends by cancellation.
-    lb::Task<void> wait();
+    Task<void> wait();
 
 private:
     void follow_the_path();
 
     std::filesystem::path path_;
-    lb::asio::posix::stream_descriptor inotify_;
+    asio::posix::stream_descriptor inotify_;
     std::map<int, std::set<std::string>> directories_;  ///< watch -> names that matter there
     int file_ = -1;                                     ///< watch of what the path names; -1: nothing
 };
 
-}  // namespace reseat::proxy
+}  // namespace reseat

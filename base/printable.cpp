@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace reseat::lb {
+namespace reseat {
 namespace {
 
 unsigned byte(std::string_view text, std::size_t i) {
@@ -61,4 +61,4 @@ std::string_view beginning(std::string_view text, std::size_t most) {
     return text.substr(0, (byte(text, end) & 0xc0) == 0x80 ? most : end);
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

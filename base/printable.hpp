@@ -6,7 +6,7 @@
 #include <string_view>
 
 /// Text of others (peers, name servers, the names of processes and files) made fit to be shown.
-namespace reseat::lb {
+namespace reseat {
 
 /// The bytes of the UTF-8 character at the start of `text` (RFC 3629, 4); 0 if it is none.
 std::size_t utf8_length(std::string_view text);
@@ -19,4 +19,4 @@ std::string printable(std::string_view text, char instead = '?');
 /// At most `most` bytes of `text`, without cutting a character in half.
 std::string_view beginning(std::string_view text, std::size_t most);
 
-}  // namespace reseat::lb
+}  // namespace reseat

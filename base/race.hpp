@@ -12,7 +12,7 @@
 #include <exception>
 #include <optional>
 
-namespace reseat::lb {
+namespace reseat {
 
 /// What `work` returns, or nothing if `limit` ended first. The slower one is cancelled and has ended when
 /// this returns, so both may refer to the caller's locals. Throws what the faster one throws; being
@@ -64,4 +64,4 @@ inline Task<void> both(Task<void> one, Task<void> other) {
     if (later) std::rethrow_exception(later);
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

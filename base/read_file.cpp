@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace reseat::lb {
+namespace reseat {
 namespace {
 
 Result<std::string> read_all(int descriptor, const std::string& path) {
@@ -33,4 +33,4 @@ Result<std::string> read_file(const std::string& path) {
     return text;
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

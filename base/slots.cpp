@@ -5,7 +5,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/this_coro.hpp>
 
-namespace reseat::lb {
+namespace reseat {
 
 std::optional<Slots::Held> Slots::take_at_once() {
     if (free_ == 0 || !waiting_.empty()) return std::nullopt;
@@ -45,4 +45,4 @@ void Slots::wake_next() {
     if (free_ > 0 && !waiting_.empty()) waiting_.front().cancel();
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

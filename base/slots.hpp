@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-namespace reseat::lb {
+namespace reseat {
 
 /// At most so many at once; who comes later waits, in order. All on one thread.
 class Slots {
@@ -47,4 +47,4 @@ private:
     std::list<asio::steady_timer> waiting_;
 };
 
-}  // namespace reseat::lb
+}  // namespace reseat

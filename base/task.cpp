@@ -9,7 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-namespace reseat::lb {
+namespace reseat {
 
 namespace {
 
@@ -75,4 +75,4 @@ Task<void> sleep_for_ever() {
     co_await timer.async_wait(asio::use_awaitable);
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

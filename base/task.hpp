@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-namespace reseat::lb {
+namespace reseat {
 
 namespace asio = boost::asio;
 template <class T>
@@ -45,4 +45,4 @@ Task<void> sleep_for(Duration duration);
 /// Waits until it is cancelled; throws the same.
 Task<void> sleep_for_ever();
 
-}  // namespace reseat::lb
+}  // namespace reseat

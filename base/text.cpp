@@ -2,7 +2,6 @@
 #include "base/text.hpp"
 
 #include "base/printable.hpp"
-#include "base/read_file.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -10,7 +9,7 @@
 #include <algorithm>
 #include <ctime>
 
-namespace reseat::proxy {
+namespace reseat {
 
 using namespace std::chrono_literals;
 
@@ -22,10 +21,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
         if (end == std::string_view::npos) return pieces;
         text.remove_prefix(end + 1);
     }
-}
-
-lb::Result<std::string> read_file(const std::string& path) {
-    return lb::read_file(path);
 }
 
 std::string iso8601(std::chrono::system_clock::time_point at) {
@@ -51,7 +46,7 @@ std::string counted(std::uint64_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-std::string human(lb::Duration duration) {
+std::string human(Duration duration) {
     const double seconds = std::chrono::duration<double>(duration).count();
     if (duration < 10ms) return fmt::format("{:.1f} ms", seconds * 1e3);
     if (duration < 1s) return fmt::format("{:.0f} ms", seconds * 1e3);
@@ -63,7 +58,7 @@ std::string human(lb::Duration duration) {
 }
 
 std::string one_line(std::string_view text) {
-    return lb::printable(text, ' ');
+    return printable(text, ' ');
 }
 
 std::size_t width(std::string_view text) {
@@ -71,4 +66,4 @@ std::size_t width(std::string_view text) {
         std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat

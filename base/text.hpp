@@ -11,13 +11,10 @@
 #include <string_view>
 #include <vector>
 
-namespace reseat::proxy {
+namespace reseat {
 
 /// The pieces of `text` between `separator`s; views into `text`.
 std::vector<std::string_view> split(std::string_view text, char separator);
-
-/// The whole of a file. Error: "PATH: why".
-lb::Result<std::string> read_file(const std::string& path);
 
 /// UTC as "2026-11-22T15:00:00.000Z".
 std::string iso8601(std::chrono::system_clock::time_point at);
@@ -30,12 +27,12 @@ std::optional<std::chrono::system_clock::time_point> parse_iso8601(const std::st
 std::string counted(std::uint64_t count, std::string_view noun);
 
 /// For people: "0.9 ms", "1.2 s", "3 min", "2 h", "5 d".
-std::string human(lb::Duration duration);
+std::string human(Duration duration);
 
-/// `text` as lb::printable() has it, with spaces instead: safe on one line of a terminal or log.
+/// `text` as printable() has it, with spaces instead: safe on one line of a terminal or log.
 std::string one_line(std::string_view text);
 
 /// Columns that `text` takes on a terminal: UTF-8 code points.
 std::size_t width(std::string_view text);
 
-}  // namespace reseat::proxy
+}  // namespace reseat

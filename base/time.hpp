@@ -3,9 +3,9 @@
 
 #include <chrono>
 
-namespace reseat::lb {
+namespace reseat {
 
 using Duration = std::chrono::nanoseconds;
 using TimePoint = std::chrono::steady_clock::time_point;
 
-}  // namespace reseat::lb
+}  // namespace reseat

@@ -8,7 +8,7 @@
 #include <cctype>
 #include <charconv>
 
-namespace reseat::proxy {
+namespace reseat {
 namespace {
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -61,4 +61,4 @@ std::string percent_encoded(std::string_view text) {
     return out;
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat

@@ -7,7 +7,7 @@
 #include <vector>
 
 /// As much of RFC 3986 as the admin interface needs.
-namespace reseat::proxy {
+namespace reseat {
 
 /// The path of a request's target, without the query: "/services/a%5Bb/terminate" is {"services", "a[b",
 /// "terminate"}. Nothing: it does not start with '/', or a % is not followed by two hex digits.
@@ -19,4 +19,4 @@ std::optional<std::string> query_of(std::string_view target, std::string_view na
 /// `text` with everything but letters, digits and "-._~" as %XX.
 std::string percent_encoded(std::string_view text);
 
-}  // namespace reseat::proxy
+}  // namespace reseat

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace reseat::lb {
+namespace reseat {
 
 Task<void> WakeUp::wait_for(Duration duration) {
     return wait_until(std::chrono::steady_clock::now() + duration);
@@ -28,4 +28,4 @@ Task<void> WakeUp::wait() {
     }
 }
 
-}  // namespace reseat::lb
+}  // namespace reseat

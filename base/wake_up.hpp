@@ -5,7 +5,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-namespace reseat::lb {
+namespace reseat {
 
 /// A pause that somebody may end early. One waiter at a time; all on one thread.
 class WakeUp {
@@ -31,4 +31,4 @@ private:
     bool notified_ = false;
 };
 
-}  // namespace reseat::lb
+}  // namespace reseat

@@ -16,10 +16,10 @@ Balanced::Balanced(const Stage& stage, const std::vector<lb::Service>& services,
             target.id,
             {.result = {passed.outcome, passed.reason, {}}, .at = std::chrono::system_clock::now()}, passed);
     loop_.poll();
-    watch_ = lb::spawn(loop_.get_executor(), "kernel events",
-                       plane_->watch([this](lb::LifeId life) { controller_->on_raced_connect(life); },
-                                     [this](lb::LifeId life) { controller_->on_failing_connect(life); }),
-                       [](const std::string& failure) { throw std::runtime_error(failure); });
+    watch_ = spawn(loop_.get_executor(), "kernel events",
+                   plane_->watch([this](lb::LifeId life) { controller_->on_raced_connect(life); },
+                                 [this](lb::LifeId life) { controller_->on_failing_connect(life); }),
+                   [](const std::string& failure) { throw std::runtime_error(failure); });
 }
 
 /// Coroutines end before the data plane that they use.

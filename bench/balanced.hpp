@@ -48,11 +48,11 @@ public:
     const bpf::KernelDataPlane& plane() const { return *plane_; }
 
 private:
-    lb::asio::io_context loop_{1};
-    lb::asio::executor_work_guard<lb::asio::io_context::executor_type> work_{loop_.get_executor()};
+    asio::io_context loop_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<lb::Controller> controller_;
-    lb::Spawned watch_;
+    Spawned watch_;
 };
 
 }  // namespace reseat::bench

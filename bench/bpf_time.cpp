@@ -57,9 +57,9 @@ std::vector<Figure> bpf_time(bool quick) {
     const Talker talker(stage, true);
     const Process server = stage.echo_server("a", kPort);
     const auto& host = stage.lab().host("a");
-    const lb::Endpoint v4{host.address(lb::Family::v4), kPort}, v6{host.address(lb::Family::v6), kPort};
+    const Endpoint v4{host.address(Family::v4), kPort}, v6{host.address(Family::v6), kPort};
     const auto vip4 = endpoint("10.96.0.1:80"), vip6 = endpoint("[fd96::1]:80");
-    const auto tcp = lb::Protocol::tcp, udp = lb::Protocol::udp;
+    const auto tcp = Protocol::tcp, udp = Protocol::udp;
     const Balanced balanced(stage, {service("tcp4", vip4, {v4}, tcp), service("tcp6", vip6, {v6}, tcp),
                                     service("udp4", vip4, {v4}, udp), service("udp6", vip6, {v6}, udp)});
     const RunTimes times(stage.cgroup());

@@ -25,12 +25,12 @@ constexpr double kAimPercent = 1;  ///< of a core
 constexpr double kAimMegabytes = 30;
 
 /// Listens at 1,000 ports of a host.
-std::vector<bpf::UniqueFd> listen_on(Stage& stage, const std::vector<lb::Endpoint>& backends) {
+std::vector<UniqueFd> listen_on(Stage& stage, const std::vector<Endpoint>& backends) {
     const auto there = stage.lab().host("a").net().enter();
-    std::vector<bpf::UniqueFd> listeners;
+    std::vector<UniqueFd> listeners;
     for (const auto& backend : backends) {
         const test::SocketAddress address(backend, AF_INET);
-        bpf::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         if (::bind(fd.get(), address.get(), address.length) != 0 || ::listen(fd.get(), 16) != 0)
             throw std::runtime_error("cannot listen for health checks");
         listeners.push_back(std::move(fd));
@@ -41,7 +41,7 @@ std::vector<bpf::UniqueFd> listen_on(Stage& stage, const std::vector<lb::Endpoin
 /// Accepts all connections, and closes those that their peers have closed, as a server does.
 class Acceptor {
 public:
-    explicit Acceptor(const std::vector<bpf::UniqueFd>& listeners) : events_(::epoll_create1(EPOLL_CLOEXEC)) {
+    explicit Acceptor(const std::vector<UniqueFd>& listeners) : events_(::epoll_create1(EPOLL_CLOEXEC)) {
         for (const auto& listener : listeners) watch(listener.get(), true);
         thread_ = std::jthread([this](const std::stop_token& stop) {
             while (!stop.stop_requested()) serve();
@@ -66,17 +66,17 @@ private:
         }
     }
 
-    bpf::UniqueFd events_;
+    UniqueFd events_;
     std::jthread thread_;
 };
 
 /// The least that a check can be: connect, wait for the answer, close.
-int probe_plainly(const std::vector<lb::Endpoint>& backends) {
+int probe_plainly(const std::vector<Endpoint>& backends) {
     const auto pause = std::chrono::nanoseconds(kInterval) / backends.size();
     auto due = std::chrono::steady_clock::now();
     for (std::size_t i = 0;; i = (i + 1) % backends.size()) {
         const test::SocketAddress address(backends[i], AF_INET);
-        const bpf::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         const linger abort{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
         (void)::connect(fd.get(), address.get(), address.length);
@@ -91,7 +91,7 @@ int probe_plainly(const std::vector<lb::Endpoint>& backends) {
 /// Removed with this object.
 class HaproxyConfig {
 public:
-    explicit HaproxyConfig(const std::vector<lb::Endpoint>& backends) {
+    explicit HaproxyConfig(const std::vector<Endpoint>& backends) {
         const int fd = ::mkstemp(path_.data());
         if (fd < 0) throw std::runtime_error("cannot write HAProxy's configuration");
         ::close(fd);
@@ -99,7 +99,7 @@ public:
         file << "global\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1m\n"
                 "  timeout server 1m\nlisten web\n  bind 127.0.0.1:9999\n";
         for (const auto& backend : backends)
-            file << fmt::format("  server s{} {} check inter {}s\n", backend.port, lb::to_string(backend),
+            file << fmt::format("  server s{} {} check inter {}s\n", backend.port, to_string(backend),
                                 kInterval / 1s);
     }
     HaproxyConfig(const HaproxyConfig&) = delete;
@@ -155,7 +155,7 @@ Figure ratio(const std::string& name, const Figure& ours, const Figure& theirs) 
     return {name, "ratio", {value_of(ours, Statistic::p50) / value_of(theirs, Statistic::p50)}};
 }
 
-lb::Service checked(const std::vector<lb::Endpoint>& backends, lb::Watch watch) {
+lb::Service checked(const std::vector<Endpoint>& backends, lb::Watch watch) {
     auto made = service("web", endpoint("10.96.0.1:80"), backends);
     for (auto& backend : made.backends) backend.priority = 0;
     made.health_check = {};
@@ -169,7 +169,7 @@ lb::Service checked(const std::vector<lb::Endpoint>& backends, lb::Watch watch) 
 std::vector<Figure> check_cost(bool quick) {
     const unsigned rounds = quick ? 1 : 6;
     Stage stage({"a"});
-    std::vector<lb::Endpoint> backends;
+    std::vector<Endpoint> backends;
     for (unsigned i = 0; i < kBackends; ++i)
         backends.push_back({stage.lab().host("a").address(), static_cast<std::uint16_t>(kFirstPort + i)});
     const auto listeners = listen_on(stage, backends);

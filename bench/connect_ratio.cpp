@@ -12,8 +12,8 @@ constexpr double kAim = 0.95;
 
 struct Way {
     std::string name;
-    lb::Endpoint service;
-    lb::Endpoint backend;
+    Endpoint service;
+    Endpoint backend;
 };
 
 /// Throughput through the service over that past it, pair by pair; and past it over not attached at all.
@@ -23,8 +23,8 @@ std::vector<Figure> compare(const Way& way, const Talker& inside, const Talker& 
     Figure service{way.name + ": through the service", "us", {}};
     Figure direct{way.name + ": direct", "us", {}};
     Figure control{way.name + ": not attached", "us", {}};
-    const auto block = [](const Talker& talker, const lb::Endpoint& to) {
-        return static_cast<double>(talker.run({to, lb::Protocol::tcp, kBlock})) / 1e3 / kBlock;
+    const auto block = [](const Talker& talker, const Endpoint& to) {
+        return static_cast<double>(talker.run({to, Protocol::tcp, kBlock})) / 1e3 / kBlock;
     };
     for (unsigned i = 0; i < pairs; ++i) {
         double through = 0, past = 0;
@@ -49,8 +49,8 @@ std::vector<Figure> connect_ratio(bool quick) {
     const Talker outside(stage, false);
     const Process far = stage.echo_server("a", kPort);
     const Process near = stage.local_echo_server(kPort);
-    const lb::Endpoint remote{stage.lab().host("a").address(), kPort};
-    const lb::Endpoint local{endpoint("127.0.0.1:7000")};
+    const Endpoint remote{stage.lab().host("a").address(), kPort};
+    const Endpoint local{endpoint("127.0.0.1:7000")};
     const Way ways[] = {{"TCP, other namespace", endpoint("10.96.0.1:80"), remote},
                         {"TCP, loopback", endpoint("10.96.0.2:80"), local}};
     Balanced balanced(

@@ -25,7 +25,7 @@ std::vector<lb::MaglevBackend> pool() {
     std::vector<lb::MaglevBackend> all;
     for (std::size_t i = 0; i < kBackends; ++i) {
         const auto high = static_cast<std::uint8_t>(i >> 8), low = static_cast<std::uint8_t>(i);
-        all.push_back({{lb::Address::v4({10, 0, high, low}), 5432}, 1});
+        all.push_back({{Address::v4({10, 0, high, low}), 5432}, 1});
     }
     return all;
 }

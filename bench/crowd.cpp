@@ -21,11 +21,11 @@ unsigned raise_descriptor_limit() {
     return static_cast<unsigned>(std::min<rlim_t>(limit.rlim_max, 1'000'000));
 }
 
-int socket_type(lb::Protocol protocol) {
-    return (protocol == lb::Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
+int socket_type(Protocol protocol) {
+    return (protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
 }
 
-std::vector<int> connect_all(const lb::Endpoint& to, unsigned size, lb::Protocol protocol) {
+std::vector<int> connect_all(const Endpoint& to, unsigned size, Protocol protocol) {
     const test::SocketAddress address(to, AF_INET);
     std::vector<int> sockets;
     for (unsigned i = 0; i < size; ++i) {
@@ -45,7 +45,7 @@ bool is_connected(int fd) {
 }
 
 /// Connects, tells how many, then on each order how many are still connected.
-int stand_by(const lb::Endpoint& to, unsigned size, lb::Protocol protocol, int end) {
+int stand_by(const Endpoint& to, unsigned size, Protocol protocol, int end) {
     auto sockets = connect_all(to, size, protocol);
     tell(end, size);
     while (true) {
@@ -57,7 +57,7 @@ int stand_by(const lb::Endpoint& to, unsigned size, lb::Protocol protocol, int e
 
 }  // namespace
 
-Crowd::Crowd(Stage& stage, const std::string& host, unsigned size, lb::Protocol protocol,
+Crowd::Crowd(Stage& stage, const std::string& host, unsigned size, Protocol protocol,
              std::uint16_t first_port)
     : protocol_(protocol) {
     const unsigned most = std::min(kMostEach, raise_descriptor_limit() - kSpareDescriptors);
@@ -70,16 +70,15 @@ void Crowd::listen(Stage& stage, const std::string& host, std::uint16_t first_po
     write_file("/proc/sys/net/core/somaxconn", "65535");
     for (std::size_t i = 0; i < sizes_.size(); ++i) {
         const auto port = static_cast<std::uint16_t>(first_port + i);
-        const lb::Endpoint backend{stage.lab().host(host).address(), port};
+        const Endpoint backend{stage.lab().host(host).address(), port};
         const test::SocketAddress address(backend, AF_INET);
-        bpf::UniqueFd fd(::socket(AF_INET, socket_type(protocol_), 0));
+        UniqueFd fd(::socket(AF_INET, socket_type(protocol_), 0));
         if (::bind(fd.get(), address.get(), address.length) != 0 ||
-            (protocol_ == lb::Protocol::tcp && ::listen(fd.get(), 65535) != 0))
+            (protocol_ == Protocol::tcp && ::listen(fd.get(), 65535) != 0))
             throw std::system_error(errno, std::generic_category(), "listen for bystanders");
         listeners_.push_back(std::move(fd));
         const auto name = "crowd-" + std::to_string(port);
-        services_.push_back(
-            service(name, {lb::parse_address("10.96.1.1").value(), port}, {backend}, protocol_));
+        services_.push_back(service(name, {parse_address("10.96.1.1").value(), port}, {backend}, protocol_));
     }
 }
 

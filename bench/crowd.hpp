@@ -13,7 +13,7 @@ class Crowd {
 public:
     /// Servers with room for all, in the namespace of `host`; nobody connects yet. Call before the services
     /// are published. Crowds on one host differ in `first_port` by 100. Throws std::exception.
-    Crowd(Stage& stage, const std::string& host, unsigned size, lb::Protocol protocol = lb::Protocol::tcp,
+    Crowd(Stage& stage, const std::string& host, unsigned size, Protocol protocol = Protocol::tcp,
           std::uint16_t first_port = 8000);
 
     const std::vector<lb::Service>& services() const { return services_; }
@@ -25,10 +25,10 @@ public:
 private:
     void listen(Stage& stage, const std::string& host, std::uint16_t first_port);
 
-    lb::Protocol protocol_;
+    Protocol protocol_;
     std::vector<unsigned> sizes_;  ///< by service
     std::vector<lb::Service> services_;
-    std::vector<bpf::UniqueFd> listeners_;  ///< nobody accepts: the connections wait in the backlog
+    std::vector<UniqueFd> listeners_;  ///< nobody accepts: the connections wait in the backlog
     std::vector<Channel> channels_;
     std::vector<Process> processes_;
 };

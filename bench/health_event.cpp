@@ -16,7 +16,7 @@ struct Case {
 std::vector<lb::Service> services_of(const Case& of) {
     std::vector<lb::Service> all;
     for (std::size_t i = 0; i < of.services; ++i) {
-        std::vector<lb::Endpoint> backends;
+        std::vector<Endpoint> backends;
         for (std::size_t j = 0; j < of.backends; ++j)
             backends.push_back(endpoint(fmt::format("10.77.{}.{}:{}", j / 250, j % 250 + 1, 1000 + i)));
         all.push_back(

@@ -11,7 +11,7 @@
 
 namespace reseat::bench {
 
-IdleClients::IdleClients(const Stage& stage, const lb::Endpoint& service, unsigned count)
+IdleClients::IdleClients(const Stage& stage, const Endpoint& service, unsigned count)
     : count_(count), process_(stage.in_workload([this, &service] { return live(service); })) {}
 
 void IdleClients::connect(char home) {
@@ -27,7 +27,7 @@ void IdleClients::wait_until_all_told() const {
     }
 }
 
-int IdleClients::live(const lb::Endpoint& service) {
+int IdleClients::live(const Endpoint& service) {
     const test::SocketAddress address(service, AF_INET);
     while (true) play_round(address, await_order<char>(channel_.theirs()));
     return 0;
@@ -36,10 +36,10 @@ int IdleClients::live(const lb::Endpoint& service) {
 /// Ends when all were told, or when the next round is asked for.
 void IdleClients::play_round(const test::SocketAddress& address, char home) {
     while (talk_once(address, SOCK_STREAM) != home) pause_for(std::chrono::milliseconds(1));
-    const bpf::UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-    std::vector<bpf::UniqueFd> sockets;
+    const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    std::vector<UniqueFd> sockets;
     for (unsigned i = 0; i < count_; ++i) {
-        bpf::UniqueFd& fd = sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        UniqueFd& fd = sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         if (::connect(fd.get(), address.get(), address.length) != 0) throw std::runtime_error("connect");
         epoll_event event{.events = EPOLLIN | EPOLLRDHUP, .data = {.fd = fd.get()}};
         ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event);

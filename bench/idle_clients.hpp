@@ -10,7 +10,7 @@ namespace reseat::bench {
 /// Idle TCP clients in one process of the workload that waits for news of them with epoll.
 class IdleClients {
 public:
-    IdleClients(const Stage& stage, const lb::Endpoint& service, unsigned count);
+    IdleClients(const Stage& stage, const Endpoint& service, unsigned count);
 
     /// Connects all of them, after waiting until the service's answers come from the server whose name
     /// begins with `home`. Throws std::runtime_error.
@@ -28,7 +28,7 @@ private:
         std::atomic<unsigned> told = 0;
         std::atomic<std::int64_t> last = 0;
     };
-    int live(const lb::Endpoint& service);
+    int live(const Endpoint& service);
     void play_round(const test::SocketAddress& address, char home);
 
     unsigned count_;

@@ -16,7 +16,7 @@ extern char** environ;
 
 namespace reseat::bench {
 
-void kill_with_ss(const lb::Endpoint& backend) {
+void kill_with_ss(const Endpoint& backend) {
     const std::string address = to_string(backend.address), port = std::to_string(backend.port);
     const std::array<const char*, 8> words = {"ss",    "-Kt4", "dst",        address.c_str(),
                                               "dport", "=",    port.c_str(), nullptr};
@@ -31,9 +31,8 @@ void kill_with_ss(const lb::Endpoint& backend) {
     ::waitpid(pid, nullptr, 0);
 }
 
-std::vector<bpf::SocketTuple> sockets_to(bpf::SockDiag& diag, const lb::Endpoint& backend,
-                                         lb::Protocol protocol) {
-    const bool tcp = protocol == lb::Protocol::tcp;
+std::vector<bpf::SocketTuple> sockets_to(bpf::SockDiag& diag, const Endpoint& backend, Protocol protocol) {
+    const bool tcp = protocol == Protocol::tcp;
     const lb_endpoint wanted = bpf::to_kernel(backend, protocol);
     std::vector<bpf::SocketTuple> found;
     const auto dumped = diag.dump({.protocol = static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP),
@@ -46,8 +45,8 @@ std::vector<bpf::SocketTuple> sockets_to(bpf::SockDiag& diag, const lb::Endpoint
     return found;
 }
 
-void kill_after_dump(bpf::SockDiag& diag, const lb::Endpoint& backend) {
-    const auto found = sockets_to(diag, backend, lb::Protocol::tcp);
+void kill_after_dump(bpf::SockDiag& diag, const Endpoint& backend) {
+    const auto found = sockets_to(diag, backend, Protocol::tcp);
     if (auto ended = diag.destroy(found); !ended) throw std::runtime_error(ended.error().message);
 }
 

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 constexpr std::uint16_t kPort = 7000;
 constexpr double kAimMilliseconds = 5;
 constexpr auto kPatience = 10s;
-constexpr lb::Duration kPause = 50us;  ///< between two attempts of the client
+constexpr Duration kPause = 50us;  ///< between two attempts of the client
 
 /// What the client saw; times as now_ns(), 0: not yet.
 struct Seen {
@@ -26,7 +26,7 @@ struct Seen {
 
 class Client {
 public:
-    Client(const lb::Endpoint& service, Seen& seen) : address_(service, AF_INET), seen_(seen) {}
+    Client(const Endpoint& service, Seen& seen) : address_(service, AF_INET), seen_(seen) {}
 
     /// Once both protocols land at "a", tells 'r' and goes on until both have left it.
     void play_round(int end) {
@@ -69,10 +69,10 @@ private:
 
     test::SocketAddress address_;
     Seen& seen_;
-    bpf::UniqueFd udp_;
+    UniqueFd udp_;
 };
 
-int be_client(const lb::Endpoint& service, Seen& seen, int end) {
+int be_client(const Endpoint& service, Seen& seen, int end) {
     ::prctl(PR_SET_TIMERSLACK, 1000);
     Client client(service, seen);
     while (true) {
@@ -83,9 +83,8 @@ int be_client(const lb::Endpoint& service, Seen& seen, int end) {
 }
 
 /// Thresholds, intervals and timeouts as they are by default; only recovery is sped up, for the next round.
-lb::Service checked(const lb::Endpoint& address, const std::vector<lb::Endpoint>& backends,
-                    lb::Protocol protocol) {
-    auto made = service(protocol == lb::Protocol::tcp ? "tcp" : "udp", address, backends, protocol);
+lb::Service checked(const Endpoint& address, const std::vector<Endpoint>& backends, Protocol protocol) {
+    auto made = service(protocol == Protocol::tcp ? "tcp" : "udp", address, backends, protocol);
     made.health_check = {};
     made.health_check.unhealthy_interval = 100ms;
     made.health_check.fast_interval = 100ms;
@@ -102,10 +101,10 @@ std::vector<Figure> process_death(bool quick) {
     const Process client = stage.in_workload([&] { return be_client(vip, *seen, channel.theirs()); });
     Process first = stage.echo_server("a", kPort);
     const Process second = stage.echo_server("b", kPort);
-    std::vector<lb::Endpoint> backends;
+    std::vector<Endpoint> backends;
     for (const auto& host : stage.lab().hosts()) backends.push_back({host.address(), kPort});
-    const Process sidecar = start_sidecar(
-        stage, {checked(vip, backends, lb::Protocol::tcp), checked(vip, backends, lb::Protocol::udp)});
+    const Process sidecar =
+        start_sidecar(stage, {checked(vip, backends, Protocol::tcp), checked(vip, backends, Protocol::udp)});
     const Aim aim{Statistic::p99, false, kAimMilliseconds};
     Figure tcp{"kill -9 -> first TCP connect lands elsewhere", "ms", {}, aim};
     Figure udp{"kill -9 -> connected UDP is answered from elsewhere", "ms", {}, aim};

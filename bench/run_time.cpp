@@ -35,14 +35,14 @@ bpf_prog_info info_of(int program) {
 
 RunTimes::RunTimes(const std::string& cgroup) : counting_(bpf_enable_stats(BPF_STATS_RUN_TIME)) {
     if (!counting_) fail("count the run time of BPF programs");
-    const bpf::UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory) fail(cgroup);
     for (const auto hook : kHooks) {
         std::array<__u32, 64> ids;
         __u32 count = ids.size();
         if (bpf_prog_query(directory.get(), hook, 0, nullptr, ids.data(), &count) != 0) continue;
         for (__u32 i = 0; i < count; ++i) {
-            bpf::UniqueFd program(bpf_prog_get_fd_by_id(ids[i]));
+            UniqueFd program(bpf_prog_get_fd_by_id(ids[i]));
             if (!program) fail("open a BPF program");
             const std::string name = info_of(program.get()).name;
             programs_.emplace(name, std::move(program));

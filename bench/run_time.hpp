@@ -25,8 +25,8 @@ public:
     std::map<std::string, RunTime> read() const;
 
 private:
-    bpf::UniqueFd counting_;
-    std::map<std::string, bpf::UniqueFd> programs_;
+    UniqueFd counting_;
+    std::map<std::string, UniqueFd> programs_;
 };
 
 }  // namespace reseat::bench

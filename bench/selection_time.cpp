@@ -17,7 +17,7 @@ constexpr unsigned kBlock = 250;
 constexpr std::uint16_t kFirstPort = 10'000;
 
 struct Order {
-    lb::Endpoint to;
+    Endpoint to;
     unsigned times = 0;
 };
 
@@ -28,7 +28,7 @@ int obey(int end) {
         const test::SocketAddress to(order.to, AF_INET);
         int error = 0;
         for (unsigned i = 0; i < order.times && error == 0; ++i) {
-            const bpf::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+            const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
             if (::connect(fd.get(), to.get(), to.length) != 0) error = errno;
         }
         tell(end, error);
@@ -41,14 +41,14 @@ struct Case {
     std::size_t backends, services;
 };
 
-std::vector<lb::Service> services_of(const Case& of, const lb::Address& host) {
-    std::vector<lb::Endpoint> backends;
+std::vector<lb::Service> services_of(const Case& of, const Address& host) {
+    std::vector<Endpoint> backends;
     for (std::size_t i = 0; i < of.backends; ++i)
         backends.push_back({host, static_cast<std::uint16_t>(kFirstPort + i)});
     std::vector<lb::Service> all;
     for (std::size_t i = 0; i < of.services; ++i) {
         const auto address = endpoint(fmt::format("10.96.0.1:{}", 1000 + i));
-        all.push_back(service(fmt::format("s{}", i), address, backends, lb::Protocol::udp));
+        all.push_back(service(fmt::format("s{}", i), address, backends, Protocol::udp));
         all.back().lb_policy = of.policy;
         for (auto& backend : all.back().backends) backend.priority = 0;
     }
@@ -61,7 +61,7 @@ std::vector<Figure> selection_time(bool quick) {
     Stage stage({"a"});
     const Channel channel;
     const Process client = stage.in_workload([&] { return obey(channel.theirs()); });
-    const auto host = stage.lab().host("a").address(lb::Family::v4);
+    const auto host = stage.lab().host("a").address(Family::v4);
     std::vector<Figure> figures;
     for (const auto policy :
          {lb::LbPolicy::round_robin, lb::LbPolicy::random, lb::LbPolicy::least_conn, lb::LbPolicy::maglev}) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto kFirstRound = std::chrono::seconds(10);
 
-lb::Task<void> tell_when_ready(proxy::Sidecar& sidecar, int end) {
+Task<void> tell_when_ready(proxy::Sidecar& sidecar, int end) {
     co_await sidecar.first_round(kFirstRound);
     tell(end, 'y');
 }

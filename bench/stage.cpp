@@ -52,11 +52,10 @@ Process Stage::local_echo_server(std::uint16_t port) const {
     return echo_server("local", lab_.client(), port);
 }
 
-Process Stage::echo_server(const std::string& name, const proxy::NetNamespace& net,
-                           std::uint16_t port) const {
+Process Stage::echo_server(const std::string& name, const lab::NetNamespace& net, std::uint16_t port) const {
     const Channel channel;
     Process process(outside_.path(), net, [&] {
-        const proxy::EchoServer server(name, net, port);
+        const lab::EchoServer server(name, net, port);
         tell(channel.theirs(), 'y');
         while (true) ::pause();
         return 0;
@@ -85,11 +84,11 @@ void hear(int end, void* message, std::size_t size, int patience_ms) {
         throw std::runtime_error("the other process has ended");
 }
 
-void pause_for(lb::Duration duration) {
+void pause_for(Duration duration) {
     std::this_thread::sleep_for(duration);
 }
 
-void sleep_for(lb::Duration duration, Figure& late) {
+void sleep_for(Duration duration, Figure& late) {
     const auto end = std::chrono::steady_clock::now() + duration;
     while (std::chrono::steady_clock::now() < end) {
         const auto start = now_ns();
@@ -98,8 +97,8 @@ void sleep_for(lb::Duration duration, Figure& late) {
     }
 }
 
-lb::Endpoint endpoint(const std::string& text) {
-    auto parsed = lb::parse_endpoint(text);
+Endpoint endpoint(const std::string& text) {
+    auto parsed = parse_endpoint(text);
     if (!parsed) throw std::invalid_argument(text);
     return *parsed;
 }
@@ -109,8 +108,8 @@ void write_file(const std::string& path, const std::string& text) {
     if (!(file << text << std::flush)) throw std::system_error(errno, std::generic_category(), path);
 }
 
-lb::Service service(const std::string& name, const lb::Endpoint& address,
-                    const std::vector<lb::Endpoint>& backends, lb::Protocol protocol) {
+lb::Service service(const std::string& name, const Endpoint& address, const std::vector<Endpoint>& backends,
+                    Protocol protocol) {
     lb::Service service;
     service.name = name;
     service.protocol = protocol;

@@ -32,7 +32,7 @@ public:
     /// Throws std::exception; needs root.
     explicit Stage(const std::vector<std::string>& hosts);
 
-    proxy::Lab& lab() { return lab_; }
+    lab::Lab& lab() { return lab_; }
     const std::string& cgroup() const { return workload_.path(); }
 
     Process in_workload(const std::function<int()>& body) const;
@@ -43,12 +43,12 @@ public:
     Process local_echo_server(std::uint16_t port) const;
 
 private:
-    Process echo_server(const std::string& name, const proxy::NetNamespace& net, std::uint16_t port) const;
+    Process echo_server(const std::string& name, const lab::NetNamespace& net, std::uint16_t port) const;
 
-    proxy::Lab lab_;
+    lab::Lab lab_;
     proxy::WorkloadCgroup workload_;
     proxy::WorkloadCgroup outside_;
-    proxy::NetNamespace::Guard inside_;
+    lab::NetNamespace::Guard inside_;
 };
 
 /// A T in memory that this process shares with those it forks; all its members are atomics.
@@ -79,7 +79,7 @@ public:
     int theirs() const { return theirs_.get(); }
 
 private:
-    bpf::UniqueFd ours_, theirs_;
+    UniqueFd ours_, theirs_;
 };
 
 void tell(int end, const void* message, std::size_t size);
@@ -112,15 +112,15 @@ inline std::int64_t now_ns() {
 inline double milliseconds_between(std::int64_t from, std::int64_t to) {
     return static_cast<double>(to - from) / 1e6;
 }
-void pause_for(lb::Duration duration);
+void pause_for(Duration duration);
 /// The same in steps of 1 ms, noting by how many milliseconds each ended late: how noisy the machine is.
-void sleep_for(lb::Duration duration, Figure& late);
+void sleep_for(Duration duration, Figure& late);
 
-lb::Endpoint endpoint(const std::string& text);
+Endpoint endpoint(const std::string& text);
 void write_file(const std::string& path, const std::string& text);
 
 /// A TCP service of these backends, the first preferred to the second and so on, without health checks.
-lb::Service service(const std::string& name, const lb::Endpoint& address,
-                    const std::vector<lb::Endpoint>& backends, lb::Protocol protocol = lb::Protocol::tcp);
+lb::Service service(const std::string& name, const Endpoint& address, const std::vector<Endpoint>& backends,
+                    Protocol protocol = Protocol::tcp);
 
 }  // namespace reseat::bench

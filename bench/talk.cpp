@@ -16,12 +16,12 @@ struct Answer {
     int error = 0;
 };
 
-int type_of(lb::Protocol protocol) {
-    return protocol == lb::Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
+int type_of(Protocol protocol) {
+    return protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
 }
 
 Answer run_block(const Talker::Order& order) {
-    const test::SocketAddress to(order.to, order.to.address.family() == lb::Family::v4 ? AF_INET : AF_INET6);
+    const test::SocketAddress to(order.to, order.to.address.family() == Family::v4 ? AF_INET : AF_INET6);
     const int type = type_of(order.protocol);
     std::int64_t start = 0;
     for (unsigned i = 0; i < Talker::kWarmUp + order.times; ++i) {
@@ -39,7 +39,7 @@ int obey(int end) {
 }  // namespace
 
 char talk_once(const test::SocketAddress& to, int type, std::int64_t* connected_at) {
-    const bpf::UniqueFd fd(::socket(to.storage.ss_family, type | SOCK_CLOEXEC, 0));
+    const UniqueFd fd(::socket(to.storage.ss_family, type | SOCK_CLOEXEC, 0));
     if (!fd) return 0;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
     if (::connect(fd.get(), to.get(), to.length) != 0) return 0;

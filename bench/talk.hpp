@@ -11,8 +11,8 @@ class Talker {
 public:
     static constexpr unsigned kWarmUp = 3;  ///< before each block
     struct Order {
-        lb::Endpoint to;
-        lb::Protocol protocol = lb::Protocol::tcp;
+        Endpoint to;
+        Protocol protocol = Protocol::tcp;
         unsigned times = 0;
     };
 

@@ -45,7 +45,7 @@ public:
         unsigned placed = 0;
         for (std::size_t i = 0; i < sizes_.size(); ++i) {
             const auto port = static_cast<std::uint16_t>(8000 + 100 * i);
-            crowds.emplace_back(stage_, "c", sizes_[i] - placed, lb::Protocol::tcp, port);
+            crowds.emplace_back(stage_, "c", sizes_[i] - placed, Protocol::tcp, port);
             placed = sizes_[i];
             services.insert(services.end(), crowds.back().services().begin(), crowds.back().services().end());
         }
@@ -93,11 +93,11 @@ private:
     }
 
     Stage& stage_;
-    lb::Endpoint vip_;
+    Endpoint vip_;
     IdleClients clients_;
     Process first_, second_;
     std::vector<unsigned> sizes_;
-    std::vector<lb::Endpoint> backends_;
+    std::vector<Endpoint> backends_;
 };
 
 double median(const Figure& figure) {
@@ -131,12 +131,12 @@ std::vector<Figure> among_bystanders(Stage& stage, bool quick) {
 }
 
 /// All sockets of all backends of `crowd` lose them at once; microseconds per socket.
-double whole_backend(Stage& stage, lb::Protocol protocol, unsigned count, bpf::Engine engine) {
+double whole_backend(Stage& stage, Protocol protocol, unsigned count, bpf::Engine engine) {
     Crowd crowd(stage, "c", count, protocol);
     std::vector<lb::Service> services = crowd.services();
     for (lb::Service& service : services) {
         service.connections.only_if_alternative = false;
-        service.connections.close_spread = lb::Duration::zero();
+        service.connections.close_spread = Duration::zero();
         service.connections.udp = lb::UdpFate::terminate;
     }
     Balanced balanced(stage, services, {.only_engine = engine});
@@ -156,7 +156,7 @@ double whole_backend(Stage& stage, lb::Protocol protocol, unsigned count, bpf::E
 }
 
 /// The kernel's own cost: exact destroys, batched, of sockets that are known already.
-double batched_destroys(Stage& stage, lb::Protocol protocol, unsigned count) {
+double batched_destroys(Stage& stage, Protocol protocol, unsigned count) {
     Crowd crowd(stage, "c", count, protocol);
     Balanced balanced(stage, crowd.services());
     crowd.gather(stage);
@@ -176,7 +176,7 @@ double batched_destroys(Stage& stage, lb::Protocol protocol, unsigned count) {
 std::vector<Figure> whole_backends(Stage& stage, bool quick) {
     const unsigned count = quick ? 5'000 : 50'000;
     std::vector<Figure> figures;
-    for (const auto protocol : {lb::Protocol::tcp, lb::Protocol::udp}) {
+    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
         const std::string what = ", " + std::to_string(count) + " of " + std::to_string(count) + " " +
                                  std::string(to_string(protocol)) + ", each";
         Figure baseline{"batched exact destroys" + what, "us", {}};

@@ -26,8 +26,8 @@ lb::HealthCheck short_check() {
 
 /// docs: a vanished host is noticed within interval + timeout + (threshold - 1) x (fast_interval + timeout).
 double bound_ms(const lb::HealthCheck& check) {
-    const lb::Duration bound = check.interval + check.timeout +
-                               (check.unhealthy_threshold - 1) * (check.fast_interval + check.timeout);
+    const Duration bound = check.interval + check.timeout +
+                           (check.unhealthy_threshold - 1) * (check.fast_interval + check.timeout);
     return static_cast<double>(bound / 1us) / 1e3;
 }
 

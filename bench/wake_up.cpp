@@ -18,7 +18,7 @@ struct Contest {
     Balanced& balanced;
     IdleClients& clients;
     bpf::SockDiag& diag;
-    lb::Endpoint backend;
+    Endpoint backend;
 
     /// Milliseconds to the last client, and the part of it that reseat spent on ending the sockets.
     std::pair<double, double> by_reseat() {
@@ -78,7 +78,7 @@ std::vector<Figure> wake_up(bool quick) {
     IdleClients clients(stage, vip, kClients);
     const Process first = stage.echo_server("a", kPort), second = stage.echo_server("b", kPort);
     Crowd crowd(stage, "c", bystanders);
-    std::vector<lb::Endpoint> backends;
+    std::vector<Endpoint> backends;
     for (const auto* name : {"a", "b"}) backends.push_back({stage.lab().host(name).address(), kPort});
     std::vector<lb::Service> services = {service("tcp", vip, backends)};
     services.insert(services.end(), crowd.services().begin(), crowd.services().end());

@@ -35,14 +35,13 @@ namespace reseat::bpf {
 namespace {
 
 using namespace std::chrono_literals;
-namespace asio = lb::asio;
 
-constexpr lb::Duration kLostEventsPause = 1s;
+constexpr Duration kLostEventsPause = 1s;
 
-lb::Result<void> exempt(int owner_map, int descriptor) {
+Result<void> exempt(int owner_map, int descriptor) {
     const lb_owner owner{.flags = LB_OWNER_EXEMPT};
     if (bpf_map_update_elem(owner_map, &descriptor, &owner, BPF_ANY))
-        return lb::system_error("exempt a socket of our own", errno);
+        return system_error("exempt a socket of our own", errno);
     return {};
 }
 
@@ -70,15 +69,15 @@ struct KernelDataPlane::Impl {
 
     ~Impl() { maintenance.join(); }
 
-    lb::Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing, HangUps& hang_ups);
+    Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing, HangUps& hang_ups);
 };
 
 KernelDataPlane::KernelDataPlane(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KernelDataPlane::~KernelDataPlane() = default;
 
-lb::Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_io_executor executor,
-                                                                     const std::string& cgroup,
-                                                                     const KernelOptions& options) {
+Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_io_executor executor,
+                                                                 const std::string& cgroup,
+                                                                 const KernelOptions& options) {
     auto impl = std::make_unique<Impl>();
     impl->executor = executor;
     impl->cgroup = cgroup;
@@ -114,7 +113,7 @@ bool KernelDataPlane::cgroup_is_gone() const {
     return impl_->generations->cgroup_is_gone();
 }
 
-lb::Result<bool> KernelDataPlane::remove_pinned(const std::string& directory) {
+Result<bool> KernelDataPlane::remove_pinned(const std::string& directory) {
     if (std::error_code unknown; !std::filesystem::exists(directory, unknown)) return false;
     const auto pins = PinDirectory::open(directory);
     if (!pins) return pins.error();
@@ -129,14 +128,14 @@ lb::LifeId KernelDataPlane::first_unused_life() const {
 lb::Inheritance KernelDataPlane::inheritance() const {
     return impl_->generations->inheritance();
 }
-lb::Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
+Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
     return impl_->generations->publish(plan);
 }
 
-lb::Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
+Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
     const auto backend = impl_->generations->lives().index_of(order.life);
     if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
-    lb::Task<lb::TerminationReport> run = run_order(impl_->reseater, *impl_->workers, order, *backend);
+    Task<lb::TerminationReport> run = run_order(impl_->reseater, *impl_->workers, order, *backend);
     co_return co_await std::move(run);
 }
 
@@ -162,27 +161,27 @@ void KernelDataPlane::forgive(lb::LifeId life) {
     forget_row(*impl_->generations, life);
 }
 
-lb::Task<std::deque<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId> lives) {
+Task<std::deque<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId> lives) {
     std::vector<FiledLife> filed;
     for (const lb::LifeId life : lives)
         if (const auto index = impl_->generations->lives().index_of(life)) filed.push_back({*index, life});
     auto list = [](const Programs& programs,
-                   std::vector<FiledLife> which) -> lb::Task<std::deque<lb::SocketInfo>> {
+                   std::vector<FiledLife> which) -> Task<std::deque<lb::SocketInfo>> {
         co_return list_sockets(programs, which);
     };
     auto task = list(*impl_->programs, std::move(filed));
     co_return co_await run_on(impl_->maintenance, std::move(task));
 }
 
-lb::Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder order) {
+Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder order) {
     return impl_->orders->end_untracked(std::move(order));
 }
 
-lb::Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
+Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
     return impl_->policies->set(policies);
 }
 
-lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
+Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
     return impl_->orders->enforce(impl_->policies->policies());
 }
 
@@ -220,20 +219,20 @@ lb::SessionPreparer KernelDataPlane::session_exempter() {
     return impl_->check_sessions->preparer();
 }
 
-lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell) {
+Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell) {
     using namespace asio::experimental::awaitable_operators;
     FailingLives failing(impl_->executor, *impl_->generations, on_failing);
     HangUps hang_ups(impl_->executor, *impl_->generations, on_failing);
     // What an earlier watch had taken when it failed: the programs wait to be told that they may tell again.
     failing.on_lost_events();
     hang_ups.on_lost_events();
-    lb::Task<void> events = hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced,
-                                        failing, hang_ups, std::move(tell));
-    lb::Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing, hang_ups);
-    lb::Task<void> told_again = failing.run() && hang_ups.run();
-    lb::Task<void> ports =
+    Task<void> events = hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing,
+                                    hang_ups, std::move(tell));
+    Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing, hang_ups);
+    Task<void> told_again = failing.run() && hang_ups.run();
+    Task<void> ports =
         resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance, impl_->unresolved);
-    lb::Task<void> unconnected =
+    Task<void> unconnected =
         let_go_of_unconnected(*impl_->programs, *impl_->namespaces, impl_->maintenance,
                               [this] { return impl_->generations->lives().leaving_udp(); });
     co_await (std::move(events) && std::move(lost) && std::move(told_again) && std::move(ports) &&
@@ -241,11 +240,11 @@ lb::Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::Ev
 }
 
 /// The ring buffer was full: any life without new sockets may have got one all the same.
-lb::Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, FailingLives& failing,
-                                                              HangUps& hang_ups) {
+Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, FailingLives& failing,
+                                                          HangUps& hang_ups) {
     std::uint64_t known = programs->stat(LB_STAT_EVENTS_LOST);
     while (true) {
-        co_await lb::sleep_for(kLostEventsPause);
+        co_await sleep_for(kLostEventsPause);
         const std::uint64_t now = programs->stat(LB_STAT_EVENTS_LOST);
         if (std::exchange(known, now) == now) continue;
         spdlog::warn("the ring buffer of events was full: looking at all backends that take no new sockets");

@@ -45,9 +45,9 @@ public:
     /// thread and, where we may enter them, in those of the workload's processes. Errors: `unsupported` says
     /// which kernel feature, capability or mount is missing; `failed` when another instance holds this cgroup
     /// or an ancestor carries a program that would be replaced.
-    static lb::Result<std::unique_ptr<KernelDataPlane>> attach(lb::asio::any_io_executor executor,
-                                                               const std::string& cgroup,
-                                                               const KernelOptions& options = {});
+    static Result<std::unique_ptr<KernelDataPlane>> attach(asio::any_io_executor executor,
+                                                           const std::string& cgroup,
+                                                           const KernelOptions& options = {});
     /// Detaches, unless it is pinned: then all of it goes on, for the next process to adopt.
     ~KernelDataPlane() override;
 
@@ -58,21 +58,21 @@ public:
     void unpin();
     /// Removes what a process that is gone left pinned in `directory`; false: nothing was there. Error: a
     /// process that lives holds it.
-    static lb::Result<bool> remove_pinned(const std::string& directory);
+    static Result<bool> remove_pinned(const std::string& directory);
 
     lb::LifeId first_unused_life() const override;
     lb::Inheritance inheritance() const override;
-    lb::Result<void> publish(const lb::Plan& plan) override;
-    lb::Task<lb::TerminationReport> reseat(lb::ReseatOrder order) override;
+    Result<void> publish(const lb::Plan& plan) override;
+    Task<lb::TerminationReport> reseat(lb::ReseatOrder order) override;
     std::uint64_t open_sockets(lb::LifeId life) const override;
     bool is_idle(lb::LifeId life) const override;
     std::uint64_t connects_total(lb::LifeId life) const override;
     lb::ConnectOutcomes connect_outcomes(lb::LifeId life) const override;
     void forgive(lb::LifeId life) override;
-    lb::Task<std::deque<lb::SocketInfo>> sockets(std::vector<lb::LifeId> lives) override;
-    lb::Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order) override;
-    lb::Result<void> set_policies(const std::vector<lb::Policy>& policies) override;
-    lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce_policies() override;
+    Task<std::deque<lb::SocketInfo>> sockets(std::vector<lb::LifeId> lives) override;
+    Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order) override;
+    Result<void> set_policies(const std::vector<lb::Policy>& policies) override;
+    Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce_policies() override;
     std::vector<std::pair<std::string, std::uint64_t>> policy_denials() const override;
     /// Sockets that the index has for this life, those that it had no room for left out. Costs by its
     /// drawers.
@@ -89,7 +89,7 @@ public:
     /// wait, `tell` of what policies deny. Also resolves the ports of connected UDP sockets in the
     /// background.
     using OnLife = std::function<void(lb::LifeId)>;
-    lb::Task<void> watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell = lb::log_event);
+    Task<void> watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell = lb::log_event);
 
     /// Names of the termination engines in use, best first: "tuple", "diag", "iterator", "descriptor".
     std::vector<std::string> engines() const;

@@ -13,7 +13,7 @@ void take(To& into, const Written<From>& written) {
     if (written) into = static_cast<To>(written->value);
 }
 
-lb::HealthCheck compile_health_check(const HealthCheckBlock& block, lb::Protocol protocol) {
+lb::HealthCheck compile_health_check(const HealthCheckBlock& block, Protocol protocol) {
     lb::HealthCheck check;
     check.type = check_type(block, protocol);
     take(check.interval, block.interval);
@@ -128,13 +128,13 @@ lb::NamedBackends compile_named_backends(const BackendBlock& block) {
 
 }  // namespace
 
-lb::CheckType check_type(const HealthCheckBlock& block, lb::Protocol protocol) {
+lb::CheckType check_type(const HealthCheckBlock& block, Protocol protocol) {
     if (block.type) return block.type->value;
-    return protocol == lb::Protocol::tcp ? lb::CheckType::tcp : lb::CheckType::udp;
+    return protocol == Protocol::tcp ? lb::CheckType::tcp : lb::CheckType::udp;
 }
 
-std::span<const lb::Protocol> protocols_of(const ServiceBlock& block) {
-    static constexpr std::array both = {lb::Protocol::tcp, lb::Protocol::udp};
+std::span<const Protocol> protocols_of(const ServiceBlock& block) {
+    static constexpr std::array both = {Protocol::tcp, Protocol::udp};
     const auto protocol = block.protocol ? block.protocol->value : ServiceProtocol::tcp;
     if (protocol == ServiceProtocol::any) return both;
     return std::span(both).subspan(protocol == ServiceProtocol::tcp ? 0 : 1, 1);

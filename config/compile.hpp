@@ -33,7 +33,7 @@ bool uses_tls(const HealthCheckBlock& block, lb::CheckType type);
 bool uses_tls(const ServiceBlock& block);
 
 /// The type of the checks of this protocol's half.
-lb::CheckType check_type(const HealthCheckBlock& block, lb::Protocol protocol);
+lb::CheckType check_type(const HealthCheckBlock& block, Protocol protocol);
 
 /// The certificates and keys that check_needs() reads, each once.
 std::vector<std::string> tls_files(const ConfigFile& file);
@@ -48,6 +48,6 @@ void warn_of_policies(const ConfigFile& file, Diagnostics& out);
 std::vector<ServiceAddress> service_addresses(const ConfigFile& file);
 
 /// The protocols that a service block stands for.
-std::span<const lb::Protocol> protocols_of(const ServiceBlock& block);
+std::span<const Protocol> protocols_of(const ServiceBlock& block);
 
 }  // namespace reseat::config

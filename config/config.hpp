@@ -16,8 +16,8 @@ namespace reseat::config {
 /// Where an address that a service listens to was written; `protocol: any` gives two.
 struct ServiceAddress {
     std::string service;
-    lb::Protocol protocol;
-    lb::Endpoint endpoint;
+    Protocol protocol;
+    Endpoint endpoint;
     Position at;
 };
 

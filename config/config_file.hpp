@@ -35,7 +35,7 @@ struct StatusRange {
 struct HealthCheckBlock {
     std::vector<Located<lb::CheckType>> settings_for;  ///< `tcp:`, `http:`... written in this very service
     Written<lb::CheckType> type;
-    Written<lb::Duration> interval, fast_interval, unhealthy_interval, timeout;
+    Written<Duration> interval, fast_interval, unhealthy_interval, timeout;
     Written<unsigned> unhealthy_threshold, healthy_threshold, jitter_percent, port;
     Written<lb::Watch> watch;
     Written<std::string> tcp_send, tcp_expect, udp_send, udp_expect, grpc_service;
@@ -53,7 +53,7 @@ struct HealthCheckBlock {
 struct OutlierDetectionBlock {
     Written<bool> enabled;
     Written<unsigned> consecutive_connect_failures, max_ejection_percent;
-    Written<lb::Duration> interval, base_ejection_time, max_ejection_time;
+    Written<Duration> interval, base_ejection_time, max_ejection_time;
 };
 
 struct ConnectionsBlock {
@@ -62,25 +62,25 @@ struct ConnectionsBlock {
     Written<lb::SocketFate> on_restarted;
     Written<lb::OnRecover> on_recover;
     Written<lb::UdpFate> udp;
-    Written<lb::Duration> grace, drain_timeout, drain_quiet;
-    Written<std::optional<lb::Duration>> close_spread;  ///< nothing inside: auto
+    Written<Duration> grace, drain_timeout, drain_quiet;
+    Written<std::optional<Duration>> close_spread;  ///< nothing inside: auto
     Written<bool> only_if_alternative;
     Written<lb::Untracked> untracked;
 };
 
 struct NamesBlock {
     Written<lb::NameFamily> family;
-    Written<lb::Duration> hold;
+    Written<Duration> hold;
 };
 
 /// Exactly one of endpoint, dns and srv, unless that one is faulty.
 struct BackendBlock {
     Position at;
-    Written<lb::Endpoint> endpoint;
+    Written<Endpoint> endpoint;
     Written<std::string> dns, srv, name;
     Written<unsigned> weight, priority;
     Written<lb::OperatorState> state;
-    Written<lb::Address> check_address;
+    Written<Address> check_address;
     Written<unsigned> check_port;
     Written<std::string> check_server_name, check_host;
 };
@@ -89,12 +89,12 @@ struct ServiceBlock {
     Position at;
     Written<std::string> name;
     Written<ServiceProtocol> protocol;
-    std::vector<Located<lb::Endpoint>> addresses;
+    std::vector<Located<Endpoint>> addresses;
     Written<lb::LbPolicy> lb_policy;
     Written<lb::HashKey> hash_key;
     Written<unsigned> panic_threshold;
     Written<lb::OnNoHealthy> on_no_healthy;
-    Written<lb::Duration> slow_start;
+    Written<Duration> slow_start;
     HealthCheckBlock health_check;
     OutlierDetectionBlock outlier_detection;
     ConnectionsBlock connections;
@@ -112,8 +112,8 @@ struct PolicyBlock {
 
 struct ConfigFile {
     Written<std::string> cgroup, admin_socket, pin;
-    Written<std::optional<lb::Endpoint>> admin_address;  ///< nothing inside: none
-    Written<lb::Duration> exit_when_idle;
+    Written<std::optional<Endpoint>> admin_address;  ///< nothing inside: none
+    Written<Duration> exit_when_idle;
     Written<lb::LogLevel> log_level;
     Written<lb::LogFormat> log_format;
     Written<lb::OnExit> on_exit;

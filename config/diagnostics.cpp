@@ -20,11 +20,11 @@ void Diagnostics::error(Position at, std::string_view message) {
         overflowed_ = true;
         return;
     }
-    if (found_.emplace(at, Severity::error, lb::printable(message)).second) ++errors_;
+    if (found_.emplace(at, Severity::error, printable(message)).second) ++errors_;
 }
 
 void Diagnostics::warning(Position at, std::string_view message) {
-    if (found_.size() < 2 * limit) found_.emplace(at, Severity::warning, lb::printable(message));
+    if (found_.size() < 2 * limit) found_.emplace(at, Severity::warning, printable(message));
 }
 
 std::vector<Diagnostic> Diagnostics::in_order(const std::string& file) const {
@@ -41,8 +41,8 @@ std::vector<Diagnostic> Diagnostics::in_order(const std::string& file) const {
 
 std::string quote(std::string_view text) {
     constexpr std::size_t longest = 60;
-    const auto shown = lb::beginning(text, longest);
-    return "'" + lb::printable(shown) + (shown.size() < text.size() ? "...'" : "'");
+    const auto shown = beginning(text, longest);
+    return "'" + printable(shown) + (shown.size() < text.size() ? "...'" : "'");
 }
 
 }  // namespace reseat::config

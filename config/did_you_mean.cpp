@@ -100,7 +100,7 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
     for (const auto& foreign : foreign_words)
         if (foreign.word == spelled && is_valid(foreign.ours))
             return fmt::format("; did you mean '{}'?", foreign.ours);
-    if (const auto near = lb::nearest_word(spelled, valid); !near.empty())
+    if (const auto near = nearest_word(spelled, valid); !near.empty())
         return fmt::format("; did you mean '{}'?", near);
     for (const auto& foreign : foreign_words)
         if (foreign.word == spelled && is_valid(foreign.place))

@@ -20,9 +20,8 @@ std::optional<std::string> socket_path(const Value& value) {
 }
 
 /// "": nothing, and that is meant.
-std::optional<std::optional<lb::Endpoint>> endpoint_or_empty(const Value& value) {
-    if (value.node.kind == Node::Kind::scalar && value.node.text.empty())
-        return std::optional<lb::Endpoint>();
+std::optional<std::optional<Endpoint>> endpoint_or_empty(const Value& value) {
+    if (value.node.kind == Node::Kind::scalar && value.node.text.empty()) return std::optional<Endpoint>();
     const auto endpoint = any_endpoint(value);
     if (!endpoint) return std::nullopt;
     return endpoint;

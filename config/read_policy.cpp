@@ -13,7 +13,7 @@ namespace reseat::config {
 namespace {
 
 /// The address with nothing set beyond `bits`.
-lb::Address network(lb::Address address, unsigned bits) {
+Address network(Address address, unsigned bits) {
     for (unsigned i = 0; i < 16; ++i) {
         const unsigned kept = bits > i * 8 ? std::min(8U, bits - i * 8) : 0;
         address.bytes[i] &= static_cast<std::uint8_t>(0xff00U >> kept);
@@ -25,16 +25,16 @@ std::optional<lb::Cidr> cidr(const Value& value) {
     const std::string_view text = value.node.text;
     const auto slash = text.find('/');
     const auto length = slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
-    const auto address = lb::parse_address(text.substr(0, std::min<std::size_t>(slash, 64)));
+    const auto address = parse_address(text.substr(0, std::min<std::size_t>(slash, 64)));
     unsigned bits = 0;
     const auto [end, fault] = std::from_chars(length.data(), length.data() + length.size(), bits);
-    const unsigned most = address && address->family() == lb::Family::v4 ? 32 : 128;
+    const unsigned most = address && address->family() == Family::v4 ? 32 : 128;
     if (!address || fault != std::errc{} || end != length.data() + length.size() || bits > most) {
         value.expected("a range of addresses such as 10.0.0.0/8 or fd00::/8");
         return std::nullopt;
     }
     const lb::Cidr range{*address, bits + 128 - most};
-    const lb::Address start = network(range.address, range.bits);
+    const Address start = network(range.address, range.bits);
     if (start == range.address) return range;
     value.fail(
         fmt::format("{} has bits set beyond its length; write {}/{}", quote(text), to_string(start), bits));
@@ -91,8 +91,7 @@ lb::Destination read_destination(const Node& node, Diagnostics& out) {
         out.error(node.at, "the destination has no 'cidr'; add one, as in 'cidr: 10.0.0.0/8'");
     if (range) destination.cidr = range->value;
     if (protocol && protocol->value != ServiceProtocol::any)
-        destination.protocol =
-            protocol->value == ServiceProtocol::tcp ? lb::Protocol::tcp : lb::Protocol::udp;
+        destination.protocol = protocol->value == ServiceProtocol::tcp ? Protocol::tcp : Protocol::udp;
     return destination;
 }
 

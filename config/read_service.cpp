@@ -14,9 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 using lb::SocketFate;
 
-std::optional<std::optional<lb::Duration>> spread(const Value& value) {
-    if (value.node.kind == Node::Kind::scalar && value.node.text == "auto")
-        return std::optional<lb::Duration>{};
+std::optional<std::optional<Duration>> spread(const Value& value) {
+    if (value.node.kind == Node::Kind::scalar && value.node.text == "auto") return std::optional<Duration>{};
     const auto read = duration(value, 0s, 1h);
     return read ? std::optional(std::optional(*read)) : std::nullopt;
 }
@@ -50,12 +49,12 @@ void read_backend_address(const Value& value, BackendBlock& into) {
     const auto colon = text.rfind(':');
     if (colon != std::string_view::npos && is_dns_name(text.substr(0, colon))) {
         // The port is judged by what judges all ports.
-        if (lb::parse_endpoint("0.0.0.0" + std::string(text.substr(colon).substr(0, 8)))) {
+        if (parse_endpoint("0.0.0.0" + std::string(text.substr(colon).substr(0, 8)))) {
             into.dns = Located<std::string>{std::string(text), value.node.at};
             return;
         }
     }
-    if (const auto read = endpoint(value)) into.endpoint = Located<lb::Endpoint>{*read, value.node.at};
+    if (const auto read = endpoint(value)) into.endpoint = Located<Endpoint>{*read, value.node.at};
 }
 
 BackendBlock read_backend(const Node& node, Diagnostics& out) {

@@ -109,7 +109,7 @@ std::optional<std::string> as_text(std::string_view bytes, std::size_t limit, Di
 
     Position at{1, 1};
     for (std::size_t i = 0; i < text.size();) {
-        const std::size_t length = lb::utf8_length(std::string_view(text).substr(i, 4));
+        const std::size_t length = utf8_length(std::string_view(text).substr(i, 4));
         const auto byte = static_cast<unsigned char>(text[i]);
         if (length == 0 || is_forbidden(byte)) {
             out.error(at,

@@ -39,7 +39,7 @@ bool is_digit(char c) {
 
 struct Unit {
     std::string_view word;
-    lb::Duration length;
+    Duration length;
 };
 constexpr Unit units[] = {{"h", 1h}, {"m", 1min}, {"s", 1s}, {"ms", 1ms}};
 
@@ -138,7 +138,7 @@ std::optional<std::string> name(const Value& value) {
     return std::nullopt;
 }
 
-std::optional<lb::Endpoint> any_endpoint(const Value& value) {
+std::optional<Endpoint> any_endpoint(const Value& value) {
     if (value.node.kind != Node::Kind::scalar) {
         value.expected("an address such as 1.2.3.4:80 or [fd00::1]:80");
         return std::nullopt;
@@ -151,7 +151,7 @@ std::optional<lb::Endpoint> any_endpoint(const Value& value) {
         value.expected("an address such as 1.2.3.4:80 or [fd00::1]:80");
         return std::nullopt;
     }
-    const auto parsed = lb::parse_endpoint(*text);
+    const auto parsed = parse_endpoint(*text);
     if (parsed) return *parsed;
     value.fail(parsed.error().message);
     return std::nullopt;
@@ -159,7 +159,7 @@ std::optional<lb::Endpoint> any_endpoint(const Value& value) {
 
 namespace {
 
-bool is_one_host(const lb::Address& address, const Value& value) {
+bool is_one_host(const Address& address, const Value& value) {
     if (!address.is_unspecified() && !address.is_multicast()) return true;
     value.fail(fmt::format("{} is {} address, which nothing can connect to; write the address of one host",
                            quote(value.node.text),
@@ -169,13 +169,13 @@ bool is_one_host(const lb::Address& address, const Value& value) {
 
 }  // namespace
 
-std::optional<lb::Endpoint> endpoint(const Value& value) {
+std::optional<Endpoint> endpoint(const Value& value) {
     const auto parsed = any_endpoint(value);
     return parsed && is_one_host(parsed->address, value) ? parsed : std::nullopt;
 }
 
-std::optional<lb::Address> host_address(const Value& value) {
-    const auto parsed = lb::parse_address(value.node.text);
+std::optional<Address> host_address(const Value& value) {
+    const auto parsed = parse_address(value.node.text);
     if (value.node.kind == Node::Kind::scalar && parsed)
         return is_one_host(*parsed, value) ? std::optional(*parsed) : std::nullopt;
     value.expected("an address without a port, such as 1.2.3.4 or fd00::1");
@@ -206,8 +206,8 @@ std::optional<long long> whole_number(const Value& value, long long least, long 
     return std::nullopt;
 }
 
-std::optional<lb::Duration> duration_in(std::string_view text) {
-    lb::Duration total{};
+std::optional<Duration> duration_in(std::string_view text) {
+    Duration total{};
     std::size_t next_unit = 0;
     if (text.empty()) return std::nullopt;
     while (!text.empty()) {
@@ -220,15 +220,14 @@ std::optional<lb::Duration> duration_in(std::string_view text) {
         long long amount = 0;
         const auto fault = std::from_chars(text.data(), text.data() + digits, amount).ec;
         const auto& unit = units[next_unit++];
-        if (fault != std::errc{} || amount > (lb::Duration::max() - total) / unit.length)
-            return lb::Duration::max();
+        if (fault != std::errc{} || amount > (Duration::max() - total) / unit.length) return Duration::max();
         total += amount * unit.length;
         text = after.substr(word.size());
     }
     return total;
 }
 
-std::optional<lb::Duration> duration(const Value& value, lb::Duration least, lb::Duration most) {
+std::optional<Duration> duration(const Value& value, Duration least, Duration most) {
     const auto& node = value.node;
     const auto read = node.kind == Node::Kind::scalar ? duration_in(node.text) : std::nullopt;
     if (!read) {
@@ -244,7 +243,7 @@ std::optional<lb::Duration> duration(const Value& value, lb::Duration least, lb:
     return std::nullopt;
 }
 
-std::string to_string(lb::Duration duration) {
+std::string to_string(Duration duration) {
     std::string text;
     for (const auto& unit : units) {
         if (const auto amount = duration / unit.length; amount > 0)

@@ -46,18 +46,18 @@ std::optional<std::string> http_host(const Value& value);
 std::optional<std::string> absolute_path(const Value& value);
 /// Of a service, backend or policy: [A-Za-z0-9][A-Za-z0-9_.:-]{0,62}
 std::optional<std::string> name(const Value& value);
-std::optional<lb::Endpoint> any_endpoint(const Value& value);
+std::optional<Endpoint> any_endpoint(const Value& value);
 /// The address of one host, without a port.
-std::optional<lb::Address> host_address(const Value& value);
+std::optional<Address> host_address(const Value& value);
 /// One that something can connect to: not unspecified, not multicast.
-std::optional<lb::Endpoint> endpoint(const Value& value);
+std::optional<Endpoint> endpoint(const Value& value);
 
 std::optional<long long> whole_number(const Value& value, long long least, long long most);
 /// "250ms", "5s", "1m30s": units h, m, s, ms, each at most once and in this order.
-std::optional<lb::Duration> duration(const Value& value, lb::Duration least, lb::Duration most);
+std::optional<Duration> duration(const Value& value, Duration least, Duration most);
 /// Nothing if `text` is no duration; one that is beyond any range comes back as duration::max().
-std::optional<lb::Duration> duration_in(std::string_view text);
-std::string to_string(lb::Duration duration);
+std::optional<Duration> duration_in(std::string_view text);
+std::string to_string(Duration duration);
 
 /// The place of the value among `words`.
 std::optional<std::size_t> choose(const Value& value, std::span<const std::string_view> words);
@@ -70,7 +70,7 @@ auto number(T least, T most) {
     };
 }
 
-inline auto duration_between(lb::Duration least, lb::Duration most) {
+inline auto duration_between(Duration least, Duration most) {
     return [=](const Value& value) { return duration(value, least, most); };
 }
 

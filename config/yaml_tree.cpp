@@ -192,7 +192,7 @@ private:
         map.drop_value = true;
         if (key.kind != Node::Kind::scalar) {
             const bool is_list = key.kind == Node::Kind::sequence && key.items.size() == 1;
-            const bool is_ipv6 = is_list && lb::parse_address(key.items.front().text);
+            const bool is_ipv6 = is_list && parse_address(key.items.front().text);
             out_.error(key.at, is_ipv6 ? quote_ipv6 : "a key must be a word followed by ': '");
             return;
         }

@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-namespace reseat::proxy {
+namespace reseat::lab {
 namespace {
 
 constexpr int kBacklog = 4096;
@@ -29,8 +29,8 @@ void set_option(int fd, int level, int name, int value) {
 
 /// A bound socket of all addresses of `family`. No IPv6 here: none, and errno is EAFNOSUPPORT or
 /// EADDRNOTAVAIL. The port is taken: none, EADDRINUSE.
-bpf::UniqueFd bound_socket(int family, int type, std::uint16_t port) {
-    bpf::UniqueFd fd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+UniqueFd bound_socket(int family, int type, std::uint16_t port) {
+    UniqueFd fd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return fd;
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
@@ -109,7 +109,7 @@ bool EchoServer::bind_all(std::uint16_t port) {
     port_ = port;
     for (const int family : {AF_INET, AF_INET6}) {
         for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
-            bpf::UniqueFd fd = bound_socket(family, type, port_);
+            UniqueFd fd = bound_socket(family, type, port_);
             if (!fd && family == AF_INET6 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) continue;
             if (!fd) return false;
             if (port_ == 0) port_ = port_of(fd.get());
@@ -252,4 +252,4 @@ void EchoServer::close_listeners() {
     listening_.notify_all();
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace reseat::proxy {
+namespace reseat::lab {
 
 /// A backend that says who it is: answers each datagram, and each piece of a TCP stream as it comes, with
 /// "NAME:PAYLOAD". Serves TCP and UDP over IPv4 and, where there is any, IPv6 on one port of all addresses,
@@ -55,10 +55,10 @@ private:
 
     std::string name_;
     std::uint16_t port_ = 0;
-    bpf::UniqueFd epoll_;
-    bpf::UniqueFd wake_;
-    std::vector<bpf::UniqueFd> listeners_;
-    std::vector<bpf::UniqueFd> datagram_sockets_;
+    UniqueFd epoll_;
+    UniqueFd wake_;
+    std::vector<UniqueFd> listeners_;
+    std::vector<UniqueFd> datagram_sockets_;
     std::unordered_map<int, std::string> connections_;  ///< descriptor → answer not taken yet
     bool paused_ = false;                               ///< out of descriptors: accept after the next close
     std::array<char, 65536> buffer_;
@@ -73,4 +73,4 @@ private:
     std::thread thread_;
 };
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

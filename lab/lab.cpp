@@ -9,7 +9,7 @@
 #include <system_error>
 #include <thread>
 
-namespace reseat::proxy {
+namespace reseat::lab {
 namespace {
 
 constexpr auto kBridge = "lan";
@@ -18,17 +18,17 @@ constexpr unsigned kClientStation = 1;
 constexpr unsigned kFirstHostStation = 11;
 
 /// A station's number is the last part of all its addresses, as one reads them: 10.99.0.11, fd99::11.
-lb::Address address_of(unsigned station, lb::Family family) {
-    const std::string prefix = family == lb::Family::v4 ? "10.99.0." : "fd99::";
-    return lb::parse_address(prefix + std::to_string(station)).value();
+Address address_of(unsigned station, Family family) {
+    const std::string prefix = family == Family::v4 ? "10.99.0." : "fd99::";
+    return parse_address(prefix + std::to_string(station)).value();
 }
 
 Mac mac_of(unsigned station) {
     return {0x02, 0x63, 0, 0, 0, static_cast<std::uint8_t>(station)};
 }
 
-unsigned prefix_of(lb::Family family) {
-    return family == lb::Family::v4 ? 24 : 64;
+unsigned prefix_of(Family family) {
+    return family == Family::v4 ? 24 : 64;
 }
 
 /// The kernel hears of a carrier in a work queue of its own; until then a bridge port drops packets.
@@ -54,7 +54,7 @@ std::string Host::port() const {
     return "port" + std::to_string(kFirstHostStation + number_);
 }
 
-lb::Address Host::address(lb::Family family) const {
+Address Host::address(Family family) const {
     return address_of(kFirstHostStation + number_, family);
 }
 
@@ -65,7 +65,7 @@ void Host::plug_in() const {
     route.add_veth(port(), kNic, mac_of(station), net_);
     route.set_master(port(), kBridge);
     route.set_up(port(), true);
-    for (const auto family : {lb::Family::v4, lb::Family::v6})
+    for (const auto family : {Family::v4, Family::v6})
         route.add_neighbour(kBridge, address(family), mac_of(station));
 }
 
@@ -75,7 +75,7 @@ void Host::configure() const {
         RouteSocket route;
         route.set_up("lo", true);
         route.set_up(kNic, true);
-        for (const auto family : {lb::Family::v4, lb::Family::v6}) {
+        for (const auto family : {Family::v4, Family::v6}) {
             route.add_address(kNic, address(family), prefix_of(family));
             route.add_neighbour(kNic, address_of(kClientStation, family), mac_of(kClientStation));
         }
@@ -102,14 +102,14 @@ Lab::Lab(const std::vector<std::string>& host_names) {
         route.set_up("lo", true);
         route.add_bridge(kBridge, mac_of(kClientStation));
         route.set_up(kBridge, true);
-        for (const auto family : {lb::Family::v4, lb::Family::v6})
+        for (const auto family : {Family::v4, Family::v6})
             route.add_address(kBridge, client_address(family), prefix_of(family));
     }
     for (const auto& name : host_names)
         hosts_.emplace_back(name, static_cast<unsigned>(hosts_.size()), client_);
 }
 
-lb::Address Lab::client_address(lb::Family family) const {
+Address Lab::client_address(Family family) const {
     return address_of(kClientStation, family);
 }
 
@@ -119,4 +119,4 @@ Host& Lab::host(const std::string& name) {
     throw std::out_of_range("the laboratory has no machine called " + name);
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace reseat::proxy {
+namespace reseat::lab {
 
 /// A machine of the laboratory: a network namespace of its own, cabled to the client's bridge.
 class Host {
@@ -18,7 +18,7 @@ public:
 
     const std::string& name() const { return name_; }
     const NetNamespace& net() const { return net_; }
-    lb::Address address(lb::Family family = lb::Family::v4) const;
+    Address address(Family family = Family::v4) const;
 
     /// The machine is gone: no FIN, no RST, no ICMP; packets to it disappear. Effective on return.
     void vanish();
@@ -48,7 +48,7 @@ public:
     Lab& operator=(const Lab&) = delete;
 
     const NetNamespace& client() const { return client_; }
-    lb::Address client_address(lb::Family family = lb::Family::v4) const;
+    Address client_address(Family family = Family::v4) const;
 
     std::deque<Host>& hosts() { return hosts_; }
     /// Throws std::out_of_range for an unknown name.
@@ -59,4 +59,4 @@ private:
     std::deque<Host> hosts_;
 };
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

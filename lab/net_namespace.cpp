@@ -8,11 +8,11 @@
 #include <fcntl.h>
 #include <sched.h>
 
-namespace reseat::proxy {
+namespace reseat::lab {
 namespace {
 
-bpf::UniqueFd namespace_of_this_thread() {
-    bpf::UniqueFd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+UniqueFd namespace_of_this_thread() {
+    UniqueFd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!fd) throw std::system_error(errno, std::generic_category(), "open /proc/thread-self/ns/net");
     return fd;
 }
@@ -46,4 +46,4 @@ NetNamespace::Guard::~Guard() {
     if (::setns(before_.get(), CLONE_NEWNET) != 0) std::terminate();
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

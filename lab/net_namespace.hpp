@@ -5,7 +5,7 @@
 
 #include <future>
 
-namespace reseat::proxy {
+namespace reseat::lab {
 
 /// A network namespace without a name: it lives as long as this object, the sockets made in it and the
 /// threads inside it, so that a crash leaves nothing behind.
@@ -25,7 +25,7 @@ public:
         ~Guard();
 
     private:
-        bpf::UniqueFd before_;
+        UniqueFd before_;
     };
 
     /// Throws std::system_error.
@@ -45,7 +45,7 @@ public:
     }
 
 private:
-    bpf::UniqueFd fd_;
+    UniqueFd fd_;
 };
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

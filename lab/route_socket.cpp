@@ -16,7 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-namespace reseat::proxy {
+namespace reseat::lab {
 namespace {
 
 constexpr std::size_t kRequestBytes = 1024;
@@ -42,15 +42,15 @@ int index_of(const std::string& name) {
     return static_cast<int>(index);
 }
 
-void put_address(nlmsghdr* header, std::uint16_t type, const lb::Address& address) {
-    if (address.family() == lb::Family::v4)
+void put_address(nlmsghdr* header, std::uint16_t type, const Address& address) {
+    if (address.family() == Family::v4)
         mnl_attr_put(header, type, 4, address.bytes.data() + 12);
     else
         mnl_attr_put(header, type, 16, address.bytes.data());
 }
 
-std::uint8_t family_of(const lb::Address& address) {
-    return address.family() == lb::Family::v4 ? AF_INET : AF_INET6;
+std::uint8_t family_of(const Address& address) {
+    return address.family() == Family::v4 ? AF_INET : AF_INET6;
 }
 
 }  // namespace
@@ -116,7 +116,7 @@ void RouteSocket::set_up(const std::string& name, bool up) {
     request(link.header, "set " + name + (up ? " up" : " down"));
 }
 
-void RouteSocket::add_address(const std::string& name, const lb::Address& address, unsigned prefix) {
+void RouteSocket::add_address(const std::string& name, const Address& address, unsigned prefix) {
     Request<ifaddrmsg> entry(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
     entry.extra->ifa_family = family_of(address);
     entry.extra->ifa_prefixlen = static_cast<std::uint8_t>(prefix);
@@ -127,7 +127,7 @@ void RouteSocket::add_address(const std::string& name, const lb::Address& addres
     request(entry.header, "give " + name + " the address " + to_string(address));
 }
 
-void RouteSocket::add_neighbour(const std::string& name, const lb::Address& address, const Mac& mac) {
+void RouteSocket::add_neighbour(const std::string& name, const Address& address, const Mac& mac) {
     Request<ndmsg> entry(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
     entry.extra->ndm_family = family_of(address);
     entry.extra->ndm_ifindex = index_of(name);
@@ -138,10 +138,10 @@ void RouteSocket::add_neighbour(const std::string& name, const lb::Address& addr
 }
 
 bool is_running(const std::string& device) {
-    const bpf::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request{};
     device.copy(request.ifr_name, IFNAMSIZ - 1);
     return ::ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) != 0;
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

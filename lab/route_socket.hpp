@@ -12,7 +12,7 @@
 struct mnl_socket;
 struct nlmsghdr;
 
-namespace reseat::proxy {
+namespace reseat::lab {
 
 using Mac = std::array<std::uint8_t, 6>;
 
@@ -29,9 +29,9 @@ public:
     void set_master(const std::string& name, const std::string& bridge);
     void set_up(const std::string& name, bool up);
     /// Without duplicate address detection. An address that is there already is left alone.
-    void add_address(const std::string& name, const lb::Address& address, unsigned prefix);
+    void add_address(const std::string& name, const Address& address, unsigned prefix);
     /// Permanent: it never goes stale, so that a lost neighbour is never reported.
-    void add_neighbour(const std::string& name, const lb::Address& address, const Mac& mac);
+    void add_neighbour(const std::string& name, const Address& address, const Mac& mac);
 
 private:
     /// Sends one request and waits for its acknowledgement. `what` goes in front of an error.
@@ -46,4 +46,4 @@ private:
 /// IFF_RUNNING: up, with a carrier, and the kernel has noticed. Not found: false.
 bool is_running(const std::string& device);
 
-}  // namespace reseat::proxy
+}  // namespace reseat::lab

@@ -9,6 +9,7 @@
 
 #include <malloc.h>
 
+using namespace reseat;
 using namespace reseat::proxy;
 
 namespace {
@@ -33,6 +34,6 @@ int main(int argc, char** argv) {
         return written(carry_out(argc, argv));
     } catch (const std::exception& failure) {
         const bool lost_output = std::ferror(stdout) != 0;
-        return lost_output ? written(0) : fail({reseat::lb::ErrorCode::failed, failure.what()});
+        return lost_output ? written(0) : fail({reseat::ErrorCode::failed, failure.what()});
     }
 }

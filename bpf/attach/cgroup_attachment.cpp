@@ -29,39 +29,38 @@ bool is_cgroup2(int fd) {
 }
 
 /// Open directories: the cgroup, then each ancestor that is visible in this mount.
-lb::Result<std::vector<UniqueFd>> open_with_ancestors(const std::string& cgroup) {
+Result<std::vector<UniqueFd>> open_with_ancestors(const std::string& cgroup) {
     std::vector<UniqueFd> directories;
     fs::path path = fs::path(cgroup).lexically_normal();
     if (!path.has_filename()) path = path.parent_path();
     while (true) {
         UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!fd && directories.empty()) return lb::system_error("cgroup " + cgroup, errno);
+        if (!fd && directories.empty()) return system_error("cgroup " + cgroup, errno);
         if (!fd || !is_cgroup2(fd.get())) break;
         directories.push_back(std::move(fd));
         if (path == path.parent_path()) break;
         path = path.parent_path();
     }
     if (directories.empty())
-        return lb::Error{lb::ErrorCode::unsupported, cgroup + " is not in a cgroup2 file system"};
+        return Error{ErrorCode::unsupported, cgroup + " is not in a cgroup2 file system"};
     return directories;
 }
 
-lb::Result<void> lock_all(const std::vector<UniqueFd>& directories, const std::string& cgroup) {
+Result<void> lock_all(const std::vector<UniqueFd>& directories, const std::string& cgroup) {
     for (std::size_t i = 0; i < directories.size(); ++i) {
         if (flock(directories[i].get(), (i == 0 ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) continue;
-        if (errno != EWOULDBLOCK) return lb::system_error("lock " + cgroup, errno);
-        return lb::Error{lb::ErrorCode::failed,
-                         i == 0 ? "another reseat holds " + cgroup +
-                                      " or a cgroup below it; stop it first, or choose another cgroup"
-                                : "another reseat holds a cgroup above " + cgroup +
-                                      ", which covers this one; stop it first, or choose another cgroup"};
+        if (errno != EWOULDBLOCK) return system_error("lock " + cgroup, errno);
+        return Error{ErrorCode::failed,
+                     i == 0 ? "another reseat holds " + cgroup +
+                                  " or a cgroup below it; stop it first, or choose another cgroup"
+                            : "another reseat holds a cgroup above " + cgroup +
+                                  ", which covers this one; stop it first, or choose another cgroup"};
     }
     return {};
 }
 
 /// Would attaching below this directory be refused, or silently replace what it carries?
-lb::Result<void> check_foreign_programs(int directory, bool ancestor,
-                                        std::span<bpf_program* const> programs) {
+Result<void> check_foreign_programs(int directory, bool ancestor, std::span<bpf_program* const> programs) {
     for (bpf_program* program : programs) {
         __u32 flags = 0, count = 0;
         if (bpf_prog_query(directory, bpf_program__expected_attach_type(program), 0, &flags, nullptr, &count))
@@ -69,13 +68,13 @@ lb::Result<void> check_foreign_programs(int directory, bool ancestor,
         if (count == 0 || flags & BPF_F_ALLOW_MULTI) continue;
         const std::string where = ancestor ? "a cgroup above this one" : "this cgroup";
         const std::string type = bpf_program__name(program);
-        return lb::Error{lb::ErrorCode::failed,
-                         where + " carries a program at the hook of " + type + " that was attached " +
-                             (flags & BPF_F_ALLOW_OVERRIDE
-                                  ? "with ALLOW_OVERRIDE and would be silently replaced by ours"
-                                  : "exclusively, so that none may be attached beside or below it") +
-                             "; have its owner attach it with ALLOW_MULTI, or choose another cgroup "
-                             "(`bpftool cgroup tree` shows it)"};
+        return Error{ErrorCode::failed,
+                     where + " carries a program at the hook of " + type + " that was attached " +
+                         (flags & BPF_F_ALLOW_OVERRIDE
+                              ? "with ALLOW_OVERRIDE and would be silently replaced by ours"
+                              : "exclusively, so that none may be attached beside or below it") +
+                         "; have its owner attach it with ALLOW_MULTI, or choose another cgroup "
+                         "(`bpftool cgroup tree` shows it)"};
     }
     return {};
 }
@@ -98,15 +97,14 @@ bool carries(int directory, bpf_program* program) {
 }
 
 /// Programs like ours whose process is gone: the lock is ours. Those that are not pinned are about to go.
-lb::Result<void> check_own_programs(int directory, std::span<bpf_program* const> programs) {
+Result<void> check_own_programs(int directory, std::span<bpf_program* const> programs) {
     for (bpf_program* program : programs)
         for (int waited = 0; carries(directory, program); ++waited) {
             if (waited == 100)
-                return lb::Error{
-                    lb::ErrorCode::failed,
-                    "programs of a reseat that was killed are still attached there, or above; start "
-                    "with the same `pin` to take them over, or remove them with `reseat detach`, "
-                    "those of `pin: DIR` with `reseat detach --pin DIR`"};
+                return Error{ErrorCode::failed,
+                             "programs of a reseat that was killed are still attached there, or above; start "
+                             "with the same `pin` to take them over, or remove them with `reseat detach`, "
+                             "those of `pin: DIR` with `reseat detach --pin DIR`"};
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
     return {};
@@ -126,7 +124,7 @@ std::uint64_t id_of(int directory) {
 
 }  // namespace
 
-lb::Result<CgroupAttachment> CgroupAttachment::claim(const std::string& cgroup) {
+Result<CgroupAttachment> CgroupAttachment::claim(const std::string& cgroup) {
     auto directories = open_with_ancestors(cgroup);
     if (!directories) return directories.error();
     if (auto claimed = lock_all(*directories, cgroup); !claimed) return claimed.error();
@@ -144,7 +142,7 @@ bool CgroupAttachment::adopt(OpenMaps& links) {
     return !links_.empty();
 }
 
-lb::Result<void> CgroupAttachment::attach(std::span<bpf_program* const> programs, const PinDirectory* pins) {
+Result<void> CgroupAttachment::attach(std::span<bpf_program* const> programs, const PinDirectory* pins) {
     for (std::size_t i = 0; i < locks_.size(); ++i)
         if (auto clear = check_foreign_programs(locks_[i].get(), i > 0, programs); !clear)
             return clear.error().in("cgroup " + cgroup_);
@@ -163,22 +161,22 @@ lb::Result<void> CgroupAttachment::attach(std::span<bpf_program* const> programs
     });
     const std::uint64_t meant = id_of(locks_.front().get()), found = cgroup_of(links_.front().fd.get());
     if (found == meant) return {};
-    return lb::Error{lb::ErrorCode::failed,
-                     "attached to cgroup " + std::to_string(found) + " instead of " + std::to_string(meant)};
+    return Error{ErrorCode::failed,
+                 "attached to cgroup " + std::to_string(found) + " instead of " + std::to_string(meant)};
 }
 
-lb::Result<void> CgroupAttachment::attach_one(bpf_program* program, const PinDirectory* pins) {
+Result<void> CgroupAttachment::attach_one(bpf_program* program, const PinDirectory* pins) {
     const std::string name = bpf_program__name(program);
     if (const auto link = std::ranges::find(links_, name, &Link::program); link != links_.end()) {
         if (bpf_link_update(link->fd.get(), bpf_program__fd(program), nullptr) == 0) return {};
-        return lb::system_error("replace the program", errno);
+        return system_error("replace the program", errno);
     }
     UniqueFd link(bpf_link_create(bpf_program__fd(program), locks_.front().get(),
                                   bpf_program__expected_attach_type(program), nullptr));
     if (!link) {
         const int number = errno;
-        return lb::system_error("create a link", number,
-                                number == EPERM ? lb::ErrorCode::unsupported : lb::ErrorCode::failed);
+        return system_error("create a link", number,
+                            number == EPERM ? ErrorCode::unsupported : ErrorCode::failed);
     }
     if (pins)
         if (auto pinned = pins->pin_link(name, link.get()); !pinned) return pinned;

@@ -21,7 +21,7 @@ class CgroupAttachment {
 public:
     /// Claims the directory `cgroup`: flock, exclusive on it, shared on its ancestors. Errors: `failed`
     /// another instance holds this cgroup or one above or below; `unsupported` not a cgroup2 directory.
-    static lb::Result<CgroupAttachment> claim(const std::string& cgroup);
+    static Result<CgroupAttachment> claim(const std::string& cgroup);
 
     /// Takes over links that an earlier process pinned. False: they are not of this cgroup, or it was removed
     /// and made again; then nothing is taken.
@@ -33,7 +33,7 @@ public:
     /// Errors: `failed` a program is in the way (also one of a killed process that was not adopted: waits a
     /// second for it to go), or the cgroup is gone; `unsupported` a hook that this kernel
     /// lacks.
-    lb::Result<void> attach(std::span<bpf_program* const> programs, const PinDirectory* pins);
+    Result<void> attach(std::span<bpf_program* const> programs, const PinDirectory* pins);
 
     /// The cgroup was removed: nothing is attached any more.
     bool is_gone() const;
@@ -43,7 +43,7 @@ private:
         std::string program;
         UniqueFd fd;
     };
-    lb::Result<void> attach_one(bpf_program* program, const PinDirectory* pins);
+    Result<void> attach_one(bpf_program* program, const PinDirectory* pins);
 
     std::string cgroup_;
     std::vector<UniqueFd> locks_;  ///< the cgroup first, then its ancestors

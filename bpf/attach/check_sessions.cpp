@@ -23,9 +23,9 @@ struct Detach {
     void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 
-lb::Error failure(int number) {
-    return lb::system_error("exempt the commands of exec checks (needs CAP_PERFMON and BTF)", number,
-                            lb::ErrorCode::unsupported);
+Error failure(int number) {
+    return system_error("exempt the commands of exec checks (needs CAP_PERFMON and BTF)", number,
+                        ErrorCode::unsupported);
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ struct CheckSessions::Impl {
 CheckSessions::CheckSessions(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 CheckSessions::~CheckSessions() = default;
 
-lb::Result<std::unique_ptr<CheckSessions>> CheckSessions::attach(const std::string& cgroup, int owner_map) {
+Result<std::unique_ptr<CheckSessions>> CheckSessions::attach(const std::string& cgroup, int owner_map) {
     auto impl = std::make_unique<Impl>();
     struct stat about {};
     if (::stat("/proc/self/ns/pid", &about) != 0) return failure(errno);

@@ -15,7 +15,7 @@ class CheckSessions {
 public:
     /// `owner_map`: lb_owner. Errors: `unsupported` without CAP_PERFMON and BTF, `failed` a program in the
     /// way.
-    static lb::Result<std::unique_ptr<CheckSessions>> attach(const std::string& cgroup, int owner_map);
+    static Result<std::unique_ptr<CheckSessions>> attach(const std::string& cgroup, int owner_map);
     ~CheckSessions();
 
     /// Must not outlive this object.

@@ -34,7 +34,7 @@ std::size_t largest_table(const lb::Service& service) {
     if (service.lb_policy == lb::LbPolicy::maglev) return 2 * lb::maglev_size(service.backends.size());
     std::size_t slots = 0;
     for (const auto& backend : service.backends) slots += std::max(backend.weight, 1u);
-    if (service.slow_start > lb::Duration::zero()) slots *= lb::kFullTenths;
+    if (service.slow_start > Duration::zero()) slots *= lb::kFullTenths;
     return std::min(slots, lb::most_slots(service.backends.size()));
 }
 
@@ -44,9 +44,9 @@ MapSizes sizes_of(const KernelOptions& options) {
 
 }  // namespace
 
-lb::Result<std::unique_ptr<Generations>> Generations::start(const std::string& cgroup,
-                                                            const KernelOptions& options, GracePeriod& grace,
-                                                            const BeforeFirst& before_first) {
+Result<std::unique_ptr<Generations>> Generations::start(const std::string& cgroup,
+                                                        const KernelOptions& options, GracePeriod& grace,
+                                                        const BeforeFirst& before_first) {
     auto attachment = CgroupAttachment::claim(cgroup);
     if (!attachment) return attachment.error();
     std::unique_ptr<Generations> all(new Generations(grace, std::move(*attachment)));
@@ -95,8 +95,8 @@ std::optional<Generations::Found> Generations::find_pinned() {
     return found;
 }
 
-lb::Result<void> Generations::take_over(Found found, const KernelOptions& options,
-                                        const BeforeFirst& before_first) {
+Result<void> Generations::take_over(Found found, const KernelOptions& options,
+                                    const BeforeFirst& before_first) {
     const bool first = found.elements.empty();
     inheritance_ = found.knowledge.inheritance();
     auto programs =
@@ -114,7 +114,7 @@ lb::Result<void> Generations::take_over(Found found, const KernelOptions& option
     return {};
 }
 
-lb::Result<void> Generations::publish(const lb::Plan& plan) {
+Result<void> Generations::publish(const lb::Plan& plan) {
     const MapSizes& has = programs_->set().sizes();
     if (const MapSizes needed = lives_->needed(plan); !needed.fits(has))
         if (auto larger = grow(grown(has, needed)); !larger)
@@ -122,7 +122,7 @@ lb::Result<void> Generations::publish(const lb::Plan& plan) {
     return lives_->publish(plan);
 }
 
-lb::Result<void> Generations::grow(const MapSizes& sizes) {
+Result<void> Generations::grow(const MapSizes& sizes) {
     auto next = programs_->load_beside(sizes);
     if (!next) return next.error();
     const OpenMaps maps = programs_->set().all();
@@ -148,11 +148,11 @@ lb::Result<void> Generations::grow(const MapSizes& sizes) {
     return {};
 }
 
-lb::Result<void> Generations::attach(const MapSet& set) {
+Result<void> Generations::attach(const MapSet& set) {
     return attachment_.attach(set.attachable(), pins_ ? &*pins_ : nullptr);
 }
 
-lb::Result<void> Generations::pin(const OpenMaps& maps) {
+Result<void> Generations::pin(const OpenMaps& maps) {
     if (!pins_) return {};
     if (auto pinned = pins_->pin_set(number_ + 1, maps); !pinned) return pinned;
     ++number_;

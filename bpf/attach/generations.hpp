@@ -25,9 +25,8 @@ public:
     /// PinDirectory and Programs.
     /// `before_first` is called where none of ours is attached yet, just before the first one is.
     using BeforeFirst = std::function<void(std::shared_ptr<const Programs>)>;
-    static lb::Result<std::unique_ptr<Generations>> start(const std::string& cgroup,
-                                                          const KernelOptions& options, GracePeriod& grace,
-                                                          const BeforeFirst& before_first);
+    static Result<std::unique_ptr<Generations>> start(const std::string& cgroup, const KernelOptions& options,
+                                                      GracePeriod& grace, const BeforeFirst& before_first);
 
     Programs& programs() { return *programs_; }
     const Programs& programs() const { return *programs_; }
@@ -36,7 +35,7 @@ public:
     const lb::Inheritance& inheritance() const { return inheritance_; }
 
     /// As DataPlane::publish. Makes room first where there is none; that takes as long as loading programs.
-    lb::Result<void> publish(const lb::Plan& plan);
+    Result<void> publish(const lb::Plan& plan);
     /// Of the element that index_of() names.
     std::uint64_t open(std::uint32_t element) const { return lives_->predecessors().open(element); }
     std::uint64_t connects(std::uint32_t element) const { return lives_->predecessors().connects(element); }
@@ -51,10 +50,10 @@ private:
     Generations(GracePeriod& grace, CgroupAttachment attachment)
         : grace_(grace), attachment_(std::move(attachment)) {}
     std::optional<Found> find_pinned();
-    lb::Result<void> take_over(Found found, const KernelOptions& options, const BeforeFirst& before_first);
-    lb::Result<void> grow(const MapSizes& needed);
-    lb::Result<void> pin(const OpenMaps& maps);
-    lb::Result<void> attach(const MapSet& set);
+    Result<void> take_over(Found found, const KernelOptions& options, const BeforeFirst& before_first);
+    Result<void> grow(const MapSizes& needed);
+    Result<void> pin(const OpenMaps& maps);
+    Result<void> attach(const MapSet& set);
     void fold_after_grace();
 
     GracePeriod& grace_;

@@ -47,54 +47,53 @@ void remove_directory(const fs::path& directory) {
 
 /// Whoever else may write there could have us adopt maps of his, or take ours away. Up to where the bpffs is
 /// mounted, which may be open to all if each only may remove his own.
-lb::Result<void> belongs_to_us(const fs::path& directory) {
+Result<void> belongs_to_us(const fs::path& directory) {
     for (fs::path at = directory; at.has_relative_path(); at = at.parent_path()) {
         struct statfs filesystem {};
         struct stat about {};
         if (::statfs(at.c_str(), &filesystem) != 0 || ::stat(at.c_str(), &about) != 0)
-            return lb::system_error("pin directory " + at.string(), errno);
+            return system_error("pin directory " + at.string(), errno);
         if (filesystem.f_type != BPF_FS_MAGIC) return {};
         const bool foreign = about.st_uid != 0 && about.st_uid != ::geteuid();
         const bool open_to_all = (about.st_mode & S_IWOTH) != 0 && (about.st_mode & S_ISVTX) == 0;
         if (foreign || open_to_all)
-            return lb::Error{lb::ErrorCode::failed,
-                             at.string() +
-                                 (foreign ? " belongs to another user" : " may be written to by everybody") +
-                                 ", who could change what is pinned there: mend its owner and mode, or "
-                                 "choose another directory"};
+            return Error{ErrorCode::failed,
+                         at.string() +
+                             (foreign ? " belongs to another user" : " may be written to by everybody") +
+                             ", who could change what is pinned there: mend its owner and mode, or "
+                             "choose another directory"};
     }
     return {};
 }
 
 /// Parents too, as far as they are missing.
-lb::Result<void> make_directory(const fs::path& path) {
+Result<void> make_directory(const fs::path& path) {
     if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
     if (errno == ENOENT && path.has_parent_path() && path != path.parent_path()) {
         if (auto made = make_directory(path.parent_path()); !made) return made;
         if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
     }
     const int number = errno;
-    return lb::system_error("make the directory " + path.string(), number);
+    return system_error("make the directory " + path.string(), number);
 }
 
 }  // namespace
 
-lb::Result<PinDirectory> PinDirectory::open(const std::string& path) {
+Result<PinDirectory> PinDirectory::open(const std::string& path) {
     const fs::path directory = fs::path(path).lexically_normal();
     if (auto made = make_directory(directory); !made) return made.error();
     UniqueFd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     struct statfs about;
-    if (!lock || fstatfs(lock.get(), &about) != 0) return lb::system_error("pin directory " + path, errno);
+    if (!lock || fstatfs(lock.get(), &about) != 0) return system_error("pin directory " + path, errno);
     if (about.f_type != BPF_FS_MAGIC)
-        return lb::Error{lb::ErrorCode::unsupported,
-                         path +
-                             " is not in a bpffs, so that nothing can be pinned "
-                             "there; mount one (mount -t bpf bpf /sys/fs/bpf), or "
-                             "set `pin: off`"};
+        return Error{ErrorCode::unsupported, path +
+                                                 " is not in a bpffs, so that nothing can be pinned "
+                                                 "there; mount one (mount -t bpf bpf /sys/fs/bpf), or "
+                                                 "set `pin: off`"};
     if (auto safe = belongs_to_us(directory); !safe) return safe.error();
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return lb::Error{lb::ErrorCode::failed, "another reseat is running that pins in " + path +
-                                                    "; stop it first, or choose another instance name"};
+        return Error{ErrorCode::failed, "another reseat is running that pins in " + path +
+                                            "; stop it first, or choose another instance name"};
     return PinDirectory(directory, std::move(lock));
 }
 
@@ -118,15 +117,15 @@ OpenMaps PinDirectory::open_set(std::uint32_t number) const {
     return open_pins(set_path(number));
 }
 
-lb::Result<void> PinDirectory::pin_set(std::uint32_t number, const OpenMaps& maps) const {
+Result<void> PinDirectory::pin_set(std::uint32_t number, const OpenMaps& maps) const {
     const std::string unfinished = path_ + "/" + kUnfinished;
     remove_directory(unfinished);
     if (auto made = make_directory(unfinished); !made) return made;
     for (const auto& [name, fd] : maps)
         if (bpf_obj_pin(fd.get(), (unfinished + "/" + name).c_str()) != 0)
-            return lb::system_error("pin the map " + name + " in " + path_, errno);
+            return system_error("pin the map " + name + " in " + path_, errno);
     if (std::rename(unfinished.c_str(), set_path(number).c_str()) != 0)
-        return lb::system_error("rename " + unfinished, errno);
+        return system_error("rename " + unfinished, errno);
     return {};
 }
 
@@ -141,11 +140,11 @@ OpenMaps PinDirectory::open_links() const {
     return open_pins(fs::path(path_) / kLinks);
 }
 
-lb::Result<void> PinDirectory::pin_link(const std::string& program, int link) const {
+Result<void> PinDirectory::pin_link(const std::string& program, int link) const {
     const fs::path links = fs::path(path_) / kLinks;
     if (auto made = make_directory(links); !made) return made;
     if (bpf_obj_pin(link, (links / program).c_str()) != 0)
-        return lb::system_error("pin the link of " + program + " in " + path_, errno);
+        return system_error("pin the link of " + program + " in " + path_, errno);
     return {};
 }
 

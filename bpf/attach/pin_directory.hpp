@@ -22,17 +22,17 @@ class PinDirectory {
 public:
     /// Makes the directory where there is none. Errors: `unsupported` it is in no bpffs; `failed` a process
     /// that lives holds it, or others may write there.
-    static lb::Result<PinDirectory> open(const std::string& path);
+    static Result<PinDirectory> open(const std::string& path);
 
     const std::string& path() const { return path_; }
 
     std::vector<std::uint32_t> sets() const;  ///< ascending
     OpenMaps open_set(std::uint32_t number) const;
-    lb::Result<void> pin_set(std::uint32_t number, const OpenMaps& maps) const;
+    Result<void> pin_set(std::uint32_t number, const OpenMaps& maps) const;
     void remove_set(std::uint32_t number) const;
 
     OpenMaps open_links() const;  ///< by program
-    lb::Result<void> pin_link(const std::string& program, int link) const;
+    Result<void> pin_link(const std::string& program, int link) const;
     /// What is attached by that pin alone is detached.
     void remove_link(const std::string& program) const;
 

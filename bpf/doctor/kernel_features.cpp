@@ -24,28 +24,26 @@
 namespace reseat::bpf {
 namespace {
 
-namespace asio = lb::asio;
-
 // 198.18.0.0/15 is set aside for benchmarks (RFC 2544): nobody's address, and never sent to, as it is
 // translated before the kernel looks for a route.
-const lb::Endpoint kService{lb::Address::v4({198, 18, 0, 1}), 9};
+const Endpoint kService{Address::v4({198, 18, 0, 1}), 9};
 
 constexpr auto kRepoint = "re-point connected UDP";
 
 /// A loopback socket that a throw-away client is balanced to.
 struct Server {
     UniqueFd fd;
-    lb::Endpoint endpoint;
+    Endpoint endpoint;
 
-    explicit Server(lb::Protocol protocol)
-        : fd(socket(AF_INET, (protocol == lb::Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)) {
+    explicit Server(Protocol protocol)
+        : fd(socket(AF_INET, (protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)) {
         sockaddr_storage address;
         socklen_t length =
-            to_sockaddr(to_kernel({lb::Address::v4({127, 0, 0, 1}), 0}, protocol), AF_INET, address);
+            to_sockaddr(to_kernel({Address::v4({127, 0, 0, 1}), 0}, protocol), AF_INET, address);
         bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length);
         getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length);
         endpoint = from_kernel(from_sockaddr(address, protocol));
-        if (protocol == lb::Protocol::tcp) listen(fd.get(), 8);
+        if (protocol == Protocol::tcp) listen(fd.get(), 8);
     }
 };
 
@@ -56,15 +54,15 @@ lb::TerminationReport run(asio::io_context& io, KernelDataPlane& plane, lb::Rese
     return report.get();
 }
 
-lb::Plan serve(lb::ServiceId service, lb::Protocol protocol, lb::LifeId life, const lb::Endpoint& backend) {
+lb::Plan serve(lb::ServiceId service, Protocol protocol, lb::LifeId life, const Endpoint& backend) {
     lb::Plan plan;
     plan.add_services = {{.id = service, .name = "doctor", .protocol = protocol, .addresses = {kService}}};
     plan.begin = {{.life = life, .service = service, .backend = backend}};
-    plan.tables = {{.service = service, .family = lb::Family::v4, .slots = {life}}};
+    plan.tables = {{.service = service, .family = Family::v4, .slots = {life}}};
     return plan;
 }
 
-std::string milliseconds(lb::Duration duration) {
+std::string milliseconds(Duration duration) {
     return fmt::format("{:.1f} ms", std::chrono::duration<double, std::milli>(duration).count());
 }
 
@@ -109,9 +107,9 @@ Feature try_termination(Engine engine, const std::string& cgroup, int procs, uns
         feature.detail = plane.error().message;
         return feature;
     }
-    const Server server(lb::Protocol::tcp);
+    const Server server(Protocol::tcp);
     const lb::LifeId life = (*plane)->first_unused_life();
-    if (auto served = (*plane)->publish(serve(1, lb::Protocol::tcp, life, server.endpoint)); !served) {
+    if (auto served = (*plane)->publish(serve(1, Protocol::tcp, life, server.endpoint)); !served) {
         feature.detail = served.error().message;
         return feature;
     }
@@ -122,7 +120,7 @@ Feature try_termination(Engine engine, const std::string& cgroup, int procs, uns
             return feature;
         }
     lb::Plan condemn;
-    condemn.tables = {{.service = 1, .family = lb::Family::v4, .slots = {}}};
+    condemn.tables = {{.service = 1, .family = Family::v4, .slots = {}}};
     condemn.condemn = {life};
     (void)(*plane)->publish(condemn);
     const auto report = run(io, **plane, {.life = life});
@@ -149,17 +147,17 @@ Feature try_repoint(const std::string& cgroup, int procs) {
         feature.detail = plane.error().message;
         return feature;
     }
-    const Server before(lb::Protocol::udp), after(lb::Protocol::udp);
+    const Server before(Protocol::udp), after(Protocol::udp);
     const lb::LifeId life = (*plane)->first_unused_life();
     ThrowAwayClient client(procs);
-    (void)(*plane)->publish(serve(1, lb::Protocol::udp, life, before.endpoint));
+    (void)(*plane)->publish(serve(1, Protocol::udp, life, before.endpoint));
     if (const int error = client.connect(SOCK_DGRAM, kService); error != 0) {
         feature.detail = fmt::format("a connect through us failed: {}", std::strerror(error));
         return feature;
     }
     lb::Plan move;
     move.begin = {{.life = life + 1, .service = 1, .backend = after.endpoint}};
-    move.tables = {{.service = 1, .family = lb::Family::v4, .slots = {life + 1}}};
+    move.tables = {{.service = 1, .family = Family::v4, .slots = {life + 1}}};
     move.condemn = {life};
     (void)(*plane)->publish(move);
     const auto report = run(io, **plane, {.life = life});

@@ -63,8 +63,8 @@ int ThrowAwayClient::ask(const Request& request) {
     return read(channel_.get(), &answer, sizeof(answer)) == sizeof(answer) ? answer : ECHILD;
 }
 
-int ThrowAwayClient::connect(int type, const lb::Endpoint& to) {
-    return ask({.type = type, .to = to_kernel(to, lb::Protocol::tcp)});
+int ThrowAwayClient::connect(int type, const Endpoint& to) {
+    return ask({.type = type, .to = to_kernel(to, Protocol::tcp)});
 }
 
 int ThrowAwayClient::error_of_last() {

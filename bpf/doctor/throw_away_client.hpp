@@ -18,7 +18,7 @@ public:
     ThrowAwayClient(const ThrowAwayClient&) = delete;
 
     /// Connects a new socket of `type` (SOCK_STREAM, SOCK_DGRAM) to an IPv4 endpoint. Returns errno.
-    int connect(int type, const lb::Endpoint& to);
+    int connect(int type, const Endpoint& to);
     /// What recv() on the socket connected last fails with; EAGAIN: nothing happened to it.
     int error_of_last();
 

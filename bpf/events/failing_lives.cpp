@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr lb::Duration kPause = 10ms;
+constexpr Duration kPause = 10ms;
 
 template <class T>
 T load(const T& word) {
@@ -64,7 +64,7 @@ void forget_row(const Generations& generations, lb::LifeId life) {
     });
 }
 
-FailingLives::FailingLives(lb::asio::any_io_executor executor, const Generations& generations,
+FailingLives::FailingLives(asio::any_io_executor executor, const Generations& generations,
                            OnFailing on_failing)
     : generations_(generations), on_failing_(std::move(on_failing)), heard_(std::move(executor)) {}
 
@@ -84,10 +84,10 @@ void FailingLives::on_lost_events() {
         if (is_told(generations_, life, LB_TOLD_FAILING)) on_event(life);
 }
 
-lb::Task<void> FailingLives::run() {
+Task<void> FailingLives::run() {
     while (true) {
         co_await heard_.wait();
-        co_await lb::sleep_for(kPause);
+        co_await sleep_for(kPause);
         for (const auto& [life, before] : std::exchange(told_, {})) {
             // Whoever fails after this tells; who failed before is in the count.
             let_tell(generations_, life, LB_TOLD_FAILING);

@@ -23,20 +23,20 @@ void forget_row(const Generations& generations, lb::LifeId life);
 class FailingLives {
 public:
     using OnFailing = std::function<void(lb::LifeId)>;
-    FailingLives(lb::asio::any_io_executor executor, const Generations& generations, OnFailing on_failing);
+    FailingLives(asio::any_io_executor executor, const Generations& generations, OnFailing on_failing);
 
     void on_event(lb::LifeId life);
     /// Events were lost: tells of each life that has one that was not taken.
     void on_lost_events();
     /// Lets the programs tell again. Runs until cancelled.
-    lb::Task<void> run();
+    Task<void> run();
 
 private:
     std::uint64_t counted(lb::LifeId life) const;
 
     const Generations& generations_;
     OnFailing on_failing_;
-    lb::WakeUp heard_;
+    WakeUp heard_;
     std::map<lb::LifeId, std::uint64_t> told_;  ///< what had been counted when it was told
 };
 

@@ -12,27 +12,27 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-constexpr lb::Duration kShortest = 1s;
-constexpr lb::Duration kLongest = 64s;
+constexpr Duration kShortest = 1s;
+constexpr Duration kLongest = 64s;
 
 }  // namespace
 
-bool HangUpPauses::begin(lb::LifeId life, lb::TimePoint now) {
+bool HangUpPauses::begin(lb::LifeId life, TimePoint now) {
     Pause& pause = pauses_[life];
-    if (pause.length > lb::Duration::zero() && !pause.over) return false;
-    pause.length = std::clamp<lb::Duration>(2 * pause.length, kShortest, kLongest);
+    if (pause.length > Duration::zero() && !pause.over) return false;
+    pause.length = std::clamp<Duration>(2 * pause.length, kShortest, kLongest);
     pause.over = false;
     wait(life, pause, now + pause.length);
     return true;
 }
 
-void HangUpPauses::wait(lb::LifeId life, Pause& pause, lb::TimePoint due) {
+void HangUpPauses::wait(lb::LifeId life, Pause& pause, TimePoint due) {
     due_.erase({pause.due, life});
     pause.due = due;
     due_.emplace(due, life);
 }
 
-std::vector<lb::LifeId> HangUpPauses::end_due(lb::TimePoint now) {
+std::vector<lb::LifeId> HangUpPauses::end_due(TimePoint now) {
     std::vector<lb::LifeId> may_tell;
     while (!due_.empty() && due_.begin()->first <= now) {
         const auto found = pauses_.find(due_.begin()->second);
@@ -47,12 +47,12 @@ std::vector<lb::LifeId> HangUpPauses::end_due(lb::TimePoint now) {
     return may_tell;
 }
 
-std::optional<lb::TimePoint> HangUpPauses::next_due() const {
+std::optional<TimePoint> HangUpPauses::next_due() const {
     if (due_.empty()) return std::nullopt;
     return due_.begin()->first;
 }
 
-HangUps::HangUps(lb::asio::any_io_executor executor, const Generations& generations, OnHangUp on_hang_up)
+HangUps::HangUps(asio::any_io_executor executor, const Generations& generations, OnHangUp on_hang_up)
     : generations_(generations), on_hang_up_(std::move(on_hang_up)), heard_(std::move(executor)) {}
 
 void HangUps::on_event(lb::LifeId life) {
@@ -66,7 +66,7 @@ void HangUps::on_lost_events() {
         if (is_told(generations_, life, LB_TOLD_HUNG_UP)) on_event(life);
 }
 
-lb::Task<void> HangUps::run() {
+Task<void> HangUps::run() {
     while (true) {
         if (const auto due = pauses_.next_due())
             co_await heard_.wait_until(*due);

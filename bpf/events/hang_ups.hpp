@@ -18,22 +18,22 @@ class HangUpPauses {
 public:
     /// An event of this life. True: it is news, and a pause begins, twice as long as the one before if that
     /// ended a short time ago.
-    bool begin(lb::LifeId life, lb::TimePoint now);
+    bool begin(lb::LifeId life, TimePoint now);
     /// The lives whose pauses are over: they may tell again.
-    std::vector<lb::LifeId> end_due(lb::TimePoint now);
+    std::vector<lb::LifeId> end_due(TimePoint now);
     /// When end_due() has something to do; nothing: no life has a pause.
-    std::optional<lb::TimePoint> next_due() const;
+    std::optional<TimePoint> next_due() const;
 
 private:
     struct Pause {
-        lb::Duration length{};
-        lb::TimePoint due{};
+        Duration length{};
+        TimePoint due{};
         bool over = false;  ///< may tell again; remembered until `due`, as the next one would be soon
     };
-    void wait(lb::LifeId life, Pause& pause, lb::TimePoint due);
+    void wait(lb::LifeId life, Pause& pause, TimePoint due);
 
     std::map<lb::LifeId, Pause> pauses_;
-    std::set<std::pair<lb::TimePoint, lb::LifeId>> due_;
+    std::set<std::pair<TimePoint, lb::LifeId>> due_;
 };
 
 /// Takes LB_EVENT_HUNG_UP. Peers that close connections are the rule for some protocols and news for others:
@@ -42,18 +42,18 @@ private:
 class HangUps {
 public:
     using OnHangUp = std::function<void(lb::LifeId)>;
-    HangUps(lb::asio::any_io_executor executor, const Generations& generations, OnHangUp on_hang_up);
+    HangUps(asio::any_io_executor executor, const Generations& generations, OnHangUp on_hang_up);
 
     void on_event(lb::LifeId life);
     /// Events were lost: what waits to be taken is taken.
     void on_lost_events();
     /// Lets the programs tell again. Runs until cancelled.
-    lb::Task<void> run();
+    Task<void> run();
 
 private:
     const Generations& generations_;
     OnHangUp on_hang_up_;
-    lb::WakeUp heard_;
+    WakeUp heard_;
     HangUpPauses pauses_;
 };
 

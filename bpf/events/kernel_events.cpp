@@ -48,17 +48,17 @@ int on_event(void* listener, void* data, std::size_t size) {
 
 }  // namespace
 
-lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& programs,
-                           PolicyTable& policies, std::function<void(lb::LifeId)> on_raced,
-                           FailingLives& failing, HangUps& hang_ups, lb::EventSink tell) {
+Task<void> hear_events(asio::any_io_executor executor, const Programs& programs, PolicyTable& policies,
+                       std::function<void(lb::LifeId)> on_raced, FailingLives& failing, HangUps& hang_ups,
+                       lb::EventSink tell) {
     Listener listener{std::move(on_raced), policies, failing, hang_ups, std::move(tell)};
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
         ring_buffer__new(programs.events_fd(), on_event, &listener, nullptr), ring_buffer__free);
     if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
-    lb::asio::posix::stream_descriptor readable(executor,
-                                                fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
+    asio::posix::stream_descriptor readable(executor,
+                                            fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
     while (true) {
-        co_await readable.async_wait(lb::asio::posix::stream_descriptor::wait_read, lb::asio::use_awaitable);
+        co_await readable.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
         ring_buffer__consume(ring.get());
     }
 }

@@ -13,8 +13,8 @@ namespace reseat::bpf {
 /// Reads what the programs tell (lb_events) until cancelled: `on_raced` hears of lives that a connect reached
 /// while they were being condemned or drained, `failing` of those that connects to them fail, `hang_ups` of
 /// those that close connections; `tell` of denials. The others must outlive it.
-lb::Task<void> hear_events(lb::asio::any_io_executor executor, const Programs& programs,
-                           PolicyTable& policies, std::function<void(lb::LifeId)> on_raced,
-                           FailingLives& failing, HangUps& hang_ups, lb::EventSink tell);
+Task<void> hear_events(asio::any_io_executor executor, const Programs& programs, PolicyTable& policies,
+                       std::function<void(lb::LifeId)> on_raced, FailingLives& failing, HangUps& hang_ups,
+                       lb::EventSink tell);
 
 }  // namespace reseat::bpf

@@ -16,13 +16,13 @@ lb_endpoint mapped(__be32 v4_be) {
     return endpoint;
 }
 
-std::uint8_t number_of(lb::Protocol protocol) {
-    return protocol == lb::Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
+std::uint8_t number_of(Protocol protocol) {
+    return protocol == Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
 }  // namespace
 
-lb_endpoint to_kernel(const lb::Endpoint& endpoint, lb::Protocol protocol) {
+lb_endpoint to_kernel(const Endpoint& endpoint, Protocol protocol) {
     lb_endpoint out{};
     std::memcpy(out.addr_be, endpoint.address.bytes.data(), sizeof(out.addr_be));
     out.port_be = htons(endpoint.port);
@@ -30,8 +30,8 @@ lb_endpoint to_kernel(const lb::Endpoint& endpoint, lb::Protocol protocol) {
     return out;
 }
 
-lb::Endpoint from_kernel(const lb_endpoint& endpoint) {
-    lb::Endpoint out;
+Endpoint from_kernel(const lb_endpoint& endpoint) {
+    Endpoint out;
     std::memcpy(out.address.bytes.data(), endpoint.addr_be, sizeof(endpoint.addr_be));
     out.port = ntohs(endpoint.port_be);
     return out;
@@ -65,7 +65,7 @@ socklen_t to_sockaddr(const lb_endpoint& endpoint, int family, sockaddr_storage&
     return sizeof(v6);
 }
 
-lb_endpoint from_sockaddr(const sockaddr_storage& address, lb::Protocol protocol) {
+lb_endpoint from_sockaddr(const sockaddr_storage& address, Protocol protocol) {
     lb_endpoint out{};
     if (address.ss_family == AF_INET) {
         const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);

@@ -9,16 +9,16 @@
 
 #include <sys/socket.h>
 
-/// The one C++ place that swaps bytes: between lb::Endpoint (host order) and what the kernel reads.
+/// The one C++ place that swaps bytes: between Endpoint (host order) and what the kernel reads.
 namespace reseat::bpf {
 
-lb_endpoint to_kernel(const lb::Endpoint& endpoint, lb::Protocol protocol);
-lb::Endpoint from_kernel(const lb_endpoint& endpoint);
+lb_endpoint to_kernel(const Endpoint& endpoint, Protocol protocol);
+Endpoint from_kernel(const lb_endpoint& endpoint);
 
 /// IPv4 address of a v4-mapped endpoint, else its IPv6 address; `family` says as what a socket is given it:
 /// AF_INET6 turns IPv4 into v4-mapped. Returns the length for connect() and bind().
 socklen_t to_sockaddr(const lb_endpoint& endpoint, int family, sockaddr_storage& out);
-lb_endpoint from_sockaddr(const sockaddr_storage& address, lb::Protocol protocol);
+lb_endpoint from_sockaddr(const sockaddr_storage& address, Protocol protocol);
 
 bool is_v4(const lb_endpoint& endpoint);
 bool same_address(const lb_endpoint& a, const lb_endpoint& b);

@@ -15,14 +15,14 @@ struct GracePeriod::State {
         std::weak_ptr<const void> owner;
         std::function<void()> run;
     };
-    lb::asio::any_io_executor executor;
-    lb::asio::thread_pool& pool;
+    asio::any_io_executor executor;
+    asio::thread_pool& pool;
     std::vector<Action> waiting;  ///< for the next period
     bool running = false;
     bool over = false;
 };
 
-GracePeriod::GracePeriod(lb::asio::any_io_executor executor, lb::asio::thread_pool& pool)
+GracePeriod::GracePeriod(asio::any_io_executor executor, asio::thread_pool& pool)
     : state_(std::make_shared<State>(State{std::move(executor), pool, {}, false, false})) {}
 
 GracePeriod::~GracePeriod() {
@@ -36,10 +36,10 @@ void GracePeriod::after(std::weak_ptr<const void> owner, std::function<void()> a
 
 void GracePeriod::begin(const std::shared_ptr<State>& state) {
     state->running = true;
-    lb::asio::post(state->pool, [state, due = std::exchange(state->waiting, {})]() mutable {
+    asio::post(state->pool, [state, due = std::exchange(state->waiting, {})]() mutable {
         // An expedited barrier does not wait for RCU readers; this one does (synchronize_rcu).
         const bool passed = syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
-        lb::asio::post(state->executor, [state, passed, due = std::move(due)] {
+        asio::post(state->executor, [state, passed, due = std::move(due)] {
             state->running = false;
             if (state->over) return;
             if (!passed)  // refused by a seccomp filter, say: then nothing is ever reused

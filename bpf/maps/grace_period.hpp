@@ -16,7 +16,7 @@ namespace reseat::bpf {
 class GracePeriod {
 public:
     /// Actions run on `executor`; `pool` does the waiting. Both must outlive this.
-    GracePeriod(lb::asio::any_io_executor executor, lb::asio::thread_pool& pool);
+    GracePeriod(asio::any_io_executor executor, asio::thread_pool& pool);
     ~GracePeriod();
 
     /// Unless `owner` is gone by then.

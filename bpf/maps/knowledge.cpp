@@ -59,15 +59,15 @@ struct ForeignMap {
     bpf_map_info info{};
 };
 
-lb::Result<ForeignMap> find(const OpenMaps& maps, const char* name, std::size_t key_size) {
+Result<ForeignMap> find(const OpenMaps& maps, const char* name, std::size_t key_size) {
     ForeignMap map;
     __u32 size = sizeof(map.info);
     const auto known = maps.find(name);
-    if (known == maps.end()) return lb::Error{lb::ErrorCode::failed, std::string(name) + " is missing"};
+    if (known == maps.end()) return Error{ErrorCode::failed, std::string(name) + " is missing"};
     map.fd = known->second.get();
-    if (bpf_obj_get_info_by_fd(map.fd, &map.info, &size)) return lb::system_error(name, errno);
+    if (bpf_obj_get_info_by_fd(map.fd, &map.info, &size)) return system_error(name, errno);
     if (map.info.key_size != key_size)
-        return lb::Error{lb::ErrorCode::failed, std::string(name) + " has keys of another kind"};
+        return Error{ErrorCode::failed, std::string(name) + " has keys of another kind"};
     return map;
 }
 
@@ -82,7 +82,7 @@ bool look_up(const ForeignMap& map, const void* key, Value& value) {
 }
 
 template <class Key, class Value, class Visit>
-lb::Result<void> for_each(const OpenMaps& maps, const char* name, Visit visit) {
+Result<void> for_each(const OpenMaps& maps, const char* name, Visit visit) {
     const auto map = find(maps, name, sizeof(Key));
     if (!map) return map.error();
     Key key{}, next{};
@@ -97,20 +97,20 @@ lb::Result<void> for_each(const OpenMaps& maps, const char* name, Visit visit) {
 
 /// Room for `Value`s or longer ones.
 template <class Value>
-lb::Result<MappedArray<Value>> map_array(const OpenMaps& maps, const char* name) {
+Result<MappedArray<Value>> map_array(const OpenMaps& maps, const char* name) {
     const auto map = find(maps, name, sizeof(std::uint32_t));
     if (!map) return map.error();
     const std::size_t stride = (map->info.value_size + 7) / 8 * 8;
     if (stride < sizeof(Value))
-        return lb::Error{lb::ErrorCode::failed, std::string(name) + " is of a version before all others"};
+        return Error{ErrorCode::failed, std::string(name) + " is of a version before all others"};
     return MappedArray<Value>::map(map->fd, map->info.max_entries, stride);
 }
 
-lb::Protocol protocol_of(std::uint8_t number) {
-    return number == IPPROTO_UDP ? lb::Protocol::udp : lb::Protocol::tcp;
+Protocol protocol_of(std::uint8_t number) {
+    return number == IPPROTO_UDP ? Protocol::udp : Protocol::tcp;
 }
 
-lb::Result<void> read_services(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_services(const OpenMaps& maps, Knowledge& all) {
     std::unordered_map<lb::ServiceId, std::size_t> places;
     auto names = for_each<std::uint32_t, lb_name>(maps, "lb_names", [&](std::uint32_t id, lb_name& name) {
         name.name[LB_NAME_SIZE - 1] = 0;
@@ -132,7 +132,7 @@ lb::Result<void> read_services(const OpenMaps& maps, Knowledge& all) {
     });
 }
 
-lb::Result<void> read_lives(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_lives(const OpenMaps& maps, Knowledge& all) {
     const auto elements = map_backends(maps);
     if (!elements) return elements.error();
     std::unordered_set<lb::ServiceId> known;
@@ -148,7 +148,7 @@ lb::Result<void> read_lives(const OpenMaps& maps, Knowledge& all) {
 }
 
 /// Sets of versions that did not keep it have none.
-lb::Result<void> read_words(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_words(const OpenMaps& maps, Knowledge& all) {
     if (!maps.contains("lb_words")) return {};
     std::map<lb::ServiceId, std::vector<lb::OperatorWord>> words;
     auto done = for_each<lb_word_key, lb_word>(maps, "lb_words", [&](lb_word_key key, lb_word& word) {
@@ -160,7 +160,7 @@ lb::Result<void> read_words(const OpenMaps& maps, Knowledge& all) {
     return done;
 }
 
-lb::Result<void> read_tables(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_tables(const OpenMaps& maps, Knowledge& all) {
     const auto tables = map_array<std::uint64_t>(maps, "lb_tables");
     const auto slots = map_array<std::uint64_t>(maps, "lb_slots");
     const auto turns = map_array<std::uint64_t>(maps, "lb_turns");
@@ -214,16 +214,16 @@ lb::Inheritance Knowledge::inheritance() const {
     return all;
 }
 
-lb::Result<lb_meta> read_meta(const OpenMaps& maps) {
+Result<lb_meta> read_meta(const OpenMaps& maps) {
     const auto map = find(maps, "lb_meta", sizeof(std::uint32_t));
     if (!map) return map.error();
     const std::uint32_t zero = 0;
     lb_meta meta{};
-    if (!look_up(*map, &zero, meta)) return lb::system_error("lb_meta", errno);
+    if (!look_up(*map, &zero, meta)) return system_error("lb_meta", errno);
     return meta;
 }
 
-lb::Result<Knowledge> read_knowledge(const OpenMaps& maps) {
+Result<Knowledge> read_knowledge(const OpenMaps& maps) {
     Knowledge all;
     const auto meta = read_meta(maps);
     if (!meta) return meta.error();
@@ -241,7 +241,7 @@ lb::Result<Knowledge> read_knowledge(const OpenMaps& maps) {
     return all;
 }
 
-lb::Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps) {
+Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps) {
     return map_array<lb_backend>(maps, "lb_backends");
 }
 

@@ -37,12 +37,12 @@ struct Knowledge {
 };
 
 /// What the maps were written by; error: there is no such set.
-lb::Result<lb_meta> read_meta(const OpenMaps& maps);
+Result<lb_meta> read_meta(const OpenMaps& maps);
 /// Reads maps that this version or another wrote, also ones that were left in the middle of a plan. Nobody
 /// may write them meanwhile but programs. Error: maps are missing or unreadable.
-lb::Result<Knowledge> read_knowledge(const OpenMaps& maps);
+Result<Knowledge> read_knowledge(const OpenMaps& maps);
 /// The elements alone, to be written too.
-lb::Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps);
+Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps);
 
 std::uint32_t policy_number(lb::LbPolicy policy);
 std::uint32_t hash_key_number(lb::HashKey key);

@@ -16,8 +16,8 @@ namespace {
 // that one that fills its drawer does not spill into its neighbour's.
 constexpr std::uint32_t kDrawerStride = 39;
 
-lb::Error refused(const std::string& what) {
-    return {lb::ErrorCode::failed, what};
+Error refused(const std::string& what) {
+    return {ErrorCode::failed, what};
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ LifeTable::LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers)
       elements_(maps.sizes().backends),
       begun_in_(drawers) {}
 
-lb::Result<void> LifeTable::restore(const Knowledge& known) {
+Result<void> LifeTable::restore(const Knowledge& known) {
     first_unused_ = known.next_life;
     first_unused_service_ = known.next_service;
     if (auto done = remember_ids({}); !done) return done;
@@ -106,7 +106,7 @@ std::vector<FiledLife> LifeTable::leaving_udp() const {
     return found;
 }
 
-lb::Result<void> LifeTable::check(const lb::Plan& plan) const {
+Result<void> LifeTable::check(const lb::Plan& plan) const {
     if (!needed(plan).fits(maps_.sizes())) return refused("the data path has no room for this configuration");
     std::unordered_set<lb::ServiceId> services;
     std::unordered_set<lb::LifeId> lives;
@@ -133,7 +133,7 @@ lb::Result<void> LifeTable::check(const lb::Plan& plan) const {
     return {};
 }
 
-lb::Result<void> LifeTable::publish(const lb::Plan& plan) {
+Result<void> LifeTable::publish(const lb::Plan& plan) {
     if (auto fine = check(plan); !fine) return fine;
     if (auto done = remember_ids(plan); !done) return done;
     for (const auto& service : plan.add_services)
@@ -160,7 +160,7 @@ lb::Result<void> LifeTable::publish(const lb::Plan& plan) {
 }
 
 /// Before any of them is used: an id must never come twice, even if we end right here.
-lb::Result<void> LifeTable::remember_ids(const lb::Plan& plan) {
+Result<void> LifeTable::remember_ids(const lb::Plan& plan) {
     for (const auto& life : plan.begin) first_unused_ = std::max(first_unused_, life.life + 1);
     for (const auto& service : plan.add_services)
         first_unused_service_ = std::max(first_unused_service_, service.id + 1);
@@ -171,11 +171,11 @@ lb::Result<void> LifeTable::remember_ids(const lb::Plan& plan) {
                        .pad = 0};
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(maps_.fd("lb_meta"), &zero, &meta, BPF_ANY))
-        return lb::system_error("lb_meta", errno);
+        return system_error("lb_meta", errno);
     return {};
 }
 
-lb::Result<void> LifeTable::change(const lb::ServiceSpec& service) {
+Result<void> LifeTable::change(const lb::ServiceSpec& service) {
     const lb::ServiceSpec* known = services_.find(service.id);
     const bool moved = !known || known->addresses != service.addresses;
     if (auto done = services_.introduce(service); !done) return done;
@@ -188,7 +188,7 @@ lb::Result<void> LifeTable::change(const lb::ServiceSpec& service) {
     return {};
 }
 
-lb::Result<void> LifeTable::begin(const lb::LifeSpec& life) {
+Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     if (lives_.contains(life.life)) return {};  // of a plan that is tried again
     if (auto noted = note(life); !noted) return noted;
     const Place place{elements_.take(), life, choose_drawer()};
@@ -226,7 +226,7 @@ lb_endpoint LifeTable::endpoint_of(const lb::LifeSpec& life) const {
 /// What its clients dial; nothing: nobody of its family can.
 std::optional<lb_endpoint> LifeTable::dialled_for(const lb::LifeSpec& life) const {
     const lb::ServiceSpec& spec = *services_.find(life.service);
-    const auto address = std::ranges::find_if(spec.addresses, [&](const lb::Endpoint& candidate) {
+    const auto address = std::ranges::find_if(spec.addresses, [&](const Endpoint& candidate) {
         return candidate.address.family() == life.backend.address.family();
     });
     if (address == spec.addresses.end()) return std::nullopt;
@@ -234,11 +234,11 @@ std::optional<lb_endpoint> LifeTable::dialled_for(const lb::LifeSpec& life) cons
 }
 
 /// Late answers carry the service address as long as the service has the backend, whatever its state.
-lb::Result<void> LifeTable::note(const lb::LifeSpec& life) {
+Result<void> LifeTable::note(const lb::LifeSpec& life) {
     return peers_.add(life.service, endpoint_of(life), dialled_for(life));
 }
 
-lb::Result<void> LifeTable::publish_table(const lb::Table& table) {
+Result<void> LifeTable::publish_table(const lb::Table& table) {
     std::vector<std::uint32_t> elements;
     elements.reserve(table.slots.size());
     for (const lb::LifeId life : table.slots) elements.push_back(lives_.at(life).element);

@@ -26,7 +26,7 @@ public:
     LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers);
 
     /// Writes into a fresh set what another one said, lives in the same elements; counters begin apart.
-    lb::Result<void> restore(const Knowledge& known);
+    Result<void> restore(const Knowledge& known);
     /// What of a set that this wrote is still so: it also says what waits for a grace period.
     void keep_current(Knowledge& read) const;
 
@@ -47,7 +47,7 @@ public:
     /// As DataPlane::publish. New service addresses become visible when their tables are there; what a
     /// program may still read is used again after a grace period only. Error: nothing was done, unless the
     /// kernel has no memory.
-    lb::Result<void> publish(const lb::Plan& plan);
+    Result<void> publish(const lb::Plan& plan);
 
 private:
     struct Place {
@@ -56,12 +56,12 @@ private:
         std::uint32_t drawer = 0;  ///< where it began
     };
 
-    lb::Result<void> check(const lb::Plan& plan) const;
-    lb::Result<void> remember_ids(const lb::Plan& plan);
-    lb::Result<void> change(const lb::ServiceSpec& service);
-    lb::Result<void> begin(const lb::LifeSpec& life);
-    lb::Result<void> note(const lb::LifeSpec& life);
-    lb::Result<void> publish_table(const lb::Table& table);
+    Result<void> check(const lb::Plan& plan) const;
+    Result<void> remember_ids(const lb::Plan& plan);
+    Result<void> change(const lb::ServiceSpec& service);
+    Result<void> begin(const lb::LifeSpec& life);
+    Result<void> note(const lb::LifeSpec& life);
+    Result<void> publish_table(const lb::Table& table);
     std::optional<lb_endpoint> dialled_for(const lb::LifeSpec& life) const;
     lb_endpoint endpoint_of(const lb::LifeSpec& life) const;
     std::uint32_t choose_drawer() const;

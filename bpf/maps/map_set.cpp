@@ -63,7 +63,7 @@ bool may_ask_for_command() {
 }
 
 template <class T>
-lb::Result<void> map_array(const bpf_map* map, MappedArray<T>& array) {
+Result<void> map_array(const bpf_map* map, MappedArray<T>& array) {
     const std::size_t stride = (bpf_map__value_size(map) + 7) / 8 * 8;
     auto mapped = MappedArray<T>::map(bpf_map__fd(map), bpf_map__max_entries(map), stride);
     if (!mapped) return mapped.error();
@@ -83,8 +83,8 @@ MapSizes larger(const MapSizes& a, const MapSizes& b) {
             std::max(a.backends, b.backends), std::max(a.slots, b.slots)};
 }
 
-lb::Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fixed& fixed,
-                                                 const OpenMaps& shared) {
+Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fixed& fixed,
+                                             const OpenMaps& shared) {
     lb_bpf* skeleton = lb_bpf__open();
     if (!skeleton) return load_failure(errno);
     std::unique_ptr<MapSet> set(new MapSet(skeleton, sizes));
@@ -148,7 +148,7 @@ void MapSet::set_sizes(const Fixed& fixed) {
     bpf_map__set_max_entries(maps.lb_stats, LB_STAT_COUNT + 1);
 }
 
-lb::Result<void> MapSet::reuse(const OpenMaps& shared) {
+Result<void> MapSet::reuse(const OpenMaps& shared) {
     if (shared.empty()) return {};
     std::vector<bpf_map*> records, others;
     bool others_fit = true;
@@ -163,20 +163,19 @@ lb::Result<void> MapSet::reuse(const OpenMaps& shared) {
         } else if (fits) {
             records.push_back(map);
         } else {
-            return lb::Error{lb::ErrorCode::failed,
-                             std::string("the pinned map ") + bpf_map__name(map) +
-                                 " is of another kind; remove it with `reseat detach`"};
+            return Error{ErrorCode::failed, std::string("the pinned map ") + bpf_map__name(map) +
+                                                " is of another kind; remove it with `reseat detach`"};
         }
     }
     if (others_fit) records.insert(records.end(), others.begin(), others.end());
     for (bpf_map* wanted : records)
         if (const int failure = bpf_map__reuse_fd(wanted, shared.at(bpf_map__name(wanted)).get()))
-            return lb::system_error(std::string("use the map again: ") + bpf_map__name(wanted), -failure);
+            return system_error(std::string("use the map again: ") + bpf_map__name(wanted), -failure);
     return {};
 }
 
 /// In one system call: each single update of a map-in-map waits for an RCU grace period.
-lb::Result<void> MapSet::fill_flows(const std::vector<UniqueFd>& drawers) {
+Result<void> MapSet::fill_flows(const std::vector<UniqueFd>& drawers) {
     std::vector<std::uint32_t> keys, fds;
     for (const UniqueFd& drawer : drawers) {
         keys.push_back(static_cast<std::uint32_t>(keys.size()));
@@ -184,11 +183,11 @@ lb::Result<void> MapSet::fill_flows(const std::vector<UniqueFd>& drawers) {
     }
     auto count = static_cast<std::uint32_t>(keys.size());
     if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.lb_flows), keys.data(), fds.data(), &count, nullptr))
-        return lb::system_error("cannot fill the socket index", errno);
+        return system_error("cannot fill the socket index", errno);
     return {};
 }
 
-lb::Result<void> MapSet::map_arrays() {
+Result<void> MapSet::map_arrays() {
     const auto& maps = skeleton_->maps;
     for (const auto& done :
          {map_array(maps.lb_tables, tables), map_array(maps.lb_turns, turns), map_array(maps.lb_slots, slots),
@@ -199,11 +198,10 @@ lb::Result<void> MapSet::map_arrays() {
     return {};
 }
 
-lb::Result<void> MapSet::introduce() {
+Result<void> MapSet::introduce() {
     bpf_test_run_opts run{.sz = sizeof(run)};
     if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_introduce), &run))
-        return lb::system_error("cannot run a BPF program of type syscall", errno,
-                                lb::ErrorCode::unsupported);
+        return system_error("cannot run a BPF program of type syscall", errno, ErrorCode::unsupported);
     return {};
 }
 

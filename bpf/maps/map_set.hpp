@@ -48,8 +48,8 @@ public:
     };
     /// Maps of `shared` are used, the others made. Errors: `unsupported` says what the kernel or the
     /// capabilities lack; `failed` sockets' records in `shared` are of another kind.
-    static lb::Result<std::unique_ptr<MapSet>> load(const MapSizes& sizes, const Fixed& fixed,
-                                                    const OpenMaps& shared);
+    static Result<std::unique_ptr<MapSet>> load(const MapSizes& sizes, const Fixed& fixed,
+                                                const OpenMaps& shared);
     ~MapSet();
     MapSet(const MapSet&) = delete;
 
@@ -78,12 +78,12 @@ public:
 private:
     MapSet(lb_bpf* skeleton, const MapSizes& sizes) : skeleton_(skeleton), sizes_(sizes) {}
     void set_sizes(const Fixed& fixed);
-    lb::Result<void> reuse(const OpenMaps& shared);
-    lb::Result<void> fill_flows(const std::vector<UniqueFd>& drawers);
-    lb::Result<void> introduce();
+    Result<void> reuse(const OpenMaps& shared);
+    Result<void> fill_flows(const std::vector<UniqueFd>& drawers);
+    Result<void> introduce();
     void load_typed();
     bool use_maps_in(bpf_object* other) const;
-    lb::Result<void> map_arrays();
+    Result<void> map_arrays();
     OpenMaps duplicates(bool all) const;
 
     lb_bpf* skeleton_;

@@ -22,9 +22,9 @@ class MappedArray {
     static_assert(sizeof(T) % 8 == 0);
 
 public:
-    static lb::Result<MappedArray> map(int map_fd, std::size_t elements, std::size_t stride = sizeof(T)) {
+    static Result<MappedArray> map(int map_fd, std::size_t elements, std::size_t stride = sizeof(T)) {
         void* memory = mmap(nullptr, elements * stride, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-        if (memory == MAP_FAILED) return lb::system_error("map a BPF array into memory", errno);
+        if (memory == MAP_FAILED) return system_error("map a BPF array into memory", errno);
         return MappedArray(static_cast<std::byte*>(memory), elements, stride);
     }
     MappedArray() = default;

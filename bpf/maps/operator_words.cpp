@@ -12,7 +12,7 @@
 
 namespace reseat::bpf {
 
-void OperatorWordTable::keep(const lb::OperatorWords& words, lb::Protocol protocol) {
+void OperatorWordTable::keep(const lb::OperatorWords& words, Protocol protocol) {
     std::vector<lb_endpoint> kept;
     for (const lb::OperatorWord& word : words.words) {
         const lb_word_key key{words.service, to_kernel(word.backend, protocol)};

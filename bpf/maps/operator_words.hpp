@@ -15,7 +15,7 @@ public:
     explicit OperatorWordTable(int map) : map_(map) {}
 
     /// Instead of what was said of the service's backends before. What there is no room for is logged.
-    void keep(const lb::OperatorWords& words, lb::Protocol protocol);
+    void keep(const lb::OperatorWords& words, Protocol protocol);
 
 private:
     int map_;

@@ -8,8 +8,8 @@
 
 namespace reseat::bpf {
 
-lb::Result<void> PeerTable::add(std::uint32_t service, const lb_endpoint& backend,
-                                const std::optional<lb_endpoint>& dialled) {
+Result<void> PeerTable::add(std::uint32_t service, const lb_endpoint& backend,
+                            const std::optional<lb_endpoint>& dialled) {
     Uses& uses = uses_[backend];
     auto use = std::ranges::find(uses, service, &Use::service);
     if (use != uses.end()) {
@@ -21,8 +21,8 @@ lb::Result<void> PeerTable::add(std::uint32_t service, const lb_endpoint& backen
     return write_any(uses, backend);
 }
 
-lb::Result<void> PeerTable::redial(std::uint32_t service, const lb_endpoint& backend,
-                                   const std::optional<lb_endpoint>& dialled) {
+Result<void> PeerTable::redial(std::uint32_t service, const lb_endpoint& backend,
+                               const std::optional<lb_endpoint>& dialled) {
     Uses& uses = uses_[backend];
     const auto use = std::ranges::find(uses, service, &Use::service);
     if (use == uses.end()) return {};
@@ -43,8 +43,8 @@ void PeerTable::remove(std::uint32_t service, const lb_endpoint& backend) {
     if (uses.empty()) uses_.erase(known);
 }
 
-lb::Result<void> PeerTable::write(std::uint32_t service, const lb_endpoint& backend,
-                                  const std::optional<lb_endpoint>& dialled) const {
+Result<void> PeerTable::write(std::uint32_t service, const lb_endpoint& backend,
+                              const std::optional<lb_endpoint>& dialled) const {
     const lb_peer_key key{.service = service, .backend = backend};
     if (!dialled) {
         bpf_map_delete_elem(map_fd_, &key);
@@ -52,12 +52,12 @@ lb::Result<void> PeerTable::write(std::uint32_t service, const lb_endpoint& back
     }
     const lb_peer peer{.dialled = *dialled};
     if (bpf_map_update_elem(map_fd_, &key, &peer, BPF_ANY) != 0)
-        return lb::system_error("note the address of a backend", errno);
+        return system_error("note the address of a backend", errno);
     return {};
 }
 
 /// Of services that share a backend, the first names it.
-lb::Result<void> PeerTable::write_any(const Uses& uses, const lb_endpoint& backend) const {
+Result<void> PeerTable::write_any(const Uses& uses, const lb_endpoint& backend) const {
     const auto first = std::ranges::find_if(uses, [](const Use& use) { return use.dialled.has_value(); });
     return write(0, backend, first == uses.end() ? std::nullopt : first->dialled);
 }

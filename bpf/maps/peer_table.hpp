@@ -18,11 +18,11 @@ public:
 
     /// One life more. `dialled`: what clients of the service that can reach it dial; nothing: they cannot.
     /// Error: the map is full.
-    lb::Result<void> add(std::uint32_t service, const lb_endpoint& backend,
-                         const std::optional<lb_endpoint>& dialled);
+    Result<void> add(std::uint32_t service, const lb_endpoint& backend,
+                     const std::optional<lb_endpoint>& dialled);
     /// The service has other addresses now.
-    lb::Result<void> redial(std::uint32_t service, const lb_endpoint& backend,
-                            const std::optional<lb_endpoint>& dialled);
+    Result<void> redial(std::uint32_t service, const lb_endpoint& backend,
+                        const std::optional<lb_endpoint>& dialled);
     /// One life less.
     void remove(std::uint32_t service, const lb_endpoint& backend);
 
@@ -34,9 +34,9 @@ private:
     };
     using Uses = std::vector<Use>;
 
-    lb::Result<void> write(std::uint32_t service, const lb_endpoint& backend,
-                           const std::optional<lb_endpoint>& dialled) const;
-    lb::Result<void> write_any(const Uses& uses, const lb_endpoint& backend) const;
+    Result<void> write(std::uint32_t service, const lb_endpoint& backend,
+                       const std::optional<lb_endpoint>& dialled) const;
+    Result<void> write_any(const Uses& uses, const lb_endpoint& backend) const;
 
     int map_fd_;
     std::unordered_map<lb_endpoint, Uses, EndpointHash, SameEndpoint> uses_;

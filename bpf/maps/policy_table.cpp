@@ -72,7 +72,7 @@ PolicyTable::PolicyTable(const Programs& programs, GracePeriod& grace) : program
     }
 }
 
-lb::Result<void> PolicyTable::set(const std::vector<lb::Policy>& policies) {
+Result<void> PolicyTable::set(const std::vector<lb::Policy>& policies) {
     if (policies_ == policies) return {};
     const auto rules = lb::make_rule_set(policies);
     if (!rules) return rules.error();
@@ -92,7 +92,7 @@ lb::Result<void> PolicyTable::set(const std::vector<lb::Policy>& policies) {
 }
 
 /// Where each policy's denials are counted; a new name starts from 0.
-lb::Result<std::vector<std::uint32_t>> PolicyTable::find_elements(const std::vector<lb::Policy>& policies) {
+Result<std::vector<std::uint32_t>> PolicyTable::find_elements(const std::vector<lb::Policy>& policies) {
     std::vector<std::uint32_t> elements;
     std::uint32_t free = 0;
     for (const auto& policy : policies) {
@@ -101,8 +101,8 @@ lb::Result<std::vector<std::uint32_t>> PolicyTable::find_elements(const std::vec
             while (free < programs_.denials.size() && programs_.denials[free].name[0]) ++free;
             if (free == programs_.denials.size()) {
                 denials_.erase(denial);
-                return lb::Error{lb::ErrorCode::failed,
-                                 "lb_denials is full of policies that were just removed; try again"};
+                return Error{ErrorCode::failed,
+                             "lb_denials is full of policies that were just removed; try again"};
             }
             denial->second.element = free;
             lb_denial& element = programs_.denials[free];
@@ -114,14 +114,14 @@ lb::Result<std::vector<std::uint32_t>> PolicyTable::find_elements(const std::vec
     return elements;
 }
 
-lb::Result<void> PolicyTable::write(std::uint32_t set, const lb::RuleSet& rules,
-                                    const std::vector<std::uint32_t>& elements) {
+Result<void> PolicyTable::write(std::uint32_t set, const lb::RuleSet& rules,
+                                const std::vector<std::uint32_t>& elements) {
     const auto same_element = [&](const auto& other) {
         return other.first % LB_RULE_SETS == set % LB_RULE_SETS;
     };
     if (std::ranges::any_of(networks_, same_element))
-        return lb::Error{lb::ErrorCode::failed,
-                         "policies change faster than the kernel forgets the old ones; try again"};
+        return Error{ErrorCode::failed,
+                     "policies change faster than the kernel forgets the old ones; try again"};
     write_set(programs_.rule_sets[set % LB_RULE_SETS], rules, elements);
     auto& written = networks_[set];
     for (const auto& network : rules.networks) {
@@ -130,7 +130,7 @@ lb::Result<void> PolicyTable::write(std::uint32_t set, const lb::RuleSet& rules,
         if (bpf_map_update_elem(programs_.policies_fd(), &key, &bits, BPF_ANY)) {
             const int number = errno;
             forget(set);
-            return lb::system_error("lb_policies", number);
+            return system_error("lb_policies", number);
         }
         written.push_back(key);
     }
@@ -181,8 +181,8 @@ lb::Event PolicyTable::describe(const lb_denied& event) {
         more = event.denied > found->second.told ? event.denied - found->second.told - 1 : 0;
         found->second.told = event.denied;
     }
-    const auto protocol = event.dialled.protocol == IPPROTO_TCP ? lb::Protocol::tcp : lb::Protocol::udp;
-    auto command = lb::printable({event.command, strnlen(event.command, sizeof(event.command))});
+    const auto protocol = event.dialled.protocol == IPPROTO_TCP ? Protocol::tcp : Protocol::udp;
+    auto command = printable({event.command, strnlen(event.command, sizeof(event.command))});
     if (command.empty()) command = command_name(event.pid);
     std::string line = fmt::format(
         "policy {} denied {} to {} ({}) by pid {}{}{}", found != denials_.end() ? found->first : "?",

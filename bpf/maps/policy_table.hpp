@@ -24,7 +24,7 @@ public:
     PolicyTable(const Programs& programs, GracePeriod& grace);
 
     /// See lb::DataPlane::set_policies(). Error `failed`: no room, as policies before are not forgotten yet.
-    lb::Result<void> set(const std::vector<lb::Policy>& policies);
+    Result<void> set(const std::vector<lb::Policy>& policies);
     /// Those of the last set().
     std::vector<lb::Policy> policies() const { return policies_.value_or(std::vector<lb::Policy>{}); }
     std::vector<std::pair<std::string, std::uint64_t>> denials() const;
@@ -40,10 +40,10 @@ private:
         bool in_force = false;
     };
 
-    lb::Result<std::vector<std::uint32_t>> find_elements(const std::vector<lb::Policy>& policies);
+    Result<std::vector<std::uint32_t>> find_elements(const std::vector<lb::Policy>& policies);
     void release_unused();
-    lb::Result<void> write(std::uint32_t set, const lb::RuleSet& rules,
-                           const std::vector<std::uint32_t>& elements);
+    Result<void> write(std::uint32_t set, const lb::RuleSet& rules,
+                       const std::vector<std::uint32_t>& elements);
     void publish(std::uint32_t set);
     void forget(std::uint32_t set);
 

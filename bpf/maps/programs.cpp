@@ -35,22 +35,22 @@ std::string drawer_name(std::size_t number) {
 
 }  // namespace
 
-lb::Error load_failure(int number) {
+Error load_failure(int number) {
     if (number == EPERM)
         return {
-            lb::ErrorCode::unsupported,
+            ErrorCode::unsupported,
             "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
             "container's seccomp profile through bpf(); `reseat doctor` tells which"};
     if ((number == EACCES || number == EINVAL) && !is_trusted_by_verifier())
-        return {lb::ErrorCode::unsupported,
+        return {ErrorCode::unsupported,
                 "cannot load BPF programs without CAP_PERFMON: before Linux 6.18 the verifier refuses them; "
                 "grant it"};
-    return lb::system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
-                            lb::ErrorCode::unsupported);
+    return system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
+                        ErrorCode::unsupported);
 }
 
-lb::Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options, const MapSizes& sizes,
-                                                     OpenMaps adopted) {
+Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options, const MapSizes& sizes,
+                                                 OpenMaps adopted) {
     libbpf_set_print(print_libbpf);
     std::unique_ptr<Programs> programs(new Programs());
     programs->fixed_.pretend_later = options.pretend_later_version;
@@ -75,7 +75,7 @@ Programs::~Programs() {
     owned_bpf__destroy(owned_);
 }
 
-lb::Result<std::unique_ptr<MapSet>> Programs::load_beside(const MapSizes& sizes) const {
+Result<std::unique_ptr<MapSet>> Programs::load_beside(const MapSizes& sizes) const {
     return MapSet::load(sizes, fixed_, shared_);
 }
 
@@ -88,7 +88,7 @@ std::unique_ptr<MapSet> Programs::use(std::unique_ptr<MapSet> next) {
     return std::exchange(set_, std::move(next));
 }
 
-lb::Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entries) {
+Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entries) {
     bpf_map_create_opts how{.sz = sizeof(how), .map_flags = BPF_F_NO_PREALLOC};
     for (std::uint32_t i = 0; i < count; ++i) {
         UniqueFd drawer(bpf_map_create(BPF_MAP_TYPE_HASH, "lb_drawer", sizeof(lb_flow_key), sizeof(lb_flow),
@@ -99,12 +99,11 @@ lb::Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entri
     return {};
 }
 
-lb::Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
+Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
     for (auto found = adopted.find(drawer_name(0)); found != adopted.end();
          found = adopted.find(drawer_name(fixed_.drawers.size())))
         fixed_.drawers.push_back(std::move(found->second));
-    if (fixed_.drawers.empty())
-        return lb::Error{lb::ErrorCode::failed, "the pinned socket index is not whole"};
+    if (fixed_.drawers.empty()) return Error{ErrorCode::failed, "the pinned socket index is not whole"};
     return {};
 }
 
@@ -119,11 +118,11 @@ void Programs::forget_repoints() const {
     for (const std::uint64_t left : cookies) bpf_map_delete_elem(repoint_fd(), &left);
 }
 
-lb::Result<void> Programs::map_policies() {
-    auto map = [this](const char* name, auto& array) -> lb::Result<void> {
+Result<void> Programs::map_policies() {
+    auto map = [this](const char* name, auto& array) -> Result<void> {
         bpf_map_info info{};
         __u32 size = sizeof(info);
-        if (bpf_obj_get_info_by_fd(fixed_fd(name), &info, &size)) return lb::system_error(name, errno);
+        if (bpf_obj_get_info_by_fd(fixed_fd(name), &info, &size)) return system_error(name, errno);
         auto mapped = std::decay_t<decltype(array)>::map(fixed_fd(name), info.max_entries);
         if (!mapped) return mapped.error();
         array = std::move(*mapped);
@@ -159,14 +158,14 @@ std::uint64_t Programs::stat(std::uint32_t id) const {
     return std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
 }
 
-lb::Result<Programs::OwnedSockets> Programs::iterate_owned(lb::LifeId life) const {
+Result<Programs::OwnedSockets> Programs::iterate_owned(lb::LifeId life) const {
     if (!owned_)
-        return lb::Error{lb::ErrorCode::unsupported,
-                         "sockets beyond the index cannot be found without CAP_PERFMON and BTF"};
+        return Error{ErrorCode::unsupported,
+                     "sockets beyond the index cannot be found without CAP_PERFMON and BTF"};
     OwnedSockets sockets{.turn = std::unique_lock(iterating_), .fd = {}};
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_map__fd(owned_->maps.lb_wanted), &zero, &life, BPF_ANY))
-        return lb::system_error("lb_wanted", errno);
+        return system_error("lb_wanted", errno);
     bpf_iter_link_info which{};
     which.map.map_fd = static_cast<__u32>(owner_fd());
     bpf_iter_attach_opts how{};
@@ -174,11 +173,11 @@ lb::Result<Programs::OwnedSockets> Programs::iterate_owned(lb::LifeId life) cons
     how.link_info = &which;
     how.link_info_len = sizeof(which);
     bpf_link* link = bpf_program__attach_iter(owned_->progs.lb_owned, &how);
-    if (!link) return lb::system_error("attach lb_owned", errno);
+    if (!link) return system_error("attach lb_owned", errno);
     sockets.fd.reset(bpf_iter_create(bpf_link__fd(link)));
     const int number = errno;
     bpf_link__destroy(link);  // the descriptor holds it
-    if (!sockets.fd) return lb::system_error("iterate lb_owner", number);
+    if (!sockets.fd) return system_error("iterate lb_owner", number);
     return sockets;
 }
 

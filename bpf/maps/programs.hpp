@@ -17,7 +17,7 @@ struct owned_bpf;
 namespace reseat::bpf {
 
 /// What to tell who may not load programs, by errno.
-lb::Error load_failure(int number);
+Error load_failure(int number);
 
 /// The data path's maps as all of us see them, whichever set of them is in use. What is named here may be
 /// used on any thread.
@@ -25,14 +25,14 @@ class Programs {
 public:
     /// Loads the first set of this process, with maps of these sizes. `adopted`: of an earlier process, to be
     /// shared; empty: none.
-    static lb::Result<std::unique_ptr<Programs>> load(const KernelOptions& options, const MapSizes& sizes,
-                                                      OpenMaps adopted = {});
+    static Result<std::unique_ptr<Programs>> load(const KernelOptions& options, const MapSizes& sizes,
+                                                  OpenMaps adopted = {});
     ~Programs();
     Programs(const Programs&) = delete;
 
     MapSet& set() { return *set_; }
     /// Another set beside the one in use.
-    lb::Result<std::unique_ptr<MapSet>> load_beside(const MapSizes& sizes) const;
+    Result<std::unique_ptr<MapSet>> load_beside(const MapSizes& sizes) const;
     /// All see `next` from now on. Returns the set before it.
     std::unique_ptr<MapSet> use(std::unique_ptr<MapSet> next);
 
@@ -45,7 +45,7 @@ public:
         std::unique_lock<std::mutex> turn;
         UniqueFd fd;
     };
-    lb::Result<OwnedSockets> iterate_owned(lb::LifeId life) const;
+    Result<OwnedSockets> iterate_owned(lb::LifeId life) const;
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
     /// Takes an entry out of lb_flows, if it is there, and uncounts it: all or nothing.
     void unfile(const lb_unfiling& entry) const;
@@ -68,9 +68,9 @@ public:
 
 private:
     Programs() = default;
-    lb::Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
-    lb::Result<void> adopt_drawers(OpenMaps& adopted);
-    lb::Result<void> map_policies();
+    Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
+    Result<void> adopt_drawers(OpenMaps& adopted);
+    Result<void> map_policies();
     void forget_repoints() const;
     int fixed_fd(const char* map) const { return shared_.at(map).get(); }
 

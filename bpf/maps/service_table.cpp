@@ -10,8 +10,8 @@
 namespace reseat::bpf {
 namespace {
 
-std::uint32_t family_number(lb::Family family) {
-    return family == lb::Family::v4 ? LB_FAMILY_V4 : LB_FAMILY_V6;
+std::uint32_t family_number(Family family) {
+    return family == Family::v4 ? LB_FAMILY_V4 : LB_FAMILY_V6;
 }
 
 lb_service to_kernel(const lb::ServiceSpec& spec, std::uint32_t table) {
@@ -28,8 +28,8 @@ std::vector<std::uint32_t> shares_of(const std::vector<std::uint32_t>& elements)
     return shares;
 }
 
-lb::Error no_room(const std::string& what) {
-    return {lb::ErrorCode::failed, "the data path has no room for more " + what};
+Error no_room(const std::string& what) {
+    return {ErrorCode::failed, "the data path has no room for more " + what};
 }
 
 }  // namespace
@@ -37,12 +37,12 @@ lb::Error no_room(const std::string& what) {
 ServiceTable::ServiceTable(MapSet& maps, GracePeriod& grace)
     : maps_(maps), grace_(grace), slots_(maps.sizes().slots), tables_(maps.sizes().services) {}
 
-lb::Result<void> ServiceTable::restore(const std::vector<Knowledge::Service>& services) {
+Result<void> ServiceTable::restore(const std::vector<Knowledge::Service>& services) {
     for (const auto& known : services) {
         if (auto done = introduce(known.spec); !done) return done;
         Entry& entry = services_[known.spec.id];
         entry.removed = known.spec.addresses.empty();
-        for (const auto family : {lb::Family::v4, lb::Family::v6}) {
+        for (const auto family : {Family::v4, Family::v6}) {
             const std::uint32_t number = family_number(family);
             maps_.turns[LB_TABLE_INDEX(entry.table, number)] = known.turns[number];
             if (auto done = publish_table(known.spec.id, family, known.slots[number]); !done) return done;
@@ -83,18 +83,18 @@ MapSizes ServiceTable::needed(const lb::Plan& plan) const {
     return need;
 }
 
-lb::Result<void> ServiceTable::write_name(const Entry& entry) const {
+Result<void> ServiceTable::write_name(const Entry& entry) const {
     lb_name name{.service = to_kernel(entry.spec, entry.table),
                  .protocol = to_kernel({}, entry.spec.protocol).protocol,
                  .pad = {},
                  .name = {}};
     entry.spec.name.copy(name.name, LB_NAME_SIZE - 1);
     if (bpf_map_update_elem(maps_.fd("lb_names"), &entry.spec.id, &name, BPF_ANY))
-        return lb::system_error("note the name of service " + entry.spec.name, errno);
+        return system_error("note the name of service " + entry.spec.name, errno);
     return {};
 }
 
-lb::Result<void> ServiceTable::introduce(const lb::ServiceSpec& spec) {
+Result<void> ServiceTable::introduce(const lb::ServiceSpec& spec) {
     auto [known, is_new] = services_.try_emplace(spec.id);
     Entry& entry = known->second;
     if (is_new) {
@@ -110,7 +110,7 @@ lb::Result<void> ServiceTable::introduce(const lb::ServiceSpec& spec) {
     return write_name(entry);
 }
 
-lb::Result<void> ServiceTable::publish_addresses(const lb::ServiceSpec& spec) {
+Result<void> ServiceTable::publish_addresses(const lb::ServiceSpec& spec) {
     const Entry& entry = services_.at(spec.id);
     const lb_service value = to_kernel(spec, entry.table);
     for (const auto& address : spec.addresses) {
@@ -134,8 +134,8 @@ void ServiceTable::drop_addresses(lb::ServiceId id) {
     }
 }
 
-lb::Result<void> ServiceTable::publish_table(lb::ServiceId id, lb::Family family,
-                                             const std::vector<std::uint32_t>& elements) {
+Result<void> ServiceTable::publish_table(lb::ServiceId id, Family family,
+                                         const std::vector<std::uint32_t>& elements) {
     Entry& entry = services_.at(id);
     const auto length = static_cast<std::uint32_t>(elements.size());
     std::uint32_t offset = 0;

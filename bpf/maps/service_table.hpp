@@ -19,21 +19,20 @@ public:
     ServiceTable(MapSet& maps, GracePeriod& grace);
 
     /// Into a fresh set.
-    lb::Result<void> restore(const std::vector<Knowledge::Service>& services);
+    Result<void> restore(const std::vector<Knowledge::Service>& services);
 
     const lb::ServiceSpec* find(lb::ServiceId id) const;  ///< null: unknown
     /// What the set needs to take this plan in; equal to its own sizes where it fits.
     MapSizes needed(const lb::Plan& plan) const;
 
     /// Name and table, for a service that may be known already. Nobody can dial it yet.
-    lb::Result<void> introduce(const lb::ServiceSpec& spec);
+    Result<void> introduce(const lb::ServiceSpec& spec);
     /// The service's addresses are these from now on, whoever had them.
-    lb::Result<void> publish_addresses(const lb::ServiceSpec& spec);
+    Result<void> publish_addresses(const lb::ServiceSpec& spec);
     /// Takes back addresses that are not its own any more.
     void drop_addresses(lb::ServiceId id);
     /// `elements` in order; one store makes them visible.
-    lb::Result<void> publish_table(lb::ServiceId id, lb::Family family,
-                                   const std::vector<std::uint32_t>& elements);
+    Result<void> publish_table(lb::ServiceId id, Family family, const std::vector<std::uint32_t>& elements);
     /// Nobody can dial it any more. Forgotten when no life of it is left.
     void remove(lb::ServiceId id);
     void life_began(lb::ServiceId id);
@@ -42,7 +41,7 @@ public:
 private:
     struct Entry {
         lb::ServiceSpec spec;
-        std::vector<lb::Endpoint> former;  ///< addresses that it may still have in the map
+        std::vector<Endpoint> former;  ///< addresses that it may still have in the map
         std::uint32_t table = 0;
         std::array<std::uint64_t, 2> words{};  ///< published table per family
         std::uint32_t lives = 0;
@@ -50,7 +49,7 @@ private:
         bool forgotten = false;  ///< its end is under way
     };
 
-    lb::Result<void> write_name(const Entry& entry) const;
+    Result<void> write_name(const Entry& entry) const;
     void withdraw_table(Entry& entry, std::uint32_t family, std::uint64_t next);
     void forget_if_over(Entry& entry);
 

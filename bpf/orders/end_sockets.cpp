@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 /// One look at once, and so long after the one before. After one that found nothing only the last one
 /// follows, for a connect that was let through and has not arrived yet.
-constexpr std::array<lb::Duration, 4> kLooks = {0ms, 1ms, 10ms, 100ms};
+constexpr std::array<Duration, 4> kLooks = {0ms, 1ms, 10ms, 100ms};
 constexpr std::size_t kBatch = 128;  // small, so that little time passes between the look and the end
 
 std::vector<SocketTuple> tuples_of(std::span<const Target> targets) {
@@ -50,11 +50,11 @@ struct Work final : Supervised {
     std::vector<Target> current;  ///< in the hands of the step that runs now
     std::unordered_set<std::uint64_t> seen;
     bool found_any = false;  ///< that were worth a try, by the last look
-    lb::TimePoint start = std::chrono::steady_clock::now();
-    lb::TimePoint last_done = start;
+    TimePoint start = std::chrono::steady_clock::now();
+    TimePoint last_done = start;
 
     void look();
-    lb::Result<std::vector<Target>> find_in(SockDiag& channel) const;
+    Result<std::vector<Target>> find_in(SockDiag& channel) const;
     void end(Baton& baton, std::size_t most);
     void failed(const std::string& why) override;
     void take(std::size_t most);
@@ -64,11 +64,11 @@ struct Work final : Supervised {
 };
 
 /// What goes wrong in one network namespace is no reason to leave the others.
-lb::Result<std::vector<Target>> Work::find_in(SockDiag& channel) const {
+Result<std::vector<Target>> Work::find_in(SockDiag& channel) const {
     try {
         return find(channel);
     } catch (const std::exception& error) {
-        return lb::Error{lb::ErrorCode::failed, error.what()};
+        return Error{ErrorCode::failed, error.what()};
     }
 }
 
@@ -171,11 +171,10 @@ void Work::end(Baton& baton, std::size_t most) {
 
 }  // namespace
 
-lb::Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
-                                                         std::shared_ptr<NetNamespaces> namespaces,
-                                                         std::shared_ptr<StuckSockets> stuck,
-                                                         FindTargets find, std::size_t reports,
-                                                         std::optional<lb::Duration> spread) {
+Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
+                                                     std::shared_ptr<NetNamespaces> namespaces,
+                                                     std::shared_ptr<StuckSockets> stuck, FindTargets find,
+                                                     std::size_t reports, std::optional<Duration> spread) {
     auto work = std::make_shared<Work>();
     work->namespaces = std::move(namespaces);
     work->stuck = std::move(stuck);
@@ -184,17 +183,17 @@ lb::Task<std::vector<lb::TerminationReport>> end_sockets(Workers& workers,
     for (std::size_t i = 0; i < kLooks.size(); ++i) {
         const bool last = i + 1 == kLooks.size();
         if (i > 0 && !last && !work->found_any) continue;
-        if (i > 0) co_await lb::sleep_for(kLooks[i]);
-        lb::Task<void> look = on_worker(workers, [work] { work->look(); });
+        if (i > 0) co_await sleep_for(kLooks[i]);
+        Task<void> look = on_worker(workers, [work] { work->look(); });
         co_await std::move(look);
         std::function<std::size_t()> left = [work] { return work->targets.size(); };
         std::function<void(const std::shared_ptr<Baton>&, std::size_t)> end =
             [work](const auto& baton, std::size_t most) { work->end(*baton, most); };
-        lb::Task<void> ended = supervise_paced(workers, work, spread, std::move(left), std::move(end));
+        Task<void> ended = supervise_paced(workers, work, spread, std::move(left), std::move(end));
         co_await std::move(ended);
     }
     for (auto& report : work->reports)
-        report.duration = report.matched ? work->last_done - work->start : lb::Duration::zero();
+        report.duration = report.matched ? work->last_done - work->start : Duration::zero();
     co_return work->reports;
 }
 

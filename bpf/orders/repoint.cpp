@@ -158,9 +158,9 @@ bool Repointer::choose_target(const lb_owner& owner, const lb_record& record, Ta
 }
 
 Repointer::Result Repointer::cannot_reach(const Move& move, const std::string& why) const {
-    return {Outcome::failed,
-            "the bound source address " + lb::to_string(from_kernel(move.flow.value.local).address) +
-                " cannot reach " + lb::to_string(from_kernel(move.target.endpoint)) + ": " + why};
+    return {Outcome::failed, "the bound source address " +
+                                 to_string(from_kernel(move.flow.value.local).address) + " cannot reach " +
+                                 to_string(from_kernel(move.target.endpoint)) + ": " + why};
 }
 
 Repointer::Result Repointer::connect_directly(const Move& move) const {
@@ -210,7 +210,7 @@ Repointer::Result Repointer::move(const Move& move, bool bound) const {
     }
     const auto source = source_.fresh(move.fd, move.flow, move.target.endpoint);
     if (!source)
-        return {Outcome::failed, "from here to " + lb::to_string(from_kernel(move.target.endpoint)) + ": " +
+        return {Outcome::failed, "from here to " + to_string(from_kernel(move.target.endpoint)) + ": " +
                                      source.error().message};
     return same_address(*source, move.flow.value.local) ? connect_directly(move) : rebind_and_connect(move);
 }

@@ -10,7 +10,7 @@ namespace reseat::bpf {
 
 /// Carries out one order on `workers`: sweeps until nothing is left or no progress is made, ends TCP sockets
 /// at the pace of order.spread, and goes on with the others when one is stuck. `workers` must outlive it.
-lb::Task<lb::TerminationReport> run_order(std::shared_ptr<Reseater> reseater, Workers& workers,
-                                          lb::ReseatOrder order, std::uint32_t backend);
+Task<lb::TerminationReport> run_order(std::shared_ptr<Reseater> reseater, Workers& workers,
+                                      lb::ReseatOrder order, std::uint32_t backend);
 
 }  // namespace reseat::bpf

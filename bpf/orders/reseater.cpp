@@ -97,9 +97,10 @@ unsigned Reseater::settle_suspects(Sweep& sweep) {
     std::string why;
     const auto diag = namespaces_->channel(suspects.front().value.netns, suspects.front().value.pid, why);
     const bool known = suspects.front().value.local.port_be != 0;  // else it cannot be looked for like this
-    const auto found = diag && known ? diag->find(tuples_of(suspects))
-                                     : lb::Result<std::vector<std::optional<DiagSocket>>>(
-                                           lb::Error{lb::ErrorCode::failed, "no way to look"});
+    const auto found =
+        diag && known
+            ? diag->find(tuples_of(suspects))
+            : Result<std::vector<std::optional<DiagSocket>>>(Error{ErrorCode::failed, "no way to look"});
     bool stuck = false;
     for (std::size_t i = 0; i < suspects.size(); ++i) {
         if (found && !(*found)[i]) {
@@ -130,8 +131,7 @@ void Reseater::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
         else
             (flow.is_udp() ? udp : sweep.tcp).push_back(flow);
     }
-    if (sweep.order.quiet_for > lb::Duration::zero())
-        sweep.tcp = quiet_ones(std::move(sweep.tcp), sweep, *baton);
+    if (sweep.order.quiet_for > Duration::zero()) sweep.tcp = quiet_ones(std::move(sweep.tcp), sweep, *baton);
     for_each_namespace(std::move(udp), sweep, [&](std::uint64_t netns, std::vector<Flow> flows) {
         handle_udp(netns, std::move(flows), sweep, *baton);
     });

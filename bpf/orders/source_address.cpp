@@ -54,7 +54,7 @@ sockaddr_storage name_of(int fd) {
 }
 
 lb_endpoint local_of(int fd) {
-    return from_sockaddr(name_of(fd), lb::Protocol::udp);
+    return from_sockaddr(name_of(fd), Protocol::udp);
 }
 
 int connect_to_endpoint(int fd, const lb_endpoint& to) {
@@ -63,7 +63,7 @@ int connect_to_endpoint(int fd, const lb_endpoint& to) {
     return connect(fd, reinterpret_cast<sockaddr*>(&address), length) == 0 ? 0 : errno;
 }
 
-lb::Result<UniqueFd> SourceAddress::probe(int fd, const Flow& flow) const {
+Result<UniqueFd> SourceAddress::probe(int fd, const Flow& flow) const {
     UniqueFd probe;
     int error = 0;
     const int family = option(fd, SOL_SOCKET, SO_DOMAIN);
@@ -71,7 +71,7 @@ lb::Result<UniqueFd> SourceAddress::probe(int fd, const Flow& flow) const {
         probe.reset(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         error = errno;
     });
-    if (!probe) return lb::system_error("socket in its network namespace", inside ? error : EPERM);
+    if (!probe) return system_error("socket in its network namespace", inside ? error : EPERM);
     mark_(probe.get());
     copy_option(fd, probe.get(), SOL_SOCKET, SO_BINDTOIFINDEX);
     copy_option(fd, probe.get(), SOL_SOCKET, SO_MARK);
@@ -79,21 +79,21 @@ lb::Result<UniqueFd> SourceAddress::probe(int fd, const Flow& flow) const {
     return probe;
 }
 
-lb::Result<lb_endpoint> SourceAddress::fresh(int fd, const Flow& flow, const lb_endpoint& to) const {
+Result<lb_endpoint> SourceAddress::fresh(int fd, const Flow& flow, const lb_endpoint& to) const {
     const auto socket = probe(fd, flow);
     if (!socket) return socket.error();
     if (const int refused = connect_to_endpoint(socket->get(), to))
-        return lb::system_error("no way there", refused);
+        return system_error("no way there", refused);
     return local_of(socket->get());
 }
 
-lb::Result<void> SourceAddress::check_own(int fd, const Flow& flow, const lb_endpoint& to) const {
+Result<void> SourceAddress::check_own(int fd, const Flow& flow, const lb_endpoint& to) const {
     const auto socket = probe(fd, flow);
     if (!socket) return socket.error();
     sockaddr_storage name = name_of(fd);
     port_of(name) = 0;
-    if (const int error = bind_to(socket->get(), name)) return lb::system_error("bind to it", error);
-    if (const int error = connect_to_endpoint(socket->get(), to)) return lb::system_error("connect", error);
+    if (const int error = bind_to(socket->get(), name)) return system_error("bind to it", error);
+    if (const int error = connect_to_endpoint(socket->get(), to)) return system_error("connect", error);
     // From ::1 to another host the kernel connects a socket whose datagrams then go nowhere.
     if (!is_v6_loopback(local_of(fd))) return {};
     const auto there = probe(fd, flow);
@@ -102,21 +102,21 @@ lb::Result<void> SourceAddress::check_own(int fd, const Flow& flow, const lb_end
     lb_endpoint at_any_port = to;
     at_any_port.port_be = 0;
     to_sockaddr(at_any_port, AF_INET6, destination);
-    if (bind_to(there->get(), destination)) return lb::system_error("connect", EINVAL);
+    if (bind_to(there->get(), destination)) return system_error("connect", EINVAL);
     return {};
 }
 
 BoundName::BoundName(int fd)
     : fd_(fd), name_(name_of(fd)), device_(option(fd, SOL_SOCKET, SO_BINDTOIFINDEX)) {}
 
-lb::Result<void> BoundName::restore() const {
+Result<void> BoundName::restore() const {
     if (device_ && setsockopt(fd_, SOL_SOCKET, SO_BINDTOIFINDEX, &device_, sizeof(device_)) != 0)
-        return lb::system_error("bind to its device again", errno);
+        return system_error("bind to its device again", errno);
     sockaddr_storage now = name_of(fd_);
     if (port_of(now)) return {};
     sockaddr_storage before = name_;
     port_of(now) = port_of(before);
-    if (const int error = bind_to(fd_, now)) return lb::system_error("bind the old port again", error);
+    if (const int error = bind_to(fd_, now)) return system_error("bind the old port again", error);
     return {};
 }
 

@@ -24,12 +24,12 @@ public:
         : namespaces_(namespaces), mark_(std::move(mark)) {}
 
     /// The source that a fresh socket of the same kind as `fd` would get towards `to`.
-    lb::Result<lb_endpoint> fresh(int fd, const Flow& flow, const lb_endpoint& to) const;
+    Result<lb_endpoint> fresh(int fd, const Flow& flow, const lb_endpoint& to) const;
     /// Whether `to` can be reached from the address that `fd` has: error, why not.
-    lb::Result<void> check_own(int fd, const Flow& flow, const lb_endpoint& to) const;
+    Result<void> check_own(int fd, const Flow& flow, const lb_endpoint& to) const;
 
 private:
-    lb::Result<UniqueFd> probe(int fd, const Flow& flow) const;
+    Result<UniqueFd> probe(int fd, const Flow& flow) const;
 
     NetNamespaces& namespaces_;
     std::function<void(int)> mark_;
@@ -42,7 +42,7 @@ public:
     explicit BoundName(int fd);
     /// The device, and the port at the address that the application bound, at any where it bound none. Error:
     /// the port is taken, say.
-    lb::Result<void> restore() const;
+    Result<void> restore() const;
 
 private:
     int fd_;

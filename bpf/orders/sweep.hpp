@@ -21,7 +21,7 @@ struct Sweep final : Supervised {
     bool again = false;  ///< something was not settled yet: a connect may sit between its hook and the
                          ///< kernel's part of it, and of sockets with one tuple only one is seen at a time
     bool in_flight = false;  ///< that was a descriptor between two processes: worth a longer wait
-    lb::TimePoint last_done = std::chrono::steady_clock::now();
+    TimePoint last_done = std::chrono::steady_clock::now();
 
     std::vector<Flow> tcp;  ///< found, not tried yet in this sweep
     /// Handed to the engines by the step that runs now, and the cookies of those that are settled: so that

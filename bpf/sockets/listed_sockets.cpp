@@ -34,7 +34,7 @@ std::chrono::nanoseconds since_boot() {
 
 lb::SocketInfo described(const Flow& flow, Commands& commands, std::chrono::nanoseconds now) {
     lb::SocketInfo info{.life = flow.life(),
-                        .protocol = flow.is_udp() ? lb::Protocol::udp : lb::Protocol::tcp,
+                        .protocol = flow.is_udp() ? Protocol::udp : Protocol::tcp,
                         .local = from_kernel(flow.value.local),
                         .dialled = from_kernel(flow.value.dialled),
                         .backend = from_kernel(flow.value.remote)};

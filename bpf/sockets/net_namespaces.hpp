@@ -42,7 +42,7 @@ private:
     struct Entry {
         UniqueFd fd;  ///< the namespace; none for ours
         std::vector<std::unique_ptr<SockDiag>> free;
-        lb::TimePoint used;
+        TimePoint used;
     };
     using Entries = std::map<std::uint64_t, Entry>;
 

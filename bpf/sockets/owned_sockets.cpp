@@ -14,7 +14,7 @@ lb::LifeId life_of(const lb_owner& owner, const lb_endpoint& peer) {
     return (same_endpoint(owner.current.peer, peer) ? owner.current : owner.previous).life;
 }
 
-lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::LifeId life) {
+Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::LifeId life) {
     auto sockets = programs.iterate_owned(life);
     if (!sockets) return sockets.error();
     std::vector<lb_owned> owned;
@@ -23,7 +23,7 @@ lb::Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::Li
     while (true) {
         const ssize_t length = read(sockets->fd.get(), buffer.data() + filled, buffer.size() - filled);
         if (length < 0 && (errno == EINTR || errno == EAGAIN)) continue;  // EAGAIN: 1,000,000 were seen
-        if (length < 0) return lb::system_error("read the owners of sockets", errno);
+        if (length < 0) return system_error("read the owners of sockets", errno);
         if (length == 0) return owned;
         filled += static_cast<std::size_t>(length);
         std::size_t at = 0;

@@ -20,9 +20,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr lb::Duration kPause = 500ms;
+constexpr Duration kPause = 500ms;
 constexpr int kRest = 50;
-constexpr lb::Duration kLongestPause = 30s;
+constexpr Duration kLongestPause = 30s;
 
 struct Round {
     bool progress = false;  ///< or nothing was to be resolved
@@ -58,25 +58,25 @@ Round resolve_once(const Programs& programs, NetNamespaces& namespaces, Unconnec
 
 }  // namespace
 
-lb::Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces, lb::asio::thread_pool& pool,
-                             std::size_t& left) {
-    auto resolve = [](const Programs& all, NetNamespaces& in, UnconnectedSockets& gone) -> lb::Task<Round> {
+Task<void> resolve_ports(const Programs& programs, NetNamespaces& namespaces, asio::thread_pool& pool,
+                         std::size_t& left) {
+    auto resolve = [](const Programs& all, NetNamespaces& in, UnconnectedSockets& gone) -> Task<Round> {
         co_return resolve_once(all, in, gone);
     };
     UnconnectedSockets unconnected(programs);
-    lb::Duration pause = kPause;
+    Duration pause = kPause;
     std::optional<std::uint64_t> filed;  // when the last round began
     while (true) {
-        co_await lb::sleep_for(pause);
+        co_await sleep_for(pause);
         // To read the whole index for nothing would be most of what an idle process costs.
         const std::uint64_t now = programs.stat(LB_STAT_UDP_FILED);
         if (std::exchange(filed, now) == now && left == 0) continue;
         const auto start = std::chrono::steady_clock::now();
-        lb::Task<Round> task = resolve(programs, namespaces, unconnected);
+        Task<Round> task = resolve(programs, namespaces, unconnected);
         const Round round = co_await run_on(pool, std::move(task));
         left = round.left;
         namespaces.forget_unused();
-        const lb::Duration took = std::chrono::steady_clock::now() - start;
+        const Duration took = std::chrono::steady_clock::now() - start;
         // What cannot be looked at stays unresolved: no reason to dump all sockets for that each time.
         pause = round.progress ? std::max(kPause, kRest * took) : std::min(2 * pause, kLongestPause);
     }

@@ -47,7 +47,7 @@ lb_endpoint endpoint_of(const __kernel_sockaddr_storage& address) {
     sockaddr_storage copy{};
     static_assert(sizeof(copy) == sizeof(address));
     std::memcpy(&copy, &address, sizeof(copy));
-    return from_sockaddr(copy, lb::Protocol::tcp);
+    return from_sockaddr(copy, Protocol::tcp);
 }
 
 bool is_multipath(int fd) {

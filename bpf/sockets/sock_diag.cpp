@@ -34,8 +34,8 @@ bool may_be_ended(const DiagSocket& socket, const SocketTuple& meant) {
            same_endpoint(socket.tuple.remote, meant.remote);
 }
 
-lb::Error interrupted() {
-    return {lb::ErrorCode::failed, "sock_diag: the answer was cut short again and again; it is tried again"};
+Error interrupted() {
+    return {ErrorCode::failed, "sock_diag: the answer was cut short again and again; it is tried again"};
 }
 
 /// nlmsg_len .. nlmsg_seq and the payload, at `to`.
@@ -52,9 +52,9 @@ void put_request(std::uint8_t* to, std::uint16_t type, std::uint16_t flags, std:
 
 }  // namespace
 
-lb::Result<SockDiag> SockDiag::open() {
+Result<SockDiag> SockDiag::open() {
     UniqueFd fd(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-    if (!fd) return lb::system_error("netlink sock_diag", errno, lb::ErrorCode::unsupported);
+    if (!fd) return system_error("netlink sock_diag", errno, ErrorCode::unsupported);
     if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof(kReceiveBuffer)) != 0)
         setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof(kReceiveBuffer));
     const timeval patience{5, 0};  // the kernel answers before send() returns; this is for a lost answer
@@ -123,8 +123,8 @@ void SockDiag::drain() {
     while (error == 0 || error == ENOBUFS) error = receive(buffer, MSG_DONTWAIT, ignored);
 }
 
-lb::Result<void> SockDiag::send_batch(std::uint16_t type, std::span<const SocketTuple> tuples,
-                                      std::uint32_t first_sequence, bool details) {
+Result<void> SockDiag::send_batch(std::uint16_t type, std::span<const SocketTuple> tuples,
+                                  std::uint32_t first_sequence, bool details) {
     std::array<std::uint8_t, kBatch * kRequestSize> buffer{};
     for (std::size_t i = 0; i < tuples.size(); ++i) {
         // Failures are always answered, and what is found; of the sockets that were ended only the last, so
@@ -138,11 +138,11 @@ lb::Result<void> SockDiag::send_batch(std::uint16_t type, std::span<const Socket
                     first_sequence + static_cast<std::uint32_t>(i), diag_request(tuple, details));
     }
     while (send(fd_.get(), buffer.data(), tuples.size() * kRequestSize, 0) < 0)
-        if (errno != EINTR) return lb::system_error("sock_diag request", errno);
+        if (errno != EINTR) return system_error("sock_diag request", errno);
     return {};
 }
 
-lb::Result<void> SockDiag::collect_errors(std::uint32_t first_sequence, std::span<int> outcomes) {
+Result<void> SockDiag::collect_errors(std::uint32_t first_sequence, std::span<int> outcomes) {
     alignas(nlmsghdr) std::array<std::uint8_t, kAnswer> buffer;
     bool last = false;
     while (!last) {
@@ -153,7 +153,7 @@ lb::Result<void> SockDiag::collect_errors(std::uint32_t first_sequence, std::spa
             drain();
             return {};
         }
-        if (error) return lb::system_error("SOCK_DESTROY answer", error);
+        if (error) return system_error("SOCK_DESTROY answer", error);
         read_diag_messages(answer, 0, [&](const DiagMessage& message) {
             const std::uint32_t position = message.sequence - first_sequence;
             if (message.kind != DiagMessage::Kind::error || position >= outcomes.size()) return;
@@ -164,7 +164,7 @@ lb::Result<void> SockDiag::collect_errors(std::uint32_t first_sequence, std::spa
     return {};
 }
 
-lb::Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tuples) {
+Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tuples) {
     std::vector<int> outcomes(tuples.size(), 0);
     for (std::size_t from = 0; from < tuples.size(); from += kBatch) {
         const std::size_t size = std::min(kBatch, tuples.size() - from);
@@ -178,8 +178,8 @@ lb::Result<std::vector<int>> SockDiag::destroy(std::span<const SocketTuple> tupl
     return outcomes;
 }
 
-lb::Result<std::vector<std::optional<DiagSocket>>> SockDiag::find(std::span<const SocketTuple> tuples,
-                                                                  bool details) {
+Result<std::vector<std::optional<DiagSocket>>> SockDiag::find(std::span<const SocketTuple> tuples,
+                                                              bool details) {
     std::vector<std::optional<DiagSocket>> found(tuples.size());
     std::size_t most = kBatch, size = 0;
     for (std::size_t from = 0; from < tuples.size(); from += size) {
@@ -198,8 +198,8 @@ lb::Result<std::vector<std::optional<DiagSocket>>> SockDiag::find(std::span<cons
 }
 
 /// False: answers were dropped.
-lb::Result<bool> SockDiag::find_batch(std::span<const SocketTuple> tuples,
-                                      std::span<std::optional<DiagSocket>> found, bool details) {
+Result<bool> SockDiag::find_batch(std::span<const SocketTuple> tuples,
+                                  std::span<std::optional<DiagSocket>> found, bool details) {
     const std::uint32_t first = sequence_;
     sequence_ += static_cast<std::uint32_t>(tuples.size());
     if (auto sent = send_batch(SOCK_DIAG_BY_FAMILY, tuples, first, details); !sent) return sent.error();
@@ -218,13 +218,12 @@ lb::Result<bool> SockDiag::find_batch(std::span<const SocketTuple> tuples,
             read_diag_messages(answer, tuples.front().remote.protocol, hear);
         });
         if (error == ENOBUFS) return false;
-        if (error) return lb::system_error("sock_diag answer", error);
+        if (error) return system_error("sock_diag answer", error);
     }
     return true;
 }
 
-lb::Result<void> SockDiag::dump(const DumpFilter& filter,
-                                const std::function<void(const DiagSocket&)>& visit) {
+Result<void> SockDiag::dump(const DumpFilter& filter, const std::function<void(const DiagSocket&)>& visit) {
     for (const int family : {AF_INET, AF_INET6}) {
         for (int attempt = 0;; ++attempt) {
             auto complete = dump_family(family, filter, visit);
@@ -237,8 +236,8 @@ lb::Result<void> SockDiag::dump(const DumpFilter& filter,
 }
 
 /// False: the table changed or an answer was dropped in the middle, something may be missing.
-lb::Result<bool> SockDiag::dump_family(int family, const DumpFilter& filter,
-                                       const std::function<void(const DiagSocket&)>& visit) {
+Result<bool> SockDiag::dump_family(int family, const DumpFilter& filter,
+                                   const std::function<void(const DiagSocket&)>& visit) {
     inet_diag_req_v2 request{};
     request.sdiag_family = static_cast<std::uint8_t>(family);
     request.sdiag_protocol = filter.protocol;
@@ -247,22 +246,21 @@ lb::Result<bool> SockDiag::dump_family(int family, const DumpFilter& filter,
     const std::uint32_t sequence = sequence_++;
     std::array<std::uint8_t, kRequestSize> message{};
     put_request(message.data(), SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sequence, request);
-    if (send(fd_.get(), message.data(), message.size(), 0) < 0)
-        return lb::system_error("sock_diag dump", errno);
+    if (send(fd_.get(), message.data(), message.size(), 0) < 0) return system_error("sock_diag dump", errno);
     auto complete = collect_dump(sequence, filter.protocol, visit);
     if (!complete) drain();
     return complete;
 }
 
-lb::Result<bool> SockDiag::collect_dump(std::uint32_t sequence, std::uint8_t protocol,
-                                        const std::function<void(const DiagSocket&)>& visit) {
+Result<bool> SockDiag::collect_dump(std::uint32_t sequence, std::uint8_t protocol,
+                                    const std::function<void(const DiagSocket&)>& visit) {
     std::vector<std::uint8_t> buffer(kDumpBuffer);
     bool complete = true, over = false;
     int failure = 0;
     while (!over) {
         Bytes answer;
         const int error = receive(buffer, 0, answer);
-        if (error && error != ENOBUFS) return lb::system_error("sock_diag dump", error);
+        if (error && error != ENOBUFS) return system_error("sock_diag dump", error);
         if (error) complete = false;
         read_diag_messages(answer, protocol, [&](const DiagMessage& message) {
             if (message.sequence != sequence) return;
@@ -277,7 +275,7 @@ lb::Result<bool> SockDiag::collect_dump(std::uint32_t sequence, std::uint8_t pro
         drain();
         return false;
     }
-    if (failure) return lb::system_error("sock_diag dump", failure);
+    if (failure) return system_error("sock_diag dump", failure);
     return complete;
 }
 

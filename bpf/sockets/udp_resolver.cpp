@@ -14,7 +14,7 @@
 
 namespace reseat::bpf {
 
-lb::Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows) {
+Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows) {
     // A socket may be filed under several lives; only the one that it is connected to is resolved.
     std::unordered_multimap<std::uint64_t, Flow*> wanted;
     for (Flow& flow : flows)

@@ -17,12 +17,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr lb::Duration kBetweenLooks = 1s;
+constexpr Duration kBetweenLooks = 1s;
 constexpr std::chrono::nanoseconds kUnderWay = 3s;
 
-constexpr lb::Duration kTick = 500ms;
+constexpr Duration kTick = 500ms;
 constexpr int kRest = 50;
-constexpr lb::Duration kLongestPause = 30s;
+constexpr Duration kLongestPause = 30s;
 
 std::chrono::nanoseconds since_boot() {
     timespec now{};
@@ -32,8 +32,8 @@ std::chrono::nanoseconds since_boot() {
 
 struct Leaving {
     FiledLife life;
-    lb::TimePoint next{};
-    lb::Duration pause{};
+    TimePoint next{};
+    Duration pause{};
     UnconnectedSockets unconnected;
     bool has_sockets = false;  ///< at the last look
 };
@@ -64,7 +64,7 @@ class Schedule {
 public:
     explicit Schedule(const Programs& programs) : programs_(programs) {}
 
-    Due due(const std::vector<FiledLife>& leaving, lb::TimePoint now) {
+    Due due(const std::vector<FiledLife>& leaving, TimePoint now) {
         std::unordered_map<lb::LifeId, std::unique_ptr<Leaving>> kept;
         Due found;
         for (const FiledLife& life : leaving) {
@@ -77,8 +77,8 @@ public:
     }
 
     /// One without sockets is due more and more rarely: it may stay so for days.
-    static void looked(const Due& lives, lb::Duration took, lb::TimePoint now) {
-        const lb::Duration least = std::max<lb::Duration>(kBetweenLooks, kRest * took);
+    static void looked(const Due& lives, Duration took, TimePoint now) {
+        const Duration least = std::max<Duration>(kBetweenLooks, kRest * took);
         for (Leaving* one : lives) {
             one->pause = one->has_sockets ? least : std::max(least, std::min(2 * one->pause, kLongestPause));
             one->next = now + one->pause;
@@ -94,14 +94,14 @@ private:
 
 std::size_t UnconnectedSockets::let_go(std::span<const Flow> flows) {
     const auto before = std::exchange(suspects_, {});
-    const lb::TimePoint now = std::chrono::steady_clock::now();
+    const TimePoint now = std::chrono::steady_clock::now();
     const auto now_since_boot = since_boot();
     std::vector<Flow> gone;
     for (const Flow& flow : flows) {
         if (flow.resolved()) continue;
         const std::pair entry{flow.key.cookie, flow.key.life};
         const auto known = before.find(entry);
-        const lb::TimePoint since = known == before.end() ? now : known->second;
+        const TimePoint since = known == before.end() ? now : known->second;
         const auto age = now_since_boot - std::chrono::nanoseconds(flow.value.since_ns);
         if (now - since >= kBetweenLooks && age >= kUnderWay)
             gone.push_back(flow);
@@ -112,16 +112,15 @@ std::size_t UnconnectedSockets::let_go(std::span<const Flow> flows) {
     return gone.size();
 }
 
-lb::Task<void> let_go_of_unconnected(const Programs& programs, NetNamespaces& namespaces,
-                                     lb::asio::thread_pool& pool,
-                                     std::function<std::vector<FiledLife>()> leaving) {
-    auto look = [](const Programs& all, NetNamespaces& in, Due lives) -> lb::Task<bool> {
+Task<void> let_go_of_unconnected(const Programs& programs, NetNamespaces& namespaces, asio::thread_pool& pool,
+                                 std::function<std::vector<FiledLife>()> leaving) {
+    auto look = [](const Programs& all, NetNamespaces& in, Due lives) -> Task<bool> {
         look_at(all, in, lives);
         co_return true;
     };
     Schedule schedule(programs);
     while (true) {
-        co_await lb::sleep_for(kTick);
+        co_await sleep_for(kTick);
         const auto start = std::chrono::steady_clock::now();
         const Due due = schedule.due(leaving(), start);
         if (due.empty()) continue;

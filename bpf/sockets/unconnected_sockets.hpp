@@ -30,13 +30,12 @@ public:
 private:
     FlowIndex index_;
     /// Cookie and key of each that was not connected at the last look, and since when.
-    std::map<std::pair<std::uint64_t, std::uint64_t>, lb::TimePoint> suspects_;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, TimePoint> suspects_;
 };
 
 /// Does that for all sockets of the lives that `leaving` names, until cancelled: looks again and again while
 /// they have sockets. Works on `pool`, a fiftieth of the time at most.
-lb::Task<void> let_go_of_unconnected(const Programs& programs, NetNamespaces& namespaces,
-                                     lb::asio::thread_pool& pool,
-                                     std::function<std::vector<FiledLife>()> leaving);
+Task<void> let_go_of_unconnected(const Programs& programs, NetNamespaces& namespaces, asio::thread_pool& pool,
+                                 std::function<std::vector<FiledLife>()> leaving);
 
 }  // namespace reseat::bpf

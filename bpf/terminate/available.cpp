@@ -28,7 +28,7 @@ lb_endpoint name_of(int fd, decltype(getsockname) get) {
     sockaddr_storage address{};
     socklen_t length = sizeof(address);
     if (get(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
-    return from_sockaddr(address, lb::Protocol::tcp);
+    return from_sockaddr(address, Protocol::tcp);
 }
 
 /// A client that is connected to a listener of ours.
@@ -39,7 +39,7 @@ public:
           client_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
         sockaddr_storage address{};
         socklen_t length =
-            to_sockaddr(to_kernel({lb::Address::v4({127, 0, 0, 1}), 0}, lb::Protocol::tcp), AF_INET, address);
+            to_sockaddr(to_kernel({Address::v4({127, 0, 0, 1}), 0}, Protocol::tcp), AF_INET, address);
         auto* name = reinterpret_cast<sockaddr*>(&address);
         if (bind(server_.get(), name, length) != 0 || listen(server_.get(), 1) != 0 ||
             getsockname(server_.get(), name, &length) != 0)
@@ -122,7 +122,7 @@ struct Chooser {
 
 }  // namespace
 
-lb::Result<std::vector<std::unique_ptr<TerminationEngine>>> available_engines(
+Result<std::vector<std::unique_ptr<TerminationEngine>>> available_engines(
     const std::shared_ptr<const Programs>& programs, const std::shared_ptr<NetNamespaces>& namespaces,
     const std::string& cgroup, std::optional<Engine> only) {
     Chooser chooser{programs, namespaces, cgroup, only, {}, {}};
@@ -137,7 +137,7 @@ lb::Result<std::vector<std::unique_ptr<TerminationEngine>>> available_engines(
             chooser.why_not = std::string("descriptor: pidfd_getfd: ") + std::strerror(errno);
     }
     if (only && chooser.chosen.empty())
-        return lb::Error{lb::ErrorCode::unsupported, "the engine does not work here: " + chooser.why_not};
+        return Error{ErrorCode::unsupported, "the engine does not work here: " + chooser.why_not};
     return std::move(chooser.chosen);
 }
 

@@ -46,7 +46,7 @@ Outcome judge(const Programs& programs, int fd, lb::LifeId life, bool udp) {
     if (bpf_map_lookup_elem(programs.owner_fd(), &fd, &owner) != 0) return {Fate::gone, ""};
     if (!udp) return {owner.current.life == life && is_live_tcp(fd) ? Fate::ended : Fate::gone, ""};
     if (!connected) return {Fate::gone, ""};
-    const lb_endpoint told = from_sockaddr(peer, lb::Protocol::udp);
+    const lb_endpoint told = from_sockaddr(peer, Protocol::udp);
     const auto& [current, previous] = std::tie(owner.current, owner.previous);
     if (current.life == life && dialled_alone(current, previous, told)) return {Fate::ended, ""};
     if (previous.life == life && dialled_alone(previous, current, told)) return {Fate::ended, ""};

@@ -16,8 +16,8 @@ namespace reseat::bpf {
 /// with it whoever comes next. For where SOCK_DESTROY is missing.
 class IteratorEngine final : public TerminationEngine {
 public:
-    static lb::Result<std::unique_ptr<IteratorEngine>> load(const Programs& programs,
-                                                            std::shared_ptr<NetNamespaces> namespaces);
+    static Result<std::unique_ptr<IteratorEngine>> load(const Programs& programs,
+                                                        std::shared_ptr<NetNamespaces> namespaces);
     ~IteratorEngine() override;
 
     Engine kind() const override { return Engine::iterator; }
@@ -26,8 +26,8 @@ public:
 private:
     IteratorEngine(destroy_bpf* skeleton, std::shared_ptr<NetNamespaces> namespaces)
         : skeleton_(skeleton), namespaces_(std::move(namespaces)) {}
-    lb::Result<unsigned> end_all(const lb_ending& what, std::uint64_t netns) const;
-    lb::Result<lb_ending> one_pass(const lb_ending& what, std::uint64_t netns) const;
+    Result<unsigned> end_all(const lb_ending& what, std::uint64_t netns) const;
+    Result<lb_ending> one_pass(const lb_ending& what, std::uint64_t netns) const;
 
     destroy_bpf* skeleton_;
     std::shared_ptr<NetNamespaces> namespaces_;

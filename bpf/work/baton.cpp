@@ -10,7 +10,7 @@ namespace {
 
 /// Waiting for a lock, which no signal ends. On a busy machine a thread may also be late because others run.
 bool sleeps_uninterruptibly(pid_t thread) {
-    const auto stat = lb::read_file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    const auto stat = read_file("/proc/self/task/" + std::to_string(thread) + "/stat");
     const auto name_end = stat ? stat->rfind(") ") : std::string::npos;
     return name_end != std::string::npos && stat->compare(name_end + 2, 1, "D") == 0;
 }

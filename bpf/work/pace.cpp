@@ -7,17 +7,17 @@ namespace reseat::bpf {
 namespace {
 
 constexpr std::size_t kAtOnce = 100;
-constexpr lb::Duration kSpread = std::chrono::seconds(1);
+constexpr Duration kSpread = std::chrono::seconds(1);
 
 }  // namespace
 
-Pace::Pace(std::optional<lb::Duration> spread, std::size_t count, lb::TimePoint start)
+Pace::Pace(std::optional<Duration> spread, std::size_t count, TimePoint start)
     : count_(count), at_once_(spread ? 0 : kAtOnce), spread_(spread.value_or(kSpread)), start_(start) {
-    if (spread_ <= lb::Duration::zero()) at_once_ = count;
+    if (spread_ <= Duration::zero()) at_once_ = count;
     at_once_ = std::min(at_once_, count_);
 }
 
-std::size_t Pace::due(lb::TimePoint now) const {
+std::size_t Pace::due(TimePoint now) const {
     if (count_ == 0 || at_once_ == count_ || now - start_ >= spread_) return count_;
     const double share = std::max(0.0, std::chrono::duration<double>(now - start_) / spread_);
     const auto later = static_cast<double>(count_ - at_once_);

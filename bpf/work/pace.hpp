@@ -11,18 +11,18 @@ namespace reseat::bpf {
 /// their own. Nothing: 100 at once, more evenly over 1 s.
 class Pace {
 public:
-    Pace(std::optional<lb::Duration> spread, std::size_t count, lb::TimePoint start);
+    Pace(std::optional<Duration> spread, std::size_t count, TimePoint start);
 
     /// How many of them are to have been ended by `now`.
-    std::size_t due(lb::TimePoint now) const;
+    std::size_t due(TimePoint now) const;
     /// How long to wait between two looks at due().
-    static constexpr lb::Duration tick() { return std::chrono::milliseconds(10); }
+    static constexpr Duration tick() { return std::chrono::milliseconds(10); }
 
 private:
     std::size_t count_;
     std::size_t at_once_;
-    lb::Duration spread_;
-    lb::TimePoint start_;
+    Duration spread_;
+    TimePoint start_;
 };
 
 }  // namespace reseat::bpf

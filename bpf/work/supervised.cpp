@@ -12,14 +12,13 @@ namespace reseat::bpf {
 namespace {
 
 using namespace std::chrono_literals;
-namespace asio = lb::asio;
 
 /// A worker that is found in the same call twice, so long apart, is taken to be stuck: a batch takes 1 ms.
-constexpr lb::Duration kPatience = 100ms;
+constexpr Duration kPatience = 100ms;
 
 /// False: the worker is stuck in one call and was overtaken: `suspects` is what it waits for.
-lb::Task<bool> try_step(Workers& workers, std::shared_ptr<Baton> baton, std::function<void()> step,
-                        std::vector<Flow>& suspects) {
+Task<bool> try_step(Workers& workers, std::shared_ptr<Baton> baton, std::function<void()> step,
+                    std::vector<Flow>& suspects) {
     const auto wake_up = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
     const auto finished = std::make_shared<bool>(false);
     workers.run(std::move(step), [=] {
@@ -42,7 +41,7 @@ lb::Task<bool> try_step(Workers& workers, std::shared_ptr<Baton> baton, std::fun
     co_return true;
 }
 
-lb::Task<bool> try_once(Workers& workers, std::shared_ptr<Supervised> state, Step step) {
+Task<bool> try_once(Workers& workers, std::shared_ptr<Supervised> state, Step step) {
     const auto baton = std::make_shared<Baton>();
     std::function<void()> carried = [state, step = std::move(step), baton] {
         baton->carry([&] {
@@ -53,7 +52,7 @@ lb::Task<bool> try_once(Workers& workers, std::shared_ptr<Supervised> state, Ste
             }
         });
     };
-    lb::Task<bool> attempt = try_step(workers, baton, std::move(carried), state->suspects);
+    Task<bool> attempt = try_step(workers, baton, std::move(carried), state->suspects);
     const bool taken = co_await std::move(attempt);
     if (!taken) state->waiting = baton;
     co_return taken;
@@ -61,28 +60,28 @@ lb::Task<bool> try_once(Workers& workers, std::shared_ptr<Supervised> state, Ste
 
 }  // namespace
 
-lb::Task<void> supervise(Workers& workers, std::shared_ptr<Supervised> state, Step step) {
+Task<void> supervise(Workers& workers, std::shared_ptr<Supervised> state, Step step) {
     bool taken = false;
     while (!taken) {
-        lb::Task<bool> attempt = try_once(workers, state, step);
+        Task<bool> attempt = try_once(workers, state, step);
         taken = co_await std::move(attempt);
     }
 }
 
-lb::Task<void> supervise_paced(Workers& workers, std::shared_ptr<Supervised> state,
-                               std::optional<lb::Duration> spread, std::function<std::size_t()> left,
-                               std::function<void(const std::shared_ptr<Baton>&, std::size_t most)> step) {
+Task<void> supervise_paced(Workers& workers, std::shared_ptr<Supervised> state,
+                           std::optional<Duration> spread, std::function<std::size_t()> left,
+                           std::function<void(const std::shared_ptr<Baton>&, std::size_t most)> step) {
     const std::size_t count = left();
     const Pace pace(spread, count, std::chrono::steady_clock::now());
     while (left() > 0) {
         const std::size_t due = pace.due(std::chrono::steady_clock::now());
         const std::size_t done = count - left();
         if (due <= done) {
-            co_await lb::sleep_for(Pace::tick());
+            co_await sleep_for(Pace::tick());
             continue;
         }
         Step next = [step, most = due - done](const std::shared_ptr<Baton>& baton) { step(baton, most); };
-        lb::Task<void> taken = supervise(workers, state, std::move(next));
+        Task<void> taken = supervise(workers, state, std::move(next));
         co_await std::move(taken);
     }
 }

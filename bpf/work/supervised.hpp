@@ -33,11 +33,11 @@ using Step = std::function<void(const std::shared_ptr<Baton>&)>;
 
 /// Has `step` done by a worker; by another one, with another baton, for as long as one gets stuck in one call
 /// and is overtaken: then `state` says what that one waits for. Cancelled: the worker goes on by itself.
-lb::Task<void> supervise(Workers& workers, std::shared_ptr<Supervised> state, Step step);
+Task<void> supervise(Workers& workers, std::shared_ptr<Supervised> state, Step step);
 
 /// Calls `step`, told how many are due, until `left` says 0: as many a time as `spread` allows (pace.hpp).
-lb::Task<void> supervise_paced(Workers& workers, std::shared_ptr<Supervised> state,
-                               std::optional<lb::Duration> spread, std::function<std::size_t()> left,
-                               std::function<void(const std::shared_ptr<Baton>&, std::size_t most)> step);
+Task<void> supervise_paced(Workers& workers, std::shared_ptr<Supervised> state,
+                           std::optional<Duration> spread, std::function<std::size_t()> left,
+                           std::function<void(const std::shared_ptr<Baton>&, std::size_t most)> step);
 
 }  // namespace reseat::bpf

@@ -30,11 +30,11 @@ struct Workers::State {
         std::function<void()> done;
     };
 
-    explicit State(lb::asio::any_io_executor where) : executor(std::move(where)) {}
+    explicit State(asio::any_io_executor where) : executor(std::move(where)) {}
 
     void serve();
 
-    lb::asio::any_io_executor executor;
+    asio::any_io_executor executor;
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<Job> waiting;
@@ -59,14 +59,14 @@ void Workers::State::serve() {
         work = nullptr;  // what it holds on to goes here, not on the executor
         lock.lock();
         if (over) break;
-        lb::asio::post(executor, std::move(*done));
+        asio::post(executor, std::move(*done));
         under_way.erase(done);
     }
     --threads;
     changed.notify_all();
 }
 
-Workers::Workers(lb::asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
+Workers::Workers(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
 
 Workers::~Workers() {
     std::unique_lock lock(state_->mutex);
@@ -93,8 +93,7 @@ void Workers::run(std::function<void()> work, std::function<void()> done) {
     state_->changed.notify_one();
 }
 
-lb::Task<void> on_worker(Workers& workers, std::function<void()> work) {
-    namespace asio = lb::asio;
+Task<void> on_worker(Workers& workers, std::function<void()> work) {
     const auto wake_up = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
     const auto finished = std::make_shared<bool>(false);
     const auto failure = std::make_shared<std::exception_ptr>();

@@ -14,7 +14,7 @@ namespace reseat::bpf {
 class Workers {
 public:
     /// `executor` is where run() is called and `done` is.
-    explicit Workers(lb::asio::any_io_executor executor);
+    explicit Workers(asio::any_io_executor executor);
     /// Waits for what is under way, but not for long: what is stuck then goes on by itself, and what it uses
     /// must be its own.
     ~Workers();
@@ -31,6 +31,6 @@ private:
 
 /// Has `work` done by a thread and waits for it; throws what it throws. Cancelled: it goes on by itself, so
 /// what it uses must be its own.
-lb::Task<void> on_worker(Workers& workers, std::function<void()> work);
+Task<void> on_worker(Workers& workers, std::function<void()> work);
 
 }  // namespace reseat::bpf

@@ -20,10 +20,10 @@ bool in_initial_pid_namespace() {
 std::string command_name(std::uint32_t pid) {
     static const bool ids_are_ours = in_initial_pid_namespace();
     if (!ids_are_ours) return "";
-    auto name = lb::read_file("/proc/" + std::to_string(pid) + "/comm");
+    auto name = read_file("/proc/" + std::to_string(pid) + "/comm");
     if (!name) return "";
     if (name->ends_with('\n')) name->pop_back();
-    return lb::printable(*name);
+    return printable(*name);
 }
 
 }  // namespace reseat::bpf

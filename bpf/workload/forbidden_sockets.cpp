@@ -9,8 +9,8 @@ bool ends_sockets(const lb::Policy& policy) {
     return policy.action == lb::PolicyAction::deny && policy.existing == lb::ExistingSockets::terminate;
 }
 
-lb::Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets,
-                                               const std::vector<lb::Policy>& policies) {
+Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets,
+                                           const std::vector<lb::Policy>& policies) {
     std::vector<Target> targets;
     const auto judge = [&](const WorkloadSocket& socket, const lb::Policy* denial) {
         if (!denial || !ends_sockets(*denial)) return;
@@ -18,7 +18,7 @@ lb::Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets,
         targets.push_back(
             {socket.tuple, static_cast<std::size_t>(std::ranges::count_if(before, ends_sockets))});
     };
-    for (const auto protocol : {lb::Protocol::tcp, lb::Protocol::udp}) {
+    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
         const auto found = sockets.connected(protocol);
         if (!found) return found.error();
         for (const auto& socket : *found) judge(socket, denied_by(policies, socket.dialled, protocol));

@@ -15,7 +15,6 @@ bool ends_sockets(const lb::Policy& policy);
 /// The sockets of the workload that such a policy denies, by what the application dialled: who dialled a
 /// service is judged by the service's address, not by the backend. Target::report counts the policies that
 /// end sockets.
-lb::Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets,
-                                               const std::vector<lb::Policy>& policies);
+Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets, const std::vector<lb::Policy>& policies);
 
 }  // namespace reseat::bpf

@@ -7,8 +7,8 @@
 
 namespace reseat::bpf {
 
-lb::Result<void> UntrackedSockets::add(WorkloadSockets& sockets) {
-    for (const auto protocol : {lb::Protocol::tcp, lb::Protocol::udp}) {
+Result<void> UntrackedSockets::add(WorkloadSockets& sockets) {
+    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
         const auto found = sockets.connected(protocol);
         if (!found) return found.error();
         for (const auto& socket : *found) peers_.emplace(socket.tuple.cookie, socket.tuple.remote);
@@ -16,12 +16,12 @@ lb::Result<void> UntrackedSockets::add(WorkloadSockets& sockets) {
     return {};
 }
 
-lb::Result<std::vector<SocketTuple>> UntrackedSockets::connected_to(
-    WorkloadSockets& sockets, lb::Protocol protocol, const std::vector<lb::Endpoint>& destinations) const {
+Result<std::vector<SocketTuple>> UntrackedSockets::connected_to(
+    WorkloadSockets& sockets, Protocol protocol, const std::vector<Endpoint>& destinations) const {
     std::vector<SocketTuple> tuples;
     const auto found = sockets.connected(protocol);
     if (!found) return found.error();
-    const std::set<lb::Endpoint> wanted(destinations.begin(), destinations.end());
+    const std::set<Endpoint> wanted(destinations.begin(), destinations.end());
     for (const auto& socket : *found) {
         const auto older = peers_.find(socket.tuple.cookie);
         // A UDP socket may have been connected again since: by us, then it is balanced; or elsewhere.

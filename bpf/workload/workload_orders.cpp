@@ -34,9 +34,9 @@ WorkloadOrders::WorkloadOrders(std::shared_ptr<const Programs> programs,
           State{std::move(programs), std::move(namespaces), std::move(cgroup), std::move(older)})),
       workers_(workers) {}
 
-lb::Task<lb::TerminationReport> WorkloadOrders::end_untracked(lb::UntrackedOrder order) {
+Task<lb::TerminationReport> WorkloadOrders::end_untracked(lb::UntrackedOrder order) {
     if (state_->untracked.empty()) co_return lb::TerminationReport{};
-    auto find = [state = state_, order](SockDiag& channel) -> lb::Result<std::vector<Target>> {
+    auto find = [state = state_, order](SockDiag& channel) -> Result<std::vector<Target>> {
         WorkloadSockets sockets(*state->programs, channel, state->cgroup);
         const auto found = state->untracked.connected_to(sockets, order.protocol, order.destinations);
         if (!found) return found.error();
@@ -44,13 +44,13 @@ lb::Task<lb::TerminationReport> WorkloadOrders::end_untracked(lb::UntrackedOrder
         for (const SocketTuple& tuple : *found) targets.push_back({tuple, 0, 0});
         return targets;
     };
-    lb::Task<std::vector<lb::TerminationReport>> end =
+    Task<std::vector<lb::TerminationReport>> end =
         end_sockets(workers_, state_->namespaces, state_->stuck, std::move(find), 1, order.spread);
     const auto reports = co_await std::move(end);
     co_return reports.front();
 }
 
-lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> WorkloadOrders::enforce(
+Task<std::vector<std::pair<std::string, lb::TerminationReport>>> WorkloadOrders::enforce(
     std::vector<lb::Policy> policies) {
     std::vector<std::pair<std::string, lb::TerminationReport>> reports;
     for (const lb::Policy& policy : policies)
@@ -60,8 +60,8 @@ lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> WorkloadOrd
         WorkloadSockets sockets(*state->programs, channel, state->cgroup);
         return find_forbidden(sockets, policies);
     };
-    lb::Task<std::vector<lb::TerminationReport>> end = end_sockets(
-        workers_, state_->namespaces, state_->stuck, std::move(find), reports.size(), std::nullopt);
+    Task<std::vector<lb::TerminationReport>> end = end_sockets(workers_, state_->namespaces, state_->stuck,
+                                                               std::move(find), reports.size(), std::nullopt);
     const auto ended = co_await std::move(end);
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].second = ended[i];
     co_return reports;

@@ -29,8 +29,8 @@ public:
                    std::string cgroup, UntrackedSockets older, Workers& workers);
 
     /// See lb::DataPlane.
-    lb::Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order);
-    lb::Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce(
+    Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order);
+    Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce(
         std::vector<lb::Policy> policies);
 
 private:

@@ -13,13 +13,13 @@ namespace {
 
 /// The numbers in a file with one on each line; none where it cannot be read.
 std::vector<std::uint32_t> numbers_in(const std::string& path) {
-    const auto text = lb::read_file(path);
+    const auto text = read_file(path);
     return text ? parse_processes(*text) : std::vector<std::uint32_t>();
 }
 
 /// Of a thread; 0: it has ended.
 std::uint32_t process_of(std::uint32_t thread) {
-    const auto status = lb::read_file("/proc/" + std::to_string(thread) + "/status");
+    const auto status = read_file("/proc/" + std::to_string(thread) + "/status");
     return status ? parse_thread_group(*status) : 0;
 }
 
@@ -71,7 +71,7 @@ DescriptorInfo parse_descriptor_info(std::string_view text) {
 std::vector<std::uint32_t> processes_below(const std::string& cgroup) {
     std::vector<std::uint32_t> pids;
     // A threaded cgroup does not list processes: the domain above it does, unless that is above `cgroup`.
-    const bool threaded = !lb::read_file(cgroup + "/cgroup.procs");
+    const bool threaded = !read_file(cgroup + "/cgroup.procs");
     for (const std::string& directory : cgroup_tree(cgroup)) {
         auto found = numbers_in(directory + (threaded ? "/cgroup.threads" : "/cgroup.procs"));
         if (threaded) std::ranges::transform(found, found.begin(), process_of);

@@ -18,7 +18,7 @@ constexpr std::uint32_t kListening = 1u << 10;
 /// Ports that somebody listens on: who was accepted there did not dial anybody.
 class Listeners {
 public:
-    static lb::Result<Listeners> find(SockDiag& diag) {
+    static Result<Listeners> find(SockDiag& diag) {
         Listeners listeners;
         auto dumped =
             diag.dump({.protocol = IPPROTO_TCP, .states = kListening, .remote_port_be = 0},
@@ -51,7 +51,7 @@ const lb_record* true_record(const lb_owner& owner, const lb_endpoint& peer) {
 }
 
 /// What the programs noted on sockets, by their cookies.
-lb::Result<std::unordered_map<std::uint64_t, lb_owner>> read_owners(const Programs& programs) {
+Result<std::unordered_map<std::uint64_t, lb_owner>> read_owners(const Programs& programs) {
     const auto owned = owned_sockets(programs, 0);
     if (!owned) return owned.error();
     std::unordered_map<std::uint64_t, lb_owner> owners;
@@ -70,7 +70,7 @@ std::unordered_set<std::uint64_t> cgroup_ids(const std::string& cgroup) {
     return ids;
 }
 
-lb::Result<std::vector<DiagSocket>> WorkloadSockets::list(std::uint8_t protocol, std::uint32_t states) {
+Result<std::vector<DiagSocket>> WorkloadSockets::list(std::uint8_t protocol, std::uint32_t states) {
     const auto cgroups = cgroup_ids(cgroup_);
     std::unordered_map<std::uint64_t, DiagSocket> by_cookie;  // a dump that is repeated shows some twice
     auto dumped = diag_.dump({.protocol = protocol, .states = states, .remote_port_be = 0},
@@ -84,8 +84,8 @@ lb::Result<std::vector<DiagSocket>> WorkloadSockets::list(std::uint8_t protocol,
     return sockets;
 }
 
-lb::Result<std::vector<WorkloadSocket>> WorkloadSockets::connected(lb::Protocol protocol) {
-    const bool tcp = protocol == lb::Protocol::tcp;
+Result<std::vector<WorkloadSocket>> WorkloadSockets::connected(Protocol protocol) {
+    const bool tcp = protocol == Protocol::tcp;
     const auto sockets = list(tcp ? IPPROTO_TCP : IPPROTO_UDP, tcp ? kLiveTcpStates : kConnectedUdp);
     if (!sockets) return sockets.error();
     const auto listeners = tcp ? Listeners::find(diag_) : Listeners();
@@ -109,7 +109,7 @@ lb::Result<std::vector<WorkloadSocket>> WorkloadSockets::connected(lb::Protocol 
     return found;
 }
 
-lb::Result<std::vector<WorkloadSocket>> WorkloadSockets::raw() {
+Result<std::vector<WorkloadSocket>> WorkloadSockets::raw() {
     std::vector<WorkloadSocket> found;
     const auto sockets = list(IPPROTO_RAW, kConnectedUdp);
     if (!sockets) return found;  // built without it, or the module cannot be loaded

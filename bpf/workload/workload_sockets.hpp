@@ -21,7 +21,7 @@ struct WorkloadSocket {
     SocketTuple tuple;
     /// What the application dialled to be connected there: the service address of a balanced socket, else its
     /// peer.
-    lb::Endpoint dialled;
+    Endpoint dialled;
     bool balanced = false;
 };
 
@@ -37,12 +37,12 @@ public:
     /// that were accepted, as far as somebody still listens on their port. Costs by all sockets of the
     /// namespace, and all that were ever balanced. Blocks. Error `unsupported`: it cannot be told which are
     /// balanced or reseat's own.
-    lb::Result<std::vector<WorkloadSocket>> connected(lb::Protocol protocol);
+    Result<std::vector<WorkloadSocket>> connected(Protocol protocol);
     /// Connected raw sockets, whose ports mean nothing; none where the kernel does not list them (raw_diag).
-    lb::Result<std::vector<WorkloadSocket>> raw();
+    Result<std::vector<WorkloadSocket>> raw();
 
 private:
-    lb::Result<std::vector<DiagSocket>> list(std::uint8_t protocol, std::uint32_t states);
+    Result<std::vector<DiagSocket>> list(std::uint8_t protocol, std::uint32_t states);
 
     const Programs& programs_;
     SockDiag& diag_;

@@ -10,7 +10,7 @@
 namespace reseat::config {
 namespace {
 
-using Owners = std::map<std::pair<lb::Protocol, lb::Endpoint>, std::string>;
+using Owners = std::map<std::pair<Protocol, Endpoint>, std::string>;
 
 std::string_view word(lb::CheckType type) {
     constexpr std::string_view words[] = {"tcp", "http", "grpc", "udp", "exec", "none"};
@@ -58,7 +58,7 @@ void warn_of_tls(const ServiceBlock& service, Diagnostics& out) {
             *block.tls_at,
             "tls: these settings have no effect, as the check does not speak TLS; write 'tls: true' in "
             "its tcp, http or grpc settings, or remove them");
-    const auto asks_with_host = [&](lb::Protocol protocol) {
+    const auto asks_with_host = [&](Protocol protocol) {
         const auto type = check_type(block, protocol);
         return type == lb::CheckType::http || type == lb::CheckType::grpc;
     };
@@ -80,9 +80,9 @@ void warn_of_tls(const ServiceBlock& service, Diagnostics& out) {
 }
 
 /// Which families a name has is DNS's to say.
-bool is_asked_for(lb::NameFamily asked, lb::Family family) {
+bool is_asked_for(lb::NameFamily asked, Family family) {
     if (asked == lb::NameFamily::any) return true;
-    return (asked == lb::NameFamily::ipv4) == (family == lb::Family::v4);
+    return (asked == lb::NameFamily::ipv4) == (family == Family::v4);
 }
 
 void warn_of_families(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
@@ -107,8 +107,7 @@ void warn_of_addresses(const ServiceBlock& block, const lb::Service& service, Di
                                     "server of their own; choose one from a range set aside",
                                     to_string(endpoint)));
         const bool session = endpoint.port == 443 || endpoint.port == 853 || endpoint.port == 4433;
-        if (session && service.protocol == lb::Protocol::udp &&
-            service.connections.udp == lb::UdpFate::repoint)
+        if (session && service.protocol == Protocol::udp && service.connections.udp == lb::UdpFate::repoint)
             out.warning(at,
                         fmt::format("connections: port {} usually carries QUIC or DTLS, whose sessions do "
                                     "not survive a re-point; write udp: terminate",
@@ -139,7 +138,7 @@ void warn_of_backends(const ServiceBlock& block, const lb::Service& service, con
 }
 
 void warn_of_slow_start(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
-    if (service.lb_policy == lb::LbPolicy::maglev && service.slow_start > lb::Duration::zero())
+    if (service.lb_policy == lb::LbPolicy::maglev && service.slow_start > Duration::zero())
         out.warning(block.slow_start->at,
                     "slow_start: has no effect with maglev, where each step would move clients between "
                     "backends; remove it or choose another lb_policy");
@@ -147,7 +146,7 @@ void warn_of_slow_start(const ServiceBlock& block, const lb::Service& service, D
 
 void warn_of_admin_address(const ConfigFile& file, Diagnostics& out) {
     if (!file.admin_address || !file.admin_address->value) return;
-    const lb::Endpoint& endpoint = *file.admin_address->value;
+    const Endpoint& endpoint = *file.admin_address->value;
     if (endpoint.address.is_loopback()) return;
     out.warning(file.admin_address->at,
                 fmt::format("address: {} is not a loopback address: whoever reaches it may read names and "

@@ -14,7 +14,7 @@
 namespace reseat::config {
 namespace {
 
-using Listeners = std::set<std::pair<lb::Protocol, lb::Endpoint>>;
+using Listeners = std::set<std::pair<Protocol, Endpoint>>;
 
 std::optional<std::uint32_t> hex(std::string_view text) {
     std::uint32_t number = 0;
@@ -24,11 +24,11 @@ std::optional<std::uint32_t> hex(std::string_view text) {
 }
 
 /// "0100007F:1F90": 32-bit words in the byte order of the host, then the port (proc(5), /proc/net/tcp).
-std::optional<lb::Endpoint> local_endpoint(std::string_view text) {
+std::optional<Endpoint> local_endpoint(std::string_view text) {
     const auto colon = text.find(':');
     if (colon != 8 && colon != 32) return std::nullopt;
     const auto port = hex(text.substr(colon + 1));
-    lb::Address address = lb::Address::v4({});
+    Address address = Address::v4({});
     const std::size_t start = colon == 8 ? 12 : 0;
     for (std::size_t at = 0; at < colon; at += 8) {
         const auto host_order = hex(text.substr(at, 8));
@@ -36,12 +36,12 @@ std::optional<lb::Endpoint> local_endpoint(std::string_view text) {
         std::memcpy(address.bytes.data() + start + at / 2, &*host_order, 4);
     }
     if (!port || *port > 65535) return std::nullopt;
-    return lb::Endpoint{address, static_cast<std::uint16_t>(*port)};
+    return Endpoint{address, static_cast<std::uint16_t>(*port)};
 }
 
-void add_listeners(const std::string& text, lb::Protocol protocol, Listeners& into) {
+void add_listeners(const std::string& text, Protocol protocol, Listeners& into) {
     // TCP_LISTEN; an unconnected UDP socket has the state TCP_CLOSE (include/net/tcp_states.h).
-    const std::string_view wanted = protocol == lb::Protocol::tcp ? "0A" : "07";
+    const std::string_view wanted = protocol == Protocol::tcp ? "0A" : "07";
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
@@ -52,20 +52,20 @@ void add_listeners(const std::string& text, lb::Protocol protocol, Listeners& in
     }
 }
 
-bool somebody_listens(const Listeners& listeners, lb::Protocol protocol, const lb::Endpoint& endpoint) {
+bool somebody_listens(const Listeners& listeners, Protocol protocol, const Endpoint& endpoint) {
     if (listeners.contains({protocol, endpoint})) return true;
     if (!endpoint.address.is_loopback()) return false;
-    const lb::Endpoint any_v4{lb::Address::v4({}), endpoint.port};
-    const lb::Endpoint any_v6{lb::Address{}, endpoint.port};
+    const Endpoint any_v4{Address::v4({}), endpoint.port};
+    const Endpoint any_v6{Address{}, endpoint.port};
     return listeners.contains({protocol, any_v6}) ||
-           (endpoint.address.family() == lb::Family::v4 && listeners.contains({protocol, any_v4}));
+           (endpoint.address.family() == Family::v4 && listeners.contains({protocol, any_v4}));
 }
 
 }  // namespace
 
 ProcNet read_proc_net(const std::string& directory) {
     const auto read = [&](const char* name) {
-        auto text = lb::read_file(directory + "/" + name);
+        auto text = read_file(directory + "/" + name);
         return text ? std::move(*text) : std::string();
     };
     return {read("tcp"), read("tcp6"), read("udp"), read("udp6")};
@@ -73,12 +73,12 @@ ProcNet read_proc_net(const std::string& directory) {
 
 std::vector<Diagnostic> warn_local_listeners(const Loaded& loaded, const ProcNet& sockets) {
     Listeners listeners;
-    add_listeners(sockets.tcp, lb::Protocol::tcp, listeners);
-    add_listeners(sockets.tcp6, lb::Protocol::tcp, listeners);
-    add_listeners(sockets.udp, lb::Protocol::udp, listeners);
-    add_listeners(sockets.udp6, lb::Protocol::udp, listeners);
+    add_listeners(sockets.tcp, Protocol::tcp, listeners);
+    add_listeners(sockets.tcp6, Protocol::tcp, listeners);
+    add_listeners(sockets.udp, Protocol::udp, listeners);
+    add_listeners(sockets.udp6, Protocol::udp, listeners);
 
-    std::set<std::tuple<Position, lb::Protocol, lb::Endpoint>> found;
+    std::set<std::tuple<Position, Protocol, Endpoint>> found;
     for (const auto& address : loaded.addresses)
         if (somebody_listens(listeners, address.protocol, address.endpoint))
             found.emplace(address.at, address.protocol, address.endpoint);

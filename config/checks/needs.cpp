@@ -99,7 +99,7 @@ bool uses_tls(const HealthCheckBlock& block, lb::CheckType type) {
 }
 
 bool uses_tls(const ServiceBlock& block) {
-    return std::ranges::any_of(protocols_of(block), [&](lb::Protocol protocol) {
+    return std::ranges::any_of(protocols_of(block), [&](Protocol protocol) {
         return uses_tls(block.health_check, check_type(block.health_check, protocol));
     });
 }

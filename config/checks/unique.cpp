@@ -9,7 +9,7 @@
 namespace reseat::config {
 namespace {
 
-using AddressKey = std::pair<lb::Protocol, lb::Endpoint>;
+using AddressKey = std::pair<Protocol, Endpoint>;
 
 /// "line 7", or "line 7 too" where both are the same text, inherited from `defaults`.
 std::string elsewhere(Position first, Position again) {
@@ -41,7 +41,7 @@ void check_addresses(const ConfigFile& file, Diagnostics& out) {
 }
 
 void check_backends(const ServiceBlock& service, Diagnostics& out) {
-    std::map<lb::Endpoint, Position> addresses;
+    std::map<Endpoint, Position> addresses;
     std::unordered_map<std::string, Position> names, dns_names;
     for (const auto& backend : service.backends) {
         if (const auto& dns = backend.dns ? backend.dns : backend.srv) {

@@ -9,6 +9,10 @@
 #include <memory>
 #include <optional>
 
+namespace reseat {
+class WakeUp;
+}
+
 namespace reseat::lb {
 
 enum class WatchEnd;
@@ -78,7 +82,7 @@ private:
     HealthTracker tracker_;
     std::unique_ptr<class ConnectionWatch> watch_;
     std::unique_ptr<Probe> probe_;
-    std::unique_ptr<class WakeUp> probe_now_;  ///< ends a pause between probes early
+    std::unique_ptr<WakeUp> probe_now_;  ///< ends a pause between probes early
     std::shared_ptr<UrgentPace> pace_;
     CheckMode mode_;
     std::optional<Duration> hurry_;    ///< the pause is over after this long

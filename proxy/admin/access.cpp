@@ -40,11 +40,11 @@ bool is_address_or_localhost(std::string_view host) {
     if (name == "localhost") return true;
     const bool bracketed = name.size() > 2 && name.starts_with('[') && name.ends_with(']');
     if (bracketed) name = name.substr(1, name.size() - 2);
-    const auto address = lb::parse_address(name);
-    return address && (address->family() == lb::Family::v4 || bracketed);
+    const auto address = parse_address(name);
+    return address && (address->family() == Family::v4 || bracketed);
 }
 
-lb::Task<Reply> answer(Request request, Door door, const AdminView& view) {
+Task<Reply> answer(Request request, Door door, const AdminView& view) {
     if (door == Door::tcp)
         if (auto refusal = refusal_over_tcp(request)) co_return std::move(*refusal);
     std::string method = request.method == "HEAD" ? "GET" : std::move(request.method);

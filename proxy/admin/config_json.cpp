@@ -57,7 +57,7 @@ json::object backend_json(const Backend& backend, std::string_view name_by_defau
     body["state"] = word_of(config::states, backend.state);
     if (const lb::BackendCheck& own = backend.check; own != lb::BackendCheck{}) {
         json::object& check = body["health_check"].emplace_object();
-        if (own.address) check["address"] = lb::to_string(*own.address);
+        if (own.address) check["address"] = to_string(*own.address);
         check["port"] = own.port;
         if (!own.server_name.empty()) check["server_name"] = own.server_name;
         if (!own.host.empty()) check["host"] = own.host;
@@ -68,8 +68,8 @@ json::object backend_json(const Backend& backend, std::string_view name_by_defau
 json::array backends_json(const lb::Service& service) {
     json::array list;
     for (const auto& backend : service.backends) {
-        json::object body = backend_json(backend, lb::to_string(backend.endpoint));
-        body["address"] = lb::to_string(backend.endpoint);
+        json::object body = backend_json(backend, to_string(backend.endpoint));
+        body["address"] = to_string(backend.endpoint);
         body["weight"] = backend.weight;
         list.emplace_back(std::move(body));
     }
@@ -90,9 +90,9 @@ json::array backends_json(const lb::Service& service) {
 /// `other` is the same service for the other protocol, or null.
 json::object service_json(const lb::Service& service, const lb::Service* other) {
     json::array addresses;
-    for (const auto& address : service.addresses) addresses.emplace_back(lb::to_string(address));
+    for (const auto& address : service.addresses) addresses.emplace_back(to_string(address));
     json::object body{{"name", service.name},
-                      {"protocol", other ? "any" : lb::to_string(service.protocol)},
+                      {"protocol", other ? "any" : to_string(service.protocol)},
                       {"address", std::move(addresses)},
                       {"lb_policy", word_of(config::lb_policies, service.lb_policy)}};
     if (service.lb_policy == lb::LbPolicy::maglev)
@@ -122,8 +122,8 @@ json::array services_json(const std::vector<lb::Service>& services) {
 }
 
 std::string text(const lb::Cidr& cidr) {
-    const bool v4 = cidr.address.family() == lb::Family::v4 && cidr.bits >= 96;
-    return fmt::format("{}/{}", lb::to_string(cidr.address), v4 ? cidr.bits - 96 : cidr.bits);
+    const bool v4 = cidr.address.family() == Family::v4 && cidr.bits >= 96;
+    return fmt::format("{}/{}", to_string(cidr.address), v4 ? cidr.bits - 96 : cidr.bits);
 }
 
 json::object destination_json(const lb::Destination& destination) {
@@ -132,7 +132,7 @@ json::object destination_json(const lb::Destination& destination) {
     for (const auto& [first, last] : destination.ports) ports.emplace_back(fmt::format("{}-{}", first, last));
     return {{"cidr", text(destination.cidr)},
             {"except", std::move(except)},
-            {"protocol", destination.protocol ? lb::to_string(*destination.protocol) : "any"},
+            {"protocol", destination.protocol ? to_string(*destination.protocol) : "any"},
             {"ports", std::move(ports)}};
 }
 
@@ -150,7 +150,7 @@ json::object policy_json(const lb::Policy& policy) {
 json::object config_json(const lb::Model& model) {
     json::object workload{{"exit_when_idle", config::to_string(model.exit_when_idle)}};
     if (model.cgroup) workload["cgroup"] = *model.cgroup;
-    json::object admin{{"address", model.admin_address ? lb::to_string(*model.admin_address) : ""}};
+    json::object admin{{"address", model.admin_address ? to_string(*model.admin_address) : ""}};
     if (!model.admin_socket.empty()) admin["socket"] = model.admin_socket;
     json::array policies;
     for (const auto& policy : model.policies) policies.emplace_back(policy_json(policy));

@@ -15,7 +15,6 @@
 namespace reseat::proxy {
 namespace {
 
-namespace asio = lb::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using namespace std::chrono_literals;
@@ -40,8 +39,8 @@ public:
           may_follow_(std::move(connection.may_follow)),
           stage_(std::move(stage)) {}
 
-    lb::Task<void> run() {
-        lb::Duration patience = kFirstRequest;
+    Task<void> run() {
+        Duration patience = kFirstRequest;
         bool goes_on = true;
         while (goes_on) {
             *stage_ = Stage::waiting;
@@ -56,7 +55,7 @@ public:
 
 private:
     /// False: it was the last.
-    lb::Task<bool> one_request() {
+    Task<bool> one_request() {
         http::request_parser<http::string_body> parser;
         parser.header_limit(kHeaderLimit);
         parser.body_limit(kBodyLimit);
@@ -103,7 +102,7 @@ private:
     }
 
     /// False: the peer does not take it.
-    lb::Task<bool> write(Reply reply, bool is_head, bool keep) {
+    Task<bool> write(Reply reply, bool is_head, bool keep) {
         http::response<http::string_body> response = framed(std::move(reply), keep);
         http::response_serializer<http::string_body> serializer(response);
         serializer.limit(kPiece);
@@ -118,7 +117,7 @@ private:
     }
 
     /// HTTP/1.0 knows no chunks.
-    static lb::Task<void> join_pieces(Reply& reply) {
+    static Task<void> join_pieces(Reply& reply) {
         while (true) {
             auto task = reply.next_piece();
             const std::string piece = co_await std::move(task);
@@ -130,7 +129,7 @@ private:
 
     /// The same, of an answer that is never in memory as a whole. Its end is reached in any case: what is
     /// left of it would else be freed on the loop.
-    lb::Task<bool> write_pieces(const Reply& reply, bool is_head, bool keep) {
+    Task<bool> write_pieces(const Reply& reply, bool is_head, bool keep) {
         bool taken = co_await begin_stream(reply.content_type, keep);
         while (true) {
             auto task = reply.next_piece();
@@ -143,7 +142,7 @@ private:
     }
 
     /// All that are remembered, then each as it happens.
-    lb::Task<void> follow(EventFilter filter) {
+    Task<void> follow(EventFilter filter) {
         *stage_ = Stage::following;
         const EventLog& log = *view_.events;
         while (true) {
@@ -153,7 +152,7 @@ private:
             if (log.missed_after(filter.since)) co_return;  // too slow: cut off, not told lies
             if (log.last() > filter.since) continue;
             stream_.expires_never();
-            auto task = lb::unless(peer_speaks(), view_.events->news(filter.since));
+            auto task = unless(peer_speaks(), view_.events->news(filter.since));
             const auto more = co_await std::move(task);
             if (more && *more) continue;
             if (more) co_await end_stream();
@@ -161,7 +160,7 @@ private:
         }
     }
 
-    lb::Task<bool> write_events(const LoggedEvents& events, const EventFilter& filter) {
+    Task<bool> write_events(const LoggedEvents& events, const EventFilter& filter) {
         std::string lines;
         for (const auto& logged : events) {
             if (filter.takes(logged->event)) lines += boost::json::serialize(event_json(*logged)) + "\n";
@@ -172,7 +171,7 @@ private:
         co_return lines.empty() || co_await write_chunk(lines);
     }
 
-    lb::Task<bool> begin_stream(std::string_view content_type, bool keep) {
+    Task<bool> begin_stream(std::string_view content_type, bool keep) {
         http::response<http::empty_body> head{http::status::ok, 11};
         add_common_fields(head);
         head.set(http::field::content_type, content_type);
@@ -186,7 +185,7 @@ private:
         co_return !failure;
     }
 
-    lb::Task<bool> write_chunk(const std::string& text) {
+    Task<bool> write_chunk(const std::string& text) {
         Failure failure;
         stream_.expires_after(kPatience);
         co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)),
@@ -194,7 +193,7 @@ private:
         co_return !failure;
     }
 
-    lb::Task<bool> end_stream() {
+    Task<bool> end_stream() {
         Failure failure;
         stream_.expires_after(kPatience);
         co_await asio::async_write(stream_, http::make_chunk_last(),
@@ -203,12 +202,12 @@ private:
     }
 
     /// Or leaves.
-    lb::Task<void> peer_speaks() {
+    Task<void> peer_speaks() {
         co_await stream_.socket().async_wait(asio::socket_base::wait_read, asio::use_awaitable);
     }
 
     /// Closed on what is unread, a peer that still sends would lose our answer.
-    lb::Task<void> hear_out() {
+    Task<void> hear_out() {
         char ignored[4096];
         Failure failure;
         stream_.expires_after(kFarewell);
@@ -227,7 +226,7 @@ private:
 
 }  // namespace
 
-lb::Task<void> serve(Connection connection, std::shared_ptr<Stage> stage) {
+Task<void> serve(Connection connection, std::shared_ptr<Stage> stage) {
     Talk talk(std::move(connection), std::move(stage));
     co_await talk.run();
 }

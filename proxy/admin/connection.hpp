@@ -27,6 +27,6 @@ struct Connection {
 /// first whole request, 15 s for each that follows, 5 s without taking anything of an answer; at most 8 KiB
 /// of header and 64 KiB of body. What was sent ahead of an answer is not read: the connection ends after it.
 /// Peers at the Unix socket other than root and our own user get 403. Keeps `stage` up to date.
-lb::Task<void> serve(Connection connection, std::shared_ptr<Stage> stage);
+Task<void> serve(Connection connection, std::shared_ptr<Stage> stage);
 
 }  // namespace reseat::proxy

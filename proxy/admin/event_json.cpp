@@ -27,7 +27,7 @@ json::object event_json(const LoggedEvent& logged) {
             {"type", to_string(event.type)},
             {"service", name_or_null(event.service)},
             {"backend", name_or_null(event.backend)},
-            {"protocol", event.protocol ? json::value(lb::to_string(*event.protocol)) : json::value(nullptr)},
+            {"protocol", event.protocol ? json::value(to_string(*event.protocol)) : json::value(nullptr)},
             {"message", one_line(event.message)},
             {"details", std::move(details)},
             {"report", event.report ? json::value(report_json(*event.report)) : json::value(nullptr)}};

@@ -9,8 +9,8 @@
 
 namespace reseat::proxy {
 
-EventLog::EventLog(lb::asio::any_io_executor executor)
-    : news_(std::move(executor), lb::asio::steady_timer::time_point::max()) {}
+EventLog::EventLog(asio::any_io_executor executor)
+    : news_(std::move(executor), asio::steady_timer::time_point::max()) {}
 
 void EventLog::append(lb::Event event) {
     if (events_.size() == kCapacity) make_room();
@@ -41,13 +41,13 @@ LoggedEvents EventLog::after(std::uint64_t id) const {
     return {first, events_.end()};
 }
 
-lb::Task<bool> EventLog::news(std::uint64_t id) {
+Task<bool> EventLog::news(std::uint64_t id) {
     while (!closed_ && last_ <= id) {
         boost::system::error_code cut_short;  // by append(), by close(), or because we are to end
-        co_await news_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, cut_short));
-        const auto state = co_await lb::asio::this_coro::cancellation_state;
-        if (state.cancelled() != lb::asio::cancellation_type::none)
-            throw boost::system::system_error(lb::asio::error::operation_aborted);
+        co_await news_.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none)
+            throw boost::system::system_error(asio::error::operation_aborted);
     }
     co_return last_ > id;
 }

@@ -31,7 +31,7 @@ class EventLog {
 public:
     static constexpr std::size_t kCapacity = 1000;
 
-    explicit EventLog(lb::asio::any_io_executor executor);
+    explicit EventLog(asio::any_io_executor executor);
 
     void append(lb::Event event);
     /// No more will come.
@@ -47,7 +47,7 @@ public:
     bool missed_after(std::uint64_t id) const { return id < last_dropped_; }
     /// Waits for one with a greater id; false: the log is closed, none will come. Any number may wait. Throws
     /// operation_aborted when cancelled.
-    lb::Task<bool> news(std::uint64_t id);
+    Task<bool> news(std::uint64_t id);
 
 private:
     void make_room();
@@ -58,7 +58,7 @@ private:
     std::uint64_t last_ = 0;
     std::uint64_t last_dropped_ = 0;
     bool closed_ = false;
-    lb::asio::steady_timer news_;
+    asio::steady_timer news_;
 };
 
 }  // namespace reseat::proxy

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "proxy/admin/metrics.hpp"
 

@@ -39,8 +39,8 @@ Reply ready_reply(bool ready) {
 }
 
 /// Only names that do not exist are refused this way; everything else is a report.
-Reply refused(const lb::Error& error) {
-    if (error.code == lb::ErrorCode::usage)
+Reply refused(const Error& error) {
+    if (error.code == ErrorCode::usage)
         return error_reply(404, "not_found", error.message, "reseat status lists services and backends");
     return error_reply(500, "failed", error.message, "see the log of this instance");
 }
@@ -52,7 +52,7 @@ json::array texts(const std::vector<std::string>& lines) {
 }
 
 /// Put into words aside, as it may take long.
-lb::Task<Reply> told(bool history, std::string (*words)(const Snapshot&), const AdminView& view) {
+Task<Reply> told(bool history, std::string (*words)(const Snapshot&), const AdminView& view) {
     auto looking = view.snapshot(history);
     auto snapshot = std::make_shared<const Snapshot>(co_await std::move(looking));
     auto telling = view.aside([snapshot, words] { return words(*snapshot); });
@@ -61,7 +61,7 @@ lb::Task<Reply> told(bool history, std::string (*words)(const Snapshot&), const 
     co_return reply;
 }
 
-lb::Task<Reply> status(std::string_view target, const AdminView& view) {
+Task<Reply> status(std::string_view target, const AdminView& view) {
     const bool history = query_of(target, "history").value_or("0") != "0";
     auto task = told(
         history, [](const Snapshot& snapshot) { return json::serialize(status_json(snapshot)) + "\n"; },
@@ -69,7 +69,7 @@ lb::Task<Reply> status(std::string_view target, const AdminView& view) {
     co_return co_await std::move(task);
 }
 
-lb::Task<Reply> metrics(const AdminView& view) {
+Task<Reply> metrics(const AdminView& view) {
     auto task = told(false, metrics_text, view);
     Reply reply = co_await std::move(task);
     reply.content_type = kMetricsType;
@@ -85,7 +85,7 @@ Reply page() {
     return {.body = std::string(status_page()), .content_type = "text/html; charset=utf-8", .policy = policy};
 }
 
-lb::Task<Reply> reload(const AdminView& view) {
+Task<Reply> reload(const AdminView& view) {
     const ReloadReport report = co_await view.reload();
     co_return json_reply(200, {{"ok", report.ok},
                                {"valid", report.valid},
@@ -99,7 +99,7 @@ Reply bad_filter(std::string_view path) {
                        "GET " + std::string(path) + "?service=NAME&backend=NAME");
 }
 
-lb::Task<Reply> sockets(Target which, const AdminView& view) {
+Task<Reply> sockets(Target which, const AdminView& view) {
     if (which.backend && !which.service) co_return bad_filter("/sockets");
     auto task = view.sockets(std::move(which));
     auto rows = co_await std::move(task);
@@ -116,7 +116,7 @@ lb::Task<Reply> sockets(Target which, const AdminView& view) {
     co_return reply;
 }
 
-lb::Task<Reply> terminate(Target which, const AdminView& view) {
+Task<Reply> terminate(Target which, const AdminView& view) {
     auto task = view.terminate(std::move(which));
     const auto report = co_await std::move(task);
     if (!report) co_return refused(report.error());
@@ -150,7 +150,7 @@ std::optional<Reply> unknown_name(const EventFilter& filter, const AdminView& vi
     for (const auto& logged : view.events->after(0))
         if (whenever.takes(logged->event)) return std::nullopt;
     const auto found = view.known({filter.service, filter.backend});
-    if (found || found.error().code != lb::ErrorCode::usage) return std::nullopt;
+    if (found || found.error().code != ErrorCode::usage) return std::nullopt;
     return refused(found.error());
 }
 
@@ -223,11 +223,10 @@ Reply change_backend(const Words& path, std::string_view target, const AdminView
 
 Reply error_reply(unsigned status, std::string_view code, std::string_view message, std::string_view hint) {
     return json_reply(
-        status,
-        {{"error", json::object{{"code", code}, {"message", lb::printable(message)}, {"hint", hint}}}});
+        status, {{"error", json::object{{"code", code}, {"message", printable(message)}, {"hint", hint}}}});
 }
 
-lb::Task<Reply> answer(std::string method, std::string target, const AdminView& view) {
+Task<Reply> answer(std::string method, std::string target, const AdminView& view) {
     const Words path = path_of(target).value_or(Words{});
     const std::string allowed(method_of(path));
     if (allowed.empty()) co_return no_such_path();

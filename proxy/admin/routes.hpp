@@ -21,17 +21,17 @@ struct Target {
 
 /// What the admin interface may ask of the process.
 struct AdminView {
-    std::function<lb::Task<Snapshot>(bool history)> snapshot;
+    std::function<Task<Snapshot>(bool history)> snapshot;
     /// Has work done that takes its time and needs nothing but what it brings.
-    std::function<lb::Task<std::string>(std::function<std::string()>)> aside;
+    std::function<Task<std::string>(std::function<std::string()>)> aside;
     std::function<lb::Model()> config;  ///< in force
     std::function<bool()> ready;
-    std::function<lb::Task<ReloadReport>()> reload;
-    std::function<lb::Result<void>(const Target&)> known;  ///< of a service; error: `usage`
-    std::function<lb::Task<lb::Result<lb::ListedSockets>>(Target)> sockets;
-    std::function<lb::Task<lb::Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
-    std::function<lb::Result<void>(Target, unsigned weight)> set_weight;           ///< of a backend
-    std::function<lb::Result<void>(Target, lb::OperatorState)> set_state;          ///< of a backend
+    std::function<Task<ReloadReport>()> reload;
+    std::function<Result<void>(const Target&)> known;  ///< of a service; error: `usage`
+    std::function<Task<Result<lb::ListedSockets>>(Target)> sockets;
+    std::function<Task<Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
+    std::function<Result<void>(Target, unsigned weight)> set_weight;       ///< of a backend
+    std::function<Result<void>(Target, lb::OperatorState)> set_state;      ///< of a backend
     EventLog* events = nullptr;
 };
 
@@ -44,12 +44,12 @@ struct Reply {
     std::string policy = {};                 ///< the Content-Security-Policy header; empty: none
     std::optional<EventFilter> follow = {};  ///< in place of a body: events, as they happen
     /// In place of a body: the next piece of a long one; an empty piece ends it.
-    std::function<lb::Task<std::string>()> next_piece = {};
+    std::function<Task<std::string>()> next_piece = {};
 };
 
 /// Answers one request; `target` with or without a query. 404 and 405 as the error body. Takes as long as
 /// what is asked for.
-lb::Task<Reply> answer(std::string method, std::string target, const AdminView& view);
+Task<Reply> answer(std::string method, std::string target, const AdminView& view);
 
 /// {"error": {"code": ..., "message": ..., "hint": ...}}.
 Reply error_reply(unsigned status, std::string_view code, std::string_view message, std::string_view hint);

@@ -24,7 +24,7 @@ constexpr auto kPause = 50ms;  ///< before another look when full, or out of des
 struct House {
     struct Guest {
         std::shared_ptr<Stage> stage;
-        lb::Spawned task;
+        Spawned task;
     };
     std::map<std::uint64_t, Guest> guests;  ///< the oldest first
     std::vector<std::uint64_t> finished;
@@ -53,8 +53,8 @@ struct House {
 };
 
 /// Tells its end, however it ends.
-lb::Task<void> stay(std::uint64_t id, std::shared_ptr<House> house, Connection connection,
-                    std::shared_ptr<Stage> stage) {
+Task<void> stay(std::uint64_t id, std::shared_ptr<House> house, Connection connection,
+                std::shared_ptr<Stage> stage) {
     const auto leave = [id](House* of) { of->finished.push_back(id); };
     const std::unique_ptr<House, decltype(leave)> at_end(house.get(), leave);
     co_await serve(std::move(connection), std::move(stage));
@@ -65,35 +65,35 @@ void admit(const std::shared_ptr<House>& house, Door door, Listener::Socket sock
     auto executor = socket.get_executor();
     auto stage = std::make_shared<Stage>(Stage::waiting);
     Connection connection{std::move(socket), door, view, [house] { return house->may_follow(); }};
-    auto task = lb::spawn(executor, "admin connection", stay(id, house, std::move(connection), stage),
-                          [](const std::string& failure) { spdlog::warn("{}", failure); });
+    auto task = spawn(executor, "admin connection", stay(id, house, std::move(connection), stage),
+                      [](const std::string& failure) { spdlog::warn("{}", failure); });
     house->guests.emplace(id, House::Guest{std::move(stage), std::move(task)});
 }
 
 /// Nothing: it failed, which was told.
-lb::Task<std::optional<Listener::Socket>> next(Listener& listener) {
+Task<std::optional<Listener::Socket>> next(Listener& listener) {
     std::string failure;
     try {
         co_return co_await listener.accept();
     } catch (const boost::system::system_error& error) {
-        if (error.code() == lb::asio::error::operation_aborted) throw;
+        if (error.code() == asio::error::operation_aborted) throw;
         failure = error.what();
     }
     spdlog::warn("admin interface: {}", failure);
-    co_await lb::sleep_for(kPause);
+    co_await sleep_for(kPause);
     co_return std::nullopt;
 }
 
 }  // namespace
 
-lb::Task<void> serve_admin(std::shared_ptr<Listener> listener, const AdminView& view) {
+Task<void> serve_admin(std::shared_ptr<Listener> listener, const AdminView& view) {
     const auto house = std::make_shared<House>();
     const auto close = [](House* of) { of->guests.clear(); };
     const std::unique_ptr<House, decltype(close)> at_end(house.get(), close);
     while (true) {
         auto socket = co_await next(*listener);
         if (!socket) continue;
-        while (house->is_full() && !house->make_room()) co_await lb::sleep_for(kPause);
+        while (house->is_full() && !house->make_room()) co_await sleep_for(kPause);
         admit(house, listener->door(), std::move(*socket), view);
     }
 }

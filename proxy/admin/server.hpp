@@ -12,6 +12,6 @@ namespace reseat::proxy {
 /// When all are taken, one that has not asked anything yet gives way, the oldest first; if all are being
 /// answered, which has deadlines (connection.hpp), the next one waits. Accepts until cancelled; then ends the
 /// connections too. What `view` refers to must outlive every handler that this leaves in the loop.
-lb::Task<void> serve_admin(std::shared_ptr<Listener> listener, const AdminView& view);
+Task<void> serve_admin(std::shared_ptr<Listener> listener, const AdminView& view);
 
 }  // namespace reseat::proxy

@@ -18,10 +18,10 @@ json::object socket_json(const lb::ListedSockets::Name& name, const lb::SocketIn
             {"backend", name.backend},
             {"pid", info.pid == 0 ? json::value(nullptr) : json::value(info.pid)},
             {"comm", info.command.empty() ? json::value(nullptr) : json::value(info.command)},
-            {"protocol", lb::to_string(info.protocol)},
-            {"local", info.local.port == 0 ? json::value(nullptr) : json::value(lb::to_string(info.local))},
-            {"service_address", lb::to_string(info.dialled)},
-            {"backend_address", lb::to_string(info.backend)},
+            {"protocol", to_string(info.protocol)},
+            {"local", info.local.port == 0 ? json::value(nullptr) : json::value(to_string(info.local))},
+            {"service_address", to_string(info.dialled)},
+            {"backend_address", to_string(info.backend)},
             {"age_ms", age}};
 }
 

@@ -17,7 +17,7 @@ json::value time_json(SystemTime at) {
     return json::value(iso8601(at));
 }
 
-std::int64_t microseconds(lb::Duration duration) {
+std::int64_t microseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
@@ -32,14 +32,14 @@ json::array history_json(const std::vector<lb::PastCheck>& history) {
     json::array list;
     for (const auto& [at_ms, latency_us, outcome] : history)
         list.emplace_back(
-            json::object{{"at", at_ms}, {"latency_us", latency_us}, {"result", lb::to_string(outcome)}});
+            json::object{{"at", at_ms}, {"latency_us", latency_us}, {"result", to_string(outcome)}});
     return list;
 }
 
 json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
     const bool checked = check.at != SystemTime{};
     return {{"type", to_string(type)},
-            {"result", checked ? json::value(lb::to_string(check.result.outcome)) : json::value(nullptr)},
+            {"result", checked ? json::value(to_string(check.result.outcome)) : json::value(nullptr)},
             {"detail", check.result.detail},
             {"latency_us", microseconds(check.result.latency)},
             {"at", time_json(check.at)},
@@ -51,8 +51,8 @@ json::object backend_json(lb::CheckType type, const lb::BackendStatus& status, b
     json::object check = check_json(type, status.check);
     if (history) check["history"] = history_json(status.history);
     return {{"name", status.backend.name},
-            {"address", lb::to_string(status.backend.endpoint)},
-            {"state", lb::to_string(status.state)},
+            {"address", to_string(status.backend.endpoint)},
+            {"state", to_string(status.state)},
             {"reason", status.reason},
             {"since", time_json(status.since)},
             {"weight", status.backend.weight},
@@ -80,7 +80,7 @@ json::value failover_json(const std::optional<lb::Failover>& failover) {
 }
 
 /// What the steady clock says, for people.
-SystemTime system_time(lb::TimePoint at) {
+SystemTime system_time(TimePoint at) {
     const auto ahead = at - std::chrono::steady_clock::now();
     return std::chrono::system_clock::now() + std::chrono::duration_cast<SystemTime::duration>(ahead);
 }
@@ -88,15 +88,15 @@ SystemTime system_time(lb::TimePoint at) {
 json::object name_json(const lb::NameView& view) {
     json::array addresses, held, services;
     for (const auto& [endpoint, srv, absent] : view.endpoints) {
-        addresses.emplace_back(lb::to_string(endpoint));
+        addresses.emplace_back(to_string(endpoint));
         if (absent)
             held.emplace_back(
-                json::object{{"address", lb::to_string(endpoint)},
+                json::object{{"address", to_string(endpoint)},
                              {"absent_since", time_json(absent->at)},
                              {"held_until", time_json(system_time(absent->since + view.hold))}});
     }
     for (const auto& [endpoint, service] : view.service_endpoints)
-        services.emplace_back(json::object{{"address", lb::to_string(endpoint)}, {"service", service}});
+        services.emplace_back(json::object{{"address", to_string(endpoint)}, {"service", service}});
     return {{"name", view.named.dns_name},
             {"type", view.named.type == lb::RecordType::srv ? "srv" : "address"},
             {"addresses", std::move(addresses)},
@@ -118,11 +118,11 @@ json::array names_json(const lb::Service& service, const std::vector<lb::NameVie
 json::object service_json(const lb::ServiceStatus& status, const Snapshot& snapshot) {
     const lb::Service& service = *status.service;
     json::array addresses, backends;
-    for (const auto& address : service.addresses) addresses.emplace_back(lb::to_string(address));
+    for (const auto& address : service.addresses) addresses.emplace_back(to_string(address));
     for (const auto& backend : status.backends)
         backends.emplace_back(backend_json(service.health_check.type, backend, snapshot.history));
     return {{"name", service.name},
-            {"protocol", lb::to_string(service.protocol)},
+            {"protocol", to_string(service.protocol)},
             {"addresses", std::move(addresses)},
             {"lb_policy", to_string(service.lb_policy)},
             {"eligible", status.eligible},
@@ -139,13 +139,13 @@ json::object service_json(const lb::ServiceStatus& status, const Snapshot& snaps
 
 json::object config_json(const InstanceInfo& info) {
     const auto& [ok, at, error] = info.last_reload;
-    return {{"path", lb::printable(info.config_path)},
-            {"sha256", info.config_sha256},
-            {"loaded_at", time_json(info.loaded_at)},
-            {"last_reload",
-             json::object{{"ok", ok},
-                          {"at", time_json(at)},
-                          {"error", ok ? json::value(nullptr) : json::value(lb::printable(error))}}}};
+    return {
+        {"path", printable(info.config_path)},
+        {"sha256", info.config_sha256},
+        {"loaded_at", time_json(info.loaded_at)},
+        {"last_reload", json::object{{"ok", ok},
+                                     {"at", time_json(at)},
+                                     {"error", ok ? json::value(nullptr) : json::value(printable(error))}}}};
 }
 
 json::object policy_json(const lb::PolicyStatus& policy) {
@@ -168,7 +168,7 @@ json::object status_json(const Snapshot& snapshot) {
             {"instance", info.instance},
             {"ready", snapshot.ready},
             {"started_at", time_json(info.started_at)},
-            {"workload", json::object{{"cgroup", lb::printable(info.cgroup)}, {"pinned", info.pinned}}},
+            {"workload", json::object{{"cgroup", printable(info.cgroup)}, {"pinned", info.pinned}}},
             {"config", config_json(info)},
             {"kernel", json::object{{"release", info.kernel_release},
                                     {"terminate", std::move(engines)},

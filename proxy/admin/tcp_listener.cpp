@@ -11,7 +11,6 @@
 namespace reseat::proxy {
 namespace {
 
-namespace asio = lb::asio;
 using asio::ip::tcp;
 
 /// A peer that vanished while it follows events is noticed after some three quarters of a minute.
@@ -28,10 +27,10 @@ void watch_over(tcp::socket& socket) {
 
 }  // namespace
 
-lb::Result<std::unique_ptr<TcpListener>> TcpListener::listen(asio::any_io_executor executor,
-                                                             const lb::Endpoint& endpoint) {
+Result<std::unique_ptr<TcpListener>> TcpListener::listen(asio::any_io_executor executor,
+                                                         const Endpoint& endpoint) {
     boost::system::error_code failure;
-    const tcp::endpoint address(asio::ip::make_address(lb::to_string(endpoint.address)), endpoint.port);
+    const tcp::endpoint address(asio::ip::make_address(to_string(endpoint.address)), endpoint.port);
     tcp::acceptor acceptor(std::move(executor));
     acceptor.open(address.protocol(), failure);
     if (!failure) acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
@@ -39,11 +38,11 @@ lb::Result<std::unique_ptr<TcpListener>> TcpListener::listen(asio::any_io_execut
     if (!failure) acceptor.bind(address, failure);
     if (!failure) acceptor.listen(asio::socket_base::max_listen_connections, failure);
     if (failure)
-        return lb::system_error("cannot listen on admin.address " + lb::to_string(endpoint), failure.value());
+        return system_error("cannot listen on admin.address " + to_string(endpoint), failure.value());
     return std::unique_ptr<TcpListener>(new TcpListener(std::move(acceptor)));
 }
 
-lb::Task<Listener::Socket> TcpListener::accept() {
+Task<Listener::Socket> TcpListener::accept() {
     tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
     watch_over(socket);
     co_return std::move(socket);

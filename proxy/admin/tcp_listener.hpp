@@ -14,16 +14,16 @@ namespace reseat::proxy {
 class TcpListener final : public Listener {
 public:
     /// `failed`: the address is in use, or not ours.
-    static lb::Result<std::unique_ptr<TcpListener>> listen(lb::asio::any_io_executor executor,
-                                                           const lb::Endpoint& endpoint);
+    static Result<std::unique_ptr<TcpListener>> listen(asio::any_io_executor executor,
+                                                       const Endpoint& endpoint);
 
     Door door() const override { return Door::tcp; }
-    lb::Task<Socket> accept() override;
+    Task<Socket> accept() override;
 
 private:
-    explicit TcpListener(lb::asio::ip::tcp::acceptor acceptor) : acceptor_(std::move(acceptor)) {}
+    explicit TcpListener(asio::ip::tcp::acceptor acceptor) : acceptor_(std::move(acceptor)) {}
 
-    lb::asio::ip::tcp::acceptor acceptor_;
+    asio::ip::tcp::acceptor acceptor_;
 };
 
 }  // namespace reseat::proxy

@@ -74,7 +74,7 @@ Ended no_such_command(const std::string& word) {
     std::vector<std::string_view> names;
     for (const auto& command : all_commands())
         if (command.group != group::kHidden) names.push_back(command.name);
-    return usage(word, "no such command: " + word + lb::did_you_mean(word, names));
+    return usage(word, "no such command: " + word + did_you_mean(word, names));
 }
 
 /// A word where the configuration file is missing most likely is its path.
@@ -91,7 +91,7 @@ std::string unexpected(const CLI::App& command, const std::string& word) {
     for (const auto* option : command.get_options())
         for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
     const std::vector<std::string_view> valid(flags.begin(), flags.end());
-    return text + lb::did_you_mean(word.substr(0, word.find('=')), valid);
+    return text + did_you_mean(word.substr(0, word.find('=')), valid);
 }
 
 /// A word that nobody takes explains what is missing, so it comes first. Of exec it may be the command.

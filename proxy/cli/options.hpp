@@ -45,7 +45,7 @@ struct Options {
     bool follow = false;  ///< events: go on with new ones
     Since since;
     bool wait = false;                      ///< drain, ready, maint
-    std::optional<lb::Duration> timeout;    ///< of `wait`; nothing: for ever
+    std::optional<Duration> timeout;        ///< of `wait`; nothing: for ever
     bool allow_exec = false;                ///< health checks may run commands
     bool yes = false;                       ///< do not ask
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's

@@ -77,12 +77,12 @@ private:
     }
 };
 
-std::string text_of(const lb::Result<std::string>& picture) {
+std::string text_of(const Result<std::string>& picture) {
     return picture ? *picture : "reseat: " + one_line(picture.error().message) + "\n(trying again)\n";
 }
 
 /// Until a signal that ends us, which is returned; 0: what is shown cannot be written any more.
-int watch_in_place(const Signals& signals, lb::Result<std::string> first, const Picture& picture) {
+int watch_in_place(const Signals& signals, Result<std::string> first, const Picture& picture) {
     const Screen screen;
     screen.draw(text_of(first));
     while (true) {
@@ -95,9 +95,9 @@ int watch_in_place(const Signals& signals, lb::Result<std::string> first, const 
     }
 }
 
-int watch_in_order(const Signals& signals, lb::Result<std::string> first, const Picture& picture,
+int watch_in_order(const Signals& signals, Result<std::string> first, const Picture& picture,
                    bool separated) {
-    lb::Result<std::string> now = std::move(first);
+    Result<std::string> now = std::move(first);
     while (true) {
         if (separated) write_out("--- " + iso8601(std::chrono::system_clock::now()) + "\n");
         if (now)

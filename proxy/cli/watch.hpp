@@ -10,7 +10,7 @@
 namespace reseat::proxy {
 
 /// What is to be shown now: whole lines.
-using Picture = std::function<lb::Result<std::string>()>;
+using Picture = std::function<Result<std::string>()>;
 
 /// Prints the picture, or its error; returns the exit status. With --watch again every second:
 ///

@@ -25,22 +25,22 @@ std::uint32_t number_of(ClientKind kind, bool balanced) {
     return 2 * static_cast<std::uint32_t>(kind) + (balanced ? 1 : 0);
 }
 
-lb::Endpoint server_of(ClientKind kind, const Host& host) {
+Endpoint server_of(ClientKind kind, const lab::Host& host) {
     return {host.address(), static_cast<std::uint16_t>(kPort + static_cast<unsigned>(kind))};
 }
 
-lb::Endpoint service_of(ClientKind kind) {
-    return {lb::Address::v4({10, 96, 0, 1}), static_cast<std::uint16_t>(kPort + static_cast<unsigned>(kind))};
+Endpoint service_of(ClientKind kind) {
+    return {Address::v4({10, 96, 0, 1}), static_cast<std::uint16_t>(kPort + static_cast<unsigned>(kind))};
 }
 
-std::array<bpf::UniqueFd, 2> make_pipe(int flags) {
+std::array<UniqueFd, 2> make_pipe(int flags) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC | flags) != 0)
         throw std::system_error(errno, std::generic_category(), "pipe");
-    return {bpf::UniqueFd(ends[0]), bpf::UniqueFd(ends[1])};
+    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-std::optional<Milliseconds> since(lb::TimePoint start, const std::optional<lb::TimePoint>& at) {
+std::optional<Milliseconds> since(TimePoint start, const std::optional<TimePoint>& at) {
     if (!at) return std::nullopt;
     return Milliseconds(*at - start);
 }
@@ -69,7 +69,7 @@ void Demo::start_clients(const WorkloadCgroup& cgroup) {
 }
 
 void Demo::start_servers() {
-    for (const Host& host : lab_.hosts())
+    for (const lab::Host& host : lab_.hosts())
         for (const ClientKind kind : kClientKinds)
             servers_.emplace_back(host.name(), host.net(), server_of(kind, host).port);
 }
@@ -79,7 +79,7 @@ lb::Model Demo::model() {
     for (const ClientKind kind : kClientKinds) {
         lb::Service service;
         service.name = to_string(kind);
-        service.protocol = is_tcp(kind) ? lb::Protocol::tcp : lb::Protocol::udp;
+        service.protocol = is_tcp(kind) ? Protocol::tcp : Protocol::udp;
         service.addresses = {service_of(kind)};
         service.health_check.type = lb::CheckType::tcp;  // also for UDP: a server listens to both
         service.health_check.interval = 200ms;
@@ -87,7 +87,7 @@ lb::Model Demo::model() {
         service.health_check.timeout = 200ms;
         service.health_check.unhealthy_threshold = 2;
         unsigned priority = 0;
-        for (const Host& host : lab_.hosts())
+        for (const lab::Host& host : lab_.hosts())
             service.backends.push_back(
                 {.name = host.name(), .endpoint = server_of(kind, host), .priority = priority++});
         model.services.push_back(std::move(service));
@@ -95,13 +95,13 @@ lb::Model Demo::model() {
     return model;
 }
 
-lb::Task<void> Demo::run(Sidecar& sidecar) {
+Task<void> Demo::run(Sidecar& sidecar) {
     co_await sidecar.first_round(kStartDeadline);
     const std::array<char, 2 * kKinds> bytes{};
     if (::write(go_.get(), bytes.data(), bytes.size()) != std::ssize(bytes))
         throw std::runtime_error("cannot start the clients");
     co_await until_all_work();
-    co_await lb::sleep_for(kWarmUp);
+    co_await sleep_for(kWarmUp);
     const auto vanished = std::chrono::steady_clock::now();
     const auto vanished_at = std::chrono::system_clock::now();
     lab_.hosts().front().vanish();
@@ -110,7 +110,7 @@ lb::Task<void> Demo::run(Sidecar& sidecar) {
     sidecar.stop();
 }
 
-lb::Task<void> Demo::until_all_work() {
+Task<void> Demo::until_all_work() {
     const auto deadline = std::chrono::steady_clock::now() + kStartDeadline;
     const auto working = [this] {
         std::size_t count = 0;
@@ -120,12 +120,12 @@ lb::Task<void> Demo::until_all_work() {
     while (working() < 2 * kKinds) {
         if (std::chrono::steady_clock::now() > deadline)
             throw std::runtime_error("only " + std::to_string(working()) + " of 8 clients were answered");
-        co_await lb::sleep_for(kPoll);
+        co_await sleep_for(kPoll);
         hear();
     }
 }
 
-lb::Task<void> Demo::look_on(lb::TimePoint vanished) {
+Task<void> Demo::look_on(TimePoint vanished) {
     const auto& survivor = servers_.at(kKinds + static_cast<std::size_t>(ClientKind::connected_udp));
     while (true) {
         hear();
@@ -133,7 +133,7 @@ lb::Task<void> Demo::look_on(lb::TimePoint vanished) {
         if (!first_datagram_ && survivor.datagrams() > 0) first_datagram_ = now;
         report_.observed = now - vanished;
         if (now - vanished > kLookOn) co_return;
-        co_await lb::sleep_for(kPoll);
+        co_await sleep_for(kPoll);
     }
 }
 
@@ -141,7 +141,7 @@ void Demo::hear() {
     ClientEvent event{};
     while (::read(heard_.get(), &event, sizeof event) == sizeof event) {
         Seen& seen = seen_[event.client];
-        const lb::TimePoint at{std::chrono::nanoseconds(event.at_ns)};
+        const TimePoint at{std::chrono::nanoseconds(event.at_ns)};
         if (event.what == ClientEvent::working) seen.working = true;
         if (event.what == ClientEvent::back && !seen.back) seen.back = at;
         if (event.what == ClientEvent::told && !seen.told) {
@@ -151,7 +151,7 @@ void Demo::hear() {
     }
 }
 
-void Demo::sum_up(const std::vector<lb::ServiceStatus>& services, lb::TimePoint vanished,
+void Demo::sum_up(const std::vector<lb::ServiceStatus>& services, TimePoint vanished,
                   std::chrono::system_clock::time_point vanished_at) {
     for (const ClientKind kind : kClientKinds) {
         const Seen& control = seen_[number_of(kind, false)];

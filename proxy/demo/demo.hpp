@@ -32,7 +32,7 @@ public:
     lb::Model model();
 
     /// Lets the clients go, takes the first host away and looks what becomes of them; then stops `sidecar`.
-    lb::Task<void> run(Sidecar& sidecar);
+    Task<void> run(Sidecar& sidecar);
 
     /// What run() saw; no clients if it did not get that far.
     const DemoReport& report() const { return report_; }
@@ -40,25 +40,25 @@ public:
 private:
     struct Seen {
         bool working = false;
-        std::optional<lb::TimePoint> told, back;  ///< the first time of each
+        std::optional<TimePoint> told, back;  ///< the first time of each
         int error = 0;
     };
 
     void start_clients(const WorkloadCgroup& cgroup);
     void start_servers();
-    lb::Task<void> until_all_work();
-    lb::Task<void> look_on(lb::TimePoint vanished);
+    Task<void> until_all_work();
+    Task<void> look_on(TimePoint vanished);
     void hear();
-    void sum_up(const std::vector<lb::ServiceStatus>& services, lb::TimePoint vanished,
+    void sum_up(const std::vector<lb::ServiceStatus>& services, TimePoint vanished,
                 std::chrono::system_clock::time_point vanished_at);
 
-    Lab lab_;
-    NetNamespace::Guard inside_;
-    bpf::UniqueFd go_, heard_;  ///< a byte written to go_ starts a client; heard_ gives ClientEvents
+    lab::Lab lab_;
+    lab::NetNamespace::Guard inside_;
+    UniqueFd go_, heard_;  ///< a byte written to go_ starts a client; heard_ gives ClientEvents
     std::map<std::uint32_t, Seen> seen_;  ///< by client number
     std::deque<ClientProcess> clients_;
-    std::deque<EchoServer> servers_;               ///< all of the first host, then all of the second
-    std::optional<lb::TimePoint> first_datagram_;  ///< of the connected UDP client, at the second host
+    std::deque<lab::EchoServer> servers_;      ///< all of the first host, then all of the second
+    std::optional<TimePoint> first_datagram_;  ///< of the connected UDP client, at the second host
     DemoReport report_;
 };
 

@@ -19,7 +19,7 @@ namespace {
 constexpr unsigned kPauseMicroseconds = 5000;  ///< between two requests or datagrams
 constexpr int kAnswerMilliseconds = 5;         ///< how long the unconnected client waits before it asks again
 
-sockaddr_in address_of(const lb::Endpoint& endpoint) {
+sockaddr_in address_of(const Endpoint& endpoint) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(endpoint.port);
@@ -34,8 +34,8 @@ void tell(const ClientRole& role, ClientEvent::What what, int error, char server
     [[maybe_unused]] const auto written = ::write(role.events, &event, sizeof event);
 }
 
-bpf::UniqueFd connected(const ClientRole& role, int type) {
-    bpf::UniqueFd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+UniqueFd connected(const ClientRole& role, int type) {
+    UniqueFd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
     const sockaddr_in address = address_of(role.dial);
     while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         ::usleep(kPauseMicroseconds);
@@ -66,7 +66,7 @@ int keep_asking(int fd) {
 [[noreturn]] void play_tcp(const ClientRole& role) {
     ClientEvent::What answered = ClientEvent::working;
     while (true) {
-        const bpf::UniqueFd fd = connected(role, SOCK_STREAM);
+        const UniqueFd fd = connected(role, SOCK_STREAM);
         const char server = ask(fd.get());
         if (server == 0) continue;
         tell(role, answered, 0, server);
@@ -78,7 +78,7 @@ int keep_asking(int fd) {
 
 /// As a metrics library: connects once, sends, never reads.
 [[noreturn]] void play_connected_udp(const ClientRole& role) {
-    const bpf::UniqueFd fd = connected(role, SOCK_DGRAM);
+    const UniqueFd fd = connected(role, SOCK_DGRAM);
     bool first = true;
     while (true) {
         const auto sent = ::send(fd.get(), "requests:1|c", 12, MSG_NOSIGNAL);
@@ -89,7 +89,7 @@ int keep_asking(int fd) {
 }
 
 [[noreturn]] void play_unconnected_udp(const ClientRole& role) {
-    const bpf::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_in address = address_of(role.dial);
     char first = 0;
     bool moved = false;

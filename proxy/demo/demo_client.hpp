@@ -37,7 +37,7 @@ struct ClientEvent {
 struct ClientRole {
     std::uint32_t number = 0;
     ClientKind kind = ClientKind::idle_tcp;
-    lb::Endpoint dial;
+    Endpoint dial;
     int go = -1;      ///< reads one byte here before it starts
     int events = -1;  ///< writes its events here
 };

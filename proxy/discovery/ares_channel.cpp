@@ -16,8 +16,6 @@
 namespace reseat::proxy {
 namespace {
 
-namespace asio = lb::asio;
-
 constexpr int kTimeoutMs = 500;  ///< of the first try; then 1 s, 2 s
 constexpr int kTries = 3;
 constexpr int kUdpSize = 1232;  ///< what IPv6 carries unfragmented, as on the DNS flag day of 2020
@@ -50,10 +48,10 @@ int flags_of(Way way) {
     return common;
 }
 
-int set_server(ares_channel channel, const lb::Endpoint& server) {
+int set_server(ares_channel channel, const Endpoint& server) {
     ares_addr_port_node node{};
     node.udp_port = node.tcp_port = server.port;
-    if (server.address.family() == lb::Family::v4) {
+    if (server.address.family() == Family::v4) {
         node.family = AF_INET;
         std::memcpy(&node.addr.addr4, server.address.bytes.data() + 12, sizeof node.addr.addr4);
     } else {
@@ -71,16 +69,16 @@ int init_ares() {
     return status;
 }
 
-lb::Error ares_error(int status) {
-    return {lb::ErrorCode::failed, fmt::format("name resolution: {}", ares_strerror(status))};
+Error ares_error(int status) {
+    return {ErrorCode::failed, fmt::format("name resolution: {}", ares_strerror(status))};
 }
 
 AresChannel::AresChannel(asio::any_io_executor executor, lb::SocketPreparer prepare)
     : executor_(executor), prepare_(std::move(prepare)), timer_(executor) {}
 
-lb::Result<std::shared_ptr<AresChannel>> AresChannel::open(asio::any_io_executor executor,
-                                                           lb::SocketPreparer prepare,
-                                                           const lb::Endpoint& server, Way way) {
+Result<std::shared_ptr<AresChannel>> AresChannel::open(asio::any_io_executor executor,
+                                                       lb::SocketPreparer prepare, const Endpoint& server,
+                                                       Way way) {
     std::shared_ptr<AresChannel> opened(new AresChannel(std::move(executor), std::move(prepare)));
     int status = init_ares();
     if (status == ARES_SUCCESS) status = opened->init(way);

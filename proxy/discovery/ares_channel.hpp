@@ -20,7 +20,7 @@ namespace reseat::proxy {
 
 /// Once for the process. Returns a status of c-ares.
 int init_ares();
-lb::Error ares_error(int status);
+Error ares_error(int status);
 
 /// How a question is put. Plain is what every server understands; what does not fit into such an answer
 /// (512 bytes) is asked for with EDNS, or over TCP.
@@ -31,9 +31,9 @@ enum class Way { plain, edns, tcp };
 class AresChannel : public std::enable_shared_from_this<AresChannel> {
 public:
     /// `prepare` gets each socket before it connects. Error: lack of memory.
-    static lb::Result<std::shared_ptr<AresChannel>> open(lb::asio::any_io_executor executor,
-                                                         lb::SocketPreparer prepare,
-                                                         const lb::Endpoint& server, Way way);
+    static Result<std::shared_ptr<AresChannel>> open(asio::any_io_executor executor,
+                                                     lb::SocketPreparer prepare, const Endpoint& server,
+                                                     Way way);
     /// Questions that are under way are forgotten.
     ~AresChannel();
     AresChannel(const AresChannel&) = delete;
@@ -46,12 +46,12 @@ public:
 
 private:
     struct Socket {
-        lb::asio::posix::stream_descriptor descriptor;
+        asio::posix::stream_descriptor descriptor;
         bool want_read = false, want_write = false;
         bool reading = false, writing = false;
     };
 
-    AresChannel(lb::asio::any_io_executor executor, lb::SocketPreparer prepare);
+    AresChannel(asio::any_io_executor executor, lb::SocketPreparer prepare);
     int init(Way way);
     static void on_socket_state(void* self, int descriptor, int readable, int writable);
     static int on_socket_made(int descriptor, int type, void* self);
@@ -62,11 +62,11 @@ private:
     void process(int readable, int writable);
     void set_timer();
 
-    lb::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
     lb::SocketPreparer prepare_;
     ares_channeldata* channel_ = nullptr;
     std::map<int, std::shared_ptr<Socket>> sockets_;
-    lb::asio::steady_timer timer_;
+    asio::steady_timer timer_;
 };
 
 }  // namespace reseat::proxy

@@ -28,7 +28,7 @@ constexpr auto kSettles = 20ms;  ///< a file that is being written
 
 }  // namespace
 
-Discovery::Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
+Discovery::Discovery(asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
                      lb::Passing passing, lb::EventSink tell)
     : executor_(executor),
       apply_(std::move(apply)),
@@ -41,7 +41,7 @@ Discovery::Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prep
                     on_answer(lookup, query, std::move(found));
                 }) {}
 
-lb::Task<void> Discovery::run() {
+Task<void> Discovery::run() {
     while (true) {
         for (const auto& question : names_.take_due(steady_clock::now())) resolver_.ask(question);
         if (is_time_to_tell()) tell_and_apply();
@@ -51,16 +51,16 @@ lb::Task<void> Discovery::run() {
 
 bool Discovery::is_time_to_tell() const {
     const auto now = steady_clock::now();
-    const auto is_over = [&](const std::optional<lb::TimePoint>& at) { return at && *at <= now; };
+    const auto is_over = [&](const std::optional<TimePoint>& at) { return at && *at <= now; };
     return reconsider_ || refused_ || is_over(names_.news_at()) || is_over(hold_over_);
 }
 
-lb::Duration Discovery::pause() const {
+Duration Discovery::pause() const {
     const auto now = steady_clock::now();
-    auto next = now + (refused_ ? lb::Duration(kRetry) : lb::Duration(kLonger));
+    auto next = now + (refused_ ? Duration(kRetry) : Duration(kLonger));
     for (const auto& at : {names_.next_due(), names_.news_at(), hold_over_})
         if (at) next = std::min(next, *at);
-    return std::max<lb::Duration>(next - now, 0s);
+    return std::max<Duration>(next - now, 0s);
 }
 
 void Discovery::on_answer(const lb::Lookup& lookup, lb::Query query, lb::Found found) {
@@ -115,23 +115,23 @@ std::vector<lb::NameView> Discovery::view(const std::vector<lb::Service>& servic
     return lb::hold(told_, names_.view(services), now, passing_);
 }
 
-lb::Task<bool> Discovery::learn(const std::vector<lb::Service>& services, lb::Duration at_most) {
+Task<bool> Discovery::learn(const std::vector<lb::Service>& services, Duration at_most) {
     if (answered(services)) co_return false;
     names_.want(services, steady_clock::now());
     wake_up_.notify();
-    auto wait = lb::unless(at_most, all_answered(services));
+    auto wait = unless(at_most, all_answered(services));
     co_await std::move(wait);
     co_return true;
 }
 
 /// Any number may wait.
-lb::Task<bool> Discovery::all_answered(const std::vector<lb::Service>& services) {
+Task<bool> Discovery::all_answered(const std::vector<lb::Service>& services) {
     while (!answered(services)) {
         boost::system::error_code cut_short;  // by an answer, or because we are to end
-        co_await answered_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, cut_short));
-        const auto state = co_await lb::asio::this_coro::cancellation_state;
-        if (state.cancelled() != lb::asio::cancellation_type::none)
-            throw boost::system::system_error(lb::asio::error::operation_aborted);
+        co_await answered_.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none)
+            throw boost::system::system_error(asio::error::operation_aborted);
     }
     co_return true;
 }
@@ -140,12 +140,12 @@ std::vector<lb::Service> Discovery::expand(const std::vector<lb::Service>& servi
     return lb::expand(services, view(services));
 }
 
-lb::Task<void> Discovery::watch(const char* path, std::function<void()> changed) {
+Task<void> Discovery::watch(const char* path, std::function<void()> changed) {
     PathWatch file(executor_, path);
     while (true) {
         co_await file.wait();
         if (!file.take().any) continue;
-        do co_await lb::sleep_for(kSettles);
+        do co_await sleep_for(kSettles);
         while (file.take().any);
         spdlog::info("{} has changed: names are asked for again", path);
         changed();
@@ -154,11 +154,10 @@ lb::Task<void> Discovery::watch(const char* path, std::function<void()> changed)
     }
 }
 
-lb::Task<void> Discovery::watch_files() {
+Task<void> Discovery::watch_files() {
     std::string failure;
     try {
-        co_await lb::both(watch("/etc/hosts", [] {}),
-                          watch("/etc/resolv.conf", [this] { resolver_.reread(); }));
+        co_await both(watch("/etc/hosts", [] {}), watch("/etc/resolv.conf", [this] { resolver_.reread(); }));
     } catch (const std::system_error& error) {
         failure = error.what();
     }
@@ -166,18 +165,17 @@ lb::Task<void> Discovery::watch_files() {
         spdlog::warn("/etc/resolv.conf is not watched: {}; start reseat again after a change", failure);
 }
 
-void learn_now(lb::asio::io_context& loop, Discovery& discovery, const std::vector<lb::Service>& services,
-               lb::Duration at_most) {
+void learn_now(asio::io_context& loop, Discovery& discovery, const std::vector<lb::Service>& services,
+               Duration at_most) {
     bool over = false;
-    const auto learn = [&]() -> lb::Task<void> {
+    const auto learn = [&]() -> Task<void> {
         co_await discovery.learn(services, at_most);
         over = true;
     };
-    const auto task =
-        lb::spawn(loop.get_executor(), "name resolution", learn(), [&](const std::string& what) {
-            spdlog::error("{}", what);
-            over = true;
-        });
+    const auto task = spawn(loop.get_executor(), "name resolution", learn(), [&](const std::string& what) {
+        spdlog::error("{}", what);
+        over = true;
+    });
     while (!over) loop.run_one();
 }
 

@@ -23,20 +23,20 @@ namespace reseat::proxy {
 class Discovery {
 public:
     /// Puts services, all backends with addresses, in force.
-    using Apply = std::function<lb::Result<void>(std::vector<lb::Service>)>;
+    using Apply = std::function<Result<void>(std::vector<lb::Service>)>;
 
     /// `prepare` gets each socket before it connects; `tell` hears what is new of names.
-    Discovery(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
+    Discovery(asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
               lb::Passing passing = {}, lb::EventSink tell = lb::log_event);
 
     /// Asks for ever. Ends by cancellation. Nothing is put in force before follow().
-    lb::Task<void> run();
+    Task<void> run();
     /// Hears of changed files, for ever; where inotify is not to be had it says so and ends.
-    lb::Task<void> watch_files();
+    Task<void> watch_files();
 
     /// Asks for the names of these services that are not known yet, and waits for the answers for at most
     /// `at_most`. False: there was nothing to ask. One caller at a time waits; run() must run.
-    lb::Task<bool> learn(const std::vector<lb::Service>& services, lb::Duration at_most);
+    Task<bool> learn(const std::vector<lb::Service>& services, Duration at_most);
 
     /// "pg.internal, db.internal (asking 10.0.0.1, 10.0.0.2)": names that have no answer yet, not even a bad
     /// one; "": there is none.
@@ -47,7 +47,7 @@ public:
     /// A backend does not pass its checks any more: where it is held, it goes.
     void on_failing_backend();
 
-    void inherit(const std::string& service, lb::Protocol protocol, std::vector<lb::Endpoint> endpoints) {
+    void inherit(const std::string& service, Protocol protocol, std::vector<Endpoint> endpoints) {
         names_.inherit(service, protocol, std::move(endpoints));
     }
     /// With what is known now.
@@ -58,31 +58,31 @@ public:
 
 private:
     bool answered(const std::vector<lb::Service>& services) const;
-    lb::Task<void> watch(const char* path, std::function<void()> changed);
-    lb::Task<bool> all_answered(const std::vector<lb::Service>& services);
+    Task<void> watch(const char* path, std::function<void()> changed);
+    Task<bool> all_answered(const std::vector<lb::Service>& services);
     void on_answer(const lb::Lookup& lookup, lb::Query query, lb::Found found);
     bool is_time_to_tell() const;
     void tell_and_apply();
-    lb::Duration pause() const;
+    Duration pause() const;
 
-    lb::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
     Apply apply_;
     lb::Passing passing_;
     lb::EventSink tell_;
     lb::Names names_;
-    std::vector<lb::Service> services_;       ///< in force, as they are written
-    std::vector<lb::NameView> told_;          ///< what serves
-    std::optional<lb::TimePoint> hold_over_;  ///< of the first that is held
+    std::vector<lb::Service> services_;   ///< in force, as they are written
+    std::vector<lb::NameView> told_;      ///< what serves
+    std::optional<TimePoint> hold_over_;  ///< of the first that is held
     bool reconsider_ = false;
     bool refused_ = false;  ///< what is known is not in force: tried again soon
-    lb::WakeUp wake_up_;
-    lb::asio::steady_timer answered_;  ///< never runs out: cancelled at each answer
+    WakeUp wake_up_;
+    asio::steady_timer answered_;  ///< never runs out: cancelled at each answer
     std::minstd_rand random_{std::random_device{}()};
     Resolver resolver_;
 };
 
 /// Runs `loop` until `discovery` has learnt the names of these services or `at_most` is over.
-void learn_now(lb::asio::io_context& loop, Discovery& discovery, const std::vector<lb::Service>& services,
-               lb::Duration at_most);
+void learn_now(asio::io_context& loop, Discovery& discovery, const std::vector<lb::Service>& services,
+               Duration at_most);
 
 }  // namespace reseat::proxy

@@ -23,7 +23,7 @@ constexpr std::size_t kMostRecords = 4096;
 constexpr std::uint32_t kMaxTtl = 0x7fffffff;  ///< beyond, RFC 2181 has it mean 0
 
 /// Of all records of the answer, aliases on the way included. c-ares' SRV records have none.
-lb::Duration lowest_ttl(Bytes message) {
+Duration lowest_ttl(Bytes message) {
     ns_msg parsed{};
     if (ns_initparse(message.data(), static_cast<int>(message.size()), &parsed) < 0) return {};
     std::uint32_t lowest = kMaxTtl;
@@ -44,7 +44,7 @@ int read_a(Bytes message, lb::Found& into) {
     for (int i = 0; status == ARES_SUCCESS && i < count; ++i) {
         std::array<std::uint8_t, 4> octets;
         std::memcpy(octets.data(), &records[static_cast<std::size_t>(i)].ipaddr, octets.size());
-        into.addresses.push_back(lb::Address::v4(octets));
+        into.addresses.push_back(Address::v4(octets));
     }
     return status;
 }
@@ -55,7 +55,7 @@ int read_aaaa(Bytes message, lb::Found& into) {
     const int status = ares_parse_aaaa_reply(message.data(), static_cast<int>(message.size()), nullptr,
                                              records.data(), &count);
     for (int i = 0; status == ARES_SUCCESS && i < count; ++i) {
-        lb::Address address;
+        Address address;
         std::memcpy(address.bytes.data(), &records[static_cast<std::size_t>(i)].ip6addr,
                     address.bytes.size());
         into.addresses.push_back(address);

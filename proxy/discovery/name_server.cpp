@@ -12,8 +12,8 @@ constexpr std::uint16_t kDnsPort = 53;
 
 }  // namespace
 
-lb::Result<NameServer> NameServer::open(lb::asio::any_io_executor executor, const lb::SocketPreparer& prepare,
-                                        const lb::Endpoint& server) {
+Result<NameServer> NameServer::open(asio::any_io_executor executor, const lb::SocketPreparer& prepare,
+                                    const Endpoint& server) {
     NameServer made;
     made.channels_ = std::make_shared<Channels>();
     Channels& channels = *made.channels_;

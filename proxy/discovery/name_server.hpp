@@ -14,8 +14,8 @@ namespace reseat::proxy {
 class NameServer {
 public:
     /// `prepare` gets each socket before it connects. Error: lack of memory.
-    static lb::Result<NameServer> open(lb::asio::any_io_executor executor, const lb::SocketPreparer& prepare,
-                                       const lb::Endpoint& server);
+    static Result<NameServer> open(asio::any_io_executor executor, const lb::SocketPreparer& prepare,
+                                   const Endpoint& server);
 
     /// Its address, and its port where that is not 53.
     const std::string& address() const { return channels_->server; }

@@ -17,11 +17,11 @@ constexpr auto kHostsTtl = std::chrono::seconds(30);  ///< the file is watched b
 
 }  // namespace
 
-Resolver::Resolver(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnAnswer on_answer)
+Resolver::Resolver(asio::any_io_executor executor, lb::SocketPreparer prepare, OnAnswer on_answer)
     : executor_(executor),
       prepare_(std::move(prepare)),
       on_answer_(std::move(on_answer)),
-      timer_(std::make_shared<lb::asio::steady_timer>(executor)) {
+      timer_(std::make_shared<asio::steady_timer>(executor)) {
     auto servers = open();
     if (!servers) throw std::runtime_error(servers.error().message);
     servers_ = std::move(*servers);
@@ -29,13 +29,13 @@ Resolver::Resolver(lb::asio::any_io_executor executor, lb::SocketPreparer prepar
 
 Resolver::~Resolver() = default;
 
-lb::Result<std::unique_ptr<Resolver::Servers>> Resolver::open() const {
+Result<std::unique_ptr<Resolver::Servers>> Resolver::open() const {
     auto system = read_system_dns();
     if (!system) return system.error();
     auto servers = std::make_unique<Servers>();
     servers->path = std::move(system->path);
     servers->order = lb::ServerOrder(system->servers.size());
-    for (const lb::Endpoint& address : system->servers) {
+    for (const Endpoint& address : system->servers) {
         auto server = NameServer::open(executor_, prepare_, address);
         if (!server) return server.error();
         servers->all.push_back(std::move(*server));
@@ -62,7 +62,7 @@ bool Resolver::answer_from_hosts(const lb::Question& question) {
     if (addresses.empty()) return false;
     for (const lb::Query query : question.queries) {
         lb::Found found{.outcome = lb::Found::Outcome::none, .ttl = kHostsTtl};
-        const auto family = query == lb::Query::a ? lb::Family::v4 : lb::Family::v6;
+        const auto family = query == lb::Query::a ? Family::v4 : Family::v6;
         for (const auto& address : addresses)
             if (address.family() == family) found.addresses.push_back(address);
         if (found.addresses.empty())
@@ -121,10 +121,10 @@ void Resolver::hand_out() {
 }
 
 void Resolver::set_timer() {
-    std::optional<lb::TimePoint> first;
+    std::optional<TimePoint> first;
     for (const auto& [id, running] : running_)
         if (const auto next = running.inquiry.next())
-            first = std::min(first.value_or(lb::TimePoint::max()), *next);
+            first = std::min(first.value_or(TimePoint::max()), *next);
     if (!first) {
         timer_->cancel();
         return;

@@ -25,7 +25,7 @@ public:
 
     /// `prepare` gets each socket before it connects; `on_answer` is also called from within ask(). Throws
     /// std::runtime_error for lack of memory.
-    Resolver(lb::asio::any_io_executor executor, lb::SocketPreparer prepare, OnAnswer on_answer);
+    Resolver(asio::any_io_executor executor, lb::SocketPreparer prepare, OnAnswer on_answer);
     ~Resolver();
 
     /// One answer for each of the questions follows.
@@ -50,7 +50,7 @@ private:
         lb::ServerOrder order{0};
     };
 
-    lb::Result<std::unique_ptr<Servers>> open() const;
+    Result<std::unique_ptr<Servers>> open() const;
     bool answer_from_hosts(const lb::Question& question);
     void begin(const lb::Question& question);
     void on_reply(std::uint64_t id, const lb::Ask& ask, lb::Found found);
@@ -60,14 +60,14 @@ private:
     void hand_out();
     void set_timer();
 
-    lb::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
     lb::SocketPreparer prepare_;
     OnAnswer on_answer_;
     std::unique_ptr<Servers> servers_;
     std::map<std::uint64_t, Running> running_;
     std::uint64_t next_id_ = 0;
     bool stepping_ = false, step_again_ = false;
-    std::shared_ptr<lb::asio::steady_timer> timer_;  ///< null once this is gone
+    std::shared_ptr<asio::steady_timer> timer_;  ///< null once this is gone
 };
 
 }  // namespace reseat::proxy

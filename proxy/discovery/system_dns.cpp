@@ -21,20 +21,20 @@ struct Destroy {
 };
 using Channel = std::unique_ptr<ares_channeldata, Destroy>;
 
-lb::Address v4_address(const void* in) {
+Address v4_address(const void* in) {
     std::array<std::uint8_t, 4> octets;
     std::memcpy(octets.data(), in, octets.size());
-    return lb::Address::v4(octets);
+    return Address::v4(octets);
 }
 
-lb::Address v6_address(const void* in) {
-    lb::Address address;
+Address v6_address(const void* in) {
+    Address address;
     std::memcpy(address.bytes.data(), in, address.bytes.size());
     return address;
 }
 
 /// With lookups in the hosts file alone, so that nothing is ever waited for.
-lb::Result<Channel> make_channel() {
+Result<Channel> make_channel() {
     std::string lookups = "f";
     ares_options options{};
     options.flags = ARES_FLAG_NOALIASES;
@@ -47,7 +47,7 @@ lb::Result<Channel> make_channel() {
     return Channel(made);
 }
 
-int read_servers(ares_channel channel, std::vector<lb::Endpoint>& into) {
+int read_servers(ares_channel channel, std::vector<Endpoint>& into) {
     ares_addr_port_node* first = nullptr;
     const int status = ares_get_servers_ports(channel, &first);
     const std::unique_ptr<ares_addr_port_node, void (*)(void*)> owner(first, ares_free_data);
@@ -72,7 +72,7 @@ int read_path(ares_channel channel, lb::SearchPath& into) {
 
 void on_hosts(void* argument, int status, int, ares_addrinfo* info) {
     const std::unique_ptr<ares_addrinfo, void (*)(ares_addrinfo*)> owner(info, ares_freeaddrinfo);
-    auto& found = *static_cast<std::vector<lb::Address>*>(argument);
+    auto& found = *static_cast<std::vector<Address>*>(argument);
     if (status != ARES_SUCCESS || !info) return;
     for (const auto* node = info->nodes; node; node = node->ai_next) {
         if (node->ai_family == AF_INET)
@@ -84,19 +84,19 @@ void on_hosts(void* argument, int status, int, ares_addrinfo* info) {
 
 }  // namespace
 
-lb::Result<SystemDns> read_system_dns() {
+Result<SystemDns> read_system_dns() {
     const auto channel = make_channel();
     if (!channel) return channel.error();
     SystemDns system;
     int status = read_servers(channel->get(), system.servers);
     if (status == ARES_SUCCESS) status = read_path(channel->get(), system.path);
     if (status != ARES_SUCCESS) return ares_error(status);
-    if (system.servers.empty()) system.servers = {{lb::Address::v4({127, 0, 0, 1}), kDnsPort}};
+    if (system.servers.empty()) system.servers = {{Address::v4({127, 0, 0, 1}), kDnsPort}};
     return system;
 }
 
-std::vector<lb::Address> addresses_in_hosts(const std::string& name) {
-    std::vector<lb::Address> found;
+std::vector<Address> addresses_in_hosts(const std::string& name) {
+    std::vector<Address> found;
     const auto channel = make_channel();
     if (!channel) return found;
     ares_addrinfo_hints hints{};

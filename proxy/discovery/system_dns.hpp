@@ -12,14 +12,14 @@ namespace reseat::proxy {
 
 /// What resolv.conf says, and the environment (LOCALDOMAIN, RES_OPTIONS), as the C library reads them.
 struct SystemDns {
-    std::vector<lb::Endpoint> servers;  ///< at least one
+    std::vector<Endpoint> servers;  ///< at least one
     lb::SearchPath path;
 };
 
 /// Error: lack of memory.
-lb::Result<SystemDns> read_system_dns();
+Result<SystemDns> read_system_dns();
 
 /// What /etc/hosts has for this name. Reads the file.
-std::vector<lb::Address> addresses_in_hosts(const std::string& name);
+std::vector<Address> addresses_in_hosts(const std::string& name);
 
 }  // namespace reseat::proxy

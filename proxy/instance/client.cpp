@@ -20,7 +20,6 @@
 namespace reseat::proxy {
 namespace {
 
-namespace asio = lb::asio;
 namespace beast = boost::beast;
 namespace fs = std::filesystem;
 namespace http = beast::http;
@@ -32,12 +31,12 @@ constexpr std::uint64_t kBodyLimit = 256 * 1024 * 1024;  ///< the status of 100,
 struct Question {
     http::verb verb;
     std::string target;
-    lb::Duration patience;
+    Duration patience;
 };
 
 using Stream = beast::basic_stream<AdminSocket::Protocol>;
 
-lb::Task<void> send(Stream& stream, const std::string& socket, const Question& question) {
+Task<void> send(Stream& stream, const std::string& socket, const Question& question) {
     stream.expires_after(question.patience);
     const AdminSocket::Protocol::endpoint endpoint(socket);
     co_await stream.async_connect(endpoint, asio::use_awaitable);
@@ -48,7 +47,7 @@ lb::Task<void> send(Stream& stream, const std::string& socket, const Question& q
     co_await http::async_write(stream, request, asio::use_awaitable);
 }
 
-lb::Task<void> ask(std::string socket, Question question, HttpReply& reply) {
+Task<void> ask(std::string socket, Question question, HttpReply& reply) {
     Stream stream(co_await asio::this_coro::executor);
     co_await send(stream, socket, question);
     beast::flat_buffer buffer;
@@ -67,7 +66,7 @@ void take_lines(std::string& text, const OnLine& on_line) {
     text.erase(0, begin);
 }
 
-lb::Task<void> follow(std::string socket, Question question, const OnLine& on_line, HttpReply& reply) {
+Task<void> follow(std::string socket, Question question, const OnLine& on_line, HttpReply& reply) {
     Stream stream(co_await asio::this_coro::executor);
     co_await send(stream, socket, question);
     beast::flat_buffer buffer;
@@ -97,7 +96,7 @@ std::string names_of(const std::vector<Instance>& instances) {
 }
 
 /// Why nobody can be asked at `socket`, and who can.
-lb::Error unreachable(const std::string& socket, int why) {
+Error unreachable(const std::string& socket, int why) {
     std::string message;
     if (why == EACCES || why == EPERM)
         message = "may not connect to " + socket + ": only root and the instance's user may; use sudo";
@@ -107,55 +106,51 @@ lb::Error unreachable(const std::string& socket, int why) {
         message = "there is no instance at " + socket;
     const auto others = running_instances();
     if (!others.empty()) message += "; running: " + names_of(others);
-    return {lb::ErrorCode::failed, message};
+    return {ErrorCode::failed, message};
 }
 
 /// Runs what `conversation` makes of a reply, to its end.
 template <class Conversation>
-lb::Result<HttpReply> converse(const std::string& socket, const std::string& target,
-                               Conversation conversation) {
+Result<HttpReply> converse(const std::string& socket, const std::string& target, Conversation conversation) {
     if (const int why = cannot_connect(socket)) return unreachable(socket, why);
     asio::io_context loop(1);
     HttpReply reply;
     std::string failure;
-    const auto running = lb::spawn(loop.get_executor(), target, conversation(reply),
-                                   [&](const std::string& what) { failure = what; });
+    const auto running = spawn(loop.get_executor(), target, conversation(reply),
+                               [&](const std::string& what) { failure = what; });
     loop.run();
-    if (!failure.empty()) return lb::Error{lb::ErrorCode::failed, failure + " (" + socket + ")"};
+    if (!failure.empty()) return Error{ErrorCode::failed, failure + " (" + socket + ")"};
     return reply;
 }
 
-lb::Result<HttpReply> call(const std::string& socket, const Question& question) {
+Result<HttpReply> call(const std::string& socket, const Question& question) {
     return converse(socket, question.target, [&](HttpReply& reply) { return ask(socket, question, reply); });
 }
 
 }  // namespace
 
-lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target, lb::Duration patience) {
+Result<HttpReply> admin_get(const std::string& socket, const std::string& target, Duration patience) {
     return call(socket, {http::verb::get, target, patience});
 }
 
-lb::Result<HttpReply> admin_post(const std::string& socket, const std::string& target,
-                                 lb::Duration patience) {
+Result<HttpReply> admin_post(const std::string& socket, const std::string& target, Duration patience) {
     return call(socket, {http::verb::post, target, patience});
 }
 
-lb::Result<HttpReply> admin_follow(const std::string& socket, const std::string& target,
-                                   const OnLine& on_line) {
+Result<HttpReply> admin_follow(const std::string& socket, const std::string& target, const OnLine& on_line) {
     const Question question{http::verb::get, target, kPatience};
     return converse(socket, target,
                     [&](HttpReply& reply) { return follow(socket, question, on_line, reply); });
 }
 
-lb::Error error_of(const HttpReply& reply, const std::string& socket) {
+Error error_of(const HttpReply& reply, const std::string& socket) {
     boost::system::error_code fault;
     const auto body = boost::json::parse(reply.body, fault);
     const auto* error = !fault && body.is_object() ? body.as_object().if_contains("error") : nullptr;
-    if (error == nullptr)
-        return {lb::ErrorCode::failed, "the instance at " + socket + " answers: " + reply.body};
+    if (error == nullptr) return {ErrorCode::failed, "the instance at " + socket + " answers: " + reply.body};
     const auto text = [&](const char* key) { return std::string(error->at(key).as_string()); };
     const std::string message = text("message");
-    return {lb::ErrorCode::failed, message.ends_with('?') ? message : message + "; " + text("hint")};
+    return {ErrorCode::failed, message.ends_with('?') ? message : message + "; " + text("hint")};
 }
 
 std::vector<Instance> running_instances(const std::string& directory) {
@@ -169,19 +164,19 @@ std::vector<Instance> running_instances(const std::string& directory) {
     return found;
 }
 
-lb::Result<std::string> find_admin_socket(const std::string& admin, const std::string& instance,
-                                          const std::string& directory) {
+Result<std::string> find_admin_socket(const std::string& admin, const std::string& instance,
+                                      const std::string& directory) {
     if (!admin.empty()) return admin;
     if (!instance.empty()) return default_admin_socket(instance);
     const auto instances = running_instances(directory);
     if (instances.size() == 1) return instances.front().socket;
     if (instances.empty())
-        return lb::Error{
-            lb::ErrorCode::failed,
+        return Error{
+            ErrorCode::failed,
             "no instance of reseat that you may reach is running; start one with reseat run, or name "
             "its socket with --admin"};
-    return lb::Error{
-        lb::ErrorCode::failed,
+    return Error{
+        ErrorCode::failed,
         fmt::format("several instances are running: choose one with --instance ({})", names_of(instances))};
 }
 

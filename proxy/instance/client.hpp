@@ -21,20 +21,19 @@ struct HttpReply {
 
 /// Asks the instance that listens at `socket`; blocks for at most `patience`. `failed`: there is no such
 /// instance, it may not be reached, nobody listens, or it does not answer; the message says which.
-lb::Result<HttpReply> admin_get(const std::string& socket, const std::string& target,
-                                lb::Duration patience = std::chrono::seconds(5));
-lb::Result<HttpReply> admin_post(const std::string& socket, const std::string& target,
-                                 lb::Duration patience = std::chrono::seconds(60));
+Result<HttpReply> admin_get(const std::string& socket, const std::string& target,
+                            Duration patience = std::chrono::seconds(5));
+Result<HttpReply> admin_post(const std::string& socket, const std::string& target,
+                             Duration patience = std::chrono::seconds(60));
 
 /// Asks for lines that go on for as long as the instance likes, and gives `on_line` each when it comes,
 /// without its end. Returns when the answer is over; if its status is not 200, with its body. Errors as
 /// above, also when it breaks off.
 using OnLine = std::function<void(std::string_view)>;
-lb::Result<HttpReply> admin_follow(const std::string& socket, const std::string& target,
-                                   const OnLine& on_line);
+Result<HttpReply> admin_follow(const std::string& socket, const std::string& target, const OnLine& on_line);
 
 /// What an error reply says, for people.
-lb::Error error_of(const HttpReply& reply, const std::string& socket);
+Error error_of(const HttpReply& reply, const std::string& socket);
 
 struct Instance {
     std::string name;
@@ -45,8 +44,8 @@ std::vector<Instance> running_instances(const std::string& directory = "/run/res
 
 /// The socket of the instance that is meant: `admin` if given, else that of `instance`, else that of the only
 /// one running. `failed`: none runs, or several do (the message names them).
-lb::Result<std::string> find_admin_socket(const std::string& admin, const std::string& instance,
-                                          const std::string& directory = "/run/reseat");
+Result<std::string> find_admin_socket(const std::string& admin, const std::string& instance,
+                                      const std::string& directory = "/run/reseat");
 
 /// The process that listens at `socket`.
 std::optional<pid_t> listener_of(const std::string& socket);

@@ -13,12 +13,12 @@ enum class Door { unix_socket, tcp };
 /// A socket on which an instance waits for those who ask.
 class Listener {
 public:
-    using Socket = lb::asio::generic::stream_protocol::socket;
+    using Socket = asio::generic::stream_protocol::socket;
 
     virtual ~Listener() = default;
     virtual Door door() const = 0;
     /// Throws boost::system::system_error, also when cancelled.
-    virtual lb::Task<Socket> accept() = 0;
+    virtual Task<Socket> accept() = 0;
 };
 
 }  // namespace reseat::proxy

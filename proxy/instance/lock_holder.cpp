@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/instance/lock_holder.hpp"
 
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "bpf/workload/cgroup_tree.hpp"
 #include "proxy/instance/client.hpp"
@@ -55,8 +56,8 @@ std::optional<pid_t> parse_locks(std::string_view text, dev_t device, ino_t inod
     return std::nullopt;
 }
 
-lb::Error with_holder(lb::Error error, const std::string& cgroup) {
-    if (error.code != lb::ErrorCode::failed) return error;
+Error with_holder(Error error, const std::string& cgroup) {
+    if (error.code != ErrorCode::failed) return error;
     const auto locks = read_file("/proc/locks");
     if (!locks) return error;
     if (const auto pid = find_holder(cgroup, *locks)) error.message += "; held by " + described(*pid);

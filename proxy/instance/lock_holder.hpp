@@ -17,6 +17,6 @@ std::optional<pid_t> parse_locks(std::string_view text, dev_t device, ino_t inod
 
 /// `error` of attaching to `cgroup`, with the process and the instance that hold it, above or below it, as
 /// far as they can be seen.
-lb::Error with_holder(lb::Error error, const std::string& cgroup);
+Error with_holder(Error error, const std::string& cgroup);
 
 }  // namespace reseat::proxy

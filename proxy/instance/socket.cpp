@@ -26,32 +26,31 @@ int make_parents(const std::filesystem::path& directory) {
 
 /// Makes the missing directories above `path`: /run/reseat open to all instances' users, ours to us alone.
 /// Returns the innermost one if it was made.
-lb::Result<std::string> make_directory(const std::filesystem::path& path) {
+Result<std::string> make_directory(const std::filesystem::path& path) {
     const auto directory = path.parent_path();
     if (directory.empty() || std::filesystem::exists(directory)) return std::string();
     int number = make_parents(directory.parent_path());
     if (!number && ::mkdir(directory.c_str(), 0700) == 0) return directory.string();
     if (!number) number = errno;
     if (number == EEXIST) return std::string();
-    return lb::system_error("cannot create " + directory.string() + " for the admin socket", number);
+    return system_error("cannot create " + directory.string() + " for the admin socket", number);
 }
 
 /// Whoever may rename files where the socket is can have our clients talk to him.
-lb::Result<void> check_directory(const std::filesystem::path& path) {
+Result<void> check_directory(const std::filesystem::path& path) {
     const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
     struct stat about {};
-    if (::stat(directory.c_str(), &about) != 0) return lb::system_error(directory, errno);
+    if (::stat(directory.c_str(), &about) != 0) return system_error(directory, errno);
     const bool foreign = about.st_uid != 0 && about.st_uid != ::geteuid();
     const bool open_to_all = (about.st_mode & S_IWOTH) != 0 && (about.st_mode & S_ISVTX) == 0;
     if (!foreign && !open_to_all) return {};
-    return lb::Error{lb::ErrorCode::failed,
-                     "the admin socket " + path.string() + " would be where " +
-                         (foreign ? "another user is the owner" : "everybody may write") +
-                         ": choose another directory, or mend this one's owner and mode"};
+    return Error{ErrorCode::failed, "the admin socket " + path.string() + " would be where " +
+                                        (foreign ? "another user is the owner" : "everybody may write") +
+                                        ": choose another directory, or mend this one's owner and mode"};
 }
 
-lb::Error cannot_listen(const std::string& path, int number) {
-    return lb::system_error("cannot listen on the admin socket " + path, number);
+Error cannot_listen(const std::string& path, int number) {
+    return system_error("cannot listen on the admin socket " + path, number);
 }
 
 ino_t inode_of(const std::string& path) {
@@ -60,22 +59,21 @@ ino_t inode_of(const std::string& path) {
 }
 
 /// Removes a socket file that nobody answers at; anything that is not a socket stays.
-lb::Result<void> clear_the_way(const std::string& path) {
+Result<void> clear_the_way(const std::string& path) {
     struct stat entry {};
     if (::lstat(path.c_str(), &entry) != 0) return {};
     if (!S_ISSOCK(entry.st_mode)) return cannot_listen(path, EEXIST);
     if (somebody_listens(path))
-        return lb::Error{lb::ErrorCode::failed,
-                         "the admin socket " + path +
-                             " is in use by another instance: stop that one, or give this "
-                             "one a name with --instance"};
+        return Error{ErrorCode::failed, "the admin socket " + path +
+                                            " is in use by another instance: stop that one, or give this "
+                                            "one a name with --instance"};
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_listen(path, errno);
     return {};
 }
 
 }  // namespace
 
-lb::Result<AdminSocket> AdminSocket::listen(lb::asio::any_io_executor executor, const std::string& path) {
+Result<AdminSocket> AdminSocket::listen(asio::any_io_executor executor, const std::string& path) {
     if (path.size() >= sizeof(sockaddr_un::sun_path)) return cannot_listen(path, ENAMETOOLONG);
     const auto made = make_directory(path);
     if (!made) return made.error();
@@ -88,7 +86,7 @@ lb::Result<AdminSocket> AdminSocket::listen(lb::asio::any_io_executor executor, 
     // Set before bind(), so that the file never exists with another mode (unix(7): the socket's mode counts).
     if (!failure && ::fchmod(acceptor.native_handle(), 0600) != 0) return cannot_listen(path, errno);
     if (!failure) acceptor.bind(Protocol::endpoint(path), failure);
-    if (!failure) acceptor.listen(lb::asio::socket_base::max_listen_connections, failure);
+    if (!failure) acceptor.listen(asio::socket_base::max_listen_connections, failure);
     if (failure) return cannot_listen(path, failure.value());
     return AdminSocket(std::move(acceptor), path, *made);
 }
@@ -115,8 +113,8 @@ AdminSocket::~AdminSocket() {
     ::rmdir(directory.parent_path().c_str());  // only when the last instance leaves
 }
 
-lb::Task<Listener::Socket> AdminSocket::accept() {
-    co_return co_await acceptor_.async_accept(lb::asio::use_awaitable);
+Task<Listener::Socket> AdminSocket::accept() {
+    co_return co_await acceptor_.async_accept(asio::use_awaitable);
 }
 
 bool remove_dead_socket(const std::string& path) {

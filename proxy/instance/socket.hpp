@@ -17,18 +17,18 @@ namespace reseat::proxy {
 /// file, and the directory if we made it, are removed when this object is destroyed.
 class AdminSocket final : public Listener {
 public:
-    using Protocol = lb::asio::local::stream_protocol;
+    using Protocol = asio::local::stream_protocol;
 
     /// Replaces the socket file that a dead instance left. `failed`: another instance answers there, the path
     /// cannot be made, or others could put another file there.
-    static lb::Result<AdminSocket> listen(lb::asio::any_io_executor executor, const std::string& path);
+    static Result<AdminSocket> listen(asio::any_io_executor executor, const std::string& path);
 
     AdminSocket(AdminSocket&& other) noexcept;
     AdminSocket& operator=(AdminSocket&&) = delete;
     ~AdminSocket() override;
 
     Door door() const override { return Door::unix_socket; }
-    lb::Task<Socket> accept() override;
+    Task<Socket> accept() override;
 
 private:
     AdminSocket(Protocol::acceptor acceptor, std::string path, std::string made);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a manual page to standard output, at build time.
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "proxy/manual/pages.hpp"
 
 #include <cstdio>
 #include <string_view>
 
+using namespace reseat;
 using namespace reseat::proxy;
 
 int main(int argc, char** argv) {

@@ -15,7 +15,7 @@ constexpr auto kBurst = 100ms;
 constexpr auto kSecondLook = 500ms;
 constexpr auto kWriterPatience = 2s;
 
-lb::Task<bool> something_happens(PathWatch& watch) {
+Task<bool> something_happens(PathWatch& watch) {
     co_await watch.wait();
     co_return true;
 }
@@ -28,7 +28,7 @@ void FileJudge::on_news(const PathWatch::News& news) {
     being_written_ = news.written ? !news.closed : being_written_ && !news.closed;
 }
 
-lb::Duration FileJudge::quiet() const {
+Duration FileJudge::quiet() const {
     if (being_written_) return kWriterPatience;
     return suspect_ ? kSecondLook : kBurst;
 }
@@ -43,11 +43,11 @@ FileJudge::Verdict FileJudge::on_look(const std::string& content, bool valid, co
 }
 
 /// What happens to other files of the directory is no news.
-lb::Task<void> ConfigWatcher::until_quiet(PathWatch& watch) {
+Task<void> ConfigWatcher::until_quiet(PathWatch& watch) {
     using Clock = std::chrono::steady_clock;
     auto end = Clock::now() + judge_.quiet();
     while (Clock::now() < end) {
-        co_await lb::unless(end - Clock::now(), something_happens(watch));
+        co_await unless(end - Clock::now(), something_happens(watch));
         const auto news = watch.take();
         if (!news.any) continue;
         judge_.on_news(news);
@@ -55,7 +55,7 @@ lb::Task<void> ConfigWatcher::until_quiet(PathWatch& watch) {
     }
 }
 
-lb::Task<void> ConfigWatcher::until_news(PathWatch& watch) {
+Task<void> ConfigWatcher::until_news(PathWatch& watch) {
     PathWatch::News news;
     while (!news.any) {
         co_await watch.wait();
@@ -64,8 +64,8 @@ lb::Task<void> ConfigWatcher::until_news(PathWatch& watch) {
     judge_.on_news(news);
 }
 
-lb::Task<void> ConfigWatcher::run() {
-    PathWatch watch(co_await lb::asio::this_coro::executor, reloader_.file());
+Task<void> ConfigWatcher::run() {
+    PathWatch watch(co_await asio::this_coro::executor, reloader_.file());
     while (true) {  // looks first: the file may have changed since it was loaded
         co_await until_quiet(watch);
         auto outcome = co_await reloader_.load();

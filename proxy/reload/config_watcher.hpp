@@ -16,7 +16,7 @@ public:
 
     /// How long nothing must happen before the next look: long enough for a writer that has the file open,
     /// for a file that was invalid at the last look, or for a burst of changes to end.
-    lb::Duration quiet() const;
+    Duration quiet() const;
 
     enum class Verdict {
         nothing,     ///< known already
@@ -38,11 +38,11 @@ public:
     explicit ConfigWatcher(Reloader& reloader) : reloader_(reloader) {}
 
     /// Runs until cancelled. Throws std::system_error where inotify is not to be had.
-    lb::Task<void> run();
+    Task<void> run();
 
 private:
-    lb::Task<void> until_quiet(PathWatch& watch);
-    lb::Task<void> until_news(PathWatch& watch);
+    Task<void> until_quiet(PathWatch& watch);
+    Task<void> until_news(PathWatch& watch);
 
     Reloader& reloader_;
     FileJudge judge_;

@@ -12,11 +12,9 @@
 namespace reseat::proxy {
 namespace {
 
-namespace asio = lb::asio;
-
 constexpr std::size_t kToldLines = 20;  ///< the command prints all of them
 
-lb::Task<config::LoadOutcome> load_now(std::string file, config::ExecChecks exec) {
+Task<config::LoadOutcome> load_now(std::string file, config::ExecChecks exec) {
     co_return config::load_file(file, exec);
 }
 
@@ -61,13 +59,13 @@ Reloader::Reloader(config::Loaded running, config::ExecChecks exec, Apply apply,
       last_{.ok = true, .valid = true, .lines = {}, .warnings = {}, .at = loaded_at_} {}
 
 /// As KernelDataPlane's run_on(): a cancellation must not be handed to another thread (Boost 1.81).
-lb::Task<config::LoadOutcome> Reloader::read() {
+Task<config::LoadOutcome> Reloader::read() {
     co_return co_await asio::co_spawn(
         disk_, load_now(file(), exec_),
         asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 
-lb::Task<config::LoadOutcome> Reloader::load() {
+Task<config::LoadOutcome> Reloader::load() {
     auto outcome = co_await read();
     if (!outcome || !prepare_ || !co_await prepare_(outcome.loaded->model)) co_return outcome;
     co_return co_await read();  // another load may have been faster meanwhile: the last content wins
@@ -132,7 +130,7 @@ void Reloader::tell_last() const {
         tell_({.level = lb::Event::Level::warn, .message = warning});
 }
 
-lb::Task<ReloadReport> Reloader::reload() {
+Task<ReloadReport> Reloader::reload() {
     co_return take(co_await load());
 }
 

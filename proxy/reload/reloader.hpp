@@ -37,9 +37,9 @@ class Reloader {
 public:
     /// `apply` puts services, policies and logging of a model in force and says what changed, or changes
     /// nothing.
-    using Apply = std::function<lb::Result<std::vector<std::string>>(const lb::Model&)>;
+    using Apply = std::function<Result<std::vector<std::string>>(const lb::Model&)>;
     /// What has to be known before a model is put in force; false: nothing was waited for.
-    using Prepare = std::function<lb::Task<bool>(const lb::Model&)>;
+    using Prepare = std::function<Task<bool>(const lb::Model&)>;
     Reloader(config::Loaded running, config::ExecChecks exec, Apply apply, Prepare prepare = {},
              lb::EventSink tell = lb::log_event);
 
@@ -47,11 +47,11 @@ public:
 
     /// Reads the file on a thread of its own and prepares for it. A load that ends later than another one has
     /// read no older content.
-    lb::Task<config::LoadOutcome> load();
+    Task<config::LoadOutcome> load();
     /// Puts it in force or keeps what is; tells either.
     const ReloadReport& take(config::LoadOutcome outcome);
     /// load() and take().
-    lb::Task<ReloadReport> reload();
+    Task<ReloadReport> reload();
 
     /// Tells one content of the file from another; of an unreadable or invalid one, its faults.
     static std::string identity(const config::LoadOutcome& outcome);
@@ -66,7 +66,7 @@ public:
     std::uint64_t attempts(bool ok) const { return ok ? ok_ : failed_; }
 
 private:
-    lb::Task<config::LoadOutcome> read();
+    Task<config::LoadOutcome> read();
     ReloadReport apply(config::Loaded loaded);
     void tell_last() const;
 
@@ -80,7 +80,7 @@ private:
     std::chrono::system_clock::time_point loaded_at_;
     ReloadReport last_;
     std::uint64_t ok_ = 0, failed_ = 0;
-    lb::asio::thread_pool disk_{1};
+    asio::thread_pool disk_{1};
 };
 
 }  // namespace reseat::proxy

@@ -34,7 +34,7 @@ std::optional<SystemTime> time(const json::object& from, const char* key) {
     return parse_iso8601(std::string(value->as_string()));
 }
 
-lb::Duration microseconds(const json::object& from, const char* key) {
+Duration microseconds(const json::object& from, const char* key) {
     return std::chrono::microseconds(from.at(key).to_number<std::int64_t>());
 }
 
@@ -176,7 +176,7 @@ StatusView read_status(const json::object& status) {
     return view;
 }
 
-lb::Result<std::vector<ServiceView>> services_called(const StatusView& status, const std::string& name) {
+Result<std::vector<ServiceView>> services_called(const StatusView& status, const std::string& name) {
     std::vector<ServiceView> found;
     std::vector<std::string_view> names;
     for (const ServiceView& service : status.services) {
@@ -184,8 +184,8 @@ lb::Result<std::vector<ServiceView>> services_called(const StatusView& status, c
         if (name.empty() || service.name == name) found.push_back(service);
     }
     if (!found.empty() || name.empty()) return found;
-    return lb::Error{lb::ErrorCode::failed,
-                     fmt::format("no service '{}'{}", name, lb::did_you_mean_one_of(name, std::move(names)))};
+    return Error{ErrorCode::failed,
+                 fmt::format("no service '{}'{}", name, did_you_mean_one_of(name, std::move(names)))};
 }
 
 bool is_v6(const BackendView& backend) {

@@ -21,7 +21,7 @@ struct CheckView {
     std::string type;
     std::string result;  ///< empty: not checked yet
     std::string detail;
-    lb::Duration latency{};
+    Duration latency{};
     std::optional<SystemTime> at;
     std::uint64_t passes = 0;
     std::uint64_t failures = 0;
@@ -58,7 +58,7 @@ struct FailoverView {
     std::uint64_t terminated = 0;
     std::uint64_t repointed = 0;
     std::uint64_t failed = 0;
-    lb::Duration duration{};
+    Duration duration{};
 };
 
 /// An address that DNS does not name any more, and that serves for a while longer.
@@ -133,7 +133,7 @@ StatusView read_status(const boost::json::object& status);
 
 /// Those of this name: two where its protocol is `any`; all for an empty one. `failed`: there is none, and
 /// which may be meant.
-lb::Result<std::vector<ServiceView>> services_called(const StatusView& status, const std::string& name);
+Result<std::vector<ServiceView>> services_called(const StatusView& status, const std::string& name);
 
 /// "10.0.1.11:5432" is of family 4, "[fd00::1]:5432" of family 6.
 bool is_v6(const BackendView& backend);

@@ -58,9 +58,9 @@ std::string aligned(const Cell& cell, std::size_t columns, bool right, bool last
 
 }  // namespace
 
-int fail(const lb::Error& error) {
+int fail(const Error& error) {
     std::fprintf(stderr, "reseat: %s\n", one_line(error.message).c_str());
-    return lb::exit_status(error.code);
+    return exit_status(error.code);
 }
 
 bool write_out(std::string_view text) {
@@ -73,8 +73,8 @@ bool write_out(std::string_view text) {
 int written(int status) {
     if (write_out()) return status;
     const std::string reason = why_not_written == 0 ? "" : std::string(": ") + std::strerror(why_not_written);
-    if (why_not_written != EPIPE) fail({lb::ErrorCode::failed, "cannot write" + reason});
-    return status != 0 ? status : lb::exit_status(lb::ErrorCode::failed);
+    if (why_not_written != EPIPE) fail({ErrorCode::failed, "cannot write" + reason});
+    return status != 0 ? status : exit_status(ErrorCode::failed);
 }
 
 bool use_colours() {

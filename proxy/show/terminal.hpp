@@ -11,7 +11,7 @@
 namespace reseat::proxy {
 
 /// Prints "reseat: MESSAGE" as one line on stderr; returns the process's exit status for it.
-int fail(const lb::Error& error);
+int fail(const Error& error);
 
 /// Sends what was printed to stdout, and `text`, on its way. False: that failed, now or before; written()
 /// says so.

@@ -15,8 +15,8 @@ namespace reseat::proxy {
 namespace {
 
 constexpr std::size_t kAtOnce = 100;  ///< checks that begin together
-constexpr lb::Duration kPause = std::chrono::microseconds(100);
-constexpr lb::Duration kLongestSpread = std::chrono::milliseconds(750);
+constexpr Duration kPause = std::chrono::microseconds(100);
+constexpr Duration kLongestSpread = std::chrono::milliseconds(750);
 constexpr unsigned kCommandsAtOnce = 16;
 
 }  // namespace
@@ -25,11 +25,10 @@ constexpr unsigned kCommandsAtOnce = 16;
 struct Checks::Check {
     lb::CheckTarget target;  ///< with the health that is known by now
     OnResult on_result;      ///< empty: it is over
-    lb::Spawned task;
+    Spawned task;
     std::unique_ptr<lb::Checker> checker;
 
-    lb::Task<void> run(const lb::ProbeMeans& means, const std::shared_ptr<lb::UrgentPace>& pace,
-                       lb::Duration delay) {
+    Task<void> run(const lb::ProbeMeans& means, const std::shared_ptr<lb::UrgentPace>& pace, Duration delay) {
         checker = std::make_unique<lb::Checker>(  // one run each
             target.check, target, means,
             [this](const auto& status, const auto& event) { on_check(status, event); }, target.health, pace);
@@ -48,10 +47,10 @@ struct Checks::Check {
     }
 };
 
-Checks::Checks(lb::asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result)
+Checks::Checks(asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result)
     : executor_(std::move(executor)), means_(std::move(means)), on_result_(std::move(on_result)) {
-    means_.commands = std::make_shared<lb::Slots>(kCommandsAtOnce);
-    means_.probes = std::make_shared<lb::Slots>(kProbesAtOnce);
+    means_.commands = std::make_shared<Slots>(kCommandsAtOnce);
+    means_.probes = std::make_shared<Slots>(kProbesAtOnce);
     pace_ = std::make_shared<lb::UrgentPace>();
 }
 
@@ -80,10 +79,10 @@ void Checks::follow(const std::vector<lb::CheckTarget>& targets) {
         return true;
     });
     warn_of_descriptors(wanted.size());
-    const lb::Duration spread = start_spread(fresh.size());
+    const Duration spread = start_spread(fresh.size());
     for (std::size_t i = 0; i < fresh.size(); ++i) {
         const double share = i < kAtOnce ? 0 : double(i - kAtOnce) / double(fresh.size() - kAtOnce);
-        start(*fresh[i], std::chrono::duration_cast<lb::Duration>(spread * share));
+        start(*fresh[i], std::chrono::duration_cast<Duration>(spread * share));
     }
 }
 
@@ -98,9 +97,9 @@ void Checks::warn_of_descriptors(std::size_t backends) {
     short_of_descriptors_ = too_many;
 }
 
-lb::Duration Checks::start_spread(std::size_t count) {
-    if (count <= kAtOnce) return lb::Duration::zero();
-    return std::min<lb::Duration>(kPause * static_cast<long>(count - kAtOnce), kLongestSpread);
+Duration Checks::start_spread(std::size_t count) {
+    if (count <= kAtOnce) return Duration::zero();
+    return std::min<Duration>(kPause * static_cast<long>(count - kAtOnce), kLongestSpread);
 }
 
 void Checks::suspect(lb::BackendId backend) {
@@ -115,15 +114,15 @@ void Checks::set_mode(lb::BackendId backend, lb::CheckMode mode) {
     if (found->second->checker) found->second->checker->set_mode(mode);
 }
 
-void Checks::start(const lb::CheckTarget& target, lb::Duration delay) {
+void Checks::start(const lb::CheckTarget& target, Duration delay) {
     auto check = std::make_shared<Check>();
     check->target = target;
     check->on_result = on_result_;
     const std::string name = "check " + target.service + "/" + target.backend;
     auto task = keep_running(
         name, [check, means = means_, pace = pace_, delay] { return check->run(means, pace, delay); });
-    check->task = lb::spawn(executor_, name, std::move(task),
-                            [](const std::string& failure) { spdlog::error("{}", failure); });
+    check->task = spawn(executor_, name, std::move(task),
+                        [](const std::string& failure) { spdlog::error("{}", failure); });
     running_[target.id] = std::move(check);
 }
 

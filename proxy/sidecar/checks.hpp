@@ -18,7 +18,7 @@ public:
         std::function<void(lb::BackendId, const lb::CheckStatus&, const std::optional<lb::HealthEvent>&)>;
 
     /// `means.commands` and `means.probes` are set here.
-    Checks(lb::asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result);
+    Checks(asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result);
     ~Checks();
 
     /// Starts what is new, ends what is gone, and starts again what is checked differently now, with the
@@ -29,7 +29,7 @@ public:
 
     /// How long it takes until the last of `count` new ones has begun: 0.1 ms for each after the first 100,
     /// 750 ms at most.
-    static lb::Duration start_spread(std::size_t count);
+    static Duration start_spread(std::size_t count);
 
     /// A connect of the workload's to this backend has just failed: it is probed at once (Checker::suspect).
     void suspect(lb::BackendId backend);
@@ -43,10 +43,10 @@ public:
 private:
     struct Check;
 
-    void start(const lb::CheckTarget& target, lb::Duration delay);
+    void start(const lb::CheckTarget& target, Duration delay);
     void warn_of_descriptors(std::size_t backends);
 
-    lb::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
     lb::ProbeMeans means_;
     std::shared_ptr<lb::UrgentPace> pace_;
     OnResult on_result_;

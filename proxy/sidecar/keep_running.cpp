@@ -12,7 +12,7 @@ constexpr auto kPause = std::chrono::seconds(1);
 
 }  // namespace
 
-lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> make) {
+Task<void> keep_running(std::string name, std::function<Task<void>()> make) {
     while (true) {
         std::string failure = "ended";
         try {
@@ -20,10 +20,10 @@ lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> ma
         } catch (const std::exception& error) {
             failure = error.what();
         }
-        const auto state = co_await lb::asio::this_coro::cancellation_state;
-        if (state.cancelled() != lb::asio::cancellation_type::none) co_return;
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) co_return;
         spdlog::error("{}: {}; starting it again", name, failure);
-        co_await lb::sleep_for(kPause);
+        co_await sleep_for(kPause);
     }
 }
 

@@ -10,6 +10,6 @@ namespace reseat::proxy {
 
 /// Keeps `make()` going: what fails or ends is logged and, a second later, started again. Ends by
 /// cancellation.
-lb::Task<void> keep_running(std::string name, std::function<lb::Task<void>()> make);
+Task<void> keep_running(std::string name, std::function<Task<void>()> make);
 
 }  // namespace reseat::proxy

@@ -30,29 +30,28 @@ std::string default_pin(const std::string& instance) {
     return "/sys/fs/bpf/reseat/" + name;
 }
 
-lb::Result<void> can_pin_in(const std::string& directory) {
+Result<void> can_pin_in(const std::string& directory) {
     const fs::path place = existing_part(directory);
     struct statfs about {};
-    if (::statfs(place.c_str(), &about) != 0) return lb::system_error(place.string(), errno);
+    if (::statfs(place.c_str(), &about) != 0) return system_error(place.string(), errno);
     if (static_cast<unsigned long>(about.f_type) != BPF_FS_MAGIC)
-        return lb::Error{lb::ErrorCode::unsupported,
-                         directory + " is not in a bpffs: mount -t bpf bpf /sys/fs/bpf"};
+        return Error{ErrorCode::unsupported, directory + " is not in a bpffs: mount -t bpf bpf /sys/fs/bpf"};
     if (fs::path(directory).lexically_relative(place).string().find('.', 1) != std::string::npos)
-        return lb::Error{lb::ErrorCode::unsupported,
-                         directory + " has a dot in a name, which a bpffs does not allow"};
+        return Error{ErrorCode::unsupported,
+                     directory + " has a dot in a name, which a bpffs does not allow"};
     if (::access(place.c_str(), W_OK | X_OK) != 0)
-        return lb::Error{lb::ErrorCode::unsupported,
-                         place.string() + " may not be written to: give this user the right to"};
+        return Error{ErrorCode::unsupported,
+                     place.string() + " may not be written to: give this user the right to"};
     return {};
 }
 
-lb::Result<PinChoice> choose_pin(const lb::Model& model, const std::string& instance) {
+Result<PinChoice> choose_pin(const lb::Model& model, const std::string& instance) {
     const bool wanted = model.on_exit == lb::OnExit::keep;
     const std::string directory = model.pin == "auto" ? default_pin(instance) : model.pin;
     if (model.pin == "off") {
         if (wanted)
-            return lb::Error{lb::ErrorCode::invalid_config,
-                             "on_exit: keep needs something pinned: write pin: auto or a directory"};
+            return Error{ErrorCode::invalid_config,
+                         "on_exit: keep needs something pinned: write pin: auto or a directory"};
         return PinChoice{{}, "not pinned (pin: off): balancing ends with this process"};
     }
     const auto possible = can_pin_in(directory);
@@ -60,7 +59,7 @@ lb::Result<PinChoice> choose_pin(const lb::Model& model, const std::string& inst
         return PinChoice{directory,
                          "pinned in " + directory + ": connections go on being balanced if reseat dies"};
     if (wanted || model.pin != "auto")
-        return lb::Error{lb::ErrorCode::unsupported, "pin: " + possible.error().message};
+        return Error{ErrorCode::unsupported, "pin: " + possible.error().message};
     return PinChoice{
         {},
         "not pinned, balancing ends with this process: " + possible.error().message + ", or write pin: off",

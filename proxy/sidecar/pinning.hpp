@@ -17,12 +17,12 @@ struct PinChoice {
 
 /// Follows `pin` and `on_exit` of the configuration. `unsupported`: a directory is asked for, or is needed
 /// for `on_exit: keep`, and there is no bpffs that we may write to.
-lb::Result<PinChoice> choose_pin(const lb::Model& model, const std::string& instance);
+Result<PinChoice> choose_pin(const lb::Model& model, const std::string& instance);
 
 /// Where `pin: auto` pins: /sys/fs/bpf/reseat/INSTANCE, each dot of the name replaced by a colon.
 std::string default_pin(const std::string& instance);
 
 /// Error, with what to do about it: `directory` is not, or cannot be made, in a bpffs that we may write to.
-lb::Result<void> can_pin_in(const std::string& directory);
+Result<void> can_pin_in(const std::string& directory);
 
 }  // namespace reseat::proxy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/sidecar/privileges.hpp"
 
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 
 #include <fmt/format.h>
@@ -52,23 +53,23 @@ struct Sets {
     Capabilities effective = 0, permitted = 0, inheritable = 0;
 };
 
-lb::Result<Sets> current() {
+Result<Sets> current() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
-    if (::syscall(SYS_capget, &header, data.data()) != 0) return lb::system_error("capget", errno);
+    if (::syscall(SYS_capget, &header, data.data()) != 0) return system_error("capget", errno);
     const auto whole = [&](auto part) { return Capabilities{data[1].*part} << 32 | data[0].*part; };
     return Sets{whole(&__user_cap_data_struct::effective), whole(&__user_cap_data_struct::permitted),
                 whole(&__user_cap_data_struct::inheritable)};
 }
 
-lb::Result<void> set(const Sets& sets) {
+Result<void> set(const Sets& sets) {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
     for (std::size_t i = 0; i < data.size(); ++i) {
         const auto part = [i](Capabilities whole) { return static_cast<__u32>(whole >> (32 * i)); };
         data[i] = {part(sets.effective), part(sets.permitted), part(sets.inheritable)};
     }
-    if (::syscall(SYS_capset, &header, data.data()) != 0) return lb::system_error("capset", errno);
+    if (::syscall(SYS_capset, &header, data.data()) != 0) return system_error("capset", errno);
     return {};
 }
 
@@ -86,7 +87,7 @@ std::string existing_directory(const std::string& path) {
 }
 
 /// Tried out: those that are not needed are put aside meanwhile.
-lb::Result<Capabilities> find_needed(const Sets& held, const LaterWork& work) {
+Result<Capabilities> find_needed(const Sets& held, const LaterWork& work) {
     Capabilities keep = held.permitted & kNeeded;
     if (const auto tried = set({keep, held.permitted, held.inheritable}); !tried) return tried.error();
     if (std::ranges::any_of(work.files, [](const auto& file) { return forbidden(file, R_OK); }))
@@ -153,18 +154,18 @@ std::optional<Capabilities> effective_capabilities() {
     return status ? parse_effective(*status) : std::nullopt;
 }
 
-lb::Result<void> require_capabilities() {
+Result<void> require_capabilities() {
     const auto effective = effective_capabilities();
     if (!effective) return {};  // cannot tell: the kernel will
     const auto missing = missing_capabilities(*effective);
     if (missing.empty()) return {};
-    return lb::Error{lb::ErrorCode::unsupported,
-                     fmt::format("{} missing, needed to attach to a cgroup: run as root, or grant CAP_BPF, "
-                                 "CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_PTRACE",
-                                 fmt::join(missing, " and "))};
+    return Error{ErrorCode::unsupported,
+                 fmt::format("{} missing, needed to attach to a cgroup: run as root, or grant CAP_BPF, "
+                             "CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_PTRACE",
+                             fmt::join(missing, " and "))};
 }
 
-lb::Result<Capabilities> drop_privileges(const LaterWork& work) {
+Result<Capabilities> drop_privileges(const LaterWork& work) {
     const auto held = current();
     if (!held) return held.error();
     const auto keep = find_needed(*held, work);

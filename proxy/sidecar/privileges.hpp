@@ -38,7 +38,7 @@ std::vector<std::string> missing_capabilities(Capabilities effective);
 std::string names_of(Capabilities set);
 
 /// `unsupported`, naming them, when this process lacks a capability that it needs to balance.
-lb::Result<void> require_capabilities();
+Result<void> require_capabilities();
 
 /// What a sidecar that runs will still do.
 struct LaterWork {
@@ -54,6 +54,6 @@ struct LaterWork {
 /// socket's directory cannot be written to without. Commands of exec checks inherit none of ours; where they
 /// are allowed, what root or a set-user-id program gets when it is started stays as it is, else that goes too
 /// (bounding set, no_new_privs). `failed`: the kernel refuses.
-lb::Result<Capabilities> drop_privileges(const LaterWork& work);
+Result<Capabilities> drop_privileges(const LaterWork& work);
 
 }  // namespace reseat::proxy

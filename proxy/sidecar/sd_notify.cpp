@@ -34,16 +34,16 @@ std::optional<std::uint64_t> number(const std::string& text) {
 }
 
 /// "@name" is an abstract socket (unix(7)).
-bpf::UniqueFd connected_to(const std::string& path) {
+UniqueFd connected_to(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return bpf::UniqueFd();
+    if (path.size() >= sizeof address.sun_path) return UniqueFd();
     std::memcpy(address.sun_path, path.data(), path.size());
     if (path.front() == '@') address.sun_path[0] = '\0';
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-    bpf::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
-        return bpf::UniqueFd();
+        return UniqueFd();
     return socket;
 }
 

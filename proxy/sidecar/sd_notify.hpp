@@ -26,11 +26,11 @@ public:
     void tell_reloading() const;
 
     /// Silence for so long counts as death; nothing: it does not.
-    std::optional<lb::Duration> watchdog() const { return watchdog_; }
+    std::optional<Duration> watchdog() const { return watchdog_; }
 
 private:
-    bpf::UniqueFd socket_;  ///< connected
-    std::optional<lb::Duration> watchdog_;
+    UniqueFd socket_;  ///< connected
+    std::optional<Duration> watchdog_;
 };
 
 }  // namespace reseat::proxy

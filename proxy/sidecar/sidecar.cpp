@@ -34,7 +34,7 @@ lb::Event stopping(lb::Event::Level level, std::string message) {
     return {.type = lb::Event::Type::stopping, .level = level, .message = std::move(message)};
 }
 
-lb::Task<void> watch_config(Reloader& reloader) {
+Task<void> watch_config(Reloader& reloader) {
     std::optional<std::system_error> failure;
     try {
         ConfigWatcher watcher(reloader);
@@ -42,15 +42,15 @@ lb::Task<void> watch_config(Reloader& reloader) {
     } catch (const std::system_error& caught) {
         failure = caught;
     }
-    const auto state = co_await lb::asio::this_coro::cancellation_state;
-    if (failure && state.cancelled() == lb::asio::cancellation_type::none)
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (failure && state.cancelled() == asio::cancellation_type::none)
         spdlog::warn("{} is not watched: {}; use reseat reload after a change", reloader.file(),
                      failure->what());
 }
 
 }  // namespace
 
-lb::Result<std::unique_ptr<Sidecar>> Sidecar::start(SidecarSettings settings) {
+Result<std::unique_ptr<Sidecar>> Sidecar::start(SidecarSettings settings) {
     std::unique_ptr<Sidecar> sidecar(new Sidecar(std::move(settings)));
     if (const auto done = sidecar->attach(); !done) return done.error();
     sidecar->resolve_names();
@@ -68,7 +68,7 @@ Sidecar::Sidecar(SidecarSettings settings)
             .started_at = std::chrono::system_clock::now(),
             .kernel_release = kernel_release()},
       warnings_([this](const lb::Event& warning) {  // on any thread
-          lb::asio::dispatch(loop_, [this, warning] { events_.append(warning); });
+          asio::dispatch(loop_, [this, warning] { events_.append(warning); });
       }),
       reloader_(
           std::move(settings_.config), settings_.exec_checks,
@@ -79,7 +79,7 @@ Sidecar::~Sidecar() {
     end();
 }
 
-lb::Result<void> Sidecar::attach() {
+Result<void> Sidecar::attach() {
     const lb::Model& model = reloader_.running().model;
     auto options = bpf::sized_for({}, model.services);
     options.pin = settings_.pin;
@@ -131,7 +131,7 @@ void Sidecar::start_watching() {
         add("configuration", watch_config(reloader_));
 }
 
-lb::Task<void> Sidecar::stop_with_the_workload() {
+Task<void> Sidecar::stop_with_the_workload() {
     const lb::Model& model = reloader_.running().model;
     const bool keep = model.on_exit == lb::OnExit::keep;
     const auto idle = model.exit_when_idle;
@@ -148,15 +148,15 @@ lb::Task<void> Sidecar::stop_with_the_workload() {
     }
 }
 
-lb::Task<void> Sidecar::reload_when_told() {
+Task<void> Sidecar::reload_when_told() {
     while (true) {
         co_await reload_soon_.wait();
         co_await reload_now();
     }
 }
 
-lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {
-    if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& model) {
+    if (!controller_) return Error{ErrorCode::failed, "this instance is stopping"};
     auto listener = open_admin_address(model);
     if (!listener) return listener.error();
     auto changes = controller_->reload(discovery_->expand(model.services), model.policies);
@@ -170,14 +170,14 @@ lb::Result<std::vector<std::string>> Sidecar::put_in_force(const lb::Model& mode
     return changes;
 }
 
-void Sidecar::restart_for_ever(std::string name, std::function<lb::Task<void>()> make) {
+void Sidecar::restart_for_ever(std::string name, std::function<Task<void>()> make) {
     auto task = keep_running(name, std::move(make));
     add(std::move(name), std::move(task));
 }
 
-void Sidecar::add(std::string name, lb::Task<void> task) {
-    tasks_.push_back(lb::spawn(executor(), std::move(name), std::move(task),
-                               [this](const std::string& what) { on_failure(what); }));
+void Sidecar::add(std::string name, Task<void> task) {
+    tasks_.push_back(spawn(executor(), std::move(name), std::move(task),
+                           [this](const std::string& what) { on_failure(what); }));
 }
 
 void Sidecar::tell(const lb::Event& event) {
@@ -210,13 +210,13 @@ void Sidecar::on_check(lb::BackendId backend, const lb::CheckStatus& status,
     tell({.type = lb::Event::Type::ready, .message = std::move(message)});
 }
 
-lb::Task<void> Sidecar::first_round(lb::Duration at_most) {
+Task<void> Sidecar::first_round(Duration at_most) {
     if (ready()) co_return;
     first_round_.expires_after(at_most);
     boost::system::error_code cut_short;  // by on_check(), or because we are to end
-    co_await first_round_.async_wait(lb::asio::redirect_error(lb::asio::use_awaitable, cut_short));
-    const auto state = co_await lb::asio::this_coro::cancellation_state;
-    if (state.cancelled() != lb::asio::cancellation_type::none) throw boost::system::system_error(cut_short);
+    co_await first_round_.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(cut_short);
 }
 
 void Sidecar::stop(Afterwards afterwards) {

@@ -46,15 +46,15 @@ class Sidecar {
 public:
     /// Attaches to the cgroup, programs the services and starts their checks. Blocks for some 100 ms; the
     /// rest happens in serve(). Errors: those of KernelDataPlane::attach, or the admin socket's.
-    static lb::Result<std::unique_ptr<Sidecar>> start(SidecarSettings settings);
+    static Result<std::unique_ptr<Sidecar>> start(SidecarSettings settings);
     ~Sidecar();
     Sidecar(const Sidecar&) = delete;
     Sidecar& operator=(const Sidecar&) = delete;
 
-    lb::asio::any_io_executor executor() { return loop_.get_executor(); }
+    asio::any_io_executor executor() { return loop_.get_executor(); }
 
     /// Runs `task` beside the others until stop(); if it fails, so does serve().
-    void add(std::string name, lb::Task<void> task);
+    void add(std::string name, Task<void> task);
 
     /// Serves until stop(), then ends everything by cancellation. False when a task of ours failed for good.
     bool serve();
@@ -74,9 +74,9 @@ public:
     /// Programs are attached and each backend was checked once.
     bool ready() const { return controller_->first_round_over(); }
     /// Waits until ready(), but no longer than `at_most`.
-    lb::Task<void> first_round(lb::Duration at_most);
+    Task<void> first_round(Duration at_most);
     /// Waits until each DNS name was answered, well or not, but no longer than `at_most`; says so first.
-    lb::Task<void> names_answered(lb::Duration at_most);
+    Task<void> names_answered(Duration at_most);
     /// The services of whose names no address is known.
     std::vector<std::string> without_backends() const;
 
@@ -87,28 +87,28 @@ public:
 private:
     explicit Sidecar(SidecarSettings settings);
 
-    lb::Result<void> attach();
+    Result<void> attach();
     void resolve_names();
     void follow_names(const lb::Model& model);
-    lb::Result<void> open_admin();
-    lb::Result<std::shared_ptr<Listener>> open_admin_address(const lb::Model& model);
-    std::optional<lb::Endpoint> wanted_admin_address(const lb::Model& model) const;
+    Result<void> open_admin();
+    Result<std::shared_ptr<Listener>> open_admin_address(const lb::Model& model);
+    std::optional<Endpoint> wanted_admin_address(const lb::Model& model) const;
     void serve_admin_address(std::shared_ptr<Listener> listener, const lb::Model& model);
     AdminView admin_view();
     lb::EventSink teller();
-    lb::Task<Snapshot> snapshot(bool history);
+    Task<Snapshot> snapshot(bool history);
     InstanceInfo info();
     InstanceCounts counts();
-    lb::Task<void> measure_lag();
+    Task<void> measure_lag();
     void start_checks();
     void start_watching();
-    lb::Task<void> stop_with_the_workload();
-    lb::Task<void> reload_when_told();
-    lb::Task<ReloadReport> reload_now();
-    lb::Task<void> tell_manager();
-    lb::Task<bool> prepare(const lb::Model& model);
-    lb::Result<std::vector<std::string>> put_in_force(const lb::Model& model);
-    void restart_for_ever(std::string name, std::function<lb::Task<void>()> make);
+    Task<void> stop_with_the_workload();
+    Task<void> reload_when_told();
+    Task<ReloadReport> reload_now();
+    Task<void> tell_manager();
+    Task<bool> prepare(const lb::Model& model);
+    Result<std::vector<std::string>> put_in_force(const lb::Model& model);
+    void restart_for_ever(std::string name, std::function<Task<void>()> make);
     void on_check(lb::BackendId backend, const lb::CheckStatus& status,
                   const std::optional<lb::HealthEvent>& event);
     void on_failure(const std::string& what);
@@ -116,22 +116,22 @@ private:
 
     SidecarSettings settings_;
     InstanceInfo info_;
-    lb::asio::io_context loop_{1};
+    asio::io_context loop_{1};
     EventLog events_{executor()};
     WarningsAsEvents warnings_;
-    lb::WakeUp reload_soon_{executor()};
+    WakeUp reload_soon_{executor()};
     Reloader reloader_;
     std::unique_ptr<bpf::KernelDataPlane> plane_;
     std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<lb::Controller> controller_;
     std::unique_ptr<Checks> checks_;
     AdminView admin_view_;
-    std::optional<lb::Endpoint> admin_address_;  ///< where we listen
-    lb::Spawned admin_address_task_;
+    std::optional<Endpoint> admin_address_;  ///< where we listen
+    Spawned admin_address_task_;
     lb::DurationHistogram loop_lag_;
-    lb::asio::thread_pool aside_{1};  ///< puts long answers into words
-    lb::asio::steady_timer first_round_{loop_, lb::asio::steady_timer::time_point::max()};
-    std::deque<lb::Spawned> tasks_;
+    asio::thread_pool aside_{1};  ///< puts long answers into words
+    asio::steady_timer first_round_{loop_, asio::steady_timer::time_point::max()};
+    std::deque<Spawned> tasks_;
     bool first_round_over_ = false;
     bool name_files_watched_ = false;
     bool manager_knows_ = false;  ///< that we are ready

@@ -19,13 +19,13 @@ constexpr auto kLongestLook = 2ms;  ///< at services, in one turn of the loop
 constexpr auto kLagInterval = 1s;
 
 template <class T>
-lb::Task<lb::Result<T>> stopping() {
-    co_return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+Task<Result<T>> stopping() {
+    co_return Error{ErrorCode::failed, "this instance is stopping"};
 }
 
 }  // namespace
 
-lb::Result<void> Sidecar::open_admin() {
+Result<void> Sidecar::open_admin() {
     const lb::Model& model = reloader_.running().model;
     admin_view_ = admin_view();
     if (!settings_.admin_socket.empty()) {
@@ -40,12 +40,12 @@ lb::Result<void> Sidecar::open_admin() {
     return {};
 }
 
-std::optional<lb::Endpoint> Sidecar::wanted_admin_address(const lb::Model& model) const {
+std::optional<Endpoint> Sidecar::wanted_admin_address(const lb::Model& model) const {
     return settings_.admin_over_tcp ? model.admin_address : std::nullopt;
 }
 
 /// Null: there is none, or we listen there already.
-lb::Result<std::shared_ptr<Listener>> Sidecar::open_admin_address(const lb::Model& model) {
+Result<std::shared_ptr<Listener>> Sidecar::open_admin_address(const lb::Model& model) {
     const auto wanted = wanted_admin_address(model);
     if (!wanted || wanted == admin_address_) return std::shared_ptr<Listener>();
     auto listener = TcpListener::listen(executor(), *wanted);
@@ -60,24 +60,24 @@ void Sidecar::serve_admin_address(std::shared_ptr<Listener> listener, const lb::
     if (!listener) return;
     auto task =
         keep_running("admin address", [this, listener] { return serve_admin(listener, admin_view_); });
-    admin_address_task_ = lb::spawn(executor(), "admin address", std::move(task),
-                                    [this](const std::string& what) { on_failure(what); });
+    admin_address_task_ = spawn(executor(), "admin address", std::move(task),
+                                [this](const std::string& what) { on_failure(what); });
 }
 
 AdminView Sidecar::admin_view() {
     return {.snapshot = [this](bool history) { return snapshot(history); },
             .aside =
                 [this](std::function<std::string()> work) {
-                    const auto run = [](std::function<std::string()> what) -> lb::Task<std::string> {
+                    const auto run = [](std::function<std::string()> what) -> Task<std::string> {
                         co_return what();
                     };
-                    return bpf::run_on(aside_, run(std::move(work)));
+                    return run_on(aside_, run(std::move(work)));
                 },
             .config = [this] { return reloader_.running().model; },
             .ready = [this] { return ready(); },
             .reload = [this] { return reload_now(); },
-            .known = [this](const Target& which) -> lb::Result<void> {
-                if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+            .known = [this](const Target& which) -> Result<void> {
+                if (!controller_) return Error{ErrorCode::failed, "this instance is stopping"};
                 return controller_->known(which.service.value_or(""), which.backend);
             },
             .sockets =
@@ -90,13 +90,13 @@ AdminView Sidecar::admin_view() {
                     if (!controller_) return stopping<lb::TerminationReport>();
                     return controller_->terminate(which.service.value_or(""), std::move(which.backend));
                 },
-            .set_weight = [this](const Target& which, unsigned weight) -> lb::Result<void> {
-                if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+            .set_weight = [this](const Target& which, unsigned weight) -> Result<void> {
+                if (!controller_) return Error{ErrorCode::failed, "this instance is stopping"};
                 return controller_->set_weight(which.service.value_or(""), which.backend.value_or(""),
                                                weight);
             },
-            .set_state = [this](const Target& which, lb::OperatorState state) -> lb::Result<void> {
-                if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+            .set_state = [this](const Target& which, lb::OperatorState state) -> Result<void> {
+                if (!controller_) return Error{ErrorCode::failed, "this instance is stopping"};
                 return controller_->set_operator_state(which.service.value_or(""), which.backend.value_or(""),
                                                        state);
             },
@@ -104,14 +104,14 @@ AdminView Sidecar::admin_view() {
 }
 
 /// One service after the other, so that the loop turns in between however many there are.
-lb::Task<Snapshot> Sidecar::snapshot(bool history) {
+Task<Snapshot> Sidecar::snapshot(bool history) {
     Snapshot all{.info = info(), .ready = ready(), .counts = counts(), .history = history};
     all.policies = controller_->policies();
     all.names = discovery_->view();
     auto since = std::chrono::steady_clock::now();
     for (const lb::ServiceId id : controller_->services()) {
         if (std::chrono::steady_clock::now() - since > kLongestLook) {
-            co_await lb::asio::post(lb::asio::use_awaitable);
+            co_await asio::post(asio::use_awaitable);
             if (!controller_) break;
             since = std::chrono::steady_clock::now();
         }
@@ -141,10 +141,10 @@ InstanceCounts Sidecar::counts() {
             .loop_lag = loop_lag_};
 }
 
-lb::Task<void> Sidecar::measure_lag() {
+Task<void> Sidecar::measure_lag() {
     while (true) {
         const auto due = std::chrono::steady_clock::now() + kLagInterval;
-        co_await lb::sleep_for(kLagInterval);
+        co_await sleep_for(kLagInterval);
         loop_lag_.add(std::chrono::steady_clock::now() - due);
     }
 }

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr lb::Duration kLook = 5s;  ///< how old what systemctl status shows may be
+constexpr Duration kLook = 5s;  ///< how old what systemctl status shows may be
 constexpr auto kNoLimit = 24h;
 
 std::string summary(const std::vector<lb::ServiceStatus>& services) {
@@ -26,7 +26,7 @@ std::string summary(const std::vector<lb::ServiceStatus>& services) {
 }  // namespace
 
 /// READY=1 once balancing works and each backend was checked; then a sign of life from this loop, and news.
-lb::Task<void> Sidecar::tell_manager() {
+Task<void> Sidecar::tell_manager() {
     const ServiceManager& manager = settings_.manager;
     while (!ready()) co_await first_round(kNoLimit);
     manager.tell("READY=1");
@@ -37,12 +37,12 @@ lb::Task<void> Sidecar::tell_manager() {
         auto news = summary(controller_->status());
         manager.tell(news == told ? "WATCHDOG=1" : "WATCHDOG=1\nSTATUS=" + news);
         told = std::move(news);
-        co_await lb::sleep_for(std::min(silence / 2, kLook));
+        co_await sleep_for(std::min(silence / 2, kLook));
     }
 }
 
 /// Whoever asks for it, the manager hears of it; a file that was refused leaves us as ready as before.
-lb::Task<ReloadReport> Sidecar::reload_now() {
+Task<ReloadReport> Sidecar::reload_now() {
     if (manager_knows_) settings_.manager.tell_reloading();
     auto report = co_await reloader_.reload();
     if (manager_knows_) settings_.manager.tell("READY=1");

@@ -26,17 +26,17 @@ void Sidecar::resolve_names() {
     const lb::Model& model = reloader_.running().model;
     discovery_ = std::make_unique<Discovery>(
         executor(), plane_->exempter(),
-        [this](std::vector<lb::Service> services) -> lb::Result<void> {
-            if (!controller_) return lb::Error{lb::ErrorCode::failed, "this instance is stopping"};
+        [this](std::vector<lb::Service> services) -> Result<void> {
+            if (!controller_) return Error{ErrorCode::failed, "this instance is stopping"};
             return controller_->change_backends(std::move(services));
         },
-        [this](const std::string& service, lb::Protocol protocol) {
-            return controller_ ? controller_->passing(service, protocol) : std::set<lb::Endpoint>();
+        [this](const std::string& service, Protocol protocol) {
+            return controller_ ? controller_->passing(service, protocol) : std::set<Endpoint>();
         },
         teller());
     const auto left = plane_->inheritance();
     for (const auto& spec : left.services) {
-        std::vector<lb::Endpoint> endpoints;
+        std::vector<Endpoint> endpoints;
         for (const auto& life : left.lives)
             if (life.spec.service == spec.id && serves(life)) endpoints.push_back(life.spec.backend);
         discovery_->inherit(spec.name, spec.protocol, std::move(endpoints));
@@ -56,12 +56,12 @@ void Sidecar::follow_names(const lb::Model& model) {
 }
 
 /// A file that is still being read when we are told to end is there only after what it needs has gone.
-lb::Task<bool> Sidecar::prepare(const lb::Model& model) {
+Task<bool> Sidecar::prepare(const lb::Model& model) {
     if (!discovery_) co_return false;
     co_return co_await discovery_->learn(model.services, kFirstAnswers);
 }
 
-lb::Task<void> Sidecar::names_answered(lb::Duration at_most) {
+Task<void> Sidecar::names_answered(Duration at_most) {
     const auto services = reloader_.running().model.services;  // may be reloaded meanwhile
     const std::string names = discovery_->waits_for(services);
     if (names.empty()) co_return;

@@ -39,16 +39,16 @@ std::optional<SignalSource::Received> SignalSource::take() {
     return Received{static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL};
 }
 
-lb::Task<SignalSource::Received> SignalSource::next(lb::asio::any_io_executor executor) {
+Task<SignalSource::Received> SignalSource::next(asio::any_io_executor executor) {
     while (true) {
         if (const auto received = take()) co_return *received;
         const int own = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
         if (own < 0) {  // none is free
-            co_await lb::sleep_for(kAnotherLook);
+            co_await sleep_for(kAnotherLook);
             continue;
         }
-        lb::asio::posix::stream_descriptor waiter(executor, own);
-        co_await waiter.async_wait(lb::asio::posix::stream_descriptor::wait_read, lb::asio::use_awaitable);
+        asio::posix::stream_descriptor waiter(executor, own);
+        co_await waiter.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
     }
 }
 

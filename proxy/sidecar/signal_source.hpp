@@ -27,7 +27,7 @@ public:
     };
 
     /// Waits for the next. One at a time.
-    lb::Task<Received> next(lb::asio::any_io_executor executor);
+    Task<Received> next(asio::any_io_executor executor);
 
 private:
     std::optional<Received> take();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/workload/cgroup_mount.hpp"
 
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -63,20 +64,20 @@ std::string join(const std::string& directory, const std::string& relative) {
     return relative.empty() ? directory : (std::filesystem::path(directory) / relative).string();
 }
 
-lb::Result<std::vector<CgroupMount>> cgroup_mounts() {
+Result<std::vector<CgroupMount>> cgroup_mounts() {
     const auto mountinfo = read_file("/proc/self/mountinfo");
     if (!mountinfo) return mountinfo.error();
     return parse_cgroup_mounts(*mountinfo);
 }
 
-lb::Result<CgroupMount> cgroup_mount() {
+Result<CgroupMount> cgroup_mount() {
     const auto mounts = cgroup_mounts();
     if (!mounts) return mounts.error();
     const auto whole = std::ranges::find(*mounts, "/", &CgroupMount::root);
     if (whole != mounts->end()) return *whole;
     if (!mounts->empty()) return mounts->front();
-    return lb::Error{
-        lb::ErrorCode::unsupported,
+    return Error{
+        ErrorCode::unsupported,
         "no cgroup2 is mounted: mount -t cgroup2 none /sys/fs/cgroup/unified, or in a container give "
         "it the host's /sys/fs/cgroup"};
 }

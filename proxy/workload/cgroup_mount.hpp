@@ -32,10 +32,10 @@ std::optional<std::string> below(std::string_view root, std::string_view cgroup)
 std::string join(const std::string& directory, const std::string& relative);
 
 /// The cgroup2 mounts that this process sees.
-lb::Result<std::vector<CgroupMount>> cgroup_mounts();
+Result<std::vector<CgroupMount>> cgroup_mounts();
 
 /// Of these, the first that shows all of our cgroup namespace, else any. `unsupported` when there is none.
-lb::Result<CgroupMount> cgroup_mount();
+Result<CgroupMount> cgroup_mount();
 
 /// True for the directory of the hierarchy's root: every process of this machine is below it.
 bool is_root_cgroup(const std::string& directory);

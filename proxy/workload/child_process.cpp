@@ -91,7 +91,7 @@ Inherited Inherited::current() {
 }
 
 std::variant<std::unique_ptr<ChildProcess>, StartFailure> ChildProcess::start(
-    lb::asio::any_io_executor executor, const std::vector<std::string>& arguments, int cgroup_procs,
+    asio::any_io_executor executor, const std::vector<std::string>& arguments, int cgroup_procs,
     const Inherited& inherited) {
     std::vector<char*> pointers;
     for (const auto& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
@@ -126,8 +126,8 @@ void ChildProcess::signal(int number) {
     if (!ended_) ::kill(pid_, number);
 }
 
-lb::Task<int> ChildProcess::wait() {
-    co_await pidfd_.async_wait(lb::asio::posix::stream_descriptor::wait_read, lb::asio::use_awaitable);
+Task<int> ChildProcess::wait() {
+    co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
     int status = 0;
     ::waitpid(pid_, &status, 0);
     ended_ = true;

@@ -40,21 +40,21 @@ public:
     /// Starts `arguments` inside the cgroup whose cgroup.procs is open at `cgroup_procs`, so that every
     /// socket of its is made there. Returns once it runs.
     static std::variant<std::unique_ptr<ChildProcess>, StartFailure> start(
-        lb::asio::any_io_executor executor, const std::vector<std::string>& arguments, int cgroup_procs,
+        asio::any_io_executor executor, const std::vector<std::string>& arguments, int cgroup_procs,
         const Inherited& inherited);
 
     /// Sends it a signal; nothing when it has ended.
     void signal(int number);
 
     /// Waits for its end: its exit status, or 128 + N when signal N ended it. Call once.
-    lb::Task<int> wait();
+    Task<int> wait();
 
 private:
-    ChildProcess(lb::asio::any_io_executor executor, pid_t pid, int pidfd)
+    ChildProcess(asio::any_io_executor executor, pid_t pid, int pidfd)
         : pid_(pid), pidfd_(std::move(executor), pidfd) {}
 
     pid_t pid_;
-    lb::asio::posix::stream_descriptor pidfd_;
+    asio::posix::stream_descriptor pidfd_;
     bool ended_ = false;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "bpf/workload/workload_processes.hpp"
 #include "proxy/workload/cgroup_mount.hpp"
@@ -73,27 +74,27 @@ fs::path our_container(const std::vector<CgroupMount>& mounts, const std::string
 
 }  // namespace
 
-lb::Result<Workload> find_pod() {
+Result<Workload> find_pod() {
     const auto mounts = cgroup_mounts();
     if (!mounts) return mounts.error();
     const auto text = read_file("/proc/self/cgroup");
     const auto cgroup = text ? parse_process_cgroup(*text) : std::nullopt;
-    if (!cgroup) return lb::Error{lb::ErrorCode::unsupported, "--cgroup pod: we are in no cgroup2"};
+    if (!cgroup) return Error{ErrorCode::unsupported, "--cgroup pod: we are in no cgroup2"};
     const fs::path container = our_container(*mounts, *cgroup);
     if (container.empty())
-        return lb::Error{lb::ErrorCode::unsupported,
-                         "--cgroup pod: no mount shows the cgroup above our container's; mount the host's "
-                         "/sys/fs/cgroup, read-only, beside our own"};
+        return Error{ErrorCode::unsupported,
+                     "--cgroup pod: no mount shows the cgroup above our container's; mount the host's "
+                     "/sys/fs/cgroup, read-only, beside our own"};
     fs::path pod = container.parent_path();
     // A scope is one container's, with a cgroup below it for the processes (crun).
     while (pod.extension() == ".scope") pod = pod.parent_path();
     const auto name = pod.filename().string();
     if (is_root_cgroup(container) || is_root_cgroup(pod) ||
         std::ranges::find(kNotPods, name) != kNotPods.end())
-        return lb::Error{lb::ErrorCode::failed,
-                         fmt::format("--cgroup pod: our own cgroup is {}, which is in no pod; give --cgroup "
-                                     "PATH or --pid PID",
-                                     container.string())};
+        return Error{ErrorCode::failed,
+                     fmt::format("--cgroup pod: our own cgroup is {}, which is in no pod; give --cgroup "
+                                 "PATH or --pid PID",
+                                 container.string())};
     auto found = open_workload(pod, "pod");
     if (found) found->member = ::getpid();
     return found;

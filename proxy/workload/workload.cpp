@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/workload/workload.hpp"
 
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "bpf/workload/workload_processes.hpp"
 #include "proxy/workload/cgroup_mount.hpp"
@@ -36,30 +37,30 @@ std::string slice_path(const std::string& slice) {
 }
 
 /// Whatever the process has put in the way there, the path stays below its root directory.
-bpf::UniqueFd open_below_root(int root, const std::string& path) {
+UniqueFd open_below_root(int root, const std::string& path) {
     open_how how{};
     how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    return bpf::UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
+    return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
 }
 
-lb::Error not_shown(pid_t pid, const std::string& cgroup) {
-    return {lb::ErrorCode::failed,
+Error not_shown(pid_t pid, const std::string& cgroup) {
+    return {ErrorCode::failed,
             fmt::format("the cgroup of process {} ({}) is shown by no cgroup2 mount of ours nor of its own; "
                         "give reseat the host's /sys/fs/cgroup, or --cgroup",
                         pid, cgroup)};
 }
 
-lb::Result<Workload> find_through_its_root(pid_t pid, const std::string& cgroup) {
+Result<Workload> find_through_its_root(pid_t pid, const std::string& cgroup) {
     const auto mountinfo = read_file(fmt::format("/proc/{}/mountinfo", pid));
     if (!mountinfo) return mountinfo.error();
     const std::string root = fmt::format("/proc/{}/root", pid);
-    const bpf::UniqueFd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!top)
-        return lb::Error{lb::ErrorCode::unsupported,
-                         fmt::format("process {} has a cgroup namespace of its own, and its root directory "
-                                     "cannot be opened ({}): grant CAP_SYS_PTRACE, or give --cgroup",
-                                     pid, std::strerror(errno))};
+        return Error{ErrorCode::unsupported,
+                     fmt::format("process {} has a cgroup namespace of its own, and its root directory "
+                                 "cannot be opened ({}): grant CAP_SYS_PTRACE, or give --cgroup",
+                                 pid, std::strerror(errno))};
     for (const auto& mount : parse_cgroup_mounts(*mountinfo)) {
         const auto rest = below(mount.root, cgroup);
         if (!rest) continue;
@@ -72,7 +73,7 @@ lb::Result<Workload> find_through_its_root(pid_t pid, const std::string& cgroup)
     return not_shown(pid, cgroup);
 }
 
-lb::Result<Workload> find_below_mounts(pid_t pid, const std::string& cgroup) {
+Result<Workload> find_below_mounts(pid_t pid, const std::string& cgroup) {
     const auto mounts = cgroup_mounts();
     if (!mounts) return mounts.error();
     for (const auto& mount : *mounts)
@@ -86,20 +87,19 @@ lb::Result<Workload> find_below_mounts(pid_t pid, const std::string& cgroup) {
 
 }  // namespace
 
-lb::Result<Workload> open_workload(const std::string& directory, const std::string& asked) {
-    bpf::UniqueFd held(::open(directory.c_str(), O_PATH | O_CLOEXEC));
+Result<Workload> open_workload(const std::string& directory, const std::string& asked) {
+    UniqueFd held(::open(directory.c_str(), O_PATH | O_CLOEXEC));
     if (!held && (errno == ENOENT || errno == ENOTDIR))
-        return lb::Error{lb::ErrorCode::failed,
-                         fmt::format("cgroup {} does not exist ({})", asked, directory)};
-    if (!held) return lb::system_error("cgroup " + directory, errno);
+        return Error{ErrorCode::failed, fmt::format("cgroup {} does not exist ({})", asked, directory)};
+    if (!held) return system_error("cgroup " + directory, errno);
     struct stat entry {};
     const bool is_directory = ::fstat(held.get(), &entry) == 0 && S_ISDIR(entry.st_mode);
     if (!is_directory || !is_cgroup2(held.get()))
-        return lb::Error{lb::ErrorCode::failed, fmt::format("{} is not a cgroup2 directory", directory)};
+        return Error{ErrorCode::failed, fmt::format("{} is not a cgroup2 directory", directory)};
     return Workload{directory, directory, std::nullopt, std::move(held)};
 }
 
-lb::Result<Workload> find_workload(const std::string& cgroup) {
+Result<Workload> find_workload(const std::string& cgroup) {
     if (cgroup == "pod") return find_pod();
     const auto mount = cgroup_mount();
     if (!mount) return mount.error();
@@ -108,40 +108,38 @@ lb::Result<Workload> find_workload(const std::string& cgroup) {
     return open_workload(join(mount->path, slice ? slice_path(cgroup) : cgroup), cgroup);
 }
 
-lb::Result<Workload> find_workload_of(pid_t pid) {
+Result<Workload> find_workload_of(pid_t pid) {
     const auto text = read_file(fmt::format("/proc/{}/cgroup", pid));
     if (!text)
-        return lb::Error{lb::ErrorCode::failed,
-                         fmt::format("process {} does not exist, or is hidden from us", pid)};
+        return Error{ErrorCode::failed, fmt::format("process {} does not exist, or is hidden from us", pid)};
     const auto cgroup = parse_process_cgroup(*text);
-    if (!cgroup) return lb::Error{lb::ErrorCode::failed, fmt::format("process {} is in no cgroup2", pid)};
+    if (!cgroup) return Error{ErrorCode::failed, fmt::format("process {} is in no cgroup2", pid)};
     auto found = find_below_mounts(pid, *cgroup);
     if (found && is_root_cgroup(found->directory))
-        return lb::Error{lb::ErrorCode::failed,
-                         fmt::format("process {} is in the root cgroup ({}), as is all of this machine; give "
-                                     "the workload a cgroup of its own",
-                                     pid, found->name)};
+        return Error{ErrorCode::failed,
+                     fmt::format("process {} is in the root cgroup ({}), as is all of this machine; give "
+                                 "the workload a cgroup of its own",
+                                 pid, found->name)};
     return found;
 }
 
-lb::Result<void> check_workload(const Workload& workload) {
+Result<void> check_workload(const Workload& workload) {
     if (!workload.held) return {};
     struct stat found {
     }, now{};
     if (::fstat(workload.held.get(), &found) != 0 || ::stat(workload.directory.c_str(), &now) != 0 ||
         found.st_ino != now.st_ino)
-        return lb::Error{lb::ErrorCode::failed,
-                         fmt::format("the cgroup {} was removed, or replaced by another of its name, while "
-                                     "reseat attached to it; try again",
-                                     workload.name)};
+        return Error{ErrorCode::failed,
+                     fmt::format("the cgroup {} was removed, or replaced by another of its name, while "
+                                 "reseat attached to it; try again",
+                                 workload.name)};
     if (!workload.member) return {};
     const auto members = bpf::processes_below(workload.directory);
     if (std::ranges::find(members, static_cast<std::uint32_t>(*workload.member)) != members.end()) return {};
-    return lb::Error{
-        lb::ErrorCode::failed,
-        fmt::format("process {} is not in the cgroup {} that reseat attached to for its sake: it "
-                    "has ended, or moved; not balancing somebody else",
-                    *workload.member, workload.name)};
+    return Error{ErrorCode::failed,
+                 fmt::format("process {} is not in the cgroup {} that reseat attached to for its sake: it "
+                             "has ended, or moved; not balancing somebody else",
+                             *workload.member, workload.name)};
 }
 
 }  // namespace reseat::proxy

@@ -47,18 +47,18 @@ void kill_all(const std::string& cgroup) {
 
 }  // namespace
 
-lb::Result<WorkloadCgroup> WorkloadCgroup::create(const std::string& kind) {
+Result<WorkloadCgroup> WorkloadCgroup::create(const std::string& kind) {
     const auto mount = cgroup_mount();
     if (!mount) return mount.error();
     for (const auto& directory : left_behind(mount->path, kind + "-")) remove_unused(directory);
     const std::string path = mount->path + "/" + kind + "-" + std::to_string(::getpid());
     ::rmdir(path.c_str());  // of an earlier process with our pid
     if (::mkdir(path.c_str(), 0755) != 0)
-        return lb::system_error("cannot create the cgroup " + path, errno,
-                                errno == EROFS ? lb::ErrorCode::unsupported : lb::ErrorCode::failed);
+        return system_error("cannot create the cgroup " + path, errno,
+                            errno == EROFS ? ErrorCode::unsupported : ErrorCode::failed);
     const int procs = ::open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
     if (procs < 0) {
-        const auto error = lb::system_error(path + "/cgroup.procs", errno);
+        const auto error = system_error(path + "/cgroup.procs", errno);
         ::rmdir(path.c_str());
         return error;
     }
@@ -79,13 +79,13 @@ WorkloadCgroup::~WorkloadCgroup() {
     if (::access(path_.c_str(), F_OK) == 0) spdlog::warn("the cgroup {} could not be removed", path_);
 }
 
-lb::Task<void> WorkloadCgroup::empty(lb::Duration patience) {
+Task<void> WorkloadCgroup::empty(Duration patience) {
     signal_all(path_, SIGTERM);
     const auto deadline = std::chrono::steady_clock::now() + patience;
     const auto give_up = deadline + kKillDeadline;
     while (is_populated(path_) && std::chrono::steady_clock::now() < give_up) {
         if (std::chrono::steady_clock::now() >= deadline) kill_all(path_);
-        co_await lb::sleep_for(kPoll);
+        co_await sleep_for(kPoll);
     }
 }
 

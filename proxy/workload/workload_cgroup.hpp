@@ -14,7 +14,7 @@ class WorkloadCgroup {
 public:
     /// Makes "KIND-PID" at the top of the cgroup2 mount, after removing the empty "KIND-*" of processes that
     /// are gone. `unsupported` without a cgroup2 mount; `failed` where we may not create one.
-    static lb::Result<WorkloadCgroup> create(const std::string& kind);
+    static Result<WorkloadCgroup> create(const std::string& kind);
 
     WorkloadCgroup(WorkloadCgroup&& other) noexcept;
     WorkloadCgroup& operator=(WorkloadCgroup&&) = delete;
@@ -26,7 +26,7 @@ public:
     int procs() const { return procs_; }
 
     /// Ends what runs in the cgroup: SIGTERM now, SIGKILL after `patience`. Returns once it is empty.
-    lb::Task<void> empty(lb::Duration patience);
+    Task<void> empty(Duration patience);
 
 private:
     WorkloadCgroup(std::string path, int procs) : path_(std::move(path)), procs_(procs) {}

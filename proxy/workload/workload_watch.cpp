@@ -3,6 +3,7 @@
 
 #include "base/path_watch.hpp"
 #include "base/race.hpp"
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 
 #include <spdlog/spdlog.h>
@@ -20,15 +21,15 @@ using namespace std::chrono_literals;
 
 /// Without inotify; and of an empty cgroup, which alone can be removed: where another mount namespace's mount
 /// shows it, nothing tells of that, as the directory above is out of reach.
-constexpr lb::Duration kLooksOften = 1s;
-constexpr lb::Duration kBackstop = 30s;  ///< for a directory on the way that we may not watch
+constexpr Duration kLooksOften = 1s;
+constexpr Duration kBackstop = 30s;  ///< for a directory on the way that we may not watch
 
-lb::Task<bool> something_happens(PathWatch& watch) {
+Task<bool> something_happens(PathWatch& watch) {
     co_await watch.wait();
     co_return true;
 }
 
-std::unique_ptr<PathWatch> watch_events_of(lb::asio::any_io_executor executor, const std::string& cgroup) {
+std::unique_ptr<PathWatch> watch_events_of(asio::any_io_executor executor, const std::string& cgroup) {
     try {
         return std::make_unique<PathWatch>(std::move(executor), cgroup + "/cgroup.events");
     } catch (const std::system_error& failure) {
@@ -42,13 +43,13 @@ std::unique_ptr<PathWatch> watch_events_of(lb::asio::any_io_executor executor, c
 
 }  // namespace
 
-std::optional<lb::Duration> IdleClock::on_look(bool populated, lb::TimePoint now) {
-    if (populated || limit_ == lb::Duration::zero()) {
+std::optional<Duration> IdleClock::on_look(bool populated, TimePoint now) {
+    if (populated || limit_ == Duration::zero()) {
         empty_since_.reset();
         return std::nullopt;
     }
     if (!empty_since_) empty_since_ = now;
-    return std::max(limit_ - (now - *empty_since_), lb::Duration::zero());
+    return std::max(limit_ - (now - *empty_since_), Duration::zero());
 }
 
 bool is_populated(const std::string& cgroup) {
@@ -67,19 +68,19 @@ bool is_there(const std::string& cgroup, ino_t inode) {
 
 }  // namespace
 
-lb::Task<WorkloadEnd> workload_end(std::string cgroup, lb::Duration idle) {
-    const auto watch = watch_events_of(co_await lb::asio::this_coro::executor, cgroup);
+Task<WorkloadEnd> workload_end(std::string cgroup, Duration idle) {
+    const auto watch = watch_events_of(co_await asio::this_coro::executor, cgroup);
     IdleClock clock(idle);
     struct stat first {};
     if (::stat(cgroup.c_str(), &first) != 0) co_return WorkloadEnd::removed;
     while (is_there(cgroup, first.st_ino)) {
         const bool populated = is_populated(cgroup);
         const auto left = clock.on_look(populated, std::chrono::steady_clock::now());
-        if (left == lb::Duration::zero()) co_return WorkloadEnd::idle;
+        if (left == Duration::zero()) co_return WorkloadEnd::idle;
         const auto pause = std::min(watch && populated ? kBackstop : kLooksOften, left.value_or(kBackstop));
         if (!watch)
-            co_await lb::sleep_for(pause);
-        else if (co_await lb::unless(pause, something_happens(*watch)))
+            co_await sleep_for(pause);
+        else if (co_await unless(pause, something_happens(*watch)))
             watch->take();
     }
     co_return WorkloadEnd::removed;

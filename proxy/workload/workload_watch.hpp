@@ -12,14 +12,14 @@ namespace reseat::proxy {
 class IdleClock {
 public:
     /// Zero: it may be empty for ever.
-    explicit IdleClock(lb::Duration limit) : limit_(limit) {}
+    explicit IdleClock(Duration limit) : limit_(limit) {}
 
     /// What is left until the limit; zero: reached. Nothing while there are processes, or without a limit.
-    std::optional<lb::Duration> on_look(bool populated, lb::TimePoint now);
+    std::optional<Duration> on_look(bool populated, TimePoint now);
 
 private:
-    lb::Duration limit_;
-    std::optional<lb::TimePoint> empty_since_;
+    Duration limit_;
+    std::optional<TimePoint> empty_since_;
 };
 
 /// True while processes are in the cgroup or below it.
@@ -29,6 +29,6 @@ enum class WorkloadEnd { removed, idle };
 
 /// Returns when the cgroup is gone, or its directory is another one of the same name; or, with `idle` > 0,
 /// when there has been no process in it or below it for that long. Woken by the kernel, not polling.
-lb::Task<WorkloadEnd> workload_end(std::string cgroup, lb::Duration idle);
+Task<WorkloadEnd> workload_end(std::string cgroup, Duration idle);
 
 }  // namespace reseat::proxy

@@ -19,45 +19,42 @@ using proxy::Target;
 
 /// An instance that counts what is changed.
 struct Instance {
-    lb::asio::io_context loop{1};
+    asio::io_context loop{1};
     proxy::EventLog events{loop.get_executor()};
     int changes = 0;
 
     Instance() { events.append({.service = "web", .backend = "a", .message = "x"}); }
 
     proxy::AdminView view() {
-        const auto change = [this](const Target& which) -> lb::Result<void> {
+        const auto change = [this](const Target& which) -> Result<void> {
             require(which.service && which.backend);
             ++changes;
-            if (*which.service != "web")
-                return lb::Error{lb::ErrorCode::usage, "no service " + *which.service};
+            if (*which.service != "web") return Error{ErrorCode::usage, "no service " + *which.service};
             return {};
         };
-        return {.snapshot = [](bool history) -> lb::Task<proxy::Snapshot> {
+        return {.snapshot = [](bool history) -> Task<proxy::Snapshot> {
                     proxy::Snapshot snapshot;
                     snapshot.history = history;
                     co_return snapshot;
                 },
-                .aside = [](std::function<std::string()> work) -> lb::Task<std::string> { co_return work(); },
+                .aside = [](std::function<std::string()> work) -> Task<std::string> { co_return work(); },
                 .config = [] { return lb::Model(); },
                 .ready = [] { return true; },
-                .reload = [this]() -> lb::Task<proxy::ReloadReport> {
+                .reload = [this]() -> Task<proxy::ReloadReport> {
                     ++changes;
                     co_return proxy::ReloadReport{.ok = true};
                 },
-                .known = [](const Target& which) -> lb::Result<void> {
+                .known = [](const Target& which) -> Result<void> {
                     require(which.service.has_value());
                     return {};
                 },
-                .sockets = [](Target) -> lb::Task<lb::Result<lb::ListedSockets>> {
-                    co_return lb::ListedSockets();
-                },
-                .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
+                .sockets = [](Target) -> Task<Result<lb::ListedSockets>> { co_return lb::ListedSockets(); },
+                .terminate = [this](Target which) -> Task<Result<lb::TerminationReport>> {
                     require(which.service.has_value());
                     ++changes;
                     co_return lb::TerminationReport();
                 },
-                .set_weight = [change](const Target& which, unsigned weight) -> lb::Result<void> {
+                .set_weight = [change](const Target& which, unsigned weight) -> Result<void> {
                     require(weight <= 256);
                     return change(which);
                 },
@@ -72,7 +69,7 @@ std::optional<http::request<http::string_body>> parsed(Bytes input) {
     parser.body_limit(64 * 1024);
     parser.eager(true);
     boost::system::error_code failure;
-    parser.put(lb::asio::buffer(input.data(), input.size()), failure);
+    parser.put(asio::buffer(input.data(), input.size()), failure);
     if (failure || !parser.is_done()) return std::nullopt;
     return parser.release();
 }
@@ -86,8 +83,8 @@ void admin_request(Bytes input) {
     if (!request) return;
     Instance instance;
     const proxy::AdminView view = instance.view();
-    auto answering = lb::asio::co_spawn(instance.loop, proxy::answer(proxy::read(*request), door, view),
-                                        lb::asio::use_future);
+    auto answering =
+        asio::co_spawn(instance.loop, proxy::answer(proxy::read(*request), door, view), asio::use_future);
     instance.loop.run();
     proxy::Reply reply = answering.get();
     require(reply.status >= 200 && reply.status < 600);

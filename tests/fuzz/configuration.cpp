@@ -13,7 +13,7 @@ void configuration(Bytes input) {
         std::ranges::count_if(text, [](char c) { return c == '\n' || c == '\r'; }) + 1);
     const auto outcome = config::load_text(text, "fuzz.yaml", config::ExecChecks::allowed);
     const auto check = [&](const config::Diagnostic& fault) {
-        require(!fault.message.empty() && lb::printable(fault.message) == fault.message);
+        require(!fault.message.empty() && printable(fault.message) == fault.message);
         require(fault.position.line <= lines + 1);
     };
     std::ranges::for_each(outcome.faults, check);
@@ -22,8 +22,8 @@ void configuration(Bytes input) {
     std::ranges::for_each(outcome.loaded->warnings, check);
     for (const auto& service : outcome.loaded->model.services) {
         require(!service.name.empty() && service.name.size() <= 63 && !service.addresses.empty());
-        require(service.health_check.timeout > lb::Duration::zero());
-        require(service.health_check.interval > lb::Duration::zero());
+        require(service.health_check.timeout > Duration::zero());
+        require(service.health_check.interval > Duration::zero());
     }
 }
 

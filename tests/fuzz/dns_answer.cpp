@@ -9,7 +9,7 @@ namespace reseat::fuzz {
 namespace {
 
 bool is_printable(const std::string& name) {
-    return lb::printable(name) == name;
+    return printable(name) == name;
 }
 
 }  // namespace
@@ -24,11 +24,11 @@ void dns_answer(Bytes input) {
     for (const auto& record : found.srv) require(is_printable(record.target));
 
     const bool srv = query == lb::Query::srv;
-    lb::NameState state{{"x.test", srv ? lb::RecordType::srv : lb::RecordType::address}, lb::TimePoint{}};
+    lb::NameState state{{"x.test", srv ? lb::RecordType::srv : lb::RecordType::address}, TimePoint{}};
     state.ask();
-    state.on_answer(query, found, lb::TimePoint{}, {}, 0);
+    state.on_answer(query, found, TimePoint{}, {}, 0);
     require(state.addresses().size() <= lb::kMaxNameAddresses && state.srv().size() <= lb::kMaxSrvTargets);
-    require(state.next() >= lb::TimePoint{} + lb::kMinTtl * 4 / 5);
+    require(state.next() >= TimePoint{} + lb::kMinTtl * 4 / 5);
 }
 
 }  // namespace reseat::fuzz

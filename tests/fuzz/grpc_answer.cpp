@@ -30,7 +30,7 @@ void grpc_answer(Bytes input) {
     exchange.end_of_input();
     require(exchange.result().has_value());
     require(!exchange.result()->detail.empty() && exchange.result()->detail.size() < 400);
-    require(lb::printable(exchange.result()->detail) == exchange.result()->detail);
+    require(printable(exchange.result()->detail) == exchange.result()->detail);
     require(sent <= 1024 + 8 * input.size());
 }
 

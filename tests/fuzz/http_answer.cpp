@@ -14,8 +14,6 @@
 namespace reseat::fuzz {
 namespace {
 
-namespace asio = lb::asio;
-
 constexpr std::size_t kMostRead = 256 * 1024;
 
 /// A peer that says what is in `answer`, and then no more.
@@ -23,7 +21,7 @@ class Recital : public lb::Connection {
 public:
     Recital(Bytes answer, std::size_t piece, bool resets) : rest_(answer), piece_(piece), resets_(resets) {}
 
-    lb::Task<Read> read_some(std::span<char> into) override {
+    Task<Read> read_some(std::span<char> into) override {
         const auto size = std::min({into.size(), piece_, rest_.size()});
         if (size == 0) co_return Read{resets_ ? asio::error::connection_reset : end(), 0};
         std::ranges::copy(rest_.first(size), into.begin());
@@ -31,7 +29,7 @@ public:
         told_ += size;
         co_return Read{{}, size};
     }
-    lb::Task<lb::error_code> write(std::string_view) override { co_return lb::error_code(); }
+    Task<lb::error_code> write(std::string_view) override { co_return lb::error_code(); }
     lb::ProbeResult failure(const lb::error_code& error, std::string_view what) const override {
         return lb::talk_failure(error, what);
     }
@@ -62,7 +60,7 @@ void http_answer(Bytes input) {
     const lb::ProbeResult result = judging.get();
     require(result.outcome == lb::ProbeOutcome::passed || result.outcome == lb::ProbeOutcome::answered_badly);
     require(!result.detail.empty() && result.detail.size() < 200);
-    require(lb::printable(result.detail) == result.detail);
+    require(printable(result.detail) == result.detail);
     require(peer.told() <= kMostRead + 256);
 }
 

@@ -59,7 +59,7 @@ std::vector<unsigned> link_ids_on(const std::string& cgroup) {
         throw std::system_error(errno, std::generic_category(), "cgroup " + cgroup);
     std::vector<unsigned> ids;
     for (__u32 id = 0; bpf_link_get_next_id(id, &id) == 0;) {
-        const bpf::UniqueFd link(bpf_link_get_fd_by_id(id));
+        const UniqueFd link(bpf_link_get_fd_by_id(id));
         bpf_link_info info{};
         __u32 size = sizeof info;
         if (link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 &&
@@ -72,7 +72,7 @@ std::vector<unsigned> link_ids_on(const std::string& cgroup) {
 unsigned maps_like(const std::string& name, unsigned entries) {
     unsigned count = 0;
     for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
-        const bpf::UniqueFd map(bpf_map_get_fd_by_id(id));
+        const UniqueFd map(bpf_map_get_fd_by_id(id));
         bpf_map_info info{};
         __u32 size = sizeof info;
         if (map && bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0 && info.name == name &&

@@ -14,7 +14,7 @@ namespace reseat::test {
 namespace {
 
 void make_threaded(const std::string& path) {
-    const bpf::UniqueFd type(::open((path + "/cgroup.type").c_str(), O_WRONLY | O_CLOEXEC));
+    const UniqueFd type(::open((path + "/cgroup.type").c_str(), O_WRONLY | O_CLOEXEC));
     if (!type || ::write(type.get(), "threaded", 8) != 8)
         throw std::system_error(errno, std::generic_category(), "make a threaded cgroup of " + path);
 }

@@ -25,7 +25,7 @@ int errno_if(bool failed) {
 
 }  // namespace
 
-Client::Client(bpf::UniqueFd fd) : fd_(std::move(fd)) {
+Client::Client(UniqueFd fd) : fd_(std::move(fd)) {
     family_ = option(SO_DOMAIN);
     stream_ = option(SO_TYPE) == SOCK_STREAM;
 }
@@ -118,19 +118,19 @@ bool Client::is_silent(milliseconds during) {
     return !poll_for(POLLIN | POLLRDHUP, during);
 }
 
-std::optional<lb::Endpoint> Client::peer() const {
+std::optional<Endpoint> Client::peer() const {
     SocketAddress address;
     if (::getpeername(fd_.get(), address.get(), &address.length) != 0) return std::nullopt;
     return address.endpoint();
 }
 
-std::optional<lb::Endpoint> Client::actual_peer() const {
+std::optional<Endpoint> Client::actual_peer() const {
     const auto info = inspect_socket(fd_.get());
     if (!info || info->peer.port == 0) return std::nullopt;
     return info->peer;
 }
 
-std::optional<lb::Endpoint> Client::local() const {
+std::optional<Endpoint> Client::local() const {
     SocketAddress address;
     if (::getsockname(fd_.get(), address.get(), &address.length) != 0) return std::nullopt;
     return address.endpoint();

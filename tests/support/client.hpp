@@ -17,17 +17,17 @@ using std::chrono::milliseconds;
 struct Received {
     int error = 0;  ///< errno; EAGAIN: nothing came in time
     std::string text;
-    std::optional<lb::Endpoint> from;  ///< as recvfrom() tells it: UDP only
+    std::optional<Endpoint> from;  ///< as recvfrom() tells it: UDP only
 };
 
 /// A TCP or UDP client socket, as an application has it. Calls answer with errno (0: fine) and never block
 /// longer than they are told. An AF_INET6 socket reaches IPv4 endpoints by v4-mapped addresses.
 class Client {
 public:
-    explicit Client(bpf::UniqueFd fd);
+    explicit Client(UniqueFd fd);
 
     int fd() const { return fd_.get(); }
-    lb::Family family() const { return family_ == AF_INET6 ? lb::Family::v6 : lb::Family::v4; }
+    Family family() const { return family_ == AF_INET6 ? Family::v6 : Family::v4; }
     void close() { fd_.reset(); }
 
     int bind(const Where& local);
@@ -54,16 +54,16 @@ public:
     /// Neither data nor an error nor an end comes for so long.
     bool is_silent(milliseconds during = std::chrono::milliseconds(100));
 
-    std::optional<lb::Endpoint> peer() const;         ///< getpeername(): what the application is told
-    std::optional<lb::Endpoint> actual_peer() const;  ///< what the kernel has; none when not connected
-    std::optional<lb::Endpoint> local() const;
+    std::optional<Endpoint> peer() const;         ///< getpeername(): what the application is told
+    std::optional<Endpoint> actual_peer() const;  ///< what the kernel has; none when not connected
+    std::optional<Endpoint> local() const;
     std::uint64_t cookie() const;
 
 private:
     int option(int name) const;
     bool poll_for(short events, milliseconds within) const;
 
-    bpf::UniqueFd fd_;
+    UniqueFd fd_;
     int family_ = 0;
     bool stream_ = false;
 };

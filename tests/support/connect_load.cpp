@@ -25,7 +25,7 @@ constexpr unsigned kBurst = 8;  ///< so many without a pause
 
 /// Empty: all was well.
 std::string connect_once(const Where& vip, int type) {
-    Client client(bpf::UniqueFd(::socket(AF_INET, type | SOCK_CLOEXEC, 0)));
+    Client client(UniqueFd(::socket(AF_INET, type | SOCK_CLOEXEC, 0)));
     const linger at_once{1, 0};  // no TIME_WAIT: the source ports would run out
     ::setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     if (const int error = client.connect(vip)) return std::string("connect: ") + std::strerror(error);

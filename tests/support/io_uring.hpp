@@ -28,7 +28,7 @@ private:
     }
 
     io_uring_params params_{};
-    bpf::UniqueFd fd_;
+    UniqueFd fd_;
     char* rings_ = nullptr;
     std::size_t rings_size_ = 0;
     io_uring_sqe* entries_ = nullptr;

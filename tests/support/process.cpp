@@ -18,7 +18,7 @@
 namespace reseat::test {
 namespace {
 
-int run_child(const std::string& cgroup, const proxy::NetNamespace& net, const std::function<int()>& body) {
+int run_child(const std::string& cgroup, const lab::NetNamespace& net, const std::function<int()>& body) {
     try {
         join_cgroup(cgroup);
         net.join();
@@ -31,8 +31,7 @@ int run_child(const std::string& cgroup, const proxy::NetNamespace& net, const s
 
 }  // namespace
 
-Process::Process(const std::string& cgroup, const proxy::NetNamespace& net,
-                 const std::function<int()>& body) {
+Process::Process(const std::string& cgroup, const lab::NetNamespace& net, const std::function<int()>& body) {
     std::fflush(nullptr);
     const pid_t parent = ::getpid();
     pid_ = ::fork();

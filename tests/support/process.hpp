@@ -18,7 +18,7 @@ public:
     /// Forks a child that joins the cgroup `cgroup` and the namespace `net`, calls `body` and exits with
     /// what it returns (255 if it throws, after telling stderr). It inherits all descriptors: a socket that
     /// the test closes stays open in a child that was made before.
-    Process(const std::string& cgroup, const proxy::NetNamespace& net, const std::function<int()>& body);
+    Process(const std::string& cgroup, const lab::NetNamespace& net, const std::function<int()>& body);
     Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
     Process& operator=(Process&& other) noexcept;
     ~Process();

@@ -19,20 +19,20 @@ int type_of(Protocol protocol) {
 
 }  // namespace
 
-BackendHost::BackendHost(proxy::Host& machine)
-    : machine_(machine), server_(std::make_unique<proxy::EchoServer>(machine.name(), machine.net())) {}
+BackendHost::BackendHost(lab::Host& machine)
+    : machine_(machine), server_(std::make_unique<lab::EchoServer>(machine.name(), machine.net())) {}
 
-lb::Endpoint BackendHost::endpoint(Family family) const {
+Endpoint BackendHost::endpoint(Family family) const {
     return {machine_.address(family), server_->port()};
 }
 
-bool BackendHost::owns(const lb::Endpoint& other) const {
+bool BackendHost::owns(const Endpoint& other) const {
     return other == endpoint(Family::v4) || other == endpoint(Family::v6);
 }
 
 void BackendHost::restart() {
     server_->stop();
-    server_ = std::make_unique<proxy::EchoServer>(name(), machine_.net(), server_->port());
+    server_ = std::make_unique<lab::EchoServer>(name(), machine_.net(), server_->port());
 }
 
 Sandbox::Sandbox(const std::string& name, const std::vector<std::string>& hosts)
@@ -53,7 +53,7 @@ Client Sandbox::client(Protocol protocol, Family family) {
 }
 
 Client Sandbox::outsider(Protocol protocol, Family family) {
-    bpf::UniqueFd fd(::socket(domain_of(family), type_of(protocol) | SOCK_CLOEXEC, 0));
+    UniqueFd fd(::socket(domain_of(family), type_of(protocol) | SOCK_CLOEXEC, 0));
     if (!fd) throw std::system_error(errno, std::generic_category(), "socket");
     return Client(std::move(fd));
 }

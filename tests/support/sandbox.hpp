@@ -18,19 +18,16 @@
 
 namespace reseat::test {
 
-using lb::Family;
-using lb::Protocol;
-
 /// A machine of the sandbox with an EchoServer of its name on it.
 class BackendHost {
 public:
-    explicit BackendHost(proxy::Host& machine);
+    explicit BackendHost(lab::Host& machine);
 
     const std::string& name() const { return machine_.name(); }
-    lb::Endpoint endpoint(Family family = Family::v4) const;
-    bool owns(const lb::Endpoint& endpoint) const;  ///< endpoint(v4) or endpoint(v6)
-    proxy::Host& machine() { return machine_; }
-    proxy::EchoServer& server() { return *server_; }
+    Endpoint endpoint(Family family = Family::v4) const;
+    bool owns(const Endpoint& endpoint) const;  ///< endpoint(v4) or endpoint(v6)
+    lab::Host& machine() { return machine_; }
+    lab::EchoServer& server() { return *server_; }
 
     void vanish() { machine_.vanish(); }
     void reappear() { machine_.reappear(); }
@@ -40,8 +37,8 @@ public:
     void restart();
 
 private:
-    proxy::Host& machine_;
-    std::unique_ptr<proxy::EchoServer> server_;
+    lab::Host& machine_;
+    std::unique_ptr<lab::EchoServer> server_;
 };
 
 /// What a kernel test needs, removed on every exit: a Lab, machines with echo servers, a cgroup for the
@@ -52,7 +49,7 @@ public:
     /// Throws std::system_error; needs root.
     explicit Sandbox(const std::string& name, const std::vector<std::string>& hosts = {"a", "b", "c"});
 
-    const proxy::Lab& lab() const { return lab_; }
+    const lab::Lab& lab() const { return lab_; }
     const TestCgroup& cgroup() const { return cgroup_; }
     SocketMaker& maker() { return maker_; }
     BackendHost& host(const std::string& name);  ///< throws std::out_of_range
@@ -65,11 +62,11 @@ public:
     Process spawn(const std::function<int()>& body) const;
 
 private:
-    proxy::Lab lab_;
+    lab::Lab lab_;
     TestCgroup cgroup_;
     SocketMaker maker_;
     std::deque<BackendHost> hosts_;
-    proxy::NetNamespace::Guard inside_;
+    lab::NetNamespace::Guard inside_;
 };
 
 }  // namespace reseat::test

@@ -9,7 +9,7 @@
 
 namespace reseat::test {
 
-SocketAddress::SocketAddress(const lb::Endpoint& endpoint, int family) {
+SocketAddress::SocketAddress(const Endpoint& endpoint, int family) {
     if (family == AF_INET) {
         sockaddr_in v4{};
         v4.sin_family = AF_INET;
@@ -27,14 +27,14 @@ SocketAddress::SocketAddress(const lb::Endpoint& endpoint, int family) {
     }
 }
 
-lb::Endpoint SocketAddress::endpoint() const {
-    lb::Endpoint endpoint;
+Endpoint SocketAddress::endpoint() const {
+    Endpoint endpoint;
     if (storage.ss_family == AF_INET) {
         sockaddr_in v4;
         std::memcpy(&v4, &storage, sizeof v4);
         std::array<std::uint8_t, 4> octets;
         std::memcpy(octets.data(), &v4.sin_addr, octets.size());
-        endpoint = {lb::Address::v4(octets), ntohs(v4.sin_port)};
+        endpoint = {Address::v4(octets), ntohs(v4.sin_port)};
     } else if (storage.ss_family == AF_INET6) {
         sockaddr_in6 v6;
         std::memcpy(&v6, &storage, sizeof v6);

@@ -8,9 +8,9 @@
 namespace reseat::test {
 
 /// An endpoint, or its text; throws std::runtime_error for a text that is none.
-struct Where : lb::Endpoint {
-    Where(const lb::Endpoint& endpoint) : lb::Endpoint(endpoint) {}
-    Where(const char* text) : lb::Endpoint(lb::parse_endpoint(text).value()) {}
+struct Where : Endpoint {
+    Where(const Endpoint& endpoint) : Endpoint(endpoint) {}
+    Where(const char* text) : Endpoint(parse_endpoint(text).value()) {}
 };
 
 struct SocketAddress {
@@ -19,12 +19,12 @@ struct SocketAddress {
 
     SocketAddress() = default;
     /// As a socket of `family` (AF_INET or AF_INET6) wants it: IPv4 is v4-mapped for AF_INET6.
-    SocketAddress(const lb::Endpoint& endpoint, int family);
+    SocketAddress(const Endpoint& endpoint, int family);
 
     sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
     /// The unspecified endpoint when this is neither IPv4 nor IPv6.
-    lb::Endpoint endpoint() const;
+    Endpoint endpoint() const;
 };
 
 }  // namespace reseat::test

@@ -25,22 +25,22 @@ namespace {
     throw std::system_error(errno, std::generic_category(), what);
 }
 
-lb::Endpoint endpoint_of(const std::uint32_t (&words)[4], std::uint16_t port_be, int family) {
-    lb::Endpoint endpoint;
+Endpoint endpoint_of(const std::uint32_t (&words)[4], std::uint16_t port_be, int family) {
+    Endpoint endpoint;
     endpoint.port = ntohs(port_be);
     std::array<std::uint8_t, 4> octets;
     std::memcpy(octets.data(), words, octets.size());
     if (family == AF_INET)
-        endpoint.address = lb::Address::v4(octets);
+        endpoint.address = Address::v4(octets);
     else
         std::memcpy(endpoint.address.bytes.data(), words, sizeof words);
     return endpoint;
 }
 
-SocketInfo info_of(const inet_diag_msg& message, lb::Protocol protocol) {
+SocketInfo info_of(const inet_diag_msg& message, Protocol protocol) {
     SocketInfo info;
     info.protocol = protocol;
-    info.family = message.idiag_family == AF_INET ? lb::Family::v4 : lb::Family::v6;
+    info.family = message.idiag_family == AF_INET ? Family::v4 : Family::v6;
     info.state = message.idiag_state;
     info.local = endpoint_of(message.id.idiag_src, message.id.idiag_sport, message.idiag_family);
     info.peer = endpoint_of(message.id.idiag_dst, message.id.idiag_dport, message.idiag_family);
@@ -52,7 +52,7 @@ SocketInfo info_of(const inet_diag_msg& message, lb::Protocol protocol) {
 }
 
 struct Dump {
-    lb::Protocol protocol;
+    Protocol protocol;
     std::vector<SocketInfo> sockets;
 
     static int on_message(const nlmsghdr* header, void* self) {
@@ -72,7 +72,7 @@ int option(int fd, int name) {
 
 }  // namespace
 
-std::vector<SocketInfo> list_sockets(lb::Protocol protocol, lb::Family family) {
+std::vector<SocketInfo> list_sockets(Protocol protocol, Family family) {
     const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(
         mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC), mnl_socket_close);
     if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) fail("open sock_diag");
@@ -82,8 +82,8 @@ std::vector<SocketInfo> list_sockets(lb::Protocol protocol, lb::Family family) {
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     auto* request =
         static_cast<inet_diag_req_v2*>(mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
-    request->sdiag_family = family == lb::Family::v4 ? AF_INET : AF_INET6;
-    request->sdiag_protocol = protocol == lb::Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    request->sdiag_family = family == Family::v4 ? AF_INET : AF_INET6;
+    request->sdiag_protocol = protocol == Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
     request->idiag_states = ~0U;
     if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) fail("ask sock_diag");
     Dump dump{protocol, {}};
@@ -98,8 +98,8 @@ std::vector<SocketInfo> list_sockets(lb::Protocol protocol, lb::Family family) {
 
 std::vector<SocketInfo> list_sockets() {
     std::vector<SocketInfo> all;
-    for (const auto protocol : {lb::Protocol::tcp, lb::Protocol::udp})
-        for (const auto family : {lb::Family::v4, lb::Family::v6})
+    for (const auto protocol : {Protocol::tcp, Protocol::udp})
+        for (const auto family : {Family::v4, Family::v6})
             for (const auto& socket : list_sockets(protocol, family)) all.push_back(socket);
     return all;
 }
@@ -107,11 +107,11 @@ std::vector<SocketInfo> list_sockets() {
 std::optional<SocketInfo> inspect_socket(int fd) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) fail("fstat");
-    const bpf::UniqueFd net(::ioctl(fd, SIOCGSKNS));
+    const UniqueFd net(::ioctl(fd, SIOCGSKNS));
     if (!net) fail("SIOCGSKNS");
-    const auto protocol = option(fd, SO_TYPE) == SOCK_STREAM ? lb::Protocol::tcp : lb::Protocol::udp;
-    const auto family = option(fd, SO_DOMAIN) == AF_INET ? lb::Family::v4 : lb::Family::v6;
-    const proxy::NetNamespace::Guard inside(net.get());
+    const auto protocol = option(fd, SO_TYPE) == SOCK_STREAM ? Protocol::tcp : Protocol::udp;
+    const auto family = option(fd, SO_DOMAIN) == AF_INET ? Family::v4 : Family::v6;
+    const lab::NetNamespace::Guard inside(net.get());
     for (const auto& socket : list_sockets(protocol, family))
         if (socket.inode == status.st_ino) return socket;
     return std::nullopt;

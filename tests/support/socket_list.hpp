@@ -11,11 +11,11 @@ namespace reseat::test {
 
 /// One socket as the kernel has it, untranslated: what `ss` shows.
 struct SocketInfo {
-    lb::Protocol protocol = lb::Protocol::tcp;
-    lb::Family family = lb::Family::v4;  ///< of the socket: v6 also when it holds v4-mapped addresses
-    int state = 0;                       ///< TCP_ESTABLISHED, TCP_LISTEN, ...; connected UDP is ESTABLISHED
-    lb::Endpoint local;
-    lb::Endpoint peer;
+    Protocol protocol = Protocol::tcp;
+    Family family = Family::v4;  ///< of the socket: v6 also when it holds v4-mapped addresses
+    int state = 0;               ///< TCP_ESTABLISHED, TCP_LISTEN, ...; connected UDP is ESTABLISHED
+    Endpoint local;
+    Endpoint peer;
     std::uint32_t inode = 0;  ///< 0: no descriptor any more
     std::uint64_t cookie = 0;
     std::uint32_t uid = 0;
@@ -23,7 +23,7 @@ struct SocketInfo {
 };
 
 /// All sockets of one kind in the calling thread's network namespace. Throws std::system_error.
-std::vector<SocketInfo> list_sockets(lb::Protocol protocol, lb::Family family);
+std::vector<SocketInfo> list_sockets(Protocol protocol, Family family);
 /// TCP and UDP, IPv4 and IPv6.
 std::vector<SocketInfo> list_sockets();
 

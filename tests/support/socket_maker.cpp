@@ -37,7 +37,7 @@ struct Envelope {
 
 /// Two messages: the socket, and the word that our copy of it is closed, so that who got it has the last one.
 void answer(int channel, const Request& request) {
-    bpf::UniqueFd made(::socket(request.domain, request.type | SOCK_CLOEXEC, request.protocol));
+    UniqueFd made(::socket(request.domain, request.type | SOCK_CLOEXEC, request.protocol));
     int error = made ? 0 : errno;
     Envelope envelope(&error, sizeof error);
     if (made) {
@@ -75,7 +75,7 @@ int serve(int channel, const std::string& cgroup) {
 }  // namespace
 
 /// Two ends of a channel; the child is forked with both and closes ours first of all.
-SocketMaker::SocketMaker(const TestCgroup& cgroup, const proxy::NetNamespace& net)
+SocketMaker::SocketMaker(const TestCgroup& cgroup, const lab::NetNamespace& net)
     : child_([&] {
           int ends[2];
           if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -103,7 +103,7 @@ SocketMaker::Made SocketMaker::make(int domain, int type, int protocol) {
     if (::send(ours_.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request ||
         ::recvmsg(ours_.get(), &envelope.message, MSG_CMSG_CLOEXEC) != sizeof error)
         throw std::system_error(errno, std::generic_category(), "the socket maker is gone");
-    Made made{bpf::UniqueFd(), error};
+    Made made{UniqueFd(), error};
     if (const cmsghdr* part = CMSG_FIRSTHDR(&envelope.message)) {
         int number = -1;
         std::memcpy(&number, CMSG_DATA(part), sizeof number);

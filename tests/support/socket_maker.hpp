@@ -13,19 +13,19 @@ namespace reseat::test {
 class SocketMaker {
 public:
     /// Throws std::system_error. Best made before the process has threads.
-    SocketMaker(const TestCgroup& cgroup, const proxy::NetNamespace& net);
+    SocketMaker(const TestCgroup& cgroup, const lab::NetNamespace& net);
     ~SocketMaker();
 
     struct Made {
-        bpf::UniqueFd fd;
+        UniqueFd fd;
         int error = 0;  ///< errno of socket()
     };
     /// socket(domain, type | SOCK_CLOEXEC, protocol) in there. Throws std::system_error if the child is gone.
     Made make(int domain, int type, int protocol = 0);
 
 private:
-    bpf::UniqueFd ours_;
-    bpf::UniqueFd theirs_;
+    UniqueFd ours_;
+    UniqueFd theirs_;
     Process child_;
 };
 

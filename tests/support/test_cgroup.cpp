@@ -88,7 +88,7 @@ TestCgroup::~TestCgroup() {
 
 void join_cgroup(const std::string& path) {
     const std::string file = path + "/cgroup.procs";
-    const bpf::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+    const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
     if (!fd || ::write(fd.get(), "0", 1) != 1)
         throw std::system_error(errno, std::generic_category(), "join the cgroup " + path);
 }

@@ -18,7 +18,7 @@ void add(lb::TerminationReport& sum, const lb::TerminationReport& part) {
 
 }  // namespace
 
-lb::Service service(const Where& address, const std::vector<lb::Endpoint>& backends, Protocol protocol) {
+lb::Service service(const Where& address, const std::vector<Endpoint>& backends, Protocol protocol) {
     lb::Service service;
     service.name = to_string(address) + "/" + std::string(to_string(protocol));
     service.protocol = protocol;
@@ -39,11 +39,10 @@ TestPlane::TestPlane(const Sandbox& box, const std::vector<lb::Service>& service
     lb::Plan plan;
     for (const auto& from : services) add_service(plan, from, inherited);
     publish(plan);
-    watch_ =
-        lb::spawn(io_.get_executor(), "watch",
-                  kernel_->watch([this](lb::LifeId life) { raced_.push_back(life); },
-                                 [this](lb::LifeId life) { failing_.push_back(life); }),
-                  [](const std::string& what) { std::fprintf(stderr, "test plane: %s\n", what.c_str()); });
+    watch_ = spawn(io_.get_executor(), "watch",
+                   kernel_->watch([this](lb::LifeId life) { raced_.push_back(life); },
+                                  [this](lb::LifeId life) { failing_.push_back(life); }),
+                   [](const std::string& what) { std::fprintf(stderr, "test plane: %s\n", what.c_str()); });
 }
 
 void TestPlane::add_service(lb::Plan& plan, const lb::Service& from, const lb::Inheritance& inherited) {
@@ -90,14 +89,14 @@ void TestPlane::add_tables(lb::Plan& plan, const Entry& entry) const {
     }
 }
 
-lb::LifeId TestPlane::life(const std::string& service, const lb::Endpoint& backend) const {
+lb::LifeId TestPlane::life(const std::string& service, const Endpoint& backend) const {
     for (const auto& entry : entries_)
         for (const auto& life : entry.lives)
             if (entry.spec.name == service && life.running && life.backend == backend) return life.id;
     return 0;
 }
 
-std::vector<lb::LifeId> TestPlane::take_out(const lb::Endpoint& backend) {
+std::vector<lb::LifeId> TestPlane::take_out(const Endpoint& backend) {
     lb::Plan plan;
     for (auto& entry : entries_) {
         const auto before = plan.condemn.size();
@@ -121,7 +120,7 @@ lb::TerminationReport TestPlane::reseat(lb::LifeId id) {
     throw std::runtime_error("the test plane has no such life");
 }
 
-lb::TerminationReport TestPlane::condemn(const lb::Endpoint& backend) {
+lb::TerminationReport TestPlane::condemn(const Endpoint& backend) {
     lb::TerminationReport sum;
     for (const auto life : take_out(backend)) add(sum, reseat(life));
     return sum;
@@ -133,7 +132,7 @@ lb::TerminationReport TestPlane::condemn(const BackendHost& host) {
     return sum;
 }
 
-void TestPlane::bring_back(const lb::Endpoint& backend) {
+void TestPlane::bring_back(const Endpoint& backend) {
     lb::Plan plan;
     for (auto& entry : entries_) {
         const auto is_it = [&](const Life& life) { return life.backend == backend; };

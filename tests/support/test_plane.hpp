@@ -20,7 +20,7 @@ namespace reseat::test {
 namespace asio = boost::asio;
 
 /// A service of these backends under one address; round robin, connected UDP is re-pointed.
-lb::Service service(const Where& address, const std::vector<lb::Endpoint>& backends,
+lb::Service service(const Where& address, const std::vector<Endpoint>& backends,
                     Protocol protocol = Protocol::tcp);
 
 /// The data plane on a sandbox's cgroup, with as much of a controller as a test needs: each backend of each
@@ -39,18 +39,18 @@ public:
     bpf::KernelDataPlane& kernel() { return *kernel_; }
 
     /// The running life of this backend in the service of this name; 0: it has none.
-    lb::LifeId life(const std::string& service, const lb::Endpoint& backend) const;
+    lb::LifeId life(const std::string& service, const Endpoint& backend) const;
 
     /// Ends the lives of this backend in all services, the tables first, then its sockets; the sum of what
     /// became of them.
-    lb::TerminationReport condemn(const lb::Endpoint& backend);
+    lb::TerminationReport condemn(const Endpoint& backend);
     lb::TerminationReport condemn(const BackendHost& host);  ///< both its addresses
     /// The first half of condemn(): nothing is done to sockets that are open. Returns the lives that ended.
-    std::vector<lb::LifeId> take_out(const lb::Endpoint& backend);
+    std::vector<lb::LifeId> take_out(const Endpoint& backend);
     /// The second half, once for one life, as the service's `connections` say.
     lb::TerminationReport reseat(lb::LifeId life);
     /// A new life, and its place in the tables, for a backend that was condemned.
-    void bring_back(const lb::Endpoint& backend);
+    void bring_back(const Endpoint& backend);
 
     lb::ServiceId service_id(const std::string& service) const;  ///< throws std::runtime_error
     lb::LifeId next_life() { return next_life_++; }
@@ -61,7 +61,7 @@ public:
 
     /// Runs `task` to its end; throws what it throws, and std::runtime_error when it takes over 30 s.
     template <class T>
-    T run(lb::Task<T> task) {
+    T run(Task<T> task) {
         auto result = asio::co_spawn(io_, std::move(task), asio::use_future);
         const auto done = [&] {
             return result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
@@ -89,7 +89,7 @@ public:
 private:
     struct Life {
         lb::LifeId id = 0;
-        lb::Endpoint backend;
+        Endpoint backend;
         bool running = true;
     };
     struct Entry {
@@ -104,7 +104,7 @@ private:
     asio::io_context io_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     std::unique_ptr<bpf::KernelDataPlane> kernel_;
-    lb::Spawned watch_;
+    Spawned watch_;
     std::vector<Entry> entries_;
     std::vector<lb::LifeId> raced_, failing_;
     lb::LifeId next_life_ = 0;

@@ -11,6 +11,10 @@
 
 #include <sys/types.h>
 
+namespace reseat {
+class Slots;
+}
+
 namespace reseat::lb {
 
 /// What a probe learnt. The fate of open sockets depends on which failure it was.
@@ -46,8 +50,6 @@ struct SessionPreparer {
     std::function<void(pid_t session)> begin;
     std::function<void(pid_t session)> end;  ///< called in our process
 };
-
-class Slots;
 
 /// What to probe.
 struct ProbeTarget {

@@ -9,7 +9,7 @@
 namespace reseat::proxy {
 namespace {
 
-lb::Result<std::string> body_of(const lb::Result<HttpReply>& reply, const std::string& socket) {
+Result<std::string> body_of(const Result<HttpReply>& reply, const std::string& socket) {
     if (!reply) return reply.error();
     if (reply->status != 200) return error_of(*reply, socket);
     return reply->body;
@@ -17,29 +17,29 @@ lb::Result<std::string> body_of(const lb::Result<HttpReply>& reply, const std::s
 
 }  // namespace
 
-lb::Result<std::string> instance_socket(const Options& options) {
+Result<std::string> instance_socket(const Options& options) {
     return find_admin_socket(options.admin, options.instance);
 }
 
-lb::Result<std::string> get(const std::string& socket, const std::string& target) {
+Result<std::string> get(const std::string& socket, const std::string& target) {
     return body_of(admin_get(socket, target), socket);
 }
 
-lb::Result<std::string> post(const std::string& socket, const std::string& target) {
+Result<std::string> post(const std::string& socket, const std::string& target) {
     return body_of(admin_post(socket, target), socket);
 }
 
-lb::Result<boost::json::object> get_object(const std::string& socket, const std::string& target) {
+Result<boost::json::object> get_object(const std::string& socket, const std::string& target) {
     const auto body = get(socket, target);
     if (!body) return body.error();
     boost::system::error_code fault;
     auto value = boost::json::parse(*body, fault);
     if (fault || !value.is_object())
-        return lb::Error{lb::ErrorCode::failed, "the instance at " + socket + " answers with no JSON object"};
+        return Error{ErrorCode::failed, "the instance at " + socket + " answers with no JSON object"};
     return std::move(value.get_object());
 }
 
-lb::Result<boost::json::object> get_object(const Options& options, const std::string& target) {
+Result<boost::json::object> get_object(const Options& options, const std::string& target) {
     const auto socket = instance_socket(options);
     return socket ? get_object(*socket, target) : socket.error();
 }

@@ -12,15 +12,15 @@
 namespace reseat::proxy {
 
 /// The socket of the instance that --admin, --instance, or there being only one, means.
-lb::Result<std::string> instance_socket(const Options& options);
+Result<std::string> instance_socket(const Options& options);
 
 /// The body that the instance at `socket` answers with; anything but 200 is an error.
-lb::Result<std::string> get(const std::string& socket, const std::string& target);
-lb::Result<std::string> post(const std::string& socket, const std::string& target);
+Result<std::string> get(const std::string& socket, const std::string& target);
+Result<std::string> post(const std::string& socket, const std::string& target);
 /// The same, parsed.
-lb::Result<boost::json::object> get_object(const std::string& socket, const std::string& target);
+Result<boost::json::object> get_object(const std::string& socket, const std::string& target);
 /// Of the instance that is meant.
-lb::Result<boost::json::object> get_object(const Options& options, const std::string& target);
+Result<boost::json::object> get_object(const Options& options, const std::string& target);
 
 /// "/services/S/backends/B/WORD", or "/services/S/WORD" where no backend was given.
 std::string path_to(const Options& options, std::string_view word);

@@ -27,7 +27,7 @@ std::string as_json(const json::object& status, const std::string& service) {
     return json::serialize(json::object{{"backends", std::move(backends)}}) + "\n";
 }
 
-lb::Result<std::string> backends(const Options& options) {
+Result<std::string> backends(const Options& options) {
     const auto status = get_object(options, "/status");
     if (!status) return status.error();
     const auto services = services_called(read_status(*status), options.service);

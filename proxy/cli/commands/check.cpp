@@ -37,14 +37,14 @@ struct BadName {
     std::string why;
 };
 
-lb::Task<void> probe(Row& row) {
+Task<void> probe(Row& row) {
     const auto& check = row.service->health_check;
     const auto probe = lb::make_probe(check, lb::probe_target(*row.service, *row.backend), {});
     row.result = co_await probe->once(check.timeout);
 }
 
 /// One of kAtOnce workers: takes the next row until none is left.
-lb::Task<void> work(std::vector<Row>& rows, std::size_t& next) {
+Task<void> work(std::vector<Row>& rows, std::size_t& next) {
     while (next < rows.size()) {
         Row& row = rows[next++];
         if (row.service->health_check.type != lb::CheckType::none) co_await probe(row);
@@ -56,7 +56,7 @@ bool passed(const Row& row) {
 }
 
 std::string result_of(const Row& row) {
-    return row.result ? std::string(lb::to_string(row.result->outcome)) : "unchecked";
+    return row.result ? std::string(to_string(row.result->outcome)) : "unchecked";
 }
 
 std::string detail_of(const Row& row) {
@@ -73,7 +73,7 @@ void print_table(const std::vector<Row>& rows, const std::vector<BadName>& bad_n
     for (const auto& row : rows)
         table.add({lb::title(*row.service),
                    row.backend->name,
-                   lb::to_string(lb::checked_endpoint(row.service->health_check, *row.backend)),
+                   to_string(lb::checked_endpoint(row.service->health_check, *row.backend)),
                    {result_of(row), passed(row) ? Colour::good : Colour::bad},
                    detail_of(row),
                    row.result ? human(row.result->latency) : "-"});
@@ -88,8 +88,8 @@ void print_json(const std::vector<Row>& rows, const std::vector<BadName>& bad_na
         boost::json::object entry{
             {"service", row.service->name},
             {"backend", row.backend->name},
-            {"address", lb::to_string(lb::checked_endpoint(row.service->health_check, *row.backend))},
-            {"protocol", lb::to_string(row.service->protocol)},
+            {"address", to_string(lb::checked_endpoint(row.service->health_check, *row.backend))},
+            {"protocol", to_string(row.service->protocol)},
             {"result", result_of(row)},
             {"detail", detail_of(row)},
             {"latency_us", nullptr}};
@@ -102,7 +102,7 @@ void print_json(const std::vector<Row>& rows, const std::vector<BadName>& bad_na
         list.emplace_back(boost::json::object{{"service", service->name},
                                               {"backend", name},
                                               {"address", nullptr},
-                                              {"protocol", lb::to_string(service->protocol)},
+                                              {"protocol", to_string(service->protocol)},
                                               {"result", result},
                                               {"detail", why},
                                               {"latency_us", nullptr}});
@@ -116,25 +116,24 @@ const lb::Service& find(const std::vector<lb::Service>& services, const lb::Name
 }
 
 /// The services with what DNS says now; `bad_names` points to the given ones.
-std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<lb::Service>& services,
+std::vector<lb::Service> resolve(asio::io_context& loop, const std::vector<lb::Service>& services,
                                  std::vector<BadName>& bad_names) {
     const bool any =
         std::ranges::any_of(services, [](const auto& service) { return !service.named_backends.empty(); });
     if (!any) return services;
     Discovery discovery(loop.get_executor(), {}, {});
-    auto asking =
-        lb::spawn(loop.get_executor(), "name resolution", discovery.run(), [](const std::string& what) {
-            fail({lb::ErrorCode::failed, what});
-        });
+    auto asking = spawn(loop.get_executor(), "name resolution", discovery.run(), [](const std::string& what) {
+        fail({ErrorCode::failed, what});
+    });
     learn_now(loop, discovery, services, kPatience);
     for (const auto& view : discovery.view(services)) {
         if (view.endpoints.empty())
             bad_names.push_back({&find(services, view), view.named.name, "unresolved",
                                  view.error.empty() ? "no answer in time" : one_line(view.error)});
         for (const auto& found : view.service_endpoints)
-            bad_names.push_back({&find(services, view), view.named.name, "not a server",
-                                 fmt::format("{} is the address of {}", lb::to_string(found.endpoint),
-                                             lb::owner(view, found))});
+            bad_names.push_back(
+                {&find(services, view), view.named.name, "not a server",
+                 fmt::format("{} is the address of {}", to_string(found.endpoint), lb::owner(view, found))});
     }
     auto expanded = discovery.expand(services);
     asking.cancel();
@@ -146,8 +145,8 @@ std::vector<lb::Service> resolve(lb::asio::io_context& loop, const std::vector<l
 
 int carry_out(const Options& options) {
     const auto config = load_and_report(options.config, exec_checks(options));
-    if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
-    lb::asio::io_context loop(1);
+    if (!config) return exit_status(ErrorCode::invalid_config);
+    asio::io_context loop(1);
     std::vector<BadName> bad_names;
     const auto services = resolve(loop, config->model.services, bad_names);
     std::vector<Row> rows;
@@ -155,13 +154,13 @@ int carry_out(const Options& options) {
         for (const auto& backend : service.backends) rows.push_back({&service, &backend, std::nullopt});
 
     std::size_t next = 0;
-    std::deque<lb::Spawned> workers;
+    std::deque<Spawned> workers;
     std::string failure;
     for (std::size_t i = 0; i < std::min(kAtOnce, rows.size()); ++i)
-        workers.push_back(lb::spawn(loop.get_executor(), "check", work(rows, next),
-                                    [&](const std::string& what) { failure = what; }));
+        workers.push_back(spawn(loop.get_executor(), "check", work(rows, next),
+                                [&](const std::string& what) { failure = what; }));
     loop.run();
-    if (!failure.empty()) return fail({lb::ErrorCode::failed, failure});
+    if (!failure.empty()) return fail({ErrorCode::failed, failure});
     options.output == Output::json ? print_json(rows, bad_names) : print_table(rows, bad_names);
     return std::ranges::all_of(rows, passed) && bad_names.empty() ? 0 : 1;
 }

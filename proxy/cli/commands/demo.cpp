@@ -20,14 +20,14 @@ namespace {
 
 constexpr int kFailed = 1;
 
-lb::Task<void> until_interrupted(Sidecar& sidecar) {
-    lb::asio::signal_set signals(co_await lb::asio::this_coro::executor, SIGINT, SIGTERM);
-    co_await signals.async_wait(lb::asio::use_awaitable);
+Task<void> until_interrupted(Sidecar& sidecar) {
+    asio::signal_set signals(co_await asio::this_coro::executor, SIGINT, SIGTERM);
+    co_await signals.async_wait(asio::use_awaitable);
     sidecar.stop();
 }
 
 int present(const DemoReport& report, Output output) {
-    if (report.clients.empty()) return fail({lb::ErrorCode::failed, "the demo was interrupted"});
+    if (report.clients.empty()) return fail({ErrorCode::failed, "the demo was interrupted"});
     if (output == Output::json)
         write_out(boost::json::serialize(report_json(report)) + "\n");
     else
@@ -66,9 +66,9 @@ int carry_out(const Options& options) {
     } catch (const std::system_error& error) {
         if (error.code().value() != EPERM) throw;
         return fail(
-            {lb::ErrorCode::unsupported, std::string("the demo makes network namespaces, which needs root "
-                                                     "(CAP_SYS_ADMIN): ") +
-                                             error.what()});
+            {ErrorCode::unsupported, std::string("the demo makes network namespaces, which needs root "
+                                                 "(CAP_SYS_ADMIN): ") +
+                                         error.what()});
     }
 }
 

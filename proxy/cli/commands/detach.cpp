@@ -16,8 +16,8 @@ int carry_out(const Options& options) {
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string directory = options.pin.empty() ? default_pin(instance) : options.pin;
     if (options.pin.empty() && somebody_listens(default_admin_socket(instance)))
-        return fail({lb::ErrorCode::failed,
-                     "instance " + instance + " is running: end it with SIGINT, which detaches"});
+        return fail(
+            {ErrorCode::failed, "instance " + instance + " is running: end it with SIGINT, which detaches"});
     if (const auto may = require_capabilities(); !may) return fail(may.error());
     const auto removed = bpf::KernelDataPlane::remove_pinned(directory);
     if (!removed) return fail(removed.error());

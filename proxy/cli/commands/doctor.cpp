@@ -148,7 +148,7 @@ std::vector<bpf::Feature> try_everything() {
 int carry_out(const Options& options) {
     const auto features = try_everything();
     options.output == Output::json ? print_json(features) : print_table(features);
-    return can_run(features) ? 0 : lb::exit_status(lb::ErrorCode::unsupported);
+    return can_run(features) ? 0 : exit_status(ErrorCode::unsupported);
 }
 
 }  // namespace

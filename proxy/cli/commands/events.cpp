@@ -66,7 +66,7 @@ int follow(const std::string& socket, const Options& options) {
     if (std::ferror(stdout) != 0) return kFailed;  // main says why
     if (!reply) return fail(reply.error());
     if (reply->status != 200) return fail(error_of(*reply, socket));
-    return fail({lb::ErrorCode::failed, "the instance at " + socket + " has ended"});
+    return fail({ErrorCode::failed, "the instance at " + socket + " has ended"});
 }
 
 int carry_out(const Options& options) {

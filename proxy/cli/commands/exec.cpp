@@ -38,7 +38,7 @@ public:
     Execution(const Options& options, const Inherited& inherited, WorkloadCgroup& cgroup, Sidecar& sidecar)
         : options_(options), inherited_(inherited), cgroup_(cgroup), sidecar_(sidecar) {}
 
-    lb::Task<void> run(lb::Duration patience_with_checks) {
+    Task<void> run(Duration patience_with_checks) {
         co_await sidecar_.names_answered(kPatienceWithNames);
         co_await sidecar_.first_round(patience_with_checks);
         if (!sidecar_.ready()) spdlog::warn("not every backend was checked yet; starting the command anyway");
@@ -52,7 +52,7 @@ public:
         sidecar_.stop();
     }
 
-    lb::Task<void> forward(SignalSource& signals) {
+    Task<void> forward(SignalSource& signals) {
         while (true) {
             const auto received = co_await signals.next(sidecar_.executor());
             if (child_ && !received.from_terminal) child_->signal(received.number);
@@ -72,7 +72,7 @@ private:
             return true;
         }
         const auto& failure = std::get<StartFailure>(started);
-        fail({lb::ErrorCode::failed, failure.message});
+        fail({ErrorCode::failed, failure.message});
         exit_status_ = failure.exit_status;
         sidecar_.stop();
         return false;
@@ -86,8 +86,8 @@ private:
     int exit_status_ = kReseatFailed;
 };
 
-lb::Duration longest_check(const std::vector<lb::Service>& services) {
-    lb::Duration longest{};
+Duration longest_check(const std::vector<lb::Service>& services) {
+    Duration longest{};
     std::size_t backends = 0;
     for (const auto& service : services)
         if (service.health_check.type != lb::CheckType::none) {
@@ -97,7 +97,7 @@ lb::Duration longest_check(const std::vector<lb::Service>& services) {
     return longest + Checks::start_spread(backends) + kCheckSlack;
 }
 
-int failed(const lb::Error& error) {
+int failed(const Error& error) {
     fail(error);
     return kReseatFailed;
 }

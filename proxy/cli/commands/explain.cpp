@@ -30,8 +30,8 @@ json::object settings_of(const json::object& config, const ServiceView& service)
 }
 
 /// Only sockets that are not where they should be are asked for: there may be very many others.
-lb::Result<json::array> sockets_of(const std::string& socket, const ServiceView& service,
-                                   const BackendView& backend) {
+Result<json::array> sockets_of(const std::string& socket, const ServiceView& service,
+                               const BackendView& backend) {
     auto list = get_object(socket, "/sockets?service=" + percent_encoded(service.name) +
                                        "&backend=" + percent_encoded(backend.name));
     if (!list) return list.error();
@@ -43,7 +43,7 @@ lb::Result<json::array> sockets_of(const std::string& socket, const ServiceView&
     return std::move(sockets);
 }
 
-lb::Result<Facts> gather(const std::string& socket, const ServiceView& service) {
+Result<Facts> gather(const std::string& socket, const ServiceView& service) {
     Facts facts{.service = service, .settings = {}, .events = {}, .sockets = {}};
     if (const auto config = get_object(socket, "/config")) facts.settings = settings_of(*config, service);
     const auto events = get_object(socket, "/events?service=" + percent_encoded(service.name));
@@ -73,7 +73,7 @@ json::object as_json(const Facts& facts, const json::object& status, SystemTime 
     return body;
 }
 
-lb::Result<std::string> explain(const Options& options) {
+Result<std::string> explain(const Options& options) {
     const auto socket = instance_socket(options);
     if (!socket) return socket.error();
     const auto status = get_object(*socket, "/status");

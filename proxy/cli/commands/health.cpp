@@ -15,7 +15,7 @@ int carry_out(const Options& options) {
     const auto reply = admin_get(*socket, "/ready");
     if (!reply) return fail(reply.error());
     if (reply->status != 200)
-        return fail({lb::ErrorCode::failed, "the instance at " + *socket + " is not ready: " + reply->body});
+        return fail({ErrorCode::failed, "the instance at " + *socket + " is not ready: " + reply->body});
     std::puts("ready");
     return 0;
 }

@@ -27,7 +27,7 @@ std::string as_json(const json::object& status) {
 }
 
 int carry_out(const Options& options) {
-    return show(options, [&]() -> lb::Result<std::string> {
+    return show(options, [&]() -> Result<std::string> {
         const auto status = get_object(options, "/status");
         if (!status) return status.error();
         if (options.output == Output::json) return as_json(*status);

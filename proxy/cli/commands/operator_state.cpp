@@ -38,7 +38,7 @@ struct Progress {
     std::map<std::string, BackendView> halves;  ///< by protocol
 };
 
-lb::Result<Progress> look(const std::string& socket, const Options& options) {
+Result<Progress> look(const std::string& socket, const Options& options) {
     const auto status = get_object(socket, "/status");
     if (!status) return status.error();
     Progress progress{.is_up = true};
@@ -95,7 +95,7 @@ private:
 };
 
 /// Until it is reached, or given up.
-lb::Result<Progress> wait(const std::string& socket, const Options& options) {
+Result<Progress> wait(const std::string& socket, const Options& options) {
     const auto began = Clock::now();
     const Ticker ticker(options);
     while (true) {
@@ -103,9 +103,9 @@ lb::Result<Progress> wait(const std::string& socket, const Options& options) {
         if (!progress || is_reached(*progress, options)) return progress;
         ticker.show(describe(*progress, options) + " ...");
         if (is_contradicted(*progress, options))
-            return lb::Error{lb::ErrorCode::failed,
-                             fmt::format("{} is {} by now: no longer waiting", subject(options),
-                                         progress->exists ? progress->state : "gone")};
+            return Error{ErrorCode::failed,
+                         fmt::format("{} is {} by now: no longer waiting", subject(options),
+                                     progress->exists ? progress->state : "gone")};
         progress->given_up = options.timeout && Clock::now() - began >= *options.timeout;
         if (progress->given_up) return progress;
         std::this_thread::sleep_for(kPoll);
@@ -131,8 +131,8 @@ void offer(const Options& options, const char* what, const std::string& command)
 
 /// Tells which sockets are left below the error, as that takes more than a line.
 int fail_late(const std::string& socket, const Progress& progress, const Options& options) {
-    const int status = fail({lb::ErrorCode::failed, fmt::format("not within {}: {}", human(*options.timeout),
-                                                                describe(progress, options))});
+    const int status = fail({ErrorCode::failed, fmt::format("not within {}: {}", human(*options.timeout),
+                                                            describe(progress, options))});
     if (options.command == "ready") return status;
     const auto now = std::chrono::system_clock::now();
     if (const auto list = get_object(socket, "/sockets" + query_for(options)))

@@ -36,8 +36,7 @@ int carry_out(const Options& options) {
     else
         print_text(body, ok);
     if (ok) return 0;
-    return lb::exit_status(body.at("valid").as_bool() ? lb::ErrorCode::failed
-                                                      : lb::ErrorCode::invalid_config);
+    return exit_status(body.at("valid").as_bool() ? ErrorCode::failed : ErrorCode::invalid_config);
 }
 
 }  // namespace

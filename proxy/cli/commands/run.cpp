@@ -20,12 +20,12 @@
 namespace reseat::proxy {
 namespace {
 
-lb::Result<Workload> workload_of(const Options& options, const std::optional<std::string>& configured) {
+Result<Workload> workload_of(const Options& options, const std::optional<std::string>& configured) {
     if (!options.cgroup.empty()) return find_workload(options.cgroup);
     if (options.pid != 0) return find_workload_of(options.pid);
     if (configured) return find_workload(*configured);
-    return lb::Error{lb::ErrorCode::usage,
-                     "no workload: give --cgroup PATH or --pid PID, or workload.cgroup in the configuration"};
+    return Error{ErrorCode::usage,
+                 "no workload: give --cgroup PATH or --pid PID, or workload.cgroup in the configuration"};
 }
 
 /// SIGTERM is what a restart or an upgrade sends; whoever types Ctrl-C wants it gone.
@@ -34,7 +34,7 @@ Sidecar::Afterwards afterwards(int number, lb::OnExit on_exit, bool pinned) {
     return number == SIGTERM && keep ? Sidecar::Afterwards::as_pinned : Sidecar::Afterwards::detached;
 }
 
-lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::OnExit on_exit) {
+Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::OnExit on_exit) {
     while (true) {
         const auto received = co_await signals.next(sidecar.executor());
         if (received.number == SIGHUP) {
@@ -54,7 +54,7 @@ lb::Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::O
 
 int carry_out(const Options& options) {
     auto config = load_and_report(options.config, exec_checks(options));
-    if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
+    if (!config) return exit_status(ErrorCode::invalid_config);
     set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
     auto workload = workload_of(options, config->model.cgroup);
     if (!workload) return fail(workload.error());

@@ -12,7 +12,7 @@ namespace reseat::proxy {
 namespace {
 
 int carry_out(const Options& options) {
-    return show(options, [&]() -> lb::Result<std::string> {
+    return show(options, [&]() -> Result<std::string> {
         const auto socket = instance_socket(options);
         if (!socket) return socket.error();
         const std::string target = "/sockets" + query_for(options);

@@ -26,7 +26,7 @@ std::string narrowed(json::object status, const std::string& service) {
 }
 
 int carry_out(const Options& options) {
-    return show(options, [&]() -> lb::Result<std::string> {
+    return show(options, [&]() -> Result<std::string> {
         const auto socket = instance_socket(options);
         if (!socket) return socket.error();
         if (options.output == Output::json && options.service.empty()) return get(*socket, "/status");

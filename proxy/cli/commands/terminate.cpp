@@ -48,8 +48,8 @@ int end_them(const std::string& socket, const Options& options) {
     }
     if (failed == 0) return 0;
     const auto& why = report.at("first_failure");
-    return fail({lb::ErrorCode::failed, fmt::format("{} could not be ended: {}", open_sockets(failed),
-                                                    why.is_string() ? why.as_string().c_str() : "unknown")});
+    return fail({ErrorCode::failed, fmt::format("{} could not be ended: {}", open_sockets(failed),
+                                                why.is_string() ? why.as_string().c_str() : "unknown")});
 }
 
 int carry_out(const Options& options) {
@@ -69,11 +69,10 @@ int carry_out(const Options& options) {
         return 0;
     }
     if (!options.yes && ::isatty(STDIN_FILENO) == 0)
-        return fail(
-            {lb::ErrorCode::usage, fmt::format("this would end {} of {}; nobody is there to be asked, "
-                                               "so add --yes to do it or --dry-run to look",
-                                               open_sockets(count), subject(options))});
-    if (!options.yes && !confirmed(options, count)) return fail({lb::ErrorCode::failed, "nothing was ended"});
+        return fail({ErrorCode::usage, fmt::format("this would end {} of {}; nobody is there to be asked, "
+                                                   "so add --yes to do it or --dry-run to look",
+                                                   open_sockets(count), subject(options))});
+    if (!options.yes && !confirmed(options, count)) return fail({ErrorCode::failed, "nothing was ended"});
     return end_them(*socket, options);
 }
 

@@ -13,10 +13,10 @@ namespace {
 
 int carry_out(const Options& options) {
     const auto config = load_and_report(options.config, config::ExecChecks::doubtful);
-    if (!config) return lb::exit_status(lb::ErrorCode::invalid_config);
+    if (!config) return exit_status(ErrorCode::invalid_config);
     std::size_t services = 0, backends = 0, names = 0;
     for (const auto& service : config->model.services) {
-        if (service.is_half && service.protocol == lb::Protocol::udp) continue;  // as it is written: once
+        if (service.is_half && service.protocol == Protocol::udp) continue;  // as it is written: once
         ++services;
         backends += service.backends.size();
         names += service.named_backends.size();

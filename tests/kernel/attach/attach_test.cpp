@@ -29,8 +29,8 @@ constexpr std::array kHooks = {
 };
 constexpr std::size_t kPrograms = kHooks.size();
 
-bpf::UniqueFd open_cgroup(const std::string& path) {
-    return bpf::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+UniqueFd open_cgroup(const std::string& path) {
+    return UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 unsigned attached(const std::string& cgroup) {
@@ -69,7 +69,7 @@ public:
         bpf_prog_load_opts how{};
         how.sz = sizeof how;
         how.expected_attach_type = BPF_CGROUP_INET4_CONNECT;
-        program_ = bpf::UniqueFd(
+        program_ = UniqueFd(
             bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "foreign", "GPL", pass.data(), pass.size(), &how));
         if (!program_ || bpf_prog_attach(program_.get(), directory_.get(), BPF_CGROUP_INET4_CONNECT, flags))
             throw std::system_error(errno, std::generic_category(), "attach a foreign program");
@@ -77,8 +77,8 @@ public:
     ~ForeignProgram() { bpf_prog_detach2(program_.get(), directory_.get(), BPF_CGROUP_INET4_CONNECT); }
 
 private:
-    bpf::UniqueFd directory_;
-    bpf::UniqueFd program_;
+    UniqueFd directory_;
+    UniqueFd program_;
 };
 
 /// A cgroup below another, removed at the end.

@@ -31,7 +31,7 @@ constexpr int kMoved = 200;
 /// What a data plane with few capabilities made of it.
 struct Seen {
     std::string trouble;
-    std::optional<lb::Endpoint> peer;
+    std::optional<Endpoint> peer;
     int denied = 0;
     std::string told;
     int denied_while_open = 0;
@@ -59,11 +59,11 @@ private:
 /// connect at the first byte, and looks at its fate at the second.
 class GuardedClient {
 public:
-    GuardedClient(Sandbox& box, const lb::Endpoint& old_backend, const lb::Endpoint& next) {
+    GuardedClient(Sandbox& box, const Endpoint& old_backend, const Endpoint& next) {
         if (::pipe(pipe_.data()) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
         process_ = std::make_unique<Process>(box.spawn([this, old_backend, next] {
             char byte;
-            Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_DGRAM, 0)));
+            Client client(UniqueFd(::socket(AF_INET, SOCK_DGRAM, 0)));
             if (::read(pipe_[0], &byte, 1) != 1) return 1;
             while (client.actual_peer() != old_backend)
                 if (client.connect(kVip) != 0) return 2;

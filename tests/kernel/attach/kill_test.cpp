@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-lb::Endpoint nobody(unsigned number) {
+Endpoint nobody(unsigned number) {
     return Where(
         ("10.98." + std::to_string(number / 200 % 200) + "." + std::to_string(number % 200 + 1) + ":80")
             .c_str());

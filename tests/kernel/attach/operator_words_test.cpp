@@ -15,7 +15,7 @@ TEST_CASE(
     const BpfFs bpffs("words");
     const auto options = pinned_in(bpffs);
     const auto a = box.host("a").endpoint(), b = box.host("b").endpoint();
-    const auto said = [](const lb::Endpoint& of, lb::OperatorState state, unsigned weight) {
+    const auto said = [](const Endpoint& of, lb::OperatorState state, unsigned weight) {
         return lb::OperatorWord{of, state, lb::OperatorState::ready, weight, 2};
     };
     auto specs = both(box);
@@ -32,7 +32,7 @@ TEST_CASE(
         next.words = {{1, {said(b, lb::OperatorState::ready, 200)}}, {3, {}}, {4, {}}};
         next.remove_services = {4};
         for (unsigned i = 0; i < room; ++i) {
-            const auto address = lb::parse_endpoint("10.97.0.1:" + std::to_string(1000 + i)).value();
+            const auto address = parse_endpoint("10.97.0.1:" + std::to_string(1000 + i)).value();
             next.add_services.push_back(
                 {plane.next_service(), "s" + std::to_string(i), Protocol::tcp, {address}});
         }

@@ -236,7 +236,7 @@ TEST_CASE("a pinned set that is not whole, or of other records, is removed and i
         fs::remove(pins / "maps-1" / "lb_names");
     }
     SECTION("sockets are recorded in another way") {
-        const bpf::UniqueFd meta_map(bpf_obj_get((pins / "maps-1" / "lb_meta").c_str()));
+        const UniqueFd meta_map(bpf_obj_get((pins / "maps-1" / "lb_meta").c_str()));
         const __u32 zero = 0;
         lb_meta meta{};
         REQUIRE(bpf_map_lookup_elem(meta_map.get(), &zero, &meta) == 0);

@@ -102,7 +102,7 @@ TEST_CASE("a process that is killed leaves nothing remembered of its sockets [E0
         for (const Kind& kind : kKinds) {
             const int domain = kind.socket == Family::v4 ? AF_INET : AF_INET6;
             const int type = kind.protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
-            Client& client = clients.emplace_back(bpf::UniqueFd(::socket(domain, type, 0)));
+            Client& client = clients.emplace_back(UniqueFd(::socket(domain, type, 0)));
             if (client.connect(vip_of(kind.address)) != 0 || !client.echoes("hello")) return 1;
         }
         if (::write(ready[1], "!", 1) != 1) return 2;
@@ -179,7 +179,7 @@ TEST_CASE("a shared socket is remembered until its last descriptor is closed [E0
     for (const Kind& kind : kKinds) {
         INFO(kind);
         Client client = net.landed(kind, "a");
-        Client twin{bpf::UniqueFd(::dup(client.fd()))};
+        Client twin{UniqueFd(::dup(client.fd()))};
         client.close();
         CHECK(net.open(kind, "a") == 1);
         CHECK(net.indexed(kind, "a") == 1);

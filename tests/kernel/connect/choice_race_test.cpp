@@ -28,7 +28,7 @@ int keep_connecting(unsigned core) {
     ::sched_setaffinity(0, sizeof set, &set);  // where there is only one core it has to do
     std::vector<Client> held;
     for (unsigned i = 0; i < kConnects; ++i) {
-        Client client{bpf::UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))};
+        Client client{UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))};
         if (client.connect(kVip) != 0) return 1;
         if (held.size() < kHeld)
             held.push_back(std::move(client));

@@ -16,7 +16,7 @@ namespace {
 const Where kVip = "10.96.0.1:80";
 
 lb::Service by_least_conn(Sandbox& box, const std::vector<std::string>& hosts, Protocol protocol) {
-    std::vector<lb::Endpoint> backends;
+    std::vector<Endpoint> backends;
     for (const auto& host : hosts) backends.push_back(box.host(host).endpoint());
     lb::Service made = service(kVip, backends, protocol);
     made.lb_policy = lb::LbPolicy::least_conn;

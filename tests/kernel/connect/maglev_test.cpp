@@ -36,7 +36,7 @@ int plain_socket(int type) {
 /// A service of all hosts by maglev, its table as the controller makes it.
 struct Net {
     Net(const std::string& name, lb::HashKey key, Protocol protocol = Protocol::udp) : box(name, kHosts) {
-        std::vector<lb::Endpoint> all;
+        std::vector<Endpoint> all;
         for (const auto& host : kHosts) all.push_back(box.host(host).endpoint());
         spec = service(kVip, all, protocol);
         spec.lb_policy = lb::LbPolicy::maglev;
@@ -72,7 +72,7 @@ struct Net {
     std::string whom(uid_t uid) {
         auto child = box.spawn([&] {
             if (::setresuid(uid, 0, 0) != 0) return 1;
-            Client client{bpf::UniqueFd(plain_socket(SOCK_DGRAM))};
+            Client client{UniqueFd(plain_socket(SOCK_DGRAM))};
             if (client.connect(kVip) != 0) return 2;
             return static_cast<int>(host_of(client)[0]);
         });
@@ -111,7 +111,7 @@ TEST_CASE("maglev by process: one process keeps its backend, many use all", "[ke
         auto child = net.box.spawn([&] {
             std::string first;
             for (int again = 0; again < 5; ++again) {
-                Client client{bpf::UniqueFd(plain_socket(SOCK_DGRAM))};
+                Client client{UniqueFd(plain_socket(SOCK_DGRAM))};
                 if (client.connect(kVip) != 0) return 1;
                 if (first.empty()) first = net.host_of(client);
                 if (net.host_of(client) != first) return 2;
@@ -170,11 +170,11 @@ TEST_CASE("maglev: a socket that reseat moves goes where its user's next connect
         ++on_b;
         children.push_back(net.box.spawn([&, uid] {
             if (::setresuid(uid, 0, 0) != 0) return 1;
-            Client client{bpf::UniqueFd(plain_socket(SOCK_DGRAM))};
+            Client client{UniqueFd(plain_socket(SOCK_DGRAM))};
             if (client.connect(kVip) != 0 || net.host_of(client) != "b") return 2;
             char byte = '!';
             if (::write(ready[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) return 3;
-            Client fresh{bpf::UniqueFd(plain_socket(SOCK_DGRAM))};
+            Client fresh{UniqueFd(plain_socket(SOCK_DGRAM))};
             if (fresh.connect(kVip) != 0) return 4;
             return net.host_of(client) == net.host_of(fresh) && net.host_of(fresh) != "b" ? 0 : 5;
         }));

@@ -41,7 +41,7 @@ TEST_CASE("a socket made in the cgroup is balanced also for a process that has l
     for (const Kind& kind : kKinds) {
         INFO(kind);
         auto process = net.box.spawn([&] {
-            Client client(bpf::UniqueFd(::socket(domain_of(kind.socket), type_of(kind.protocol), 0)));
+            Client client(UniqueFd(::socket(domain_of(kind.socket), type_of(kind.protocol), 0)));
             join_cgroup(cgroup2_mount());
             if (client.connect(vip_of(kind.address)) != 0) return 1;
             return client.echo("hello") == "a" && client.peer() == vip_of(kind.address) ? 42 : 2;
@@ -88,9 +88,9 @@ TEST_CASE("an exempt socket reaches a backend that is a service address itself [
 
 TEST_CASE("a backend in the cgroup connects to its own service [E22]", "[kernel][membership]") {
     Sandbox box("own-service", {});
-    const proxy::EchoServer server("self", box.lab().client());
+    const lab::EchoServer server("self", box.lab().client());
     const Where vip = "10.96.0.1:80";
-    const lb::Endpoint self{box.lab().client_address(Family::v4), server.port()};
+    const Endpoint self{box.lab().client_address(Family::v4), server.port()};
     for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
         TestPlane plane(box, {service(vip, {self}, protocol)});
         Client client = box.client(protocol);

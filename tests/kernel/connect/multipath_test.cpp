@@ -14,10 +14,10 @@ namespace {
 
 constexpr int kMptcp = 262;
 
-bpf::UniqueFd listener_on(BackendHost& host, lb::Endpoint& where) {
+UniqueFd listener_on(BackendHost& host, Endpoint& where) {
     return host.machine().net().run([&] {
-        bpf::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, kMptcp));
-        SocketAddress any(lb::Endpoint{host.machine().address(), 0}, AF_INET);
+        UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, kMptcp));
+        SocketAddress any(Endpoint{host.machine().address(), 0}, AF_INET);
         if (!fd || ::bind(fd.get(), any.get(), any.length) != 0 || ::listen(fd.get(), 16) != 0)
             throw std::system_error(errno, std::generic_category(), "an MPTCP listener");
         SocketAddress bound;
@@ -37,7 +37,7 @@ Client multipath_client(Sandbox& box) {
 
 TEST_CASE("a Multipath TCP socket is ended at once, by its descriptor [E46]", "[kernel][multipath]") {
     Sandbox box("mptcp", {"a"});
-    lb::Endpoint backend;
+    Endpoint backend;
     const auto server = listener_on(box.host("a"), backend);
     TestPlane plane(box, {service(kVip, {backend})});
     Client victim = multipath_client(box);

@@ -51,7 +51,7 @@ double resident_mib() {
 double pinned_mib(const std::string& set) {
     double bytes = 0;
     for (const auto& entry : std::filesystem::directory_iterator(set)) {
-        const bpf::UniqueFd map(bpf_obj_get(entry.path().c_str()));
+        const UniqueFd map(bpf_obj_get(entry.path().c_str()));
         std::ifstream about("/proc/self/fdinfo/" + std::to_string(map.get()));
         for (std::string line; std::getline(about, line);)
             if (line.starts_with("memlock:")) bytes += std::stod(line.substr(8));
@@ -106,7 +106,7 @@ TEST_CASE("10,000 services with 100,000 backends: loaded, one changed, adopted, 
     const double changed = watch.lap_ms();
     const double resident = resident_mib() - before, kernel = pinned_mib(options.pin + "/maps-1");
 
-    plane = lb::Error{};
+    plane = Error{};
     watch.lap_ms();
     plane = bpf::KernelDataPlane::attach(io.get_executor(), cgroup.path(), options);
     REQUIRE(plane.has_value());

@@ -70,7 +70,7 @@ TEST_CASE("random choice reaches every backend and no other", "[kernel][selectio
     auto random = service(vip, {box.host("a").endpoint(), box.host("b").endpoint()}, Protocol::udp);
     random.lb_policy = lb::LbPolicy::random;
     TestPlane plane(box, {random});
-    std::map<lb::Endpoint, int> hits;
+    std::map<Endpoint, int> hits;
     for (int i = 0; i < 200; ++i) {  // one of two is missed with probability 2^-199
         Client client = box.client(Protocol::udp);
         REQUIRE(client.connect(vip) == 0);

@@ -19,7 +19,7 @@ namespace {
 const Where kOther = "10.96.0.2:80";
 
 unsigned entries(const std::string& pin) {
-    const bpf::UniqueFd map(bpf_obj_get(pin.c_str()));
+    const UniqueFd map(bpf_obj_get(pin.c_str()));
     REQUIRE(map);
     std::vector<std::byte> key(64), next(64);
     unsigned count = 0;
@@ -31,8 +31,7 @@ unsigned entries(const std::string& pin) {
 }
 
 /// A plan that adds a service with one backend.
-lb::Plan added(TestPlane& plane, const std::string& name, const lb::Endpoint& address,
-               const lb::Endpoint& backend) {
+lb::Plan added(TestPlane& plane, const std::string& name, const Endpoint& address, const Endpoint& backend) {
     lb::Plan plan;
     const auto id = plane.next_service();
     const auto life = plane.next_life();
@@ -163,7 +162,7 @@ TEST_CASE("an element, a table and its slots are used again only after a grace p
     plane.publish(removed(first));
     const auto second = added(plane, "second", kOther, box.host("a").endpoint());
     plane.publish(second);  // at once: no event was handled meanwhile
-    const bpf::UniqueFd elements(bpf_obj_get((options.pin + "/maps-1/lb_backends").c_str()));
+    const UniqueFd elements(bpf_obj_get((options.pin + "/maps-1/lb_backends").c_str()));
     lb_backend element{};
     for (const auto& [index, life] :
          {std::pair{0U, first.begin[0].life}, std::pair{1U, second.begin[0].life}}) {

@@ -186,8 +186,7 @@ TEST_CASE("a UDP socket connected by a child that has ended is re-pointed in its
         REQUIRE(::pipe(to_test) == 0);
         REQUIRE(::pipe(to_child) == 0);
         auto process = net.box.spawn([&] {
-            Client client(
-                bpf::UniqueFd(::socket(kind.socket == Family::v4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0)));
+            Client client(UniqueFd(::socket(kind.socket == Family::v4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0)));
             if (connect_in_fork_child(client.fd(), address_for(kind)) != 0) return 1;
             const std::string before = client.echo("hello");
             char go;

@@ -16,7 +16,7 @@ namespace {
 /// Who answered, and by what name.
 struct Answer {
     std::string host;
-    std::optional<lb::Endpoint> from;
+    std::optional<Endpoint> from;
 };
 
 Answer ask(Client& client, const Where& to) {

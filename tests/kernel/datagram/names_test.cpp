@@ -17,7 +17,7 @@ namespace {
 
 struct Named {
     std::string text;
-    lb::Endpoint from;
+    Endpoint from;
 };
 
 /// Waits for a datagram without taking it.
@@ -65,7 +65,7 @@ const std::vector<std::pair<const char*, Named (*)(const Client&, int)>> kWays{
     {"recvfrom", by_recvfrom}, {"recvmsg", by_recvmsg}, {"recvmmsg", by_recvmmsg}};
 
 /// Every way of receiving, with and without MSG_PEEK; `send` makes the host answer "a:hello".
-void check_names(const Client& client, const lb::Endpoint& expected, const std::function<int()>& send) {
+void check_names(const Client& client, const Endpoint& expected, const std::function<int()>& send) {
     for (const auto& [name, receive] : kWays) {
         INFO(name);
         REQUIRE(send() == 0);
@@ -93,7 +93,7 @@ Client sender_to(Balanced& net, const Kind& kind, const std::string& host) {
 /// the balanced cgroup.
 Client listener_of(Balanced& net, const Kind& kind) {
     Client listener = net.client(kind);
-    REQUIRE(listener.bind(lb::Endpoint{net.box.lab().client_address(kind.address), 0}) == 0);
+    REQUIRE(listener.bind(Endpoint{net.box.lab().client_address(kind.address), 0}) == 0);
     REQUIRE(::listen(listener.fd(), 4) == 0);
     return listener;
 }
@@ -201,7 +201,7 @@ TEST_CASE("a server in the cgroup is told its real clients [E48]", "[kernel][nam
         Client client = net.client(kind);
         REQUIRE(client.connect(Where(listener.local().value())) == 0);
         SocketAddress from;
-        const Client accepted(bpf::UniqueFd(::accept(listener.fd(), from.get(), &from.length)));
+        const Client accepted(UniqueFd(::accept(listener.fd(), from.get(), &from.length)));
         CHECK(from.endpoint() == client.local());
         CHECK(accepted.peer() == client.local());
     }
@@ -216,17 +216,17 @@ TEST_CASE(
         INFO(kind);
         Client listener = net.landed(kind, "a");  // was a client through the service, becomes a server
         REQUIRE(listener.disconnect() == 0);
-        REQUIRE(listener.bind(lb::Endpoint{net.box.lab().client_address(kind.address), 0}) == 0);
+        REQUIRE(listener.bind(Endpoint{net.box.lab().client_address(kind.address), 0}) == 0);
         REQUIRE(::listen(listener.fd(), 4) == 0);
         CHECK(net.open_in_all() == 0);
         CHECK(net.indexed_in_all() == 0);
         const auto& machine = net.box.host("a").machine();
         machine.net().run([&] {
             Client client(
-                bpf::UniqueFd(::socket(kind.address == Family::v4 ? AF_INET : AF_INET6, SOCK_STREAM, 0)));
+                UniqueFd(::socket(kind.address == Family::v4 ? AF_INET : AF_INET6, SOCK_STREAM, 0)));
             if (client.connect(Where(listener.local().value())) != 0) return;
             SocketAddress from;
-            const Client accepted(bpf::UniqueFd(::accept(listener.fd(), from.get(), &from.length)));
+            const Client accepted(UniqueFd(::accept(listener.fd(), from.get(), &from.length)));
             CHECK(from.endpoint() == client.local());
             CHECK(from.endpoint().address == machine.address(kind.address));
             CHECK(accepted.peer() == client.local());

@@ -24,7 +24,7 @@ public:
     explicit Server(Sandbox& box) : machine_(box.host("a").machine()) {
         machine_.net().run([&] {
             fd_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-            SocketAddress any(lb::Endpoint{machine_.address(), 0}, AF_INET);
+            SocketAddress any(Endpoint{machine_.address(), 0}, AF_INET);
             if (!fd_ || ::bind(fd_.get(), any.get(), any.length) != 0 || ::listen(fd_.get(), 16) != 0)
                 throw std::system_error(errno, std::generic_category(), "a listener");
             SocketAddress bound;
@@ -33,27 +33,27 @@ public:
             return 0;
         });
     }
-    const lb::Endpoint& where() const { return where_; }
+    const Endpoint& where() const { return where_; }
     /// Reads a request, answers with `text`, and closes in order.
     void close_after_request(std::string_view text = "") {
-        bpf::UniqueFd peer = accept();
+        UniqueFd peer = accept();
         std::array<char, 64> request;
         REQUIRE(::recv(peer.get(), request.data(), request.size(), 0) > 0);
         if (!text.empty()) REQUIRE(::send(peer.get(), text.data(), text.size(), 0) > 0);
     }
-    bpf::UniqueFd accept() { return bpf::UniqueFd(::accept(fd_.get(), nullptr, nullptr)); }
+    UniqueFd accept() { return UniqueFd(::accept(fd_.get(), nullptr, nullptr)); }
     /// Sends `text`, then RST.
     void answer_and_reset(std::string_view text) {
-        bpf::UniqueFd peer = accept();
+        UniqueFd peer = accept();
         if (!text.empty()) (void)!::send(peer.get(), text.data(), text.size(), 0);
         const linger now{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     }
 
 private:
-    proxy::Host& machine_;
-    bpf::UniqueFd fd_;
-    lb::Endpoint where_;
+    lab::Host& machine_;
+    UniqueFd fd_;
+    Endpoint where_;
 };
 
 /// As Stage, with a Server as the backend.
@@ -100,7 +100,7 @@ TEST_CASE("a reset before the first byte is counted, however the handshake went 
 
     SECTION("a reset after an answer is none, and ends the row") {
         Client client = stage.connected();
-        bpf::UniqueFd peer = stage.server.accept();
+        UniqueFd peer = stage.server.accept();
         REQUIRE(::send(peer.get(), "x", 1, 0) == 1);
         CHECK(client.recv().text == "x");
         const linger now{.l_onoff = 1, .l_linger = 0};
@@ -112,7 +112,7 @@ TEST_CASE("a reset before the first byte is counted, however the handshake went 
     }
     SECTION("a connection with an answer ends the row when the application closes it") {
         Client client = stage.connected();
-        const bpf::UniqueFd peer = stage.server.accept();
+        const UniqueFd peer = stage.server.accept();
         REQUIRE(::send(peer.get(), "x", 1, 0) == 1);
         CHECK(client.recv().text == "x");
         CHECK(stage.outcomes().resets_in_a_row == 2);
@@ -121,7 +121,7 @@ TEST_CASE("a reset before the first byte is counted, however the handshake went 
     }
     SECTION("... and when its peer does") {
         Client client = stage.connected();
-        bpf::UniqueFd peer = stage.server.accept();
+        UniqueFd peer = stage.server.accept();
         REQUIRE(::send(peer.get(), "x", 1, 0) == 1);
         peer.reset();
         CHECK(client.recv().text == "x");

@@ -48,7 +48,7 @@ struct Stage {
 
     Sandbox box;
     Where vip;
-    lb::Endpoint backend;
+    Endpoint backend;
     TestPlane plane;
     lb::LifeId life;
 };
@@ -167,7 +167,7 @@ TEST_CASE("a storm of failures costs few events and loses no count, on both core
     constexpr int kEach = 1500;  // together more than the ring buffer has room for
     auto storm = [&] {
         for (int i = 0; i < kEach; ++i) {
-            Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+            Client client(UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
             if (client.connect(kVip) != ECONNREFUSED) return 1;
         }
         return 0;
@@ -208,7 +208,7 @@ TEST_CASE("a life that takes no new sockets is not judged by them [E44]", "[kern
 
 TEST_CASE("UDP that is refused counts for nothing: no hook sees it [E44]", "[kernel][outcome]") {
     Sandbox box("outcome-udp", {"a"});
-    const lb::Endpoint nobody{box.host("a").endpoint().address, 9};
+    const Endpoint nobody{box.host("a").endpoint().address, 9};
     TestPlane plane(box, {service(kVip, {nobody}, Protocol::udp)});
     Client client = box.client(Protocol::udp);
     REQUIRE(client.connect(kVip) == 0);
@@ -222,7 +222,7 @@ TEST_CASE("UDP that is refused counts for nothing: no hook sees it [E44]", "[ker
 
 TEST_CASE("failures stay counted when maps are outgrown [E37][E44]", "[kernel][outcome]") {
     Sandbox box("outcome-growth", {"a"});
-    const lb::Endpoint backend = box.host("a").endpoint();
+    const Endpoint backend = box.host("a").endpoint();
     TestPlane plane(box, {service(kVip, {backend})}, {.max_backends = 4});
     const auto life = plane.life(kService, backend);
     box.host("a").stop_listening();

@@ -207,7 +207,7 @@ TEST_CASE("workload processes run in the cgroup and the client's namespace", "[k
     Sandbox box("spawn", {"a"});
     const auto endpoint = box.host("a").endpoint();
     auto process = box.spawn([&] {
-        Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_STREAM, 0)));
+        Client client(UniqueFd(::socket(AF_INET, SOCK_STREAM, 0)));
         if (!in_cgroup(::getpid(), box.cgroup().path())) return 1;
         return client.connect(endpoint) == 0 && client.echoes("hello") ? 42 : 2;
     });

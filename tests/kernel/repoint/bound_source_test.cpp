@@ -22,8 +22,8 @@ using namespace std::chrono_literals;
 namespace {
 
 /// An address of the client's that the kernel chooses towards nobody.
-lb::Address second_address(Family family) {
-    return lb::parse_address(family == Family::v4 ? "10.99.0.5" : "fd99::5").value();
+Address second_address(Family family) {
+    return parse_address(family == Family::v4 ? "10.99.0.5" : "fd99::5").value();
 }
 
 /// Has it, and the machine `host` knows the way back to it.
@@ -34,7 +34,7 @@ void add_second_address(Sandbox& box, const std::string& host, Family family) {
                             " dev lan 2>/dev/null || true";
     REQUIRE(std::system(add.c_str()) == 0);
     const auto inside = box.host(host).machine().net().enter();
-    proxy::RouteSocket().add_neighbour("eth0", second_address(family), {0x02, 0x63, 0, 0, 0, 0x01});
+    lab::RouteSocket().add_neighbour("eth0", second_address(family), {0x02, 0x63, 0, 0, 0, 0x01});
 }
 
 int bind_to_device(const Client& client, const char* device) {
@@ -71,7 +71,7 @@ TEST_CASE("a re-point keeps the source address that the application bound, with 
     TestPlane plane(
         box,
         {udp_service(vip, {box.host("a").endpoint(kind.address), box.host("b").endpoint(kind.address)})});
-    const lb::Endpoint own{second_address(kind.address), static_cast<std::uint16_t>(port)};
+    const Endpoint own{second_address(kind.address), static_cast<std::uint16_t>(port)};
     Client client = landing_on(box, "a", vip, Protocol::udp, kind.socket,
                                [&](Client& socket) { REQUIRE(socket.bind(own) == 0); });
     const auto before = client.local();
@@ -90,7 +90,7 @@ TEST_CASE("a socket that sends all the time never notices that it is moved with 
     for (const std::string host : {"a", "b"}) add_second_address(box, host, Family::v4);
     TestPlane plane(box, {udp_service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})});
     Client client = landing_on(box, "a", kVip, Protocol::udp, Family::v4, [&](Client& socket) {
-        REQUIRE(socket.bind(lb::Endpoint{second_address(Family::v4), 0}) == 0);
+        REQUIRE(socket.bind(Endpoint{second_address(Family::v4), 0}) == 0);
     });
     const auto before = client.local();
     std::atomic<bool> stop = false;
@@ -117,7 +117,7 @@ TEST_CASE("bound before it was connected past us: that shows when it is moved, a
     for (const std::string host : {"a", "b"}) add_second_address(box, host, Family::v4);
     TestPlane plane(box, {udp_service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})});
     Client client = landing_on(box, "a", kVip, Protocol::udp, Family::v4, [&](Client& socket) {
-        REQUIRE(socket.bind(lb::Endpoint{second_address(Family::v4), 0}) == 0);
+        REQUIRE(socket.bind(Endpoint{second_address(Family::v4), 0}) == 0);
         REQUIRE(bind_to_device(socket, "lan") == 0);
         REQUIRE(socket.connect(box.host("b").endpoint()) == 0);
     });
@@ -148,7 +148,7 @@ TEST_CASE("a re-point that needs another source address keeps the device that th
     const auto report = plane.condemn(box.host("a"));
     CHECK(report.first_failure == "");
     CHECK(report.repointed == 1);
-    CHECK(client.local() == lb::Endpoint{second_address(Family::v4), before->port});
+    CHECK(client.local() == Endpoint{second_address(Family::v4), before->port});
     CHECK(device_of(client) == "lan");
     CHECK(client.echo("hello") == "b");
 }
@@ -160,16 +160,16 @@ TEST_CASE("a bound source address that may not go to the new backend: terminated
     INFO((family == Family::v4 ? "v4" : "v6") << (loopback ? ", loopback" : ", by a rule"));
     if (is_emulated() && !loopback) return skip("busybox makes no rule that is unreachable");
     Sandbox box("bound-forbidden", {"b"});
-    const proxy::EchoServer local("local", box.lab().client());
+    const lab::EchoServer local("local", box.lab().client());
     add_second_address(box, "b", family);
     const std::string here = family == Family::v4 ? "127.0.0.1" : "::1";
-    const lb::Endpoint near{lb::parse_address(here).value(), local.port()};
+    const Endpoint near{parse_address(here).value(), local.port()};
     const auto own = loopback ? near.address : second_address(family);
     const auto b = box.host("b").endpoint(family);
     const auto& vip = family == Family::v4 ? kVip : kVip6;
     TestPlane plane(box, {udp_service(vip, {near, b})});
     Client client = silently_on(box, near, vip, Protocol::udp, family, [&](Client& socket) {
-        REQUIRE(socket.bind(lb::Endpoint{own, 0}) == 0);
+        REQUIRE(socket.bind(Endpoint{own, 0}) == 0);
     });
     const std::string rule = std::string("ip ") + (family == Family::v4 ? "-4" : "-6") + " rule add from " +
                              to_string(own) + " to " + to_string(b.address) + " unreachable";

@@ -32,10 +32,10 @@ struct Pair {
     Pair() {
         int ends[2];
         if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw std::bad_alloc();
-        one = bpf::UniqueFd(ends[0]);
-        other = bpf::UniqueFd(ends[1]);
+        one = UniqueFd(ends[0]);
+        other = UniqueFd(ends[1]);
     }
-    bpf::UniqueFd one, other;
+    UniqueFd one, other;
 };
 
 union Control {
@@ -57,7 +57,7 @@ bool send_descriptor(int to, int descriptor) {
     return ::sendmsg(to, &message, 0) == 1;
 }
 
-bpf::UniqueFd receive_descriptor(int from) {
+UniqueFd receive_descriptor(int from) {
     char byte;
     iovec data{&byte, 1};
     Control control{};
@@ -66,16 +66,16 @@ bpf::UniqueFd receive_descriptor(int from) {
     message.msg_iovlen = 1;
     message.msg_control = &control;
     message.msg_controllen = sizeof control;
-    if (::recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&message)) return bpf::UniqueFd();
+    if (::recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&message)) return UniqueFd();
     int descriptor;
     std::memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof descriptor);
-    return bpf::UniqueFd(descriptor);
+    return UniqueFd(descriptor);
 }
 
 /// Passes on whatever descriptor comes, until the other end is closed.
 int relay(int through) {
     while (true) {
-        const bpf::UniqueFd descriptor = receive_descriptor(through);
+        const UniqueFd descriptor = receive_descriptor(through);
         if (!descriptor) return 0;
         pass(kWork);
         if (!send_descriptor(through, descriptor.get())) return 0;
@@ -153,7 +153,7 @@ TEST_CASE("sockets that are handed to and fro between processes are all moved [E
 TEST_CASE("a socket that only an io_uring has is terminated after a while, and it says why [E84]",
           "[kernel][repoint]") {
     io_uring_params params{};
-    const bpf::UniqueFd ring(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &params)));
+    const UniqueFd ring(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &params)));
     if (!ring) return skip("this machine forbids io_uring");
     Sandbox box("direct", {"a", "b"});
     TestPlane plane(box, {udp_service(kVip, {box.host("a").endpoint(), box.host("b").endpoint()})});

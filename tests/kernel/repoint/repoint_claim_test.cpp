@@ -19,7 +19,7 @@ public:
     explicit Repoints(const bpf::KernelOptions& options) {
         for (const auto& entry : std::filesystem::directory_iterator(options.pin)) {
             const auto path = entry.path() / "lb_repoint";
-            if (std::filesystem::exists(path)) map_ = bpf::UniqueFd(bpf_obj_get(path.c_str()));
+            if (std::filesystem::exists(path)) map_ = UniqueFd(bpf_obj_get(path.c_str()));
         }
         REQUIRE(map_);
     }
@@ -48,7 +48,7 @@ public:
 
 private:
     static constexpr std::uint64_t kNobody = 1ull << 60;
-    bpf::UniqueFd map_;
+    UniqueFd map_;
 };
 
 constexpr std::size_t kOwn = 1;  ///< the entry that says reseat's thread group

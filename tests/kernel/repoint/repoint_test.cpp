@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-bool is_moved_to(Client& client, BackendHost& host, const std::optional<lb::Endpoint>& local) {
+bool is_moved_to(Client& client, BackendHost& host, const std::optional<Endpoint>& local) {
     return client.actual_peer() == host.endpoint() && client.local() == local && client.pending_error() == 0;
 }
 
@@ -146,10 +146,10 @@ TEST_CASE("descriptors shared by dup and fork are one socket: moved once, for al
         if (::read(go[0], &byte, 1) != 1) return 1;
         return client.echo("from the child") == "b" ? 0 : 2;
     });
-    const bpf::UniqueFd copy(::dup(client.fd()));
+    const UniqueFd copy(::dup(client.fd()));
     a.vanish();
     CHECK(plane.condemn(a).repointed == 1);
-    const Client twin{bpf::UniqueFd(::dup(copy.get()))};
+    const Client twin{UniqueFd(::dup(copy.get()))};
     CHECK(twin.actual_peer() == box.host("b").endpoint());
     REQUIRE(::write(go[1], "", 1) == 1);
     CHECK(heir.wait() == 0);
@@ -175,7 +175,7 @@ TEST_CASE("a socket whose connector is gone is found in the process that inherit
     char byte;
     REQUIRE(::read(ready[0], &byte, 1) == 1);
     const auto actual = client.actual_peer();
-    const lb::Endpoint from = *actual;
+    const Endpoint from = *actual;
     client.close();  // the test's own copy
     const auto report = plane.condemn(from);
     CHECK(report.first_failure == "");
@@ -221,7 +221,7 @@ TEST_CASE("re-pointing what is resolved is done at the first looks", "[kernel][r
     Sandbox box("speed");
     auto& a = box.host("a");
     TestPlane plane(box, {udp_service(kVip, {a.endpoint(), box.host("b").endpoint()})});
-    lb::Duration best = 1h;
+    Duration best = 1h;
     for (int round = 0; round < 5; ++round) {
         Client client = landing_on(box, "a", kVip, Protocol::udp);
         REQUIRE(plane.pump_until([&] { return plane.kernel().unresolved_sockets() == 0; }, 30s));

@@ -19,9 +19,8 @@ TEST_CASE("from loopback to another host: the source address changes, the port s
           "[kernel][repoint]") {
     Sandbox box("from-loopback");
     const auto family = GENERATE(Family::v4, Family::v6);
-    proxy::EchoServer local("local", box.lab().client());
-    const lb::Endpoint near{lb::parse_address(family == Family::v4 ? "127.0.0.1" : "::1").value(),
-                            local.port()};
+    lab::EchoServer local("local", box.lab().client());
+    const Endpoint near{parse_address(family == Family::v4 ? "127.0.0.1" : "::1").value(), local.port()};
     auto& b = box.host("b");
     const auto& vip = family == Family::v4 ? kVip : kVip6;
     TestPlane plane(box, {udp_service(vip, {near, b.endpoint(family)})});
@@ -41,8 +40,8 @@ TEST_CASE("from loopback to another host: the source address changes, the port s
 TEST_CASE("bound to an address that cannot reach the new backend: terminated, and it says why [E56]",
           "[kernel][repoint]") {
     Sandbox box("bound-loopback");
-    proxy::EchoServer local("local", box.lab().client());
-    const lb::Endpoint near{lb::parse_address("127.0.0.1").value(), local.port()};
+    lab::EchoServer local("local", box.lab().client());
+    const Endpoint near{parse_address("127.0.0.1").value(), local.port()};
     auto& b = box.host("b");
     TestPlane plane(box, {udp_service(kVip, {near, b.endpoint()})});
     const Where bound = "127.0.0.1:40057";
@@ -135,7 +134,7 @@ TEST_CASE("a process that may not be traced: terminated instead, and it says why
     auto victim = box.spawn([&] {
         char byte;
         if (::read(ready[0], &byte, 1) != 1) return 1;
-        Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_DGRAM, 0)));
+        Client client(UniqueFd(::socket(AF_INET, SOCK_DGRAM, 0)));
         while (client.actual_peer() != a.endpoint())
             if (client.connect(kVip) != 0) return 2;
         return client.recv_error(5s);

@@ -22,7 +22,7 @@ bpf_prog_info info_of(int fd) {
 
 AttachedPrograms::AttachedPrograms(const std::string& cgroup)
     : counting_(bpf_enable_stats(BPF_STATS_RUN_TIME)) {
-    const bpf::UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     for (int type = 0; type < __MAX_BPF_ATTACH_TYPE; ++type) {
         std::array<__u32, 64> ids{};
         __u32 count = ids.size();
@@ -39,7 +39,7 @@ std::map<std::string, std::uint64_t> AttachedPrograms::runs() const {
 }
 
 void AttachedPrograms::add(std::uint32_t id) {
-    bpf::UniqueFd fd(bpf_prog_get_fd_by_id(id));
+    UniqueFd fd(bpf_prog_get_fd_by_id(id));
     REQUIRE(fd);
     const std::string name = info_of(fd.get()).name;
     programs_[name] = std::move(fd);

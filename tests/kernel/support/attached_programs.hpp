@@ -20,8 +20,8 @@ public:
 private:
     void add(std::uint32_t id);
 
-    bpf::UniqueFd counting_;
-    std::map<std::string, bpf::UniqueFd> programs_;
+    UniqueFd counting_;
+    std::map<std::string, UniqueFd> programs_;
 };
 
 }  // namespace reseat::test

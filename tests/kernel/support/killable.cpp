@@ -18,10 +18,10 @@ struct Pipe {
     Pipe() {
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
-        read = bpf::UniqueFd(ends[0]);
-        write = bpf::UniqueFd(ends[1]);
+        read = UniqueFd(ends[0]);
+        write = UniqueFd(ends[1]);
     }
-    bpf::UniqueFd read, write;
+    UniqueFd read, write;
 };
 
 int serve(const Sandbox& box, const std::vector<lb::Service>& services, const bpf::KernelOptions& options,

@@ -32,7 +32,7 @@ Where vip_of(Family family, unsigned number) {
 }
 
 std::vector<lb::Service> dual_service(Sandbox& box, const std::vector<std::string>& hosts, unsigned number) {
-    std::vector<lb::Endpoint> backends;
+    std::vector<Endpoint> backends;
     for (const Family family : {Family::v4, Family::v6})
         for (const auto& host : hosts) backends.push_back(box.host(host).endpoint(family));
     std::vector<lb::Service> services;

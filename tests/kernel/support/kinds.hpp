@@ -51,7 +51,7 @@ public:
     /// A client connected through service 1 to this host. Fails the test when none lands there.
     Client landed(const Kind& kind, const std::string& host);
 
-    lb::Endpoint endpoint(const Kind& kind, const std::string& host) {
+    Endpoint endpoint(const Kind& kind, const std::string& host) {
         return box.host(host).endpoint(kind.address);
     }
     lb::LifeId life(const Kind& kind, const std::string& host, unsigned service = 1);

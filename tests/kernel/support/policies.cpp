@@ -7,12 +7,12 @@ namespace reseat::test {
 
 lb::Cidr cidr(const std::string& text) {
     const auto slash = text.find('/');
-    const auto address = lb::parse_address(text.substr(0, slash)).value();
+    const auto address = parse_address(text.substr(0, slash)).value();
     const auto bits = static_cast<unsigned>(std::stoul(text.substr(slash + 1)));
     return {address, address.family() == Family::v4 ? 96 + bits : bits};
 }
 
-lb::Cidr only(const lb::Endpoint& endpoint) {
+lb::Cidr only(const Endpoint& endpoint) {
     return {endpoint.address, 128};
 }
 

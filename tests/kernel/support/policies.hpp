@@ -11,7 +11,7 @@ namespace reseat::test {
 /// "10.0.0.0/8" or "fd00::/8". Throws for a text that is none.
 lb::Cidr cidr(const std::string& text);
 /// Just this address.
-lb::Cidr only(const lb::Endpoint& endpoint);
+lb::Cidr only(const Endpoint& endpoint);
 /// Both addresses of a host, over all protocols and ports.
 std::vector<lb::Destination> all_of(BackendHost& host);
 lb::Policy deny(std::vector<lb::Destination> to, const std::string& name = "no");

@@ -28,8 +28,8 @@ Client landing_on(Sandbox& box, const std::string& host, const Where& vip, Proto
     throw std::runtime_error("no connection landed on " + host);
 }
 
-Client silently_on(Sandbox& box, const lb::Endpoint& backend, const Where& vip, Protocol protocol,
-                   Family family, const std::function<void(Client&)>& prepare) {
+Client silently_on(Sandbox& box, const Endpoint& backend, const Where& vip, Protocol protocol, Family family,
+                   const std::function<void(Client&)>& prepare) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         Client client = connected(box, vip, protocol, family, prepare);
         if (client.actual_peer() == backend) return client;
@@ -37,7 +37,7 @@ Client silently_on(Sandbox& box, const lb::Endpoint& backend, const Where& vip, 
     throw std::runtime_error("no connection landed on " + to_string(backend));
 }
 
-lb::Service udp_service(const Where& address, const std::vector<lb::Endpoint>& backends, lb::UdpFate fate) {
+lb::Service udp_service(const Where& address, const std::vector<Endpoint>& backends, lb::UdpFate fate) {
     lb::Service made = service(address, backends, Protocol::udp);
     made.connections.udp = fate;
     return made;
@@ -49,7 +49,7 @@ std::uint64_t stat(TestPlane& plane, const std::string& name) {
     throw std::runtime_error("no counter is called " + name);
 }
 
-unsigned sockets_to(const lb::Endpoint& backend, Protocol protocol) {
+unsigned sockets_to(const Endpoint& backend, Protocol protocol) {
     unsigned count = 0;
     for (const auto family : {Family::v4, Family::v6})
         for (const auto& socket : list_sockets(protocol, family)) {

@@ -225,13 +225,13 @@ TEST_CASE("fifty thousand sockets on one backend are all ended, and the event lo
     a.vanish();  // so that nobody has to accept them: they stay in SYN_SENT
     constexpr unsigned kProcesses = 4, kEach = 12'500;
     // Two source addresses: beyond half the ports of one, the kernel takes milliseconds to find a free one.
-    const lb::Endpoint second{lb::parse_address("10.99.0.2").value(), 0};
-    proxy::RouteSocket().add_address("lan", second.address, 24);
+    const Endpoint second{parse_address("10.99.0.2").value(), 0};
+    lab::RouteSocket().add_address("lan", second.address, 24);
     auto open_many = [&](bool from_second) {
         std::vector<Client> clients;
         const int yes = 1;
         for (unsigned i = 0; i < kEach; ++i) {
-            clients.emplace_back(bpf::UniqueFd(::socket(AF_INET, SOCK_STREAM, 0)));
+            clients.emplace_back(UniqueFd(::socket(AF_INET, SOCK_STREAM, 0)));
             ::setsockopt(clients.back().fd(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
             if (from_second && clients.back().bind(second) != 0) return 3;
             if (clients.back().connect_nonblocking(kVip) != EINPROGRESS) return 1;
@@ -250,16 +250,15 @@ TEST_CASE("fifty thousand sockets on one backend are all ended, and the event lo
     REQUIRE(lives == std::vector{life});
     unsigned ticks = 0;
     lb::TerminationReport report;
-    auto both = [&]() -> lb::Task<void> {
-        lb::Spawned ticker;
-        auto tick = [](unsigned& count) -> lb::Task<void> {
+    auto both = [&]() -> Task<void> {
+        Spawned ticker;
+        auto tick = [](unsigned& count) -> Task<void> {
             while (true) {
-                co_await lb::sleep_for(1ms);
+                co_await sleep_for(1ms);
                 ++count;
             }
         };
-        ticker =
-            lb::spawn(co_await asio::this_coro::executor, "ticker", tick(ticks), [](const std::string&) {});
+        ticker = spawn(co_await asio::this_coro::executor, "ticker", tick(ticks), [](const std::string&) {});
         report = co_await plane.kernel().reseat({.life = life});
     };
     plane.run(both());

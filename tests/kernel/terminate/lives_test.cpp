@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-lb::LifeId take_out_one(TestPlane& plane, const lb::Endpoint& backend) {
+lb::LifeId take_out_one(TestPlane& plane, const Endpoint& backend) {
     const auto lives = plane.take_out(backend);
     if (lives.size() != 1) throw std::runtime_error("not exactly one life ended");
     return lives[0];

@@ -28,7 +28,7 @@ public:
         REQUIRE(made.error == 0);
         return Client(std::move(made.fd));
     }
-    Client connected(Protocol protocol, const lb::Endpoint& backend) {
+    Client connected(Protocol protocol, const Endpoint& backend) {
         for (int attempt = 0; attempt < 20; ++attempt) {
             Client client = this->client(protocol);
             REQUIRE(client.connect(kVip) == 0);

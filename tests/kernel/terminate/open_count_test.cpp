@@ -139,8 +139,8 @@ TEST_CASE("sockets that are closed while they are terminated are uncounted once 
         auto process = net.box.spawn([&] {
             std::vector<Client> clients;
             for (unsigned i = 0; i < kSockets; ++i) {
-                clients.emplace_back(bpf::UniqueFd(
-                    ::socket(AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0)));
+                clients.emplace_back(
+                    UniqueFd(::socket(AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0)));
                 if (clients.back().connect(vip_of(kind.address)) != 0) return 1;
             }
             char byte;

@@ -49,7 +49,7 @@ private:
 };
 
 Client new_socket(Protocol protocol) {
-    return Client(bpf::UniqueFd(::socket(AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0)));
+    return Client(UniqueFd(::socket(AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0)));
 }
 
 void close_at_once(Client& client) {
@@ -65,7 +65,7 @@ void note_unexpected(Board& board, int error) {
 
 struct Slot {
     Client client = new_socket(Protocol::tcp);
-    std::optional<lb::Endpoint> backend;
+    std::optional<Endpoint> backend;
     bool open = false;
 };
 
@@ -84,7 +84,7 @@ void reconnect(Slot& slot, Board& board) {
 }
 
 /// Opens and closes connections, many at a time, until told to stop; never to `safe` may one be ended.
-int churn(Board& board, const lb::Endpoint& safe) {
+int churn(Board& board, const Endpoint& safe) {
     std::vector<Slot> slots(100);
     for (std::size_t turn = 0; !board.stop; ++turn) {
         Slot& slot = slots[turn % slots.size()];

@@ -51,7 +51,7 @@ public:
     static constexpr std::size_t kSize = 4096;
 
 private:
-    bpf::UniqueFd fault_;
+    UniqueFd fault_;
     void* page_;
 };
 

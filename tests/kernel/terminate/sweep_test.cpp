@@ -20,7 +20,7 @@ namespace {
 const Where kVip6Other = "[fd96::2]:80";
 
 /// So many clients, of which those on `backend` are returned; `others` gets the rest.
-std::vector<Client> many_on(Sandbox& box, const lb::Endpoint& backend, const Where& vip, Protocol protocol,
+std::vector<Client> many_on(Sandbox& box, const Endpoint& backend, const Where& vip, Protocol protocol,
                             Family family, int count, std::vector<Client>& others) {
     std::vector<Client> there;
     for (int i = 0; i < count; ++i) {
@@ -44,11 +44,11 @@ int connect_scoped(const Client& client, const Where& to, const char* device) {
 }
 
 /// Link-local addresses without the second that duplicate address detection takes.
-lb::Endpoint make_link_local(Sandbox& box, BackendHost& host) {
-    const auto near = lb::parse_address("fe80::1").value(), far = lb::parse_address("fe80::b").value();
-    proxy::RouteSocket().add_address("lan", near, 64);
-    host.machine().net().run([&] { proxy::RouteSocket().add_address("eth0", far, 64); });
-    const lb::Endpoint there{far, host.server().port()};
+Endpoint make_link_local(Sandbox& box, BackendHost& host) {
+    const auto near = parse_address("fe80::1").value(), far = parse_address("fe80::b").value();
+    lab::RouteSocket().add_address("lan", near, 64);
+    host.machine().net().run([&] { lab::RouteSocket().add_address("eth0", far, 64); });
+    const Endpoint there{far, host.server().port()};
     Client probe = box.outsider(Protocol::udp, Family::v6);
     if (connect_scoped(probe, there, "lan") != 0) throw std::runtime_error("no link-local address");
     if (!wait_until([&] { return probe.echoes("hello"); }, 10s))
@@ -105,7 +105,7 @@ TEST_CASE("beyond the index, sockets that were unconnected or connected elsewher
     Sandbox box("overflow-left");
     auto& a = box.host("a");
     auto& c = box.host("c");
-    const Where elsewhere{lb::Endpoint{c.endpoint().address, a.endpoint().port}};  // the same port
+    const Where elsewhere{Endpoint{c.endpoint().address, a.endpoint().port}};  // the same port
     TestPlane plane(box, {udp_service(kVip, {a.endpoint()}, lb::UdpFate::terminate)},
                     {.flow_drawers = 1, .drawer_entries = 1});
     Client fills = landing_on(box, "a", kVip, Protocol::udp);

@@ -30,7 +30,7 @@ std::map<std::string, lb::TerminationReport> enforce(TestPlane& plane) {
     return reports;
 }
 
-lb::TerminationReport end_untracked(TestPlane& plane, Protocol protocol, std::vector<lb::Endpoint> to) {
+lb::TerminationReport end_untracked(TestPlane& plane, Protocol protocol, std::vector<Endpoint> to) {
     return plane.run(plane.kernel().end_untracked({protocol, std::move(to), std::nullopt}));
 }
 
@@ -43,7 +43,7 @@ Client connected(Sandbox& box, const Kind& kind, const Where& to) {
 /// Connects in a network namespace of its own; 42: told to leave by ECONNABORTED.
 int connect_in_own_namespace(const Where& to, int tells) {
     if (::unshare(CLONE_NEWNET) != 0) return 1;
-    Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
+    Client client(UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
     ifreq loopback{};
     std::strcpy(loopback.ifr_name, "lo");
     loopback.ifr_flags = IFF_UP;
@@ -159,7 +159,7 @@ TEST_CASE("the sockets of descendants of the cgroup end, those of others and res
         REQUIRE(own.connect(to) == 0);
         Process below = net.box.spawn([&] {
             join_cgroup(child);
-            Client client(bpf::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+            Client client(UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
             if (client.connect(to) != 0) return 1;
             return client.recv_error(10s) == ECONNABORTED ? 42 : 2;
         });
@@ -184,7 +184,7 @@ TEST_CASE("connections that the workload accepted are not what it connected to",
     REQUIRE(::listen(made.fd.get(), 4) == 0);
     Client outsider = net.box.outsider();
     REQUIRE(outsider.connect("127.0.0.1:40405") == 0);
-    Client accepted(bpf::UniqueFd(::accept4(made.fd.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    Client accepted(UniqueFd(::accept4(made.fd.get(), nullptr, nullptr, SOCK_CLOEXEC)));
     set_policies(net.plane, {deny({{cidr("127.0.0.0/8"), {}, {}, {}}})});
     CHECK(enforce(net.plane)["no"].matched == 0);
     CHECK(outsider.send("hello") == 0);
@@ -220,7 +220,7 @@ TEST_CASE("sockets in a network namespace of a process below the cgroup end, too
     Balanced net("forbid-netns");
     int told[2];
     REQUIRE(::pipe2(told, O_CLOEXEC) == 0);
-    const bpf::UniqueFd hears(told[0]), tells(told[1]);
+    const UniqueFd hears(told[0]), tells(told[1]);
     Process below = net.box.spawn([&] { return connect_in_own_namespace("127.0.0.1:9", tells.get()); });
     char ready = 0;
     REQUIRE(::read(hears.get(), &ready, 1) == 1);

@@ -33,7 +33,7 @@ int send_with_ttl(const Client& client, std::string_view text) {
 
 std::vector<lb::Policy> random_policies(std::mt19937& random) {
     const auto upto = [&](unsigned most) { return std::uniform_int_distribution<unsigned>(0, most)(random); };
-    const auto network = [&](unsigned least, lb::Address at) {
+    const auto network = [&](unsigned least, Address at) {
         const unsigned bits = least + upto(128 - least);
         for (unsigned bit = bits; bit < 128; ++bit)
             at.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
@@ -45,8 +45,8 @@ std::vector<lb::Policy> random_policies(std::mt19937& random) {
         policies.back().name += std::to_string(i);
         for (unsigned j = 0, size = 1 + upto(60); j < size; ++j) {
             const bool v4 = upto(1);
-            const auto at = v4 ? lb::Address::v4({198, 18, 0, static_cast<std::uint8_t>(upto(7))})
-                               : lb::parse_address("2001:db8::" + std::to_string(upto(7))).value();
+            const auto at = v4 ? Address::v4({198, 18, 0, static_cast<std::uint8_t>(upto(7))})
+                               : parse_address("2001:db8::" + std::to_string(upto(7))).value();
             lb::Destination to{network(v4 ? 96 : 0, at), {}, {}, {}};
             if (upto(1)) to.except.push_back(network(to.cidr.bits, at));
             if (upto(1)) to.protocol = upto(1) ? Protocol::tcp : Protocol::udp;

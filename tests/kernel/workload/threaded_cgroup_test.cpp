@@ -55,10 +55,10 @@ public:
         };
         if (!wait_until(there)) throw std::runtime_error("the heir does not join its cgroup");
     }
-    const lb::Endpoint& backend() const { return backend_; }
+    const Endpoint& backend() const { return backend_; }
 
 private:
-    lb::Endpoint backend_;
+    Endpoint backend_;
     std::unique_ptr<Process> heir_;
 };
 

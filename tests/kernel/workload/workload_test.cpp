@@ -3,12 +3,13 @@
 
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::proxy;
 
 TEST_CASE("a cgroup that does not exist is named", "[kernel][workload]") {
     const auto found = find_workload("/nowhere/at/all");
     REQUIRE_FALSE(found.has_value());
-    CHECK(found.error().code == reseat::lb::ErrorCode::failed);
+    CHECK(found.error().code == reseat::ErrorCode::failed);
     CHECK_THAT(found.error().message, Catch::Contains("/nowhere/at/all does not exist"));
 }
 

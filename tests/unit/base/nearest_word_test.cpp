@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace reseat::lb;
+using namespace reseat;
 
 TEST_CASE("a name that does not exist is answered with the nearest one, else with those that do", "[text]") {
     using Words = std::vector<std::string_view>;

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace reseat::lb;
+using namespace reseat;
 
 TEST_CASE("what is shown cannot steer the terminal, forge a line or turn its order round", "[text]") {
     CHECK(printable("all is well, naïve ☂ 𝄞") == "all is well, naïve ☂ 𝄞");
@@ -32,6 +32,6 @@ TEST_CASE("a text is cut between characters", "[text]") {
     CHECK(beginning("a𝄞b", 4) == "a");
     CHECK(beginning("☂", 0).empty());
     CHECK(beginning("\x80\x80\x80\x80\x80\x80", 4).size() == 4);
-    CHECK(abbreviated(std::string(79, 'x') + "é") == std::string(79, 'x') + "...");
-    CHECK(abbreviated(std::string(80, 'x')) == std::string(80, 'x'));
+    CHECK(lb::abbreviated(std::string(79, 'x') + "é") == std::string(79, 'x') + "...");
+    CHECK(lb::abbreviated(std::string(80, 'x')) == std::string(80, 'x'));
 }

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string>
 
-using namespace reseat::lb;
+using namespace reseat;
 using Catch::Contains;
 
 TEST_CASE("a file is read whole, however long it is and whatever its size says", "[read_file]") {

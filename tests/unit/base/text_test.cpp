@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
 
-#include "proxy/show/terminal.hpp"
-#include "proxy/sidecar/privileges.hpp"
-
 #include <catch2/catch.hpp>
 
-using namespace reseat::proxy;
+using namespace reseat;
 using namespace std::chrono_literals;
 
 TEST_CASE("durations read well", "[text]") {
@@ -19,52 +16,6 @@ TEST_CASE("durations read well", "[text]") {
 
 TEST_CASE("what a peer sent cannot forge a line", "[text]") {
     CHECK(one_line("HTTP 503\r\nreseat: ok\033[2J") == "HTTP 503  reseat: ok [2J");
-}
-
-TEST_CASE("a table aligns its columns and shortens only what may be shortened", "[terminal]") {
-    Table table({{"NAME"}, {"N", true}, {"DETAIL", false, true}});
-    table.add({"a", "7", "short"});
-    table.add({"long-name", "1000", "a rather long explanation"});
-    CHECK(table.render(0, false) ==
-          "NAME          N  DETAIL\n"
-          "a             7  short\n"
-          "long-name  1000  a rather long explanation\n");
-    CHECK(table.render(30, false) ==
-          "NAME          N  DETAIL\n"
-          "a             7  short\n"
-          "long-name  1000  a rather lon…\n");
-}
-
-TEST_CASE("colours surround the text, not the padding", "[terminal]") {
-    Table table({{"STATE"}, {"X"}});
-    table.add({{"up", Colour::good}, "y"});
-    CHECK_THAT(table.render(0, true), Catch::Contains("\033[32mup\033[0m     y"));
-}
-
-TEST_CASE("missing capabilities are named", "[privileges]") {
-    const auto root = parse_effective("Name:\tx\nCapInh:\t0\nCapEff:\t000001ffffffffff\n");
-    REQUIRE(root);
-    CHECK(missing_capabilities(*root).empty());
-    CHECK(missing_capabilities(0) == std::vector<std::string>{"CAP_BPF", "CAP_NET_ADMIN"});
-    CHECK(missing_capabilities(1ull << 39) == std::vector<std::string>{"CAP_NET_ADMIN"});
-    CHECK(missing_capabilities(1ull << 21 | 1ull << 12).empty());
-    CHECK_FALSE(parse_effective("CapEff:\tnonsense\n"));
-}
-
-TEST_CASE("optional capabilities are held or not, and CAP_SYS_ADMIN does for CAP_PERFMON [E82]",
-          "[privileges]") {
-    const auto held = [](Capabilities effective) {
-        std::string names;
-        for (const auto& one : optional_capabilities(effective)) {
-            CHECK_FALSE(one.without.empty());
-            if (one.held) names += std::string(one.name) + " ";
-        }
-        return names;
-    };
-    CHECK(held(1ull << 39 | 1ull << 12) == "");
-    CHECK(held(1ull << 38) == "CAP_PERFMON ");
-    CHECK(held(1ull << 19) == "CAP_SYS_PTRACE ");
-    CHECK(held(1ull << 21) == "CAP_PERFMON CAP_SYS_ADMIN ");
 }
 
 TEST_CASE("a time is read back as it was written, and nothing else is one", "[text]") {

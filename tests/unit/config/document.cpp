@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "document.hpp"
+#include "tests/unit/config/document.hpp"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "document.hpp"
+#include "tests/unit/config/document.hpp"
 
 #include "config/yaml_tree.hpp"
 #include "lb/model.hpp"
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 #include <algorithm>
 #include <map>

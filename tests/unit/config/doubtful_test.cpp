@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/checks/local_listeners.hpp"
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 #include <filesystem>
 

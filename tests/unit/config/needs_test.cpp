@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../lb/certificates.hpp"
 #include "lb/model.hpp"
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
+#include "tests/unit/lb/health/probe/certificates.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 namespace reseat::config {
 namespace {
@@ -24,7 +24,7 @@ Lines warnings(const std::string& policies) {
 }
 
 lb::Cidr cidr(std::string_view address, unsigned bits) {
-    return {lb::parse_address(address).value(), bits};
+    return {parse_address(address).value(), bits};
 }
 
 TEST_CASE("a policy arrives in the model as it is written", "[config][policy]") {
@@ -37,15 +37,14 @@ TEST_CASE("a policy arrives in the model as it is written", "[config][policy]") 
                               .model.policies;
     REQUIRE(policies.size() == 2);
     CHECK(policies[0] ==
-          lb::Policy{
-              "dns",
-              lb::PolicyAction::deny,
-              {{cidr("0.0.0.0", 96), {cidr("10.0.0.0", 104)}, lb::Protocol::udp, {{53, 53}, {8000, 8100}}},
-               {cidr("fd00::", 8), {cidr("fd00:1::", 32)}, {}, {}}},
-              lb::ExistingSockets::keep});
+          lb::Policy{"dns",
+                     lb::PolicyAction::deny,
+                     {{cidr("0.0.0.0", 96), {cidr("10.0.0.0", 104)}, Protocol::udp, {{53, 53}, {8000, 8100}}},
+                      {cidr("fd00::", 8), {cidr("fd00:1::", 32)}, {}, {}}},
+                     lb::ExistingSockets::keep});
     CHECK(policies[1] == lb::Policy{"rest",
                                     lb::PolicyAction::allow,
-                                    {{cidr("192.0.2.1", 128), {}, lb::Protocol::tcp, {}}},
+                                    {{cidr("192.0.2.1", 128), {}, Protocol::tcp, {}}},
                                     lb::ExistingSockets::terminate});
     CHECK(load(head).model.policies.empty());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/model.hpp"
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 namespace reseat::config {
 namespace {

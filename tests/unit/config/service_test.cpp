@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/model.hpp"
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 namespace reseat::config {
 namespace {
@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("a service with nothing but what it must have gets the documented defaults", "[config]") {
     const auto service = load(plain_service).model.services.at(0);
-    CHECK(service.protocol == lb::Protocol::tcp);
+    CHECK(service.protocol == Protocol::tcp);
     CHECK(service.lb_policy == lb::LbPolicy::round_robin);
     CHECK(service.on_no_healthy == lb::OnNoHealthy::fail_open);
     CHECK(service.health_check.type == lb::CheckType::tcp);
@@ -54,7 +54,7 @@ TEST_CASE("every option of a service reaches the model", "[config]") {
             "      - {address: 10.0.0.1:80, name: one, weight: 7, priority: 2, state: maint}\n"
             "      - '[fd00::2]:80'\n")
             .model.services.at(0);
-    CHECK(service.protocol == lb::Protocol::udp);
+    CHECK(service.protocol == Protocol::udp);
     CHECK(to_string(service.addresses.at(1)) == "[fd00::1]:81");
     CHECK(service.lb_policy == lb::LbPolicy::random);
     CHECK(service.on_no_healthy == lb::OnNoHealthy::reject);
@@ -113,9 +113,9 @@ TEST_CASE("protocol any is two services, each with the check of its protocol", "
     const auto services = load(plain_service + "    protocol: any\n").model.services;
     REQUIRE(services.size() == 2);
     CHECK(services[0].name == services[1].name);
-    CHECK(services[0].protocol == lb::Protocol::tcp);
+    CHECK(services[0].protocol == Protocol::tcp);
     CHECK(services[0].health_check.type == lb::CheckType::tcp);
-    CHECK(services[1].protocol == lb::Protocol::udp);
+    CHECK(services[1].protocol == Protocol::udp);
     CHECK(services[1].health_check.type == lb::CheckType::udp);
     for (const auto& service :
          load(plain_service + "    protocol: any\n    health_check: {type: http}\n").model.services)

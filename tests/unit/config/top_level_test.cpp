@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 namespace reseat::config {
 namespace {
@@ -8,9 +8,9 @@ TEST_CASE("the admin interface listens on an address, if there is one", "[config
     const auto address = [](const std::string& text) {
         return load("version: 1\nadmin: {address: '" + text + "'}\nservices: []\n").model.admin_address;
     };
-    CHECK(address("127.0.0.1:9901") == *lb::parse_endpoint("127.0.0.1:9901"));
-    CHECK(address("[::1]:9901") == *lb::parse_endpoint("[::1]:9901"));
-    CHECK(address("0.0.0.0:9901") == *lb::parse_endpoint("0.0.0.0:9901"));
+    CHECK(address("127.0.0.1:9901") == *parse_endpoint("127.0.0.1:9901"));
+    CHECK(address("[::1]:9901") == *parse_endpoint("[::1]:9901"));
+    CHECK(address("0.0.0.0:9901") == *parse_endpoint("0.0.0.0:9901"));
     CHECK_FALSE(address(""));
     CHECK_FALSE(load(plain_service).model.admin_address);
     CHECK(faults_of("version: 1\nadmin: {address: localhost:9901}\nservices: []\n").size() == 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 namespace reseat::config {
 namespace {
@@ -7,7 +7,7 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST_CASE("durations are read in every unit, alone and together", "[config]") {
-    const std::pair<const char*, lb::Duration> cases[] = {
+    const std::pair<const char*, Duration> cases[] = {
         {"0s", 0s},     {"250ms", 250ms},        {"5s", 5s}, {"1m30s", 90s}, {"1h", 1h},
         {"\"2s\"", 2s}, {"1h2m3s4ms", 3723004ms}};
     for (const auto& [text, length] : cases)

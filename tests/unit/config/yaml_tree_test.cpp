@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/yaml_tree.hpp"
 
-#include "support.hpp"
+#include "tests/unit/config/support.hpp"
 
 #include <random>
 

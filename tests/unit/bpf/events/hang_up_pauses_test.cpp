@@ -11,10 +11,10 @@ using namespace std::chrono_literals;
 
 TEST_CASE("peers that close all the time are told after pauses that double up to 64 s [E81]", "[hang_ups]") {
     HangUpPauses pauses;
-    const lb::TimePoint start{};
-    std::vector<lb::Duration> told;
+    const TimePoint start{};
+    std::vector<Duration> told;
     bool may_tell = true;  // as the programs have it
-    for (lb::Duration at{}; at < 10min; at += 20ms) {
+    for (Duration at{}; at < 10min; at += 20ms) {
         for (const lb::LifeId life : pauses.end_due(start + at)) may_tell |= life == 7;
         if (!std::exchange(may_tell, false)) continue;
         CHECK(pauses.begin(7, start + at));
@@ -23,13 +23,13 @@ TEST_CASE("peers that close all the time are told after pauses that double up to
     }
     REQUIRE(told.size() == 15);
     for (std::size_t i = 1; i < told.size(); ++i)
-        CHECK(told[i] - told[i - 1] == std::min<lb::Duration>(1s * (1 << (i - 1)), 64s));
+        CHECK(told[i] - told[i - 1] == std::min<Duration>(1s * (1 << (i - 1)), 64s));
 }
 
 TEST_CASE("a life that was silent for twice its pause is told at once again, with the shortest pause [E81]",
           "[hang_ups]") {
     HangUpPauses pauses;
-    const lb::TimePoint start{};
+    const TimePoint start{};
     CHECK(pauses.begin(7, start));
     CHECK(pauses.end_due(start + 1s) == std::vector<lb::LifeId>{7});
     CHECK(pauses.next_due() == start + 3s);

@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+using namespace reseat;
 using namespace reseat::bpf;
 using Kind = DiagMessage::Kind;
 

@@ -7,7 +7,7 @@ using reseat::bpf::Pace;
 using namespace std::chrono_literals;
 
 namespace {
-const reseat::lb::TimePoint kStart{10s};
+const reseat::TimePoint kStart{10s};
 }
 
 TEST_CASE("by default 100 are ended at once and the others evenly over a second", "[pace]") {

@@ -16,7 +16,6 @@
 #include <vector>
 
 using namespace reseat;
-namespace asio = lb::asio;
 
 TEST_CASE("work is done by threads, and its end is told where it was asked for", "[workers]") {
     constexpr int kJobs = 200;
@@ -63,7 +62,7 @@ TEST_CASE("what work throws, whoever waits for it gets, and the workers go on [E
     bpf::Workers workers(io.get_executor());
     std::string failure;
     bool afterwards = false;
-    const auto asks = [&]() -> lb::Task<void> {
+    const auto asks = [&]() -> Task<void> {
         try {
             co_await bpf::on_worker(workers, [] { throw std::runtime_error("a file cannot be read"); });
         } catch (const std::exception& error) {
@@ -83,7 +82,7 @@ TEST_CASE("a coroutine waits for its work, one after the other and many at once"
     bpf::Workers workers(io.get_executor());
     std::atomic<int> worked = 0;
     int seen = 0;  // on the loop alone
-    const auto rounds = [&]() -> lb::Task<void> {
+    const auto rounds = [&]() -> Task<void> {
         for (int round = 0; round < kRounds; ++round) {
             int result = 0;
             co_await bpf::on_worker(workers, [&result, &worked] { result = ++worked; });

@@ -10,6 +10,7 @@
 #include <map>
 #include <random>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 

@@ -7,6 +7,7 @@
 
 #include <numeric>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace std::chrono_literals;
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using std::chrono::steady_clock;

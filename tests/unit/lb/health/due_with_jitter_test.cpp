@@ -6,6 +6,7 @@
 #include <iterator>
 #include <set>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace std::chrono_literals;
 

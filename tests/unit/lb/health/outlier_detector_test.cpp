@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace std::chrono_literals;
 

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 
+using namespace reseat;
 using namespace reseat::lb;
 using Slots = std::vector<std::uint32_t>;
 

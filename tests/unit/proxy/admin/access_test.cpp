@@ -14,13 +14,13 @@ namespace {
 Reply ask(Request request, Door door) {
     boost::asio::io_context loop(1);
     const AdminView view{.ready = [] { return true; },
-                         .reload = []() -> lb::Task<ReloadReport> { co_return ReloadReport{.ok = true}; }};
+                         .reload = []() -> Task<ReloadReport> { co_return ReloadReport{.ok = true}; }};
     Reply reply;
-    const auto task = [](Request asked, Door through, const AdminView& of, Reply& to) -> lb::Task<void> {
+    const auto task = [](Request asked, Door through, const AdminView& of, Reply& to) -> Task<void> {
         to = co_await answer(std::move(asked), through, of);
     };
-    const auto spawned = lb::spawn(loop.get_executor(), "ask", task(std::move(request), door, view, reply),
-                                   [](const std::string& failure) { FAIL(failure); });
+    const auto spawned = spawn(loop.get_executor(), "ask", task(std::move(request), door, view, reply),
+                               [](const std::string& failure) { FAIL(failure); });
     loop.run();
     return reply;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/config_json.hpp"
 
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "config/config.hpp"
 
@@ -31,7 +32,7 @@ std::string service_with(const std::string& check, const std::string& more = "")
 }  // namespace
 
 TEST_CASE("the configuration in force may be loaded again and is the same", "[admin][config]") {
-    const auto example = proxy::read_file("config/example.yaml");
+    const auto example = read_file("config/example.yaml");
     REQUIRE(example.has_value());
     for (const std::string& text :
          {std::string("version: 1\nservices: []\n"), service_with("type: none"),

@@ -33,12 +33,12 @@ struct Journal {
     std::shared_ptr<std::optional<bool>> wait(std::uint64_t id) {
         auto outcome = std::make_shared<std::optional<bool>>();
         const auto waiting = [](EventLog& of, std::uint64_t after,
-                                std::shared_ptr<std::optional<bool>> to) -> lb::Task<void> {
+                                std::shared_ptr<std::optional<bool>> to) -> Task<void> {
             const bool more = co_await of.news(after);
             *to = more;
         };
-        tasks.push_back(lb::spawn(loop.get_executor(), "wait", waiting(log, id, outcome),
-                                  [](const std::string& failure) { FAIL(failure); }));
+        tasks.push_back(spawn(loop.get_executor(), "wait", waiting(log, id, outcome),
+                              [](const std::string& failure) { FAIL(failure); }));
         poll();
         return outcome;
     }
@@ -46,7 +46,7 @@ struct Journal {
         loop.restart();
         loop.poll();
     }
-    std::vector<lb::Spawned> tasks;
+    std::vector<Spawned> tasks;
 };
 
 }  // namespace
@@ -115,7 +115,7 @@ TEST_CASE("an event is told with everything that is known of it, the rest as nul
                               .level = lb::Event::Level::warn,
                               .service = "postgres",
                               .backend = "pg-1",
-                              .protocol = lb::Protocol::tcp,
+                              .protocol = Protocol::tcp,
                               .message = "postgres/pg-1 is DOWN: \n no",
                               .report = report}};
     const auto body = event_json(logged);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/metrics.hpp"
 
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "lb/control/report/transition.hpp"
 
@@ -16,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-lb::ServiceStatus service(const std::string& name, lb::Protocol protocol, std::vector<std::string> backends) {
+lb::ServiceStatus service(const std::string& name, Protocol protocol, std::vector<std::string> backends) {
     lb::Service config{.name = name, .protocol = protocol};
     lb::ServiceStatus status{.eligible = 1};
     for (const auto& backend : backends) {
@@ -33,8 +34,8 @@ lb::ServiceStatus service(const std::string& name, lb::Protocol protocol, std::v
 Snapshot example() {
     Snapshot snapshot{
         .ready = true,
-        .services = {service("postgres", lb::Protocol::tcp, {"pg-1", "pg-2"}),
-                     service("dns", lb::Protocol::tcp, {"a"}), service("dns", lb::Protocol::udp, {"a"})},
+        .services = {service("postgres", Protocol::tcp, {"pg-1", "pg-2"}),
+                     service("dns", Protocol::tcp, {"a"}), service("dns", Protocol::udp, {"a"})},
         .policies = {{.name = "no-dns", .denied_total = 4, .terminated_total = 1}}};
     auto& pg = snapshot.services[0];
     pg.waiting = 3;
@@ -128,7 +129,7 @@ TEST_CASE("a thousand backends are put into words in no time", "[metrics]") {
     Snapshot snapshot = example();
     std::vector<std::string> backends;
     for (int i = 0; i < 1000; ++i) backends.push_back("10.0.0.1:" + std::to_string(i));
-    snapshot.services = {service("many", lb::Protocol::tcp, backends)};
+    snapshot.services = {service("many", Protocol::tcp, backends)};
     const auto start = std::chrono::steady_clock::now();
     const auto text = metrics_text(snapshot);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

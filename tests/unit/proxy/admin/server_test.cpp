@@ -29,9 +29,9 @@ struct Instance {
 
     lb::ListedSockets open() const {
         lb::SocketInfo one{.life = 7};
-        one.local = *lb::parse_endpoint("10.0.0.1:40000");
-        one.dialled = *lb::parse_endpoint("10.96.0.80:80");
-        one.backend = *lb::parse_endpoint("[::1]:80");
+        one.local = *parse_endpoint("10.0.0.1:40000");
+        one.dialled = *parse_endpoint("10.96.0.80:80");
+        one.backend = *parse_endpoint("[::1]:80");
         one.pid = 4711;
         one.command = "psql";
         one.age = 90s;
@@ -49,38 +49,36 @@ struct Instance {
     }
 
     AdminView view() {
-        return {.snapshot = [](bool history) -> lb::Task<Snapshot> {
+        return {.snapshot = [](bool history) -> Task<Snapshot> {
                     Snapshot snapshot;
                     snapshot.history = history;
                     co_return snapshot;
                 },
-                .aside = [](std::function<std::string()> work) -> lb::Task<std::string> { co_return work(); },
+                .aside = [](std::function<std::string()> work) -> Task<std::string> { co_return work(); },
                 .config = [] { return lb::Model(); },
                 .ready = [] { return false; },
-                .reload = [this]() -> lb::Task<ReloadReport> { co_return report; },
-                .known = [](const Target& which) -> lb::Result<void> {
-                    if (which.service == "nosuch")
-                        return lb::Error{lb::ErrorCode::usage, "no service nosuch"};
+                .reload = [this]() -> Task<ReloadReport> { co_return report; },
+                .known = [](const Target& which) -> Result<void> {
+                    if (which.service == "nosuch") return Error{ErrorCode::usage, "no service nosuch"};
                     return {};
                 },
-                .sockets = [this](Target which) -> lb::Task<lb::Result<lb::ListedSockets>> {
+                .sockets = [this](Target which) -> Task<Result<lb::ListedSockets>> {
                     note("sockets", which);
-                    if (which.service == "nosuch")
-                        co_return lb::Error{lb::ErrorCode::usage, "no service nosuch"};
+                    if (which.service == "nosuch") co_return Error{ErrorCode::usage, "no service nosuch"};
                     co_return open();
                 },
-                .terminate = [this](Target which) -> lb::Task<lb::Result<lb::TerminationReport>> {
+                .terminate = [this](Target which) -> Task<Result<lb::TerminationReport>> {
                     note("terminate", which);
                     co_return lb::TerminationReport{.matched = 1, .terminated = 1, .duration = 900us};
                 },
-                .set_weight = [this](const Target& which, unsigned weight) -> lb::Result<void> {
+                .set_weight = [this](const Target& which, unsigned weight) -> Result<void> {
                     note(("weight " + std::to_string(weight)).c_str(), which);
-                    if (which.backend == "nosuch") return lb::Error{lb::ErrorCode::usage, "no such backend"};
+                    if (which.backend == "nosuch") return Error{ErrorCode::usage, "no such backend"};
                     return {};
                 },
-                .set_state = [this](const Target& which, lb::OperatorState state) -> lb::Result<void> {
+                .set_state = [this](const Target& which, lb::OperatorState state) -> Result<void> {
                     note(("state " + std::to_string(static_cast<int>(state))).c_str(), which);
-                    if (which.backend == "nosuch") return lb::Error{lb::ErrorCode::usage, "no such backend"};
+                    if (which.backend == "nosuch") return Error{ErrorCode::usage, "no such backend"};
                     return {};
                 },
                 .events = &events};
@@ -90,8 +88,7 @@ struct Instance {
         const AdminView all = view();
         Reply reply;
         std::string failure;
-        const auto task = [this](std::string m, std::string t, const AdminView& v,
-                                 Reply& to) -> lb::Task<void> {
+        const auto task = [this](std::string m, std::string t, const AdminView& v, Reply& to) -> Task<void> {
             to = co_await answer(std::move(m), std::move(t), v);
             while (to.next_piece) {
                 auto task = to.next_piece();
@@ -101,8 +98,8 @@ struct Instance {
                 to.body += piece;
             }
         };
-        const auto spawned = lb::spawn(loop.get_executor(), "ask", task(method, target, all, reply),
-                                       [&](const std::string& what) { failure = what; });
+        const auto spawned = spawn(loop.get_executor(), "ask", task(method, target, all, reply),
+                                   [&](const std::string& what) { failure = what; });
         loop.restart();
         loop.run();
         CHECK(failure == "");

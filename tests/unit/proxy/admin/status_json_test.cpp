@@ -30,8 +30,8 @@ struct Example {
 
     Example() {
         service.name = "postgres";
-        service.addresses = {*lb::parse_endpoint("10.96.0.10:5432")};
-        service.backends = {{.name = "pg-1", .endpoint = *lb::parse_endpoint("10.0.1.11:5432")}};
+        service.addresses = {*parse_endpoint("10.96.0.10:5432")};
+        service.backends = {{.name = "pg-1", .endpoint = *parse_endpoint("10.0.1.11:5432")}};
         status.service = std::make_shared<const lb::Service>(service);
         status.eligible = 1;
         status.open_sockets = 41;
@@ -136,8 +136,8 @@ TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[sta
     CHECK_THAT(text,
                Catch::Contains("no-dns") && Catch::Contains(", pinned") &&
                    Catch::Contains("reload FAILED 3 min ago, the configuration before it runs: a.yaml:1:1"));
-    for (const auto line : proxy::split(text, '\n'))
-        if (!line.starts_with("reload FAILED")) CHECK(proxy::width(line) <= 80);
+    for (const auto line : split(text, '\n'))
+        if (!line.starts_with("reload FAILED")) CHECK(width(line) <= 80);
 }
 
 TEST_CASE("an effective weight is a whole number but for slow_start", "[status]") {

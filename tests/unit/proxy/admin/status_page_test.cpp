@@ -16,11 +16,11 @@ Reply get(std::string target) {
     boost::asio::io_context loop(1);
     const AdminView view;
     Reply reply;
-    const auto task = [](std::string asked, const AdminView& of, Reply& to) -> lb::Task<void> {
+    const auto task = [](std::string asked, const AdminView& of, Reply& to) -> Task<void> {
         to = co_await answer("GET", std::move(asked), of);
     };
-    const auto spawned = lb::spawn(loop.get_executor(), "get", task(std::move(target), view, reply),
-                                   [](const std::string& failure) { FAIL(failure); });
+    const auto spawned = spawn(loop.get_executor(), "get", task(std::move(target), view, reply),
+                               [](const std::string& failure) { FAIL(failure); });
     loop.run();
     return reply;
 }

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::proxy;
 using Words = std::vector<std::string>;
 

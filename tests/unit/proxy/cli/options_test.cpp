@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+using namespace reseat;
 using namespace reseat::proxy;
 using namespace std::chrono_literals;
 

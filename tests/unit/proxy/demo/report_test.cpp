@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::proxy;
 
 namespace {

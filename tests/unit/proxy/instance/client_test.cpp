@@ -16,7 +16,6 @@
 
 using namespace reseat;
 using namespace reseat::proxy;
-namespace asio = lb::asio;
 
 namespace {
 

@@ -37,7 +37,7 @@ unsigned mode_of(const fs::path& path) {
 }
 
 std::string refusal(const fs::path& path) {
-    lb::asio::io_context io;
+    asio::io_context io;
     const auto socket = AdminSocket::listen(io.get_executor(), path);
     return socket ? "" : socket.error().message;
 }
@@ -48,7 +48,7 @@ TEST_CASE("the admin socket is ours alone, whatever the umask", "[admin]") {
     const Directory place;
     const auto path = place.path() / "run" / "one" / "admin.sock";
     const mode_t before = ::umask(0);
-    lb::asio::io_context io;
+    asio::io_context io;
     const auto socket = AdminSocket::listen(io.get_executor(), path);
     ::umask(before);
     REQUIRE(socket.has_value());
@@ -69,7 +69,7 @@ TEST_CASE("the socket of a killed instance is removed, one that is listened at i
     const Directory place;
     const auto path = place.path() / "one" / "admin.sock";
     CHECK_FALSE(remove_dead_socket(path));
-    lb::asio::io_context io;
+    asio::io_context io;
     {
         const auto socket = AdminSocket::listen(io.get_executor(), path);
         REQUIRE(socket.has_value());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What README.md and docs/ say about the command line is what the command line is.
+#include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "proxy/cli/commands/command.hpp"
 
@@ -10,6 +11,7 @@
 #include <regex>
 #include <set>
 
+using namespace reseat;
 using namespace reseat::proxy;
 namespace fs = std::filesystem;
 

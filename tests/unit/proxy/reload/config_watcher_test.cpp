@@ -137,7 +137,7 @@ TEST_CASE("a reload that the data path refuses changes nothing and says why", "[
     auto outcome = config::load_text("version: 1\nservices: []\n", "a.yaml");
     auto other = config::load_text("version: 1\nservices: []\npin: off\n", "a.yaml");
     const std::string first = outcome.loaded->sha256, second = other.loaded->sha256;
-    lb::Result<std::vector<std::string>> answer = lb::Error{lb::ErrorCode::failed, "map full"};
+    Result<std::vector<std::string>> answer = Error{ErrorCode::failed, "map full"};
     Reloader reloader(*outcome.loaded, config::ExecChecks::refused, [&](const lb::Model&) { return answer; });
     const auto refused = reloader.take(other);
     CHECK((!refused.ok && refused.valid));
@@ -158,7 +158,7 @@ TEST_CASE("an invalid file leaves the running configuration and is told with pos
     bool applied = false;
     Reloader reloader(*outcome.loaded, config::ExecChecks::refused, [&](const lb::Model&) {
         applied = true;
-        return lb::Result<std::vector<std::string>>(std::vector<std::string>{});
+        return Result<std::vector<std::string>>(std::vector<std::string>{});
     });
     const auto report = reloader.take(config::load_text("version: 2\nservice: []\n", "a.yaml"));
     CHECK((!report.ok && !report.valid && !applied));

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::proxy;
 using namespace std::chrono_literals;
 namespace json = boost::json;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::proxy;
 
 TEST_CASE("cgroup2 mounts are found beside cgroup v1 mounts", "[workload]") {

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("a workload is idle when it has been empty for as long as configured", "[workload]") {
     IdleClock clock(10s);
-    const lb::TimePoint start{};
+    const TimePoint start{};
     CHECK(clock.on_look(true, start) == std::nullopt);
     CHECK(clock.on_look(false, start + 1s) == 10s);
     CHECK(clock.on_look(false, start + 5s) == 6s);
@@ -23,14 +23,14 @@ TEST_CASE("a workload is idle when it has been empty for as long as configured",
 
 TEST_CASE("a process that comes in between starts the count anew", "[workload]") {
     IdleClock clock(10s);
-    const lb::TimePoint start{};
+    const TimePoint start{};
     clock.on_look(false, start);
     CHECK(clock.on_look(true, start + 9s) == std::nullopt);
     CHECK(clock.on_look(false, start + 12s) == 10s);
 }
 
 TEST_CASE("without a limit a workload may be empty for ever", "[workload]") {
-    CHECK(IdleClock(0s).on_look(false, lb::TimePoint{} + 24h) == std::nullopt);
+    CHECK(IdleClock(0s).on_look(false, TimePoint{} + 24h) == std::nullopt);
 }
 
 TEST_CASE("the holder of a cgroup is found in /proc/locks", "[workload]") {
@@ -54,6 +54,6 @@ TEST_CASE("pinning is asked for, chosen or given up in words", "[workload]") {
     CHECK(choose_pin(model, "x")->directory.empty());
     CHECK_FALSE(choose_pin(model, "x")->surprising);
     model.pin = "/nowhere/at/all";
-    CHECK(choose_pin(model, "x").error().code == lb::ErrorCode::unsupported);
+    CHECK(choose_pin(model, "x").error().code == ErrorCode::unsupported);
     CHECK_THAT(choose_pin(model, "x").error().message, Catch::Contains("is not in a bpffs"));
 }

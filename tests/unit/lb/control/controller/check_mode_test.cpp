@@ -5,6 +5,7 @@
 
 #include <map>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 

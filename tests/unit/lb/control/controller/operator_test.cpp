@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 

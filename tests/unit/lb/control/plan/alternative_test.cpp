@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 

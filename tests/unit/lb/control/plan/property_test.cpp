@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 

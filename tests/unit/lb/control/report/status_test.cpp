@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "certificates.hpp"
+#include "tests/unit/lb/health/probe/certificates.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/model.hpp"
-#include "probe_server.hpp"
+#include "tests/unit/lb/health/probe/probe_server.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using namespace std::chrono_literals;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/grpc_exchange.hpp"
 
-#include "grpc_frames.hpp"
+#include "tests/unit/lb/health/probe/grpc_frames.hpp"
 
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using namespace std::chrono_literals;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "grpc_frames.hpp"
 #include "lb/model.hpp"
-#include "tls_server.hpp"
+#include "tests/unit/lb/health/probe/grpc_frames.hpp"
+#include "tests/unit/lb/health/probe/tls_server.hpp"
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using namespace std::chrono_literals;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/host_probe.hpp"
 
-#include "probe_server.hpp"
+#include "tests/unit/lb/health/probe/probe_server.hpp"
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using namespace std::chrono_literals;

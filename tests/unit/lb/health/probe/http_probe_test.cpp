@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/model.hpp"
-#include "probe_server.hpp"
+#include "tests/unit/lb/health/probe/probe_server.hpp"
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using namespace std::chrono_literals;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+using namespace reseat;
 using namespace reseat::lb;
 
 TEST_CASE("the Host header and the authority are the backend's own name, with the port", "[probe]") {

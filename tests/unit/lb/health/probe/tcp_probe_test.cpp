@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/model.hpp"
-#include "probe_server.hpp"
+#include "tests/unit/lb/health/probe/probe_server.hpp"
 
 #include <vector>
 
 #include <fcntl.h>
 #include <sys/resource.h>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using namespace std::chrono_literals;

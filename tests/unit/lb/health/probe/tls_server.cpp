@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tls_server.hpp"
+#include "tests/unit/lb/health/probe/tls_server.hpp"
 
 #include <boost/asio/ssl/impl/src.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "certificates.hpp"
-#include "probe_server.hpp"
+#include "tests/unit/lb/health/probe/certificates.hpp"
+#include "tests/unit/lb/health/probe/probe_server.hpp"
 
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>

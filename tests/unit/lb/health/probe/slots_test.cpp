@@ -2,10 +2,11 @@
 #include "base/slots.hpp"
 
 #include "lb/health/checker.hpp"
-#include "probe_server.hpp"
+#include "tests/unit/lb/health/probe/probe_server.hpp"
 
 #include <vector>
 
+using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 using namespace std::chrono_literals;
