@@ -34,7 +34,7 @@ Task<std::optional<T>> unless(Task<void> limit, Task<T> work) {
 /// The same with a time limit: a timer is less work than a coroutine that sleeps, and its cancellation, which
 /// is the rule, throws nothing.
 template <class T>
-Task<std::optional<T>> unless(Duration limit, Task<T> work) {
+Task<std::optional<T>> with_timeout(Duration limit, Task<T> work) {
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor, limit);
     auto [order, cut_short, failure, result] =

@@ -4,7 +4,7 @@
 namespace reseat::bench {
 
 Balanced::Balanced(const Stage& stage, const std::vector<lb::Service>& services,
-                   const bpf::KernelOptions& options, const std::vector<lb::Policy>& policies) {
+                   const bpf::KernelOptions& options, const std::vector<lb::AccessPolicy>& policies) {
     auto plane = bpf::KernelDataPlane::attach(loop_.get_executor(), stage.cgroup(), options);
     if (!plane) throw std::runtime_error(plane.error().message);
     plane_ = std::move(*plane);

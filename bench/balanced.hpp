@@ -20,7 +20,7 @@ class Balanced {
 public:
     /// Published on return. Throws std::runtime_error.
     Balanced(const Stage& stage, const std::vector<lb::Service>& services,
-             const bpf::KernelOptions& options = {}, const std::vector<lb::Policy>& policies = {});
+             const bpf::KernelOptions& options = {}, const std::vector<lb::AccessPolicy>& policies = {});
     Balanced(const Balanced&) = delete;
     Balanced& operator=(const Balanced&) = delete;
     ~Balanced();

@@ -15,8 +15,8 @@ constexpr std::uint16_t kFirstPort = 10000;  // none of them is dialled: all rul
 constexpr std::uint16_t kPortStep = 100;
 
 /// Rules that all apply to the address, by prefixes of each length, each with ports of its own.
-std::vector<lb::Policy> rules(unsigned count, const Address& address) {
-    lb::Policy policy{"other-ports", lb::PolicyAction::deny, {}, lb::ExistingSockets::keep};
+std::vector<lb::AccessPolicy> rules(unsigned count, const Address& address) {
+    lb::AccessPolicy policy{"other-ports", lb::PolicyAction::deny, {}, lb::ExistingSockets::keep};
     for (unsigned i = 0; i < count; ++i) {
         lb::Cidr network{address, 128 - i % 32};
         for (unsigned bit = network.bits; bit < 128; ++bit)
@@ -24,7 +24,7 @@ std::vector<lb::Policy> rules(unsigned count, const Address& address) {
         const auto port = static_cast<std::uint16_t>(kFirstPort + i * kPortStep);
         policy.to.push_back({network, {}, Protocol::tcp, {{port, port}}});
     }
-    return count ? std::vector{policy} : std::vector<lb::Policy>{};
+    return count ? std::vector{policy} : std::vector<lb::AccessPolicy>{};
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "base/run_on.hpp"
 #include "bpf/attach/check_sessions.hpp"
-#include "bpf/attach/generations.hpp"
+#include "bpf/attach/map_handover.hpp"
 #include "bpf/attach/pin_directory.hpp"
 #include "bpf/events/failing_lives.hpp"
 #include "bpf/events/hang_ups.hpp"
@@ -12,7 +12,7 @@
 #include "bpf/maps/grace_period.hpp"
 #include "bpf/maps/policy_table.hpp"
 #include "bpf/maps/programs.hpp"
-#include "bpf/orders/reseat_run.hpp"
+#include "bpf/orders/order_run.hpp"
 #include "bpf/sockets/listed_sockets.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
 #include "bpf/sockets/port_resolver.hpp"
@@ -55,10 +55,10 @@ std::string_view to_string(Engine engine) {
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;
-    std::unique_ptr<Generations> generations;
+    std::unique_ptr<MapHandover> generations;
     std::shared_ptr<Programs> programs;  ///< of generations; shared with workers, one of which may be stuck
     std::shared_ptr<NetNamespaces> namespaces;
-    std::shared_ptr<Reseater> reseater;
+    std::shared_ptr<OrderExecutor> reseater;
     asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
     std::unique_ptr<Workers> workers;  ///< end and move sockets
     std::unique_ptr<GracePeriod> grace;
@@ -88,15 +88,15 @@ Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_io_ex
     auto note_older = [&](const std::shared_ptr<const Programs>& programs) {
         older = older_sockets(*programs, *impl->namespaces, cgroup);
     };
-    auto generations = Generations::start(cgroup, options, *impl->grace, note_older);
+    auto generations = MapHandover::start(cgroup, options, *impl->grace, note_older);
     if (!generations) return generations.error();
     impl->generations = std::move(*generations);
     impl->programs = impl->generations->shared_programs();
     auto engines = available_engines(impl->programs, impl->namespaces, cgroup, options.only_engine);
     if (!engines) return engines.error();
     auto mark = [owner_map = impl->programs->owner_fd()](int fd) { (void)exempt(owner_map, fd); };
-    impl->reseater = std::make_shared<Reseater>(impl->programs, impl->namespaces, cgroup, mark,
-                                                std::move(*engines), options.only_engine);
+    impl->reseater = std::make_shared<OrderExecutor>(impl->programs, impl->namespaces, cgroup, mark,
+                                                     std::move(*engines), options.only_engine);
     impl->orders = std::make_unique<WorkloadOrders>(impl->programs, impl->namespaces, cgroup,
                                                     std::move(older), *impl->workers);
     impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
@@ -177,7 +177,7 @@ Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder or
     return impl_->orders->end_untracked(std::move(order));
 }
 
-Result<void> KernelDataPlane::set_policies(const std::vector<lb::Policy>& policies) {
+Result<void> KernelDataPlane::set_policies(const std::vector<lb::AccessPolicy>& policies) {
     return impl_->policies->set(policies);
 }
 

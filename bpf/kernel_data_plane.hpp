@@ -71,7 +71,7 @@ public:
     void forgive(lb::LifeId life) override;
     Task<std::deque<lb::SocketInfo>> sockets(std::vector<lb::LifeId> lives) override;
     Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order) override;
-    Result<void> set_policies(const std::vector<lb::Policy>& policies) override;
+    Result<void> set_policies(const std::vector<lb::AccessPolicy>& policies) override;
     Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce_policies() override;
     std::vector<std::pair<std::string, std::uint64_t>> policy_denials() const override;
     /// Sockets that the index has for this life, those that it had no room for left out. Costs by its

@@ -169,10 +169,10 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
     return services;
 }
 
-std::vector<lb::Policy> compile_policies(const ConfigFile& file) {
-    std::vector<lb::Policy> policies;
+std::vector<lb::AccessPolicy> compile_policies(const ConfigFile& file) {
+    std::vector<lb::AccessPolicy> policies;
     for (const auto& block : file.policies) {
-        lb::Policy policy;
+        lb::AccessPolicy policy;
         take(policy.name, block.name);
         take(policy.action, block.action);
         take(policy.existing, block.existing);

@@ -13,7 +13,7 @@ namespace reseat::config {
 /// The services that one block stands for, with all defaults applied: two (tcp, then udp) for `any`.
 std::vector<lb::Service> compile_service(const ServiceBlock& block);
 
-std::vector<lb::Policy> compile_policies(const ConfigFile& file);
+std::vector<lb::AccessPolicy> compile_policies(const ConfigFile& file);
 
 lb::Model compile(const ConfigFile& file);
 

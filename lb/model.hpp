@@ -209,7 +209,7 @@ struct Model {
     LogLevel log_level = LogLevel::info;
     LogFormat log_format = LogFormat::text;
     std::vector<Service> services;
-    std::vector<Policy> policies;  ///< the first that matches decides
+    std::vector<AccessPolicy> policies;  ///< the first that matches decides
 };
 
 }  // namespace reseat::lb

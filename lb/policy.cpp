@@ -21,8 +21,8 @@ bool matches(const Destination& destination, const Endpoint& to, Protocol protoc
 }
 
 template <class Matches>
-const Policy* first_denial(std::span<const Policy> policies, Matches matches) {
-    for (const Policy& policy : policies)
+const AccessPolicy* first_denial(std::span<const AccessPolicy> policies, Matches matches) {
+    for (const AccessPolicy& policy : policies)
         if (std::ranges::any_of(policy.to, matches))
             return policy.action == PolicyAction::deny ? &policy : nullptr;
     return nullptr;
@@ -52,12 +52,12 @@ Address judged_as(const Address& address) {
     return loopback;
 }
 
-const Policy* denied_by(std::span<const Policy> policies, const Endpoint& to, Protocol protocol) {
+const AccessPolicy* denied_by(std::span<const AccessPolicy> policies, const Endpoint& to, Protocol protocol) {
     const Endpoint judged{judged_as(to.address), to.port};
     return first_denial(policies, [&](const Destination& one) { return matches(one, judged, protocol); });
 }
 
-const Policy* denied_by(std::span<const Policy> policies, const Address& to) {
+const AccessPolicy* denied_by(std::span<const AccessPolicy> policies, const Address& to) {
     const Address judged = judged_as(to);
     return first_denial(policies, [&](const Destination& one) {
         return !one.protocol && one.ports.empty() && covers(one, judged);

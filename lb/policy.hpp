@@ -46,20 +46,20 @@ struct Destination {
 enum class PolicyAction { deny, allow };
 enum class ExistingSockets { terminate, keep };
 
-struct Policy {
+struct AccessPolicy {
     std::string name;  ///< unique
     PolicyAction action = PolicyAction::deny;
     std::vector<Destination> to;  ///< matches if one of them does
     ExistingSockets existing = ExistingSockets::terminate;
-    bool operator==(const Policy&) const = default;
+    bool operator==(const AccessPolicy&) const = default;
 };
 
 /// The address that the kernel takes it for: who dials 0.0.0.0 or :: gets the loopback address.
 Address judged_as(const Address& address);
 
 /// The policy that denies connecting to this endpoint; null: none does. The first that matches decides.
-const Policy* denied_by(std::span<const Policy> policies, const Endpoint& to, Protocol protocol);
+const AccessPolicy* denied_by(std::span<const AccessPolicy> policies, const Endpoint& to, Protocol protocol);
 /// The same for sockets without ports (raw ones): destinations that name a protocol or ports do not match.
-const Policy* denied_by(std::span<const Policy> policies, const Address& to);
+const AccessPolicy* denied_by(std::span<const AccessPolicy> policies, const Address& to);
 
 }  // namespace reseat::lb

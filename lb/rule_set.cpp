@@ -10,13 +10,13 @@ namespace {
 
 using Rules = RuleSet::Rules;
 
-std::vector<Destination> destinations_of(std::span<const Policy> policies) {
+std::vector<Destination> destinations_of(std::span<const AccessPolicy> policies) {
     std::vector<Destination> all;
-    for (const Policy& policy : policies) all.insert(all.end(), policy.to.begin(), policy.to.end());
+    for (const AccessPolicy& policy : policies) all.insert(all.end(), policy.to.begin(), policy.to.end());
     return all;
 }
 
-bool has_room(std::span<const Policy> policies, std::span<const Destination> destinations) {
+bool has_room(std::span<const AccessPolicy> policies, std::span<const Destination> destinations) {
     std::size_t networks = 0, ports = 0;
     for (const Destination& to : destinations) {
         networks += 1 + to.except.size();
@@ -76,7 +76,7 @@ std::vector<RuleSet::PortSpan> spans_of(std::span<const Destination> destination
 
 }  // namespace
 
-Result<RuleSet> make_rule_set(std::span<const Policy> policies) {
+Result<RuleSet> make_rule_set(std::span<const AccessPolicy> policies) {
     const auto destinations = destinations_of(policies);
     if (!has_room(policies, destinations))
         return Error{ErrorCode::invalid_config,

@@ -31,6 +31,6 @@ struct RuleSet {
 };
 
 /// Error `invalid_config`: they are more than kMaxDestinations and its like allow.
-Result<RuleSet> make_rule_set(std::span<const Policy> policies);
+Result<RuleSet> make_rule_set(std::span<const AccessPolicy> policies);
 
 }  // namespace reseat::lb

@@ -14,10 +14,10 @@ using namespace reseat::proxy;
 
 namespace {
 
-int carry_out(int argc, char** argv) {
+int run(int argc, char** argv) {
     const auto parsed = parse_options({argv + 1, argv + argc});
     if (const auto* options = std::get_if<Options>(&parsed))
-        return std::ranges::find(all_commands(), options->command, &Command::name)->carry_out(*options);
+        return std::ranges::find(all_commands(), options->command, &Command::name)->run(*options);
     const auto& ended = std::get<Ended>(parsed);
     write_out(ended.out);
     std::fputs(ended.err.c_str(), stderr);
@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
     // pages for ever.
     mallopt(M_ARENA_MAX, 2);
     try {
-        return written(carry_out(argc, argv));
+        return written(run(argc, argv));
     } catch (const std::exception& failure) {
         const bool lost_output = std::ferror(stdout) != 0;
         return lost_output ? written(0) : fail({reseat::ErrorCode::failed, failure.what()});

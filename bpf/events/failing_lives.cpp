@@ -19,7 +19,7 @@ T load(const T& word) {
 
 /// Visits what all sets have of this life, the one in use last.
 template <class Visit>
-void each_outcome(const Generations& generations, lb::LifeId life, Visit visit) {
+void each_outcome(const MapHandover& generations, lb::LifeId life, Visit visit) {
     const auto element = generations.lives().index_of(life);
     if (!element) return;
     generations.programs().outcomes.each(*element, [&](lb_outcome& outcome) {
@@ -29,7 +29,7 @@ void each_outcome(const Generations& generations, lb::LifeId life, Visit visit) 
 
 }  // namespace
 
-lb::ConnectOutcomes read_outcomes(const Generations& generations, lb::LifeId life) {
+lb::ConnectOutcomes read_outcomes(const MapHandover& generations, lb::LifeId life) {
     lb::ConnectOutcomes all;
     each_outcome(generations, life, [&](const lb_outcome& outcome) {
         all.failures += load(outcome.failures);
@@ -44,19 +44,19 @@ lb::ConnectOutcomes read_outcomes(const Generations& generations, lb::LifeId lif
     return all;
 }
 
-bool is_told(const Generations& generations, lb::LifeId life, std::uint32_t told) {
+bool is_told(const MapHandover& generations, lb::LifeId life, std::uint32_t told) {
     bool waits = false;
     each_outcome(generations, life,
                  [&](const lb_outcome& outcome) { waits |= (load(outcome.told) & told) != 0; });
     return waits;
 }
 
-void let_tell(const Generations& generations, lb::LifeId life, std::uint32_t told) {
+void let_tell(const MapHandover& generations, lb::LifeId life, std::uint32_t told) {
     each_outcome(generations, life,
                  [told](lb_outcome& outcome) { __atomic_fetch_and(&outcome.told, ~told, __ATOMIC_SEQ_CST); });
 }
 
-void forget_row(const Generations& generations, lb::LifeId life) {
+void forget_row(const MapHandover& generations, lb::LifeId life) {
     each_outcome(generations, life, [](lb_outcome& outcome) {
         __atomic_store_n(&outcome.failures_in_a_row, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&outcome.resets_in_a_row, 0, __ATOMIC_RELAXED);
@@ -64,7 +64,7 @@ void forget_row(const Generations& generations, lb::LifeId life) {
     });
 }
 
-FailingLives::FailingLives(asio::any_io_executor executor, const Generations& generations,
+FailingLives::FailingLives(asio::any_io_executor executor, const MapHandover& generations,
                            OnFailing on_failing)
     : generations_(generations), on_failing_(std::move(on_failing)), heard_(std::move(executor)) {}
 

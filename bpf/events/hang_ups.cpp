@@ -52,7 +52,7 @@ std::optional<TimePoint> HangUpPauses::next_due() const {
     return due_.begin()->first;
 }
 
-HangUps::HangUps(asio::any_io_executor executor, const Generations& generations, OnHangUp on_hang_up)
+HangUps::HangUps(asio::any_io_executor executor, const MapHandover& generations, OnHangUp on_hang_up)
     : generations_(generations), on_hang_up_(std::move(on_hang_up)), heard_(std::move(executor)) {}
 
 void HangUps::on_event(lb::LifeId life) {

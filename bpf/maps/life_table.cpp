@@ -27,12 +27,12 @@ LifeTable::LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers)
       grace_(grace),
       services_(maps, grace),
       peers_(maps.fd("lb_peers")),
-      words_(maps.fd("lb_words")),
+      overrides_(maps.fd("lb_words")),
       predecessors_(maps.backends),
       elements_(maps.sizes().backends),
       begun_in_(drawers) {}
 
-Result<void> LifeTable::restore(const Knowledge& known) {
+Result<void> LifeTable::restore(const MapSnapshot& known) {
     first_unused_ = known.next_life;
     first_unused_service_ = known.next_service;
     if (auto done = remember_ids({}); !done) return done;
@@ -54,15 +54,15 @@ Result<void> LifeTable::restore(const Knowledge& known) {
         services_.life_began(life.spec.service);
         if (auto noted = note(life.spec); !noted) return noted;
     }
-    std::ranges::for_each(known.words, [this](const auto& words) { keep(words); });
+    std::ranges::for_each(known.overrides, [this](const auto& overrides) { keep(overrides); });
     return {};
 }
 
-void LifeTable::keep_current(Knowledge& read) const {
+void LifeTable::keep_current(MapSnapshot& read) const {
     std::unordered_set<lb::ServiceId> used;
     std::erase_if(read.lives, [&](const auto& life) { return !lives_.contains(life.spec.life); });
     for (const auto& life : read.lives) used.insert(life.spec.service);
-    std::erase_if(read.services, [&](const Knowledge::Service& service) {
+    std::erase_if(read.services, [&](const MapSnapshot::Service& service) {
         return service.spec.addresses.empty() && !used.contains(service.spec.id);
     });
 }
@@ -154,7 +154,7 @@ Result<void> LifeTable::publish(const lb::Plan& plan) {
             if (auto done = services_.publish_addresses(service); !done) return done;
     for (const auto& service : plan.change_services) services_.drop_addresses(service.id);
     for (const lb::LifeId life : plan.retire) retire(life);
-    std::ranges::for_each(plan.words, [this](const auto& words) { keep(words); });
+    std::ranges::for_each(plan.overrides, [this](const auto& overrides) { keep(overrides); });
     for (const lb::ServiceId service : plan.remove_services) services_.remove(service);
     return {};
 }
@@ -246,8 +246,9 @@ Result<void> LifeTable::publish_table(const lb::Table& table) {
 }
 
 /// Of a service that is gone meanwhile nothing was kept, or what was kept goes with the set.
-void LifeTable::keep(const lb::OperatorWords& words) {
-    if (const lb::ServiceSpec* service = services_.find(words.service)) words_.keep(words, service->protocol);
+void LifeTable::keep(const lb::OperatorOverrides& overrides) {
+    if (const lb::ServiceSpec* service = services_.find(overrides.service))
+        overrides_.keep(overrides, service->protocol);
 }
 
 void LifeTable::set_state(lb::LifeId life, std::uint32_t state) {

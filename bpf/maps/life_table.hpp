@@ -2,11 +2,11 @@
 #pragma once
 
 #include "bpf/maps/grace_period.hpp"
-#include "bpf/maps/knowledge.hpp"
+#include "bpf/maps/map_snapshot.hpp"
 #include "bpf/maps/number_pool.hpp"
-#include "bpf/maps/operator_words.hpp"
+#include "bpf/maps/older_sets.hpp"
+#include "bpf/maps/operator_overrides.hpp"
 #include "bpf/maps/peer_table.hpp"
-#include "bpf/maps/predecessors.hpp"
 #include "bpf/maps/service_table.hpp"
 #include "bpf/sockets/flow_index.hpp"
 
@@ -26,15 +26,15 @@ public:
     LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers);
 
     /// Writes into a fresh set what another one said, lives in the same elements; counters begin apart.
-    Result<void> restore(const Knowledge& known);
+    Result<void> restore(const MapSnapshot& known);
     /// What of a set that this wrote is still so: it also says what waits for a grace period.
-    void keep_current(Knowledge& read) const;
+    void keep_current(MapSnapshot& read) const;
 
     lb::LifeId first_unused() const { return first_unused_; }
     /// The element of lb_backends that the life lives in; nothing once it is retired.
     std::optional<std::uint32_t> index_of(lb::LifeId life) const;
-    Predecessors& predecessors() { return predecessors_; }
-    const Predecessors& predecessors() const { return predecessors_; }
+    OlderSets& predecessors() { return predecessors_; }
+    const OlderSets& predecessors() const { return predecessors_; }
 
     std::vector<lb::LifeId> all() const;
     /// Lives that are condemned, of UDP also those that drain, with open sockets.
@@ -65,7 +65,7 @@ private:
     std::optional<lb_endpoint> dialled_for(const lb::LifeSpec& life) const;
     lb_endpoint endpoint_of(const lb::LifeSpec& life) const;
     std::uint32_t choose_drawer() const;
-    void keep(const lb::OperatorWords& words);
+    void keep(const lb::OperatorOverrides& overrides);
     void set_state(lb::LifeId life, std::uint32_t state);
     void retire(lb::LifeId life);
 
@@ -73,8 +73,8 @@ private:
     GracePeriod& grace_;
     ServiceTable services_;
     PeerTable peers_;
-    OperatorWordTable words_;
-    Predecessors predecessors_;
+    OperatorOverrideTable overrides_;
+    OlderSets predecessors_;
     NumberPool elements_;
     std::unordered_map<lb::LifeId, Place> lives_;
     std::unordered_set<lb::LifeId> leaving_;  ///< that drain or are condemned

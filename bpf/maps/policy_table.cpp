@@ -72,7 +72,7 @@ PolicyTable::PolicyTable(const Programs& programs, GracePeriod& grace) : program
     }
 }
 
-Result<void> PolicyTable::set(const std::vector<lb::Policy>& policies) {
+Result<void> PolicyTable::set(const std::vector<lb::AccessPolicy>& policies) {
     if (policies_ == policies) return {};
     const auto rules = lb::make_rule_set(policies);
     if (!rules) return rules.error();
@@ -92,7 +92,7 @@ Result<void> PolicyTable::set(const std::vector<lb::Policy>& policies) {
 }
 
 /// Where each policy's denials are counted; a new name starts from 0.
-Result<std::vector<std::uint32_t>> PolicyTable::find_elements(const std::vector<lb::Policy>& policies) {
+Result<std::vector<std::uint32_t>> PolicyTable::find_elements(const std::vector<lb::AccessPolicy>& policies) {
     std::vector<std::uint32_t> elements;
     std::uint32_t free = 0;
     for (const auto& policy : policies) {

@@ -24,9 +24,11 @@ public:
     PolicyTable(const Programs& programs, GracePeriod& grace);
 
     /// See lb::DataPlane::set_policies(). Error `failed`: no room, as policies before are not forgotten yet.
-    Result<void> set(const std::vector<lb::Policy>& policies);
+    Result<void> set(const std::vector<lb::AccessPolicy>& policies);
     /// Those of the last set().
-    std::vector<lb::Policy> policies() const { return policies_.value_or(std::vector<lb::Policy>{}); }
+    std::vector<lb::AccessPolicy> policies() const {
+        return policies_.value_or(std::vector<lb::AccessPolicy>{});
+    }
     std::vector<std::pair<std::string, std::uint64_t>> denials() const;
 
     /// What an event of the programs says: "policy NAME denied connect to 8.8.8.8:53 (udp) by pid 123 (dig)",
@@ -40,7 +42,7 @@ private:
         bool in_force = false;
     };
 
-    Result<std::vector<std::uint32_t>> find_elements(const std::vector<lb::Policy>& policies);
+    Result<std::vector<std::uint32_t>> find_elements(const std::vector<lb::AccessPolicy>& policies);
     void release_unused();
     Result<void> write(std::uint32_t set, const lb::RuleSet& rules,
                        const std::vector<std::uint32_t>& elements);
@@ -49,8 +51,8 @@ private:
 
     const Programs& programs_;
     GracePeriod& grace_;
-    std::optional<std::vector<lb::Policy>> policies_;     ///< nothing: whatever was adopted is in force
-    std::map<std::string, Denial, std::less<>> denials_;  ///< by name; also of policies just gone
+    std::optional<std::vector<lb::AccessPolicy>> policies_;  ///< nothing: whatever was adopted is in force
+    std::map<std::string, Denial, std::less<>> denials_;     ///< by name; also of policies just gone
     std::map<std::uint32_t, std::vector<lb_network>> networks_;  ///< by set: what is in lb_policies
     std::uint32_t last_ = 0;                                     ///< set that was written last
     /// Of this object: what waits for a grace period asks.

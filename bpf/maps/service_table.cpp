@@ -37,7 +37,7 @@ Error no_room(const std::string& what) {
 ServiceTable::ServiceTable(MapSet& maps, GracePeriod& grace)
     : maps_(maps), grace_(grace), slots_(maps.sizes().slots), tables_(maps.sizes().services) {}
 
-Result<void> ServiceTable::restore(const std::vector<Knowledge::Service>& services) {
+Result<void> ServiceTable::restore(const std::vector<MapSnapshot::Service>& services) {
     for (const auto& known : services) {
         if (auto done = introduce(known.spec); !done) return done;
         Entry& entry = services_[known.spec.id];

@@ -3,8 +3,8 @@
 
 #include "bpf/maps/byte_order.hpp"
 #include "bpf/maps/grace_period.hpp"
-#include "bpf/maps/knowledge.hpp"
 #include "bpf/maps/map_set.hpp"
+#include "bpf/maps/map_snapshot.hpp"
 #include "bpf/maps/number_pool.hpp"
 #include "bpf/maps/slot_allocator.hpp"
 
@@ -19,7 +19,7 @@ public:
     ServiceTable(MapSet& maps, GracePeriod& grace);
 
     /// Into a fresh set.
-    Result<void> restore(const std::vector<Knowledge::Service>& services);
+    Result<void> restore(const std::vector<MapSnapshot::Service>& services);
 
     const lb::ServiceSpec* find(lb::ServiceId id) const;  ///< null: unknown
     /// What the set needs to take this plan in; equal to its own sizes where it fits.

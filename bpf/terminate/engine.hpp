@@ -11,7 +11,7 @@
 
 namespace reseat::bpf {
 
-class SocketLook;
+class SocketCheck;
 
 /// Sockets of one life in one network namespace on the way to their end. Each engine takes out what it ended
 /// or saw gone; what it leaves is for the next one.
@@ -22,7 +22,7 @@ struct Ending {
     lb_endpoint backend{};           ///< the life's
     std::uint64_t netns = 0;         ///< cookie of the network namespace
     std::shared_ptr<SockDiag> diag;  ///< null: no way into the namespace
-    SocketLook* look = nullptr;      ///< null: sock_diag is to be asked
+    SocketCheck* look = nullptr;     ///< null: sock_diag is to be asked
 
     std::vector<Flow> open;    ///< to be ended
     std::vector<Flow> unseen;  ///< to be ended, but not found where they are filed

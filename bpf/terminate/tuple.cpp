@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/terminate/tuple.hpp"
 
-#include "bpf/sockets/socket_look.hpp"
+#include "bpf/sockets/socket_check.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -5,14 +5,14 @@
 
 namespace reseat::bpf {
 
-bool ends_sockets(const lb::Policy& policy) {
+bool ends_sockets(const lb::AccessPolicy& policy) {
     return policy.action == lb::PolicyAction::deny && policy.existing == lb::ExistingSockets::terminate;
 }
 
 Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets,
-                                           const std::vector<lb::Policy>& policies) {
+                                           const std::vector<lb::AccessPolicy>& policies) {
     std::vector<Target> targets;
-    const auto judge = [&](const WorkloadSocket& socket, const lb::Policy* denial) {
+    const auto judge = [&](const WorkloadSocket& socket, const lb::AccessPolicy* denial) {
         if (!denial || !ends_sockets(*denial)) return;
         const auto before = std::span(policies.data(), denial);
         targets.push_back(

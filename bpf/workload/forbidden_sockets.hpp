@@ -10,11 +10,12 @@
 namespace reseat::bpf {
 
 /// Whether sockets that are open end when this policy denies them.
-bool ends_sockets(const lb::Policy& policy);
+bool ends_sockets(const lb::AccessPolicy& policy);
 
 /// The sockets of the workload that such a policy denies, by what the application dialled: who dialled a
 /// service is judged by the service's address, not by the backend. Target::report counts the policies that
 /// end sockets.
-Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets, const std::vector<lb::Policy>& policies);
+Result<std::vector<Target>> find_forbidden(WorkloadSockets& sockets,
+                                           const std::vector<lb::AccessPolicy>& policies);
 
 }  // namespace reseat::bpf

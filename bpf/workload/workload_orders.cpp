@@ -51,9 +51,9 @@ Task<lb::TerminationReport> WorkloadOrders::end_untracked(lb::UntrackedOrder ord
 }
 
 Task<std::vector<std::pair<std::string, lb::TerminationReport>>> WorkloadOrders::enforce(
-    std::vector<lb::Policy> policies) {
+    std::vector<lb::AccessPolicy> policies) {
     std::vector<std::pair<std::string, lb::TerminationReport>> reports;
-    for (const lb::Policy& policy : policies)
+    for (const lb::AccessPolicy& policy : policies)
         if (ends_sockets(policy)) reports.emplace_back(policy.name, lb::TerminationReport{});
     if (reports.empty()) co_return reports;
     auto find = [state = state_, policies](SockDiag& channel) {

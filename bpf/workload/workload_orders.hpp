@@ -31,7 +31,7 @@ public:
     /// See lb::DataPlane.
     Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order);
     Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce(
-        std::vector<lb::Policy> policies);
+        std::vector<lb::AccessPolicy> policies);
 
 private:
     struct State;

@@ -57,14 +57,14 @@ void warn_of_order(const std::vector<PolicyBlock>& policies, Diagnostics& out) {
     }
 }
 
-Position position_of(const ConfigFile& file, const lb::Policy& policy) {
+Position position_of(const ConfigFile& file, const lb::AccessPolicy& policy) {
     const auto found = std::ranges::find_if(
         file.policies, [&](const PolicyBlock& block) { return block.name->value == policy.name; });
     return found->name->at;
 }
 
 void warn_of_service(const ConfigFile& file, const lb::Service& service,
-                     const std::vector<lb::Policy>& policies, Diagnostics& out) {
+                     const std::vector<lb::AccessPolicy>& policies, Diagnostics& out) {
     for (const auto& address : service.addresses)
         if (const auto* policy = denied_by(policies, address, service.protocol))
             out.warning(position_of(file, *policy),
@@ -73,7 +73,7 @@ void warn_of_service(const ConfigFile& file, const lb::Service& service,
                                     quote(policy->name), to_string(address), to_string(service.protocol),
                                     quote(service.name)));
     if (!service.named_backends.empty()) return;  // their addresses are not known here
-    const lb::Policy* denial = nullptr;
+    const lb::AccessPolicy* denial = nullptr;
     for (const auto& backend : service.backends) {
         denial = denied_by(policies, backend.endpoint, service.protocol);
         if (!denial) return;

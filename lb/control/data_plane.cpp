@@ -6,7 +6,7 @@ namespace reseat::lb {
 bool Plan::empty() const {
     return add_services.empty() && change_services.empty() && remove_services.empty() && begin.empty() &&
            tables.empty() && drain.empty() && resume.empty() && condemn.empty() && retire.empty() &&
-           words.empty();
+           overrides.empty();
 }
 
 }  // namespace reseat::lb

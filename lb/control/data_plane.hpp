@@ -68,17 +68,17 @@ struct UntrackedOrder {
 
 /// What the operator wants of a backend instead of what the configuration says. It stands until the
 /// configuration says something else than it did then.
-struct OperatorWord {
+struct OperatorOverride {
     Endpoint backend;
     OperatorState state = OperatorState::ready, configured_state = OperatorState::ready;
     unsigned weight = 1, configured_weight = 1;
 
-    bool operator==(const OperatorWord&) const = default;
+    bool operator==(const OperatorOverride&) const = default;
 };
 
-struct OperatorWords {
+struct OperatorOverrides {
     ServiceId service = 0;
-    std::vector<OperatorWord> words;
+    std::vector<OperatorOverride> overrides;
 };
 
 /// What is to change in the data path, carried out in the order of the members: new tables are visible
@@ -98,7 +98,7 @@ struct Plan {
     std::vector<ServiceId> remove_services;
     /// Of each of these services, instead of what was said before. Only the next process reads it: where it
     /// cannot be kept, that is logged and is no error.
-    std::vector<OperatorWords> words;
+    std::vector<OperatorOverrides> overrides;
 
     bool empty() const;
 };
@@ -124,7 +124,7 @@ struct Inheritance {
     };
     std::vector<ServiceSpec> services;
     std::vector<Life> lives;
-    std::vector<OperatorWords> words;
+    std::vector<OperatorOverrides> overrides;
     ServiceId first_unused_service = 1;
 };
 
@@ -181,7 +181,7 @@ public:
 
     /// Replaces all policies; connects and sends that come after it obey the new ones. Counters of a policy
     /// whose name stays go on. On error the old ones hold.
-    virtual Result<void> set_policies(const std::vector<Policy>& policies) = 0;
+    virtual Result<void> set_policies(const std::vector<AccessPolicy>& policies) = 0;
     /// Ends the workload's sockets, balanced or not, whose destination a policy with `existing: terminate`
     /// denies: the report of each such policy, in the order of set_policies().
     virtual Task<std::vector<std::pair<std::string, TerminationReport>>> enforce_policies() = 0;

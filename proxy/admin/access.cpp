@@ -44,8 +44,8 @@ bool is_address_or_localhost(std::string_view host) {
     return address && (address->family() == Family::v4 || bracketed);
 }
 
-Task<Reply> answer(Request request, Door door, const AdminView& view) {
-    if (door == Door::tcp)
+Task<Reply> answer(Request request, ListenerKind door, const AdminView& view) {
+    if (door == ListenerKind::tcp)
         if (auto refusal = refusal_over_tcp(request)) co_return std::move(*refusal);
     std::string method = request.method == "HEAD" ? "GET" : std::move(request.method);
     auto task = answer(std::move(method), std::move(request.target), view);

@@ -25,7 +25,7 @@ Request read(const boost::beast::http::request<boost::beast::http::string_body>&
 
 /// Answers one request, or says why not. Over TCP nothing can be changed, and the host that is asked for must
 /// be an IP address or localhost: a page from elsewhere whose name was made to point here cannot read it.
-Task<Reply> answer(Request request, Door door, const AdminView& view);
+Task<Reply> answer(Request request, ListenerKind door, const AdminView& view);
 
 /// True for "127.0.0.1", "[::1]:9901", "localhost:9901" ...
 bool is_address_or_localhost(std::string_view host);

@@ -136,7 +136,7 @@ json::object destination_json(const lb::Destination& destination) {
             {"ports", std::move(ports)}};
 }
 
-json::object policy_json(const lb::Policy& policy) {
+json::object policy_json(const lb::AccessPolicy& policy) {
     json::array to;
     for (const auto& destination : policy.to) to.emplace_back(destination_json(destination));
     return {{"name", policy.name},

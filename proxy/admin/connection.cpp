@@ -30,9 +30,9 @@ constexpr std::uint64_t kBodyLimit = 64 * 1024;
 constexpr std::size_t kFarewellLimit = 256 * 1024;
 constexpr std::size_t kPiece = 64 * 1024;  ///< of a long answer; each has its own deadline
 
-class Talk {
+class Session {
 public:
-    Talk(Connection connection, std::shared_ptr<Stage> stage)
+    Session(Connection connection, std::shared_ptr<Stage> stage)
         : stream_(std::move(connection.socket)),
           door_(connection.door),
           view_(connection.view),
@@ -67,7 +67,7 @@ private:
             co_return false;
         *stage_ = Stage::answering;
         Reply reply;
-        if (door_ == Door::unix_socket && !peer_is_trusted(stream_.socket().native_handle())) {
+        if (door_ == ListenerKind::unix_socket && !peer_is_trusted(stream_.socket().native_handle())) {
             reply =
                 error_reply(403, "forbidden", "only root and the user of this instance may ask", "use sudo");
             failure = http::error::end_of_stream;
@@ -217,7 +217,7 @@ private:
     }
 
     Stream stream_;
-    const Door door_;
+    const ListenerKind door_;
     const AdminView& view_;
     const std::function<bool()> may_follow_;
     const std::shared_ptr<Stage> stage_;
@@ -227,8 +227,8 @@ private:
 }  // namespace
 
 Task<void> serve(Connection connection, std::shared_ptr<Stage> stage) {
-    Talk talk(std::move(connection), std::move(stage));
-    co_await talk.run();
+    Session session(std::move(connection), std::move(stage));
+    co_await session.run();
 }
 
 }  // namespace reseat::proxy

@@ -18,7 +18,7 @@ enum class Stage {
 
 struct Connection {
     Listener::Socket socket;
-    Door door;
+    ListenerKind door;
     const AdminView& view;
     std::function<bool()> may_follow;  ///< one more may
 };

@@ -122,15 +122,15 @@ struct BackendFamilies {
         unanswered.add(labels, status.unanswered_total);
         for (const auto& [kind, word] : kTransitions)
             add_if_it_happens(transitions, labels, "to", word,
-                              status.tally.transitions[static_cast<std::size_t>(kind)],
+                              status.counters.transitions[static_cast<std::size_t>(kind)],
                               kind == Kind::up || kind == Kind::down);
-        for (std::size_t i = 0; i < status.tally.terminated.size(); ++i) {
+        for (std::size_t i = 0; i < status.counters.terminated.size(); ++i) {
             const auto reason = static_cast<lb::EndReason>(i);
-            add_if_it_happens(terminated, labels, "reason", to_string(reason), status.tally.terminated[i],
+            add_if_it_happens(terminated, labels, "reason", to_string(reason), status.counters.terminated[i],
                               reason == lb::EndReason::unreachable);
         }
-        repointed.add(labels, status.tally.repointed);
-        failed.add(labels, status.tally.failed);
+        repointed.add(labels, status.counters.repointed);
+        failed.add(labels, status.counters.failed);
     }
     void take(MetricFamilies& into) {
         for (auto* family : {&up, &weight, &open, &checks, &connects, &failures, &resets, &unanswered,

@@ -17,7 +17,7 @@ public:
     static Result<std::unique_ptr<TcpListener>> listen(asio::any_io_executor executor,
                                                        const Endpoint& endpoint);
 
-    Door door() const override { return Door::tcp; }
+    ListenerKind door() const override { return ListenerKind::tcp; }
     Task<Socket> accept() override;
 
 private:

@@ -119,7 +119,7 @@ Task<bool> Discovery::learn(const std::vector<lb::Service>& services, Duration a
     if (answered(services)) co_return false;
     names_.want(services, steady_clock::now());
     wake_up_.notify();
-    auto wait = unless(at_most, all_answered(services));
+    auto wait = with_timeout(at_most, all_answered(services));
     co_await std::move(wait);
     co_return true;
 }

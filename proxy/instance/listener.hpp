@@ -8,7 +8,7 @@
 namespace reseat::proxy {
 
 /// The way by which a request came: it decides what may be asked.
-enum class Door { unix_socket, tcp };
+enum class ListenerKind { unix_socket, tcp };
 
 /// A socket on which an instance waits for those who ask.
 class Listener {
@@ -16,7 +16,7 @@ public:
     using Socket = asio::generic::stream_protocol::socket;
 
     virtual ~Listener() = default;
-    virtual Door door() const = 0;
+    virtual ListenerKind door() const = 0;
     /// Throws boost::system::system_error, also when cancelled.
     virtual Task<Socket> accept() = 0;
 };

@@ -27,7 +27,7 @@ public:
     AdminSocket& operator=(AdminSocket&&) = delete;
     ~AdminSocket() override;
 
-    Door door() const override { return Door::unix_socket; }
+    ListenerKind door() const override { return ListenerKind::unix_socket; }
     Task<Socket> accept() override;
 
 private:

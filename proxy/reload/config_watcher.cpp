@@ -47,7 +47,7 @@ Task<void> ConfigWatcher::until_quiet(PathWatch& watch) {
     using Clock = std::chrono::steady_clock;
     auto end = Clock::now() + judge_.quiet();
     while (Clock::now() < end) {
-        co_await unless(end - Clock::now(), something_happens(watch));
+        co_await with_timeout(end - Clock::now(), something_happens(watch));
         const auto news = watch.take();
         if (!news.any) continue;
         judge_.on_news(news);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/sidecar/checks.hpp"
 
-#include "base/slots.hpp"
+#include "base/semaphore.hpp"
 #include "proxy/sidecar/descriptor_limit.hpp"
 #include "proxy/sidecar/keep_running.hpp"
 
@@ -49,8 +49,8 @@ struct Checks::Check {
 
 Checks::Checks(asio::any_io_executor executor, lb::ProbeMeans means, OnResult on_result)
     : executor_(std::move(executor)), means_(std::move(means)), on_result_(std::move(on_result)) {
-    means_.commands = std::make_shared<Slots>(kCommandsAtOnce);
-    means_.probes = std::make_shared<Slots>(kProbesAtOnce);
+    means_.commands = std::make_shared<Semaphore>(kCommandsAtOnce);
+    means_.probes = std::make_shared<Semaphore>(kProbesAtOnce);
     pace_ = std::make_shared<lb::UrgentPace>();
 }
 

@@ -80,7 +80,7 @@ Task<WorkloadEnd> workload_end(std::string cgroup, Duration idle) {
         const auto pause = std::min(watch && populated ? kBackstop : kLooksOften, left.value_or(kBackstop));
         if (!watch)
             co_await sleep_for(pause);
-        else if (co_await unless(pause, something_happens(*watch)))
+        else if (co_await with_timeout(pause, something_happens(*watch)))
             watch->take();
     }
     co_return WorkloadEnd::removed;

@@ -78,7 +78,7 @@ std::optional<http::request<http::string_body>> parsed(Bytes input) {
 
 void admin_request(Bytes input) {
     if (input.empty()) return;
-    const auto door = input[0] & 1 ? proxy::Door::tcp : proxy::Door::unix_socket;
+    const auto door = input[0] & 1 ? proxy::ListenerKind::tcp : proxy::ListenerKind::unix_socket;
     const auto request = parsed(input.subspan(1));
     if (!request) return;
     Instance instance;
@@ -91,8 +91,8 @@ void admin_request(Bytes input) {
     require(reply.follow || reply.next_piece || !reply.body.empty());
     const std::string method(request->method_string());
     const bool only_looks = method == "GET" || method == "HEAD";
-    require(instance.changes == 0 || (door == proxy::Door::unix_socket && method == "POST"));
-    if (door == proxy::Door::tcp) require(only_looks || reply.status == 405);
+    require(instance.changes == 0 || (door == proxy::ListenerKind::unix_socket && method == "POST"));
+    if (door == proxy::ListenerKind::tcp) require(only_looks || reply.status == 405);
     if (reply.status >= 400) {
         const auto body = boost::json::parse(reply.body);  // throws where it is none
         require(body.at("error").at("message").as_string().size() > 0);

@@ -18,7 +18,7 @@ void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Pla
     std::vector<Event> consequences;
     for (auto& [id, decision] : decisions) {
         TrackedService& service = *registry.find(id);
-        if (serves_otherwise(service.state, decision.after)) announcer.hurry(*service.state.service);
+        if (serves_otherwise(service.state, decision.after)) coalescer.hurry(*service.state.service);
         std::ranges::move(losses(service.state, decision.after), std::back_inserter(consequences));
         std::ranges::move(ends_of_panic(service.state, decision.after), std::back_inserter(consequences));
         service.state = std::move(decision.after);
@@ -28,17 +28,17 @@ void Controller::Impl::commit(std::vector<ServiceDecision>& decisions, const Pla
     }
     for (const LifeId life : plan.resume) {
         runner.withdraw(life);
-        vacancies.forget(life);
+        drain_watcher.forget(life);
     }
     for (const auto& [id, decision] : decisions)
         for (const DueOrder& due : decision.orders) order(*registry.find(id), due, now);
     end_untracked();
     announce(true);
-    for (Event& event : consequences) announcer.tell_consequence(std::move(event));
+    for (Event& event : consequences) coalescer.tell_consequence(std::move(event));
     for (const LifeId life : plan.retire) {
         registry.forget_life(life);
-        announcer.forget(life);
-        vacancies.forget(life);
+        coalescer.forget(life);
+        drain_watcher.forget(life);
         reasons.erase(life);
         denied.erase(life);
     }
@@ -52,12 +52,12 @@ void Controller::Impl::note_lives(const TrackedService& service, TimePoint now) 
         const bool keeps_udp = service.state.service->protocol == Protocol::udp &&
                                service.state.service->connections.udp == UdpFate::keep;
         if (record.life) {
-            registry.note_life(record.life->id, service.news[i].id);
-            if (record.removing) vacancies.watch(record.life->id, false, now);
+            registry.note_life(record.life->id, service.stats[i].id);
+            if (record.removing) drain_watcher.watch(record.life->id, false, now);
         }
         for (const Life& life : record.ended) {
-            registry.note_life(life.id, service.news[i].id);
-            vacancies.watch(life.id, life.ordered && !keeps_udp, now);
+            registry.note_life(life.id, service.stats[i].id);
+            drain_watcher.watch(life.id, life.ordered && !keeps_udp, now);
         }
     }
 }
@@ -65,8 +65,9 @@ void Controller::Impl::note_lives(const TrackedService& service, TimePoint now) 
 void Controller::Impl::tell_check_modes(TrackedService& service) {
     const std::vector<CheckMode> modes = check_modes(service.state);
     for (std::size_t i = 0; i < modes.size(); ++i) {
-        BackendNews& news = service.news[i];
-        if (std::exchange(news.mode, modes[i]) != modes[i] && on_check_mode) on_check_mode(news.id, modes[i]);
+        BackendStats& stats = service.stats[i];
+        if (std::exchange(stats.mode, modes[i]) != modes[i] && on_check_mode)
+            on_check_mode(stats.id, modes[i]);
     }
 }
 

@@ -6,7 +6,7 @@
 namespace reseat::lb {
 
 Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, EventSink sink,
-                       std::vector<Service> services, std::vector<Policy> list)
+                       std::vector<Service> services, std::vector<AccessPolicy> list)
     : executor(std::move(with)),
       plane(to),
       tell(std::move(sink)),
@@ -25,7 +25,7 @@ Controller::Impl::~Impl() {
 }
 
 Controller::Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
-                       std::vector<Policy> policies, EventSink tell)
+                       std::vector<AccessPolicy> policies, EventSink tell)
     : impl_(std::make_unique<Impl>(std::move(executor), plane, std::move(tell), std::move(services),
                                    std::move(policies))) {}
 
@@ -36,7 +36,7 @@ Result<void> Controller::start() {
 }
 
 Result<std::vector<std::string>> Controller::reload(std::vector<Service> services,
-                                                    std::vector<Policy> policies) {
+                                                    std::vector<AccessPolicy> policies) {
     return impl_->reload(std::move(services), std::move(policies));
 }
 
@@ -52,13 +52,13 @@ std::vector<CheckTarget> Controller::targets() const {
         if (config.health_check.type == CheckType::none) continue;
         for (std::size_t i = 0; i < config.backends.size(); ++i) {
             const BackendRecord& record = service->state.backends[i];
-            const BackendNews& news = service->news[i];
+            const BackendStats& stats = service->stats[i];
             // What did not serve before this process started is down, and up with the first check that
             // passes.
-            const bool is_guess = !news.checked && record.health == Health::down;
+            const bool is_guess = !stats.checked && record.health == Health::down;
             const KnownHealth known{is_guess ? Health::unchecked : record.health, record.evidence};
-            targets.push_back({probe_target(config, config.backends[i]), news.id, config.health_check, known,
-                               news.mode, config.protocol});
+            targets.push_back({probe_target(config, config.backends[i]), stats.id, config.health_check, known,
+                               stats.mode, config.protocol});
         }
     }
     return targets;
@@ -72,9 +72,9 @@ void Controller::on_check(BackendId backend, const CheckStatus& status,
                           const std::optional<HealthEvent>& event) {
     const auto place = impl_->registry.find_backend(backend);
     if (!place) return;
-    place->news().check = status;
-    place->news().checked = true;
-    place->news().checks.add(status);
+    place->stats().check = status;
+    place->stats().checked = true;
+    place->stats().checks.add(status);
     if (status.result.outcome != ProbeOutcome::not_probed) place->service->checks.add(status.result.latency);
     impl_->uncheckable.on_check(backend, place->service->state.service, place->config().name, status.result);
     if (impl_->never_checked.erase(backend) && impl_->told_together.contains(backend)) {
@@ -142,7 +142,7 @@ std::vector<PolicyStatus> Controller::policies() const {
     std::map<std::string, std::uint64_t> refused;
     for (const auto& [policy, count] : impl_->plane.policy_denials()) refused[policy] = count;
     std::vector<PolicyStatus> all;
-    for (const Policy& policy : impl_->policies) {
+    for (const AccessPolicy& policy : impl_->policies) {
         const auto ended = impl_->terminated_by_policy.find(policy.name);
         all.push_back({policy.name, policy.action, refused[policy.name],
                        ended == impl_->terminated_by_policy.end() ? 0 : ended->second});

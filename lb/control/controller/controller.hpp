@@ -21,7 +21,7 @@ class Controller {
 public:
     /// `tell` hears of what happens.
     Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
-               std::vector<Policy> policies = {}, EventSink tell = log_event);
+               std::vector<AccessPolicy> policies = {}, EventSink tell = log_event);
     ~Controller();
 
     /// Programs all services, on top of what the data plane inherited. Call once, before anything else.
@@ -30,7 +30,8 @@ public:
     /// All or nothing: on error what ran before goes on. State is kept by (service name, protocol) and the
     /// backend's address. Returns a line for each change, for people: "postgres: backend pg-3 added"; none:
     /// nothing changed. It is for the caller to tell. Does not wait for sockets being ended.
-    Result<std::vector<std::string>> reload(std::vector<Service> services, std::vector<Policy> policies);
+    Result<std::vector<std::string>> reload(std::vector<Service> services,
+                                            std::vector<AccessPolicy> policies);
 
     /// The same with the policies that are, for backends that DNS names brought: says nothing about them
     /// itself.

@@ -4,15 +4,15 @@
 #include "lb/control/controller/controller.hpp"
 #include "lb/control/controller/registry.hpp"
 #include "lb/control/plan/plan.hpp"
-#include "lb/control/report/announcer.hpp"
+#include "lb/control/report/event_coalescer.hpp"
 #include "lb/control/report/uncheckable.hpp"
 #include "lb/control/report/wording.hpp"
 #include "lb/control/run/agenda.hpp"
 #include "lb/control/run/decision_loop.hpp"
+#include "lb/control/run/drain_watcher.hpp"
 #include "lb/control/run/network_suspicion.hpp"
 #include "lb/control/run/order_runner.hpp"
 #include "lb/control/run/sweeper.hpp"
-#include "lb/control/run/vacancies.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -45,7 +45,7 @@ struct ServiceDecision {
 
 /// Services that become others, not yet published.
 struct Draft {
-    std::vector<Policy> policies;
+    std::vector<AccessPolicy> policies;
     struct Change {
         TrackedService* running = nullptr;  ///< null: a service that is added
         std::shared_ptr<const Service> configured;
@@ -75,7 +75,7 @@ struct AwaitedReports {
 /// plan, the orders that it brings, outlier detection, reload, and what people ask and command.
 struct Controller::Impl {
     Impl(asio::any_io_executor with, DataPlane& to, EventSink sink, std::vector<Service> services,
-         std::vector<Policy> policies);
+         std::vector<AccessPolicy> policies);
     ~Impl();
 
     // start.cpp
@@ -124,15 +124,15 @@ struct Controller::Impl {
     void look_at_outliers(TimePoint now);
     void readmit_the_last(TrackedService& service);
     void readmit(const Place& place, std::string why);
-    void note_transition(BackendNews& news, Transition::Kind kind, std::string reason, LifeId met);
+    void note_transition(BackendStats& stats, Transition::Kind kind, std::string reason, LifeId met);
     void review_outliers();
 
     // reload.cpp
-    Result<std::vector<std::string>> reload(std::vector<Service> services, std::vector<Policy> with);
-    Draft draft_all(std::vector<Service>& services, std::vector<Policy> with);
+    Result<std::vector<std::string>> reload(std::vector<Service> services, std::vector<AccessPolicy> with);
+    Draft draft_all(std::vector<Service>& services, std::vector<AccessPolicy> with);
     void draft_service(Draft& draft, TrackedService* running, Service service);
     void draft_policies(Draft& draft, TrackedService& running);
-    Result<void> carry_out(Draft& draft, TimePoint now);
+    Result<void> apply(Draft& draft, TimePoint now);
     void install(Draft& draft, Draft::Change& change);
     void undo(const Draft& draft, const Plan& plan);
     void note_configuration();
@@ -145,7 +145,7 @@ struct Controller::Impl {
     DataPlane& plane;
     EventSink tell;
     std::vector<Service> first_services;  ///< until start()
-    std::vector<Policy> policies;
+    std::vector<AccessPolicy> policies;
     Registry registry{1};
     BackendId next_backend = 1;
     LifeId next_life;
@@ -183,9 +183,9 @@ struct Controller::Impl {
     std::map<UntrackedKey, UntrackedDue> untracked_due;      ///< to be ordered with the next plan
     std::list<std::shared_ptr<AwaitedReports>> awaited;
 
-    Announcer announcer{tell};
+    EventCoalescer coalescer{tell};
     OrderRunner runner;
-    Vacancies vacancies{plane, runner};
+    DrainWatcher drain_watcher{plane, runner};
     Sweeper sweeper{executor, plane};
     DecisionLoop loop;
 };

@@ -22,16 +22,16 @@ void Controller::Impl::judge_network(const Place& place, const ProbeResult& resu
     if (result.outcome == ProbeOutcome::not_probed) return;
     const Service& service = *place.service->state.service;
     const HealthCheck& check = service.health_check;
-    BackendNews& news = place.news();
-    const bool was_silent = std::exchange(news.is_silent, result.outcome == ProbeOutcome::no_answer);
-    if (news.is_silent ? was_silent : !reached_its_machine(check, result.outcome)) return;
+    BackendStats& stats = place.stats();
+    const bool was_silent = std::exchange(stats.is_silent, result.outcome == ProbeOutcome::no_answer);
+    if (stats.is_silent ? was_silent : !reached_its_machine(check, result.outcome)) return;
     if (is_ours(place)) return;
-    if (!news.is_silent) {
-        answering.insert(news.id);
+    if (!stats.is_silent) {
+        answering.insert(stats.id);
         if (suspicion.on_answer(now, was_silent)) release_held(place, now);
         return;
     }
-    answering.erase(news.id);
+    answering.erase(stats.id);
     suspicion.on_silence({.service = place.service->state.id,
                           .backend = place.config().name,
                           .address = place.config().endpoint.address,
@@ -41,14 +41,14 @@ void Controller::Impl::judge_network(const Place& place, const ProbeResult& resu
 
 /// Whether what is checked of this backend is on this machine.
 bool Controller::Impl::is_ours(const Place& place) {
-    BackendNews& news = place.news();
+    BackendStats& stats = place.stats();
     const Address checked =
         checked_endpoint(place.service->state.service->health_check, place.config()).address;
-    if (news.checked_address != checked) {
-        news.checked_address = checked;
-        news.is_ours = is_own_address(checked);
+    if (stats.checked_address != checked) {
+        stats.checked_address = checked;
+        stats.is_ours = is_own_address(checked);
     }
-    return news.is_ours;
+    return stats.is_ours;
 }
 
 /// Has some probed at once that answered when they were last asked: if one of them still does, our network

@@ -40,21 +40,21 @@ void Controller::Impl::order(const TrackedService& service, const DueOrder& due,
             !untracked_kept.contains({config.protocol, endpoint}))
             clear_untracked(config, {endpoint});
     }
-    announcer.await_report(life, std::move(about), std::move(completes), now);
+    coalescer.await_report(life, std::move(about), std::move(completes), now);
     runner.issue(due.order);
 }
 
 void Controller::Impl::note_reason(const TrackedService& service, const DueOrder& due) {
     const BackendRecord& record = service.state.backends[due.backend];
-    const BackendNews& news = service.news[due.backend];
+    const BackendStats& stats = service.stats[due.backend];
     const LifeId life = due.order.life;
     const std::string cause = because(service.state, due);
     const bool by_health = cause.empty() || due.cause == EndCause::grace_over ||
                            due.cause == EndCause::suspicion_over || due.cause == EndCause::alternative ||
                            (due.cause == EndCause::drain_timeout && record.health == Health::down);
-    reasons[life] = {!by_health                 ? cause
-                     : news.down_reason.empty() ? news.reason
-                                                : news.down_reason,
+    reasons[life] = {!by_health                  ? cause
+                     : stats.down_reason.empty() ? stats.reason
+                                                 : stats.down_reason,
                      end_reason(record, due.cause)};
     if (due.cause != EndCause::denied) return;
     denied[life] = record.denied_by;
@@ -63,8 +63,8 @@ void Controller::Impl::note_reason(const TrackedService& service, const DueOrder
 
 void Controller::Impl::on_report(const ReseatOrder& order, const TerminationReport& report) {
     const LifeId life = order.life;
-    announcer.on_report(life, report);
-    vacancies.on_report(life, std::chrono::steady_clock::now());
+    coalescer.on_report(life, report);
+    drain_watcher.on_report(life, std::chrono::steady_clock::now());
     if (const auto policy = denied.find(life); policy != denied.end())
         terminated_by_policy[policy->second] += report.terminated;
     if (before_enforcement.erase(life) && before_enforcement.empty() && enforcement_due) enforce_policies();
@@ -81,10 +81,10 @@ void Controller::Impl::on_report(const ReseatOrder& order, const TerminationRepo
     const auto place = registry.find_life(life);
     if (!place) return;
     const Reason& reason = reasons[life];
-    BackendTally& tally = place->news().tally;
-    tally.terminated[static_cast<std::size_t>(reason.kind)] += report.terminated;
-    tally.repointed += report.repointed;
-    tally.failed += report.failed;
+    BackendCounters& counters = place->stats().counters;
+    counters.terminated[static_cast<std::size_t>(reason.kind)] += report.terminated;
+    counters.repointed += report.repointed;
+    counters.failed += report.failed;
     const bool is_look = order.quiet_for > Duration::zero();
     ServiceState& state = place->service->state;
     if (is_look &&

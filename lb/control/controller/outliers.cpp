@@ -49,7 +49,7 @@ bool Controller::Impl::gets_answers(TrackedService& service) const {
 void Controller::Impl::on_failing_connect(LifeId life) {
     const auto place = registry.find_life(life);
     if (!place || !place->record().life || place->record().life->id != life) return;
-    if (on_suspect) on_suspect(place->news().id);
+    if (on_suspect) on_suspect(place->stats().id);
     if (!place->service->state.service->outlier_detection.enabled) return;
     failing.insert(life);
     loop.wake();
@@ -69,13 +69,13 @@ void Controller::Impl::judge_failing(const Place& place, LifeId life, TimePoint 
     const bool answers = outcomes.unanswered_in_a_row > 0 && gets_answers(*place.service);
     const auto reason = outlier_reason(settings, outcomes, answers);
     if (!reason) return;
-    BackendNews& news = place.news();
-    const Duration length = news.outlier.eject(settings, now);
-    news.ejection =
-        fmt::format("{}, for {} (ejection {})", *reason, to_text(length), news.outlier.multiplier());
-    news.since = std::chrono::system_clock::now();
+    BackendStats& stats = place.stats();
+    const Duration length = stats.outlier.eject(settings, now);
+    stats.ejection =
+        fmt::format("{}, for {} (ejection {})", *reason, to_text(length), stats.outlier.multiplier());
+    stats.since = std::chrono::system_clock::now();
     on_ejection(place.service->state, place.backend, true);
-    note_transition(news, Transition::Kind::ejected, news.ejection, life);
+    note_transition(stats, Transition::Kind::ejected, stats.ejection, life);
     agenda.wake(state.id);
     if (!looks.is_set(state.id)) looks.done(state.id, now + settings.interval);
 }
@@ -84,8 +84,8 @@ void Controller::Impl::look_at_outliers(TimePoint now) {
     for (const ServiceId id : looks.due(now)) {
         TrackedService* service = registry.find(id);
         bool pending = false;
-        for (std::size_t i = 0; service && i < service->news.size(); ++i) {
-            OutlierDetector& outlier = service->news[i].outlier;
+        for (std::size_t i = 0; service && i < service->stats.size(); ++i) {
+            OutlierDetector& outlier = service->stats[i].outlier;
             if (outlier.look(service->state.service->outlier_detection, now))
                 readmit({service, i}, "the ejection is over");
             pending |= outlier.is_pending();
@@ -102,27 +102,27 @@ void Controller::Impl::readmit_the_last(TrackedService& service) {
         for (std::size_t i = 0; i < service.state.backends.size(); ++i) {
             Candidate one = candidate(service.state, i);
             if (one.family != family || !std::exchange(one.ejected, false) || !is_eligible(one)) continue;
-            service.news[i].outlier.readmit();
+            service.stats[i].outlier.readmit();
             readmit({&service, i}, "no other backend is left");
         }
     }
 }
 
 void Controller::Impl::readmit(const Place& place, std::string why) {
-    BackendNews& news = place.news();
-    news.ejection.clear();
-    news.since = std::chrono::system_clock::now();
+    BackendStats& stats = place.stats();
+    stats.ejection.clear();
+    stats.since = std::chrono::system_clock::now();
     on_ejection(place.service->state, place.backend, false);
     if (const auto& life = place.record().life) plane.forgive(life->id);
-    note_transition(news, Transition::Kind::readmitted, std::move(why), 0);
+    note_transition(stats, Transition::Kind::readmitted, std::move(why), 0);
     agenda.wake(place.service->state.id);
 }
 
 /// After a reload: who is ejected stays so only while detection is on and others are left.
 void Controller::Impl::review_outliers() {
     for (TrackedService* service : registry.all())
-        for (std::size_t i = 0; i < service->news.size(); ++i) {
-            OutlierDetector& outlier = service->news[i].outlier;
+        for (std::size_t i = 0; i < service->stats.size(); ++i) {
+            OutlierDetector& outlier = service->stats[i].outlier;
             if (!outlier.ejected()) continue;
             agenda.wake(service->state.id);
             if (service->state.service->outlier_detection.enabled) continue;

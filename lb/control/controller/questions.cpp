@@ -49,8 +49,8 @@ Result<void> Controller::set_operator_state(std::string_view service, std::strin
         BackendRecord& record = place.record();
         if (record.operator_state == state) continue;
         on_operator(place.service->state, place.backend, state);
-        place.news().since = std::chrono::system_clock::now();
-        impl_->note_transition(place.news(), kind_of(state), {}, record.life ? record.life->id : 0);
+        place.stats().since = std::chrono::system_clock::now();
+        impl_->note_transition(place.stats(), kind_of(state), {}, record.life ? record.life->id : 0);
         impl_->agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();

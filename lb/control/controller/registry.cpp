@@ -44,9 +44,9 @@ void Registry::index(TrackedService& service) {
     auto& indexed = indexed_[service.state.id];
     for (const BackendId backend : indexed) backends_.erase(backend);
     indexed.clear();
-    for (std::size_t i = 0; i < service.news.size(); ++i) {
-        backends_[service.news[i].id] = {&service, i};
-        indexed.push_back(service.news[i].id);
+    for (std::size_t i = 0; i < service.stats.size(); ++i) {
+        backends_[service.stats[i].id] = {&service, i};
+        indexed.push_back(service.stats[i].id);
     }
 }
 

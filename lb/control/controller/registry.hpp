@@ -21,7 +21,7 @@ struct Place {
     std::size_t backend = 0;
 
     BackendRecord& record() const { return service->state.backends[backend]; }
-    BackendNews& news() const { return service->news[backend]; }
+    BackendStats& stats() const { return service->stats[backend]; }
     const Backend& config() const { return service->state.service->backends[backend]; }
 };
 

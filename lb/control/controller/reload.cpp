@@ -23,7 +23,7 @@ std::vector<Endpoint> newly_cleared(const Service* before, const Service& now) {
 
 /// All or nothing: first the whole draft, then one plan.
 Result<std::vector<std::string>> Controller::Impl::reload(std::vector<Service> services,
-                                                          std::vector<Policy> with) {
+                                                          std::vector<AccessPolicy> with) {
     const TimePoint now = std::chrono::steady_clock::now();
     fold(now);
     if (auto done = decide(now); !done) {
@@ -38,7 +38,7 @@ Result<std::vector<std::string>> Controller::Impl::reload(std::vector<Service> s
     }
     if (other_policies)
         if (auto done = plane.set_policies(draft.policies); !done) return done.error();
-    if (auto done = carry_out(draft, now); !done) {
+    if (auto done = apply(draft, now); !done) {
         if (other_policies)
             if (auto restored = plane.set_policies(policies); !restored)
                 tell({.type = Event::Type::warning,
@@ -49,7 +49,7 @@ Result<std::vector<std::string>> Controller::Impl::reload(std::vector<Service> s
     return draft.lines;
 }
 
-Draft Controller::Impl::draft_all(std::vector<Service>& services, std::vector<Policy> with) {
+Draft Controller::Impl::draft_all(std::vector<Service>& services, std::vector<AccessPolicy> with) {
     Draft draft{.policies = std::move(with)};
     std::set<ServiceId> stay;
     for (Service& service : services) {
@@ -103,7 +103,7 @@ void Controller::Impl::draft_policies(Draft& draft, TrackedService& running) {
         {.running = &running, .configured = running.configured, .reconfigured = std::move(same)});
 }
 
-Result<void> Controller::Impl::carry_out(Draft& draft, TimePoint now) {
+Result<void> Controller::Impl::apply(Draft& draft, TimePoint now) {
     std::vector<ServiceDecision> decisions;
     Plan plan;
     for (const Draft::Change& change : draft.changes) {

@@ -13,9 +13,9 @@ namespace {
 constexpr std::size_t kToldOneByOne = 100;
 
 /// What an earlier process left behind, by service.
-class Estate {
+class InheritedState {
 public:
-    explicit Estate(Inheritance inheritance) : all_(std::move(inheritance)) {
+    explicit InheritedState(Inheritance inheritance) : all_(std::move(inheritance)) {
         for (auto& spec : all_.services) specs_[{spec.name, spec.protocol}] = &spec;
         for (auto& life : all_.lives) lives_[life.spec.service].push_back(life);
     }
@@ -27,7 +27,7 @@ public:
         const auto found = specs_.find({service->name, service->protocol});
         if (found == specs_.end()) return initial_state(service, registry.new_id());
         const ServiceSpec& spec = *found->second;
-        ServiceState state = inherit(service.get(), spec, take(spec.id), words_for(spec.id));
+        ServiceState state = inherit(service.get(), spec, take(spec.id), overrides_for(spec.id));
         if (state.backends.size() == service->backends.size()) state.service = service;
         specs_.erase(found);
         return state;
@@ -37,7 +37,7 @@ public:
     std::vector<ServiceState> rest() {
         std::vector<ServiceState> states;
         for (const auto& [key, spec] : std::exchange(specs_, {}))
-            states.push_back(inherit(nullptr, *spec, take(spec->id), words_for(spec->id)));
+            states.push_back(inherit(nullptr, *spec, take(spec->id), overrides_for(spec->id)));
         for (const auto& [id, lives] : std::exchange(lives_, {}))
             states.push_back(inherit(nullptr, {.id = id, .name = "service " + std::to_string(id)}, lives));
         return states;
@@ -49,9 +49,9 @@ private:
         return lives.empty() ? std::vector<Inheritance::Life>{} : std::move(lives.mapped());
     }
 
-    std::vector<OperatorWord> words_for(ServiceId id) const {
-        const auto found = std::ranges::find(all_.words, id, &OperatorWords::service);
-        return found == all_.words.end() ? std::vector<OperatorWord>{} : found->words;
+    std::vector<OperatorOverride> overrides_for(ServiceId id) const {
+        const auto found = std::ranges::find(all_.overrides, id, &OperatorOverrides::service);
+        return found == all_.overrides.end() ? std::vector<OperatorOverride>{} : found->overrides;
     }
 
     Inheritance all_;
@@ -69,7 +69,7 @@ Result<void> Controller::Impl::start() {
         tell({.type = Event::Type::started,
               .message = fmt::format("took over from an earlier process: {} services, {} periods of backends",
                                      inheritance.services.size(), inheritance.lives.size())});
-    Estate estate(std::move(inheritance));
+    InheritedState estate(std::move(inheritance));
     if (!policies.empty() || !estate.empty())
         if (auto done = plane.set_policies(policies); !done) return done;
     for (Service& service : std::exchange(first_services, {})) {
@@ -94,8 +94,8 @@ void Controller::Impl::begin_service(ServiceState state, std::shared_ptr<const S
     if (configured && configured->connections.untracked == Untracked::terminate)
         clear_untracked(*configured, configured->addresses);
     TrackedService& added = registry.add(track(std::move(state), std::move(configured), next_backend));
-    for (std::size_t i = 0; i < added.news.size(); ++i)
-        if (is_checked && !added.state.backends[i].removing) never_checked.insert(added.news[i].id);
+    for (std::size_t i = 0; i < added.stats.size(); ++i)
+        if (is_checked && !added.state.backends[i].removing) never_checked.insert(added.stats[i].id);
     agenda.wake(added.state.id);
 }
 

@@ -55,11 +55,12 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     if (!place) return;
     BackendRecord& record = place->record();
     if (event.healthy && record.health == Health::up) return;
-    BackendNews& news = place->news();
+    BackendStats& stats = place->stats();
     const bool other = record.health == Health::unchecked || event.healthy != (record.health == Health::up);
-    if (other && record.operator_state == OperatorState::ready) news.since = std::chrono::system_clock::now();
-    news.reason = event.reason;
-    if (!event.healthy) news.down_reason = event.reason;
+    if (other && record.operator_state == OperatorState::ready)
+        stats.since = std::chrono::system_clock::now();
+    stats.reason = event.reason;
+    if (!event.healthy) stats.down_reason = event.reason;
     const LifeId met = record.life ? record.life->id : 0;
     const bool silent = event.outcome == ProbeOutcome::no_answer && !is_ours(*place);
     if (silent && suspicion.begins(now)) {
@@ -71,38 +72,38 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     if (held_until) held.push_back(backend);
     const bool recovers = event.healthy && record.health == Health::down;
     on_verdict(place->service->state, place->backend, event, now, held_until);
-    note_transition(news, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met);
+    note_transition(stats, event.healthy ? Transition::Kind::up : Transition::Kind::down, event.reason, met);
     // Connects failed for what its checks had found as well: no reason to doubt them.
     if (recovers && record.ejected) {
-        news.outlier.readmit();
+        stats.outlier.readmit();
         readmit(*place, "its checks found it down, too, and up again");
     }
     agenda.wake(place->service->state.id);
 }
 
 /// To be told with the next plan.
-void Controller::Impl::note_transition(BackendNews& news, Transition::Kind kind, std::string reason,
+void Controller::Impl::note_transition(BackendStats& stats, Transition::Kind kind, std::string reason,
                                        LifeId met) {
-    ++news.tally.transitions[static_cast<std::size_t>(kind)];
-    transitions.push_back({news.id, kind, std::move(reason), met});
+    ++stats.counters.transitions[static_cast<std::size_t>(kind)];
+    transitions.push_back({stats.id, kind, std::move(reason), met});
 }
 
 void Controller::Impl::keep_house(TimePoint now) {
-    const Vacancies::Found found = vacancies.look(now);
+    const DrainWatcher::Found found = drain_watcher.look(now);
     for (const LifeId life : found.vacated) {
         const auto place = registry.find_life(life);
         if (!place) continue;
         BackendRecord& record = place->record();
         if (record.life && record.life->id == life) {
             record.life->vacated = record.removing;
-            if (!record.removing) vacancies.forget(life);  // its backend came back
+            if (!record.removing) drain_watcher.forget(life);  // its backend came back
         }
         for (Life& ended : record.ended)
             if (ended.id == life) ended.vacated = true;
         agenda.wake(place->service->state.id);
     }
     for (const LifeId life : found.hanging) on_raced_connect(life);
-    announcer.hurry(now);
+    coalescer.hurry(now);
     tell_uncheckable(now);
     if (enforcement_due) enforce_policies();
     housekeeping_at = now + kHousekeeping;
@@ -133,7 +134,7 @@ Result<void> Controller::Impl::decide(TimePoint now) {
     }
     if (auto done = publish(plan); !done) {
         for (const auto& [id, decision] : decisions) {
-            for (const LifeId life : decision.plan.retire) vacancies.doubt(life);
+            for (const LifeId life : decision.plan.retire) drain_watcher.doubt(life);
             on_refused(registry.find(id)->state, decision.after);
             agenda.wake(id);
         }
@@ -151,7 +152,7 @@ Result<void> Controller::Impl::publish(const Plan& plan) {
     for (const LifeId life : plan.retire) counts.push_back(count_connects(plane, life));
     if (auto done = plane.publish(plan); !done) return done;
     for (std::size_t i = 0; i < plan.retire.size(); ++i)
-        if (const auto place = registry.find_life(plan.retire[i])) place->news().retired += counts[i];
+        if (const auto place = registry.find_life(plan.retire[i])) place->stats().retired += counts[i];
     return {};
 }
 

@@ -100,18 +100,18 @@ std::vector<std::string> differences(const ServiceState& running, const Service&
     return lines;
 }
 
-std::vector<std::string> differences(const std::vector<Policy>& running,
-                                     const std::vector<Policy>& configured) {
+std::vector<std::string> differences(const std::vector<AccessPolicy>& running,
+                                     const std::vector<AccessPolicy>& configured) {
     std::vector<std::string> lines;
-    for (const Policy& policy : configured) {
-        const auto found = std::ranges::find(running, policy.name, &Policy::name);
+    for (const AccessPolicy& policy : configured) {
+        const auto found = std::ranges::find(running, policy.name, &AccessPolicy::name);
         if (found == running.end())
             lines.push_back(fmt::format("policy {} added", policy.name));
         else if (*found != policy)
             lines.push_back(fmt::format("policy {} changed", policy.name));
     }
-    for (const Policy& policy : running)
-        if (std::ranges::find(configured, policy.name, &Policy::name) == configured.end())
+    for (const AccessPolicy& policy : running)
+        if (std::ranges::find(configured, policy.name, &AccessPolicy::name) == configured.end())
             lines.push_back(fmt::format("policy {} removed", policy.name));
     if (lines.empty() && running != configured) lines.emplace_back("policies: another order");
     return lines;

@@ -11,8 +11,8 @@ namespace reseat::lb {
 
 /// A line for each thing that `configured` has otherwise than what runs.
 std::vector<std::string> differences(const ServiceState& running, const Service& configured);
-std::vector<std::string> differences(const std::vector<Policy>& running,
-                                     const std::vector<Policy>& configured);
+std::vector<std::string> differences(const std::vector<AccessPolicy>& running,
+                                     const std::vector<AccessPolicy>& configured);
 
 std::string added(const Service& service);
 /// `running` left the configuration.

@@ -93,11 +93,11 @@ bool on_quiet_look(ServiceState& state, std::size_t backend, LifeId life, Durati
     return true;
 }
 
-bool on_policies(ServiceState& state, const std::vector<Policy>& policies) {
+bool on_policies(ServiceState& state, const std::vector<AccessPolicy>& policies) {
     bool changed = false;
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         const Endpoint& endpoint = state.service->backends[i].endpoint;
-        const Policy* denial = denied_by(policies, endpoint, state.service->protocol);
+        const AccessPolicy* denial = denied_by(policies, endpoint, state.service->protocol);
         const std::string name = denial ? denial->name : "";
         const bool end = denial && denial->existing == ExistingSockets::terminate;
         BackendRecord& record = state.backends[i];

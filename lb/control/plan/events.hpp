@@ -37,7 +37,7 @@ std::vector<LifeId> on_termination(ServiceState& state, std::size_t backend, Tim
 bool on_quiet_look(ServiceState& state, std::size_t backend, LifeId life, Duration took, TimePoint now);
 
 /// Policies as they are now. True when that changes anything for this service.
-bool on_policies(ServiceState& state, const std::vector<Policy>& policies);
+bool on_policies(ServiceState& state, const std::vector<AccessPolicy>& policies);
 
 /// After a plan was refused by the data plane, perhaps half carried out: `state` stays as it was, except that
 /// the lives that `planned` began keep their ids for the next attempt, that tables which it changed are to be

@@ -6,7 +6,7 @@
 namespace reseat::lb {
 namespace {
 
-struct Sentence {
+struct SocketAction {
     SocketFate fate = SocketFate::keep;
     EndCause cause = EndCause::verdict;  ///< of a termination
     Duration wait = Duration::zero();    ///< before sockets are touched
@@ -14,12 +14,12 @@ struct Sentence {
 };
 
 /// By those who say that it is not to be used, whatever its health; none: nobody does.
-std::optional<Sentence> by_order(const ServiceState& state, std::size_t backend) {
+std::optional<SocketAction> by_order(const ServiceState& state, std::size_t backend) {
     const BackendRecord& record = state.backends[backend];
     const Connections& connections = state.service->connections;
-    std::optional<Sentence> harshest;
-    const auto add = [&](const Sentence& sentence) {
-        if (!harshest || sentence.fate > harshest->fate) harshest = sentence;
+    std::optional<SocketAction> harshest;
+    const auto add = [&](const SocketAction& action) {
+        if (!harshest || action.fate > harshest->fate) harshest = action;
     };
     if (!record.denied_by.empty())
         add({.fate = record.denied_sockets_end ? SocketFate::terminate : SocketFate::keep,
@@ -33,48 +33,48 @@ std::optional<Sentence> by_order(const ServiceState& state, std::size_t backend)
 }
 
 /// By its health and by outlier detection; none: nothing speaks against it.
-std::optional<Sentence> by_evidence(const ServiceState& state, const BackendRecord& record, bool used,
-                                    TimePoint now) {
+std::optional<SocketAction> by_evidence(const ServiceState& state, const BackendRecord& record, bool used,
+                                        TimePoint now) {
     const Connections& connections = state.service->connections;
     const bool down = record.health == Health::down;
     if (!down && !record.ejected) return std::nullopt;
-    Sentence sentence{.fate = down ? fate_of(connections, record.evidence) : SocketFate::keep};
-    if (record.ejected && connections.on_ejected > sentence.fate)
-        sentence = {.fate = connections.on_ejected, .cause = EndCause::ejected};
+    SocketAction action{.fate = down ? fate_of(connections, record.evidence) : SocketFate::keep};
+    if (record.ejected && connections.on_ejected > action.fate)
+        action = {.fate = connections.on_ejected, .cause = EndCause::ejected};
     // A life that began after the verdict was meant to be used in spite of it.
-    const bool judged_before = record.life->begun_after == record.verdicts_against;
-    if (used && (sentence.fate != SocketFate::terminate || judged_before)) return std::nullopt;
-    if (judged_before && sentence.cause == EndCause::verdict) sentence.cause = EndCause::alternative;
+    const bool decided_before = record.life->begun_after == record.verdicts_against;
+    if (used && (action.fate != SocketFate::terminate || decided_before)) return std::nullopt;
+    if (decided_before && action.cause == EndCause::verdict) action.cause = EndCause::alternative;
     if (connections.grace > Duration::zero()) {
-        sentence.wait = connections.grace;
-        sentence.cause = EndCause::grace_over;
+        action.wait = connections.grace;
+        action.cause = EndCause::grace_over;
     }
-    if (record.held_until && *record.held_until > now + sentence.wait) {
-        sentence.wait = *record.held_until - now;
-        sentence.cause = EndCause::suspicion_over;
+    if (record.held_until && *record.held_until > now + action.wait) {
+        action.wait = *record.held_until - now;
+        action.cause = EndCause::suspicion_over;
     }
-    return sentence;
+    return action;
 }
 
-std::optional<Sentence> sentence(const ServiceState& state, std::size_t backend, bool used, TimePoint now) {
+std::optional<SocketAction> action(const ServiceState& state, std::size_t backend, bool used, TimePoint now) {
     const auto ordered = by_order(state, backend);
     const auto evident = by_evidence(state, state.backends[backend], used, now);
     if (!ordered || !evident) return ordered ? ordered : evident;
     return ordered->fate > evident->fate || ordered->must_end ? ordered : evident;
 }
 
-void start_clocks(const ServiceState& state, Life& life, const Sentence& sentence, TimePoint now) {
+void start_clocks(const ServiceState& state, Life& life, const SocketAction& action, TimePoint now) {
     const Connections& connections = state.service->connections;
-    if (sentence.fate == SocketFate::terminate) {
-        life.end_at = now + sentence.wait;
-        life.end_cause = sentence.cause;
-    } else if (sentence.fate == SocketFate::drain) {
+    if (action.fate == SocketFate::terminate) {
+        life.end_at = now + action.wait;
+        life.end_cause = action.cause;
+    } else if (action.fate == SocketFate::drain) {
         life.end_at = now + connections.drain_timeout;
         life.end_cause = EndCause::drain_timeout;
         if (state.service->protocol == Protocol::udp && connections.udp != UdpFate::keep)
-            life.move_udp_at = now + sentence.wait;
+            life.move_udp_at = now + action.wait;
         if (state.service->protocol == Protocol::tcp && connections.drain_quiet > Duration::zero())
-            life.end_quiet_at = now + sentence.wait;
+            life.end_quiet_at = now + action.wait;
     }
 }
 
@@ -97,12 +97,12 @@ SocketFate fate_of(const Connections& connections, ProbeOutcome evidence) {
     return SocketFate::keep;
 }
 
-void judge(ServiceState& state, std::size_t backend, bool used, TimePoint now) {
+void decide_fate(ServiceState& state, std::size_t backend, bool used, TimePoint now) {
     Life& life = *state.backends[backend].life;
     if (life.end_at && *life.end_at <= now) return;  // a recovery comes too late
-    const auto judged = sentence(state, backend, used, now);
-    const auto fate = judged ? std::optional(judged->fate) : std::nullopt;
-    const bool must_end = judged && judged->must_end;
+    const auto decided = action(state, backend, used, now);
+    const auto fate = decided ? std::optional(decided->fate) : std::nullopt;
+    const bool must_end = decided && decided->must_end;
     if (life.fate == fate && (life.must_end || !must_end)) return;
     life.fate = fate;
     life.end_at.reset();
@@ -110,7 +110,7 @@ void judge(ServiceState& state, std::size_t backend, bool used, TimePoint now) {
     life.end_quiet_at.reset();
     life.udp_moved = false;
     life.must_end = must_end;
-    if (judged) start_clocks(state, life, *judged, now);
+    if (decided) start_clocks(state, life, *decided, now);
 }
 
 void supersede(Life& life, TimePoint now) {

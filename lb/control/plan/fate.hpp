@@ -19,7 +19,7 @@ SocketFate fate_of(const Connections& connections, ProbeOutcome evidence);
 ///   The harshest counts. Weight 0 alone only keeps new sockets away.
 /// - `used`: it serves new connections in spite of that. Then it is spared draining, as there is nowhere to
 ///   go; a verdict that terminates ends its life all the same, once.
-void judge(ServiceState& state, std::size_t backend, bool used, TimePoint now);
+void decide_fate(ServiceState& state, std::size_t backend, bool used, TimePoint now);
 
 /// on_recover: its sockets are to follow to a backend of a lower priority number.
 void supersede(Life& life, TimePoint now);

@@ -30,7 +30,7 @@ public:
         auto& retire = decision_.plan.retire;
         retire.insert(retire.end(), due.retire.begin(), due.retire.end());
         decision_.next = due.next;
-        keep_words();
+        keep_overrides();
         if (warming_ && (!due.next || step_ < *due.next)) decision_.next = step_;
         return std::move(decision_);
     }
@@ -114,7 +114,7 @@ private:
             if (!life.pardoned && life.state != Life::State::condemned) condemn(life);
         }
         if (record.life) {
-            judge(state_, backend, used, now_);
+            decide_fate(state_, backend, used, now_);
             if (!used && is_superseded(backend)) supersede(*record.life, now_);
             const bool gone = record.removing && record.life->vacated &&
                               std::ranges::none_of(record.ended, &Life::pardoned);
@@ -214,11 +214,11 @@ private:
     }
 
     /// For the next process.
-    void keep_words() {
-        std::vector<OperatorWord> words = words_of(state_);
-        if (words == state_.words) return;
-        state_.words = words;
-        decision_.plan.words.push_back({state_.id, std::move(words)});
+    void keep_overrides() {
+        std::vector<OperatorOverride> overrides = overrides_of(state_);
+        if (overrides == state_.overrides) return;
+        state_.overrides = overrides;
+        decision_.plan.overrides.push_back({state_.id, std::move(overrides)});
     }
 
     LifeId& next_life_;
@@ -251,7 +251,7 @@ void append(Plan& plan, Plan more) {
     append(plan.resume, more.resume);
     append(plan.condemn, more.condemn);
     append(plan.retire, more.retire);
-    append(plan.words, more.words);
+    append(plan.overrides, more.overrides);
 }
 
 }  // namespace reseat::lb

@@ -69,7 +69,7 @@ BackendRecord kept_record(const ServiceState& before, std::size_t backend, const
     return record;
 }
 
-void obey(const OperatorWord& word, const Backend& now, BackendRecord& record) {
+void obey(const OperatorOverride& word, const Backend& now, BackendRecord& record) {
     if (word.configured_state == now.state) record.operator_state = word.state;
     if (word.configured_weight == now.weight) record.weight = word.weight;
 }
@@ -119,7 +119,7 @@ std::optional<Reconfigured> forget_gone(const ServiceState& before) {
 }
 
 ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::vector<Inheritance::Life> lives,
-                     std::vector<OperatorWord> words) {
+                     std::vector<OperatorOverride> overrides) {
     Service service = configured ? *configured : Service{.name = spec.name, .protocol = spec.protocol};
     if (!configured) service.health_check.type = CheckType::none;  // nobody knows how to check it
     Positions known = positions(service.backends);
@@ -137,11 +137,11 @@ ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::ve
                        configured->hash_key != spec.hash_key);
     for (std::size_t i = configured_backends; i < state.backends.size(); ++i)
         state.backends[i].removing = true;
-    for (const OperatorWord& word : words)
+    for (const OperatorOverride& word : overrides)
         if (const auto place = known.find(word.backend);
             place != known.end() && place->second < configured_backends)
             obey(word, state.service->backends[place->second], state.backends[place->second]);
-    state.words = std::move(words);
+    state.overrides = std::move(overrides);
 
     std::ranges::sort(lives, {}, [](const auto& life) { return life.spec.life; });
     for (const auto& left : lives) {

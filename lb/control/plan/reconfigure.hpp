@@ -27,10 +27,10 @@ Reconfigured remove(const ServiceState& before);
 /// Without the backends that are gone; nothing: none is.
 std::optional<Reconfigured> forget_gone(const ServiceState& before);
 
-/// A service of which an earlier process left `spec`, `lives` (in any order) and `words` behind: what served
-/// is taken to be up, what did not is down until its first check. Of two lives of one backend the newer is
-/// kept. `configured` null: it left the configuration.
+/// A service of which an earlier process left `spec`, `lives` (in any order) and `overrides` behind: what
+/// served is taken to be up, what did not is down until its first check. Of two lives of one backend the
+/// newer is kept. `configured` null: it left the configuration.
 ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::vector<Inheritance::Life> lives,
-                     std::vector<OperatorWord> words = {});
+                     std::vector<OperatorOverride> overrides = {});
 
 }  // namespace reseat::lb

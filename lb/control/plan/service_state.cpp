@@ -61,16 +61,17 @@ double effective_weight(const ServiceState& state, std::size_t backend) {
     return static_cast<double>(record.weight * record.tenths) / kFullTenths;
 }
 
-std::vector<OperatorWord> words_of(const ServiceState& state) {
-    std::vector<OperatorWord> words;
+std::vector<OperatorOverride> overrides_of(const ServiceState& state) {
+    std::vector<OperatorOverride> overrides;
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         const Backend& config = state.service->backends[i];
         const BackendRecord& record = state.backends[i];
         if (record.removing || (record.operator_state == config.state && record.weight == config.weight))
             continue;
-        words.push_back({config.endpoint, record.operator_state, config.state, record.weight, config.weight});
+        overrides.push_back(
+            {config.endpoint, record.operator_state, config.state, record.weight, config.weight});
     }
-    return words;
+    return overrides;
 }
 
 bool may_return(const ServiceState& state, std::size_t backend) {

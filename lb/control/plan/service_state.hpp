@@ -118,8 +118,8 @@ struct ServiceState {
     bool changed = false;  ///< the data plane knows it with other addresses, lb_policy or hash_key
     bool removed = false;  ///< left the configuration
     std::vector<BackendRecord> backends;
-    std::array<FamilyState, 2> families;  ///< by Family
-    std::vector<OperatorWord> words;      ///< as the data plane keeps them
+    std::array<FamilyState, 2> families;      ///< by Family
+    std::vector<OperatorOverride> overrides;  ///< as the data plane keeps them
 
     FamilyState& family(Family family) { return families[static_cast<std::size_t>(family)]; }
     const FamilyState& family(Family family) const { return families[static_cast<std::size_t>(family)]; }
@@ -134,7 +134,7 @@ bool has_eligible(const ServiceState& state, Family family);
 /// Somebody is eligible whose health is not only presumed: sockets may be ended because they can go there.
 bool has_alternative(const ServiceState& state, Family family);
 /// What the operator said of those that are configured, where it differs.
-std::vector<OperatorWord> words_of(const ServiceState& state);
+std::vector<OperatorOverride> overrides_of(const ServiceState& state);
 /// Nothing but its health, if that, keeps it from serving.
 bool may_return(const ServiceState& state, std::size_t backend);
 unsigned eligible_count(const ServiceState& state);

@@ -7,20 +7,20 @@ namespace reseat::lb {
 namespace {
 
 /// What is known of its health, and that nothing new can be.
-std::string health_reason(const BackendRecord& record, const BackendNews& news) {
-    if (news.check.result.outcome != ProbeOutcome::not_probed) return news.reason;
-    const std::string why = "cannot be checked: " + news.check.result.detail;
-    return record.health == Health::unchecked ? why : news.reason + "; " + why;
+std::string health_reason(const BackendRecord& record, const BackendStats& stats) {
+    if (stats.check.result.outcome != ProbeOutcome::not_probed) return stats.reason;
+    const std::string why = "cannot be checked: " + stats.check.result.detail;
+    return record.health == Health::unchecked ? why : stats.reason + "; " + why;
 }
 
-std::string reason_of(const Backend& config, const BackendRecord& record, const BackendNews& news) {
+std::string reason_of(const Backend& config, const BackendRecord& record, const BackendStats& stats) {
     if (record.removing) return "left the configuration";
     if (record.operator_state != OperatorState::ready)
         return record.operator_state == config.state ? "set in the configuration" : "set by the operator";
-    if (state_of(record) == BackendState::ejected) return news.ejection;
+    if (state_of(record) == BackendState::ejected) return stats.ejection;
     if (!record.denied_by.empty()) return "denied by policy " + record.denied_by;
     const bool idle = record.weight == 0 && state_of(record) == BackendState::up;
-    return idle ? "weight 0: no new connections, open ones stay" : health_reason(record, news);
+    return idle ? "weight 0: no new connections, open ones stay" : health_reason(record, stats);
 }
 
 /// What the steady clock says, for people.
@@ -75,19 +75,19 @@ ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, c
     });
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         const BackendRecord& record = state.backends[i];
-        const BackendNews& news = service.news[i];
+        const BackendStats& stats = service.stats[i];
         BackendStatus one{.backend = state.service->backends[i], .state = state_of(record)};
-        one.reason = reason_of(state.service->backends[i], record, news);
-        one.since = news.since;
-        one.check = news.check;
-        one.checks_total = news.checks.counts();
-        if (history) one.history = news.checks.last();
-        one.tally = news.tally;
+        one.reason = reason_of(state.service->backends[i], record, stats);
+        one.since = stats.since;
+        one.check = stats.check;
+        one.checks_total = stats.checks.counts();
+        if (history) one.history = stats.checks.last();
+        one.counters = stats.counters;
         one.backend.weight = record.weight;
         one.effective_weight = effective_weight(state, i);
-        one.ejected_until = by_the_wall(news.outlier.until(state.service->outlier_detection));
+        one.ejected_until = by_the_wall(stats.outlier.until(state.service->outlier_detection));
         if (record.life) one.sockets_end_at = by_the_wall(record.life->end_at);
-        ConnectCounts counts = news.retired;
+        ConnectCounts counts = stats.retired;
         const auto add = [&](const Life& life) {
             const std::uint64_t open = plane.open_sockets(life.id);
             one.open_sockets += open;

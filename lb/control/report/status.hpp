@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lb/control/report/tally.hpp"
+#include "lb/control/report/counters.hpp"
 #include "lb/duration_histogram.hpp"
 #include "lb/health/check_history.hpp"
 #include "lb/health/check_mode.hpp"
@@ -50,7 +50,7 @@ struct BackendStatus {
     CheckStatus check;
     std::array<std::uint64_t, kProbeOutcomes> checks_total{};  ///< by ProbeOutcome
     std::vector<PastCheck> history;                            ///< if it was asked for; the oldest first
-    BackendTally tally;
+    BackendCounters counters;
 };
 
 struct Failover {

@@ -13,7 +13,7 @@ std::string first_reason(const Service& service, const BackendRecord& record) {
     return "not checked yet";
 }
 
-BackendNews first_news(const ServiceState& state, std::size_t backend, BackendId& next_id) {
+BackendStats first_stats(const ServiceState& state, std::size_t backend, BackendId& next_id) {
     return {.id = next_id++,
             .reason = first_reason(*state.service, state.backends[backend]),
             .since = std::chrono::system_clock::now()};
@@ -41,24 +41,24 @@ ConnectCounts count_connects(const DataPlane& plane, LifeId life) {
 TrackedService track(ServiceState state, std::shared_ptr<const Service> configured, BackendId& next_id) {
     TrackedService tracked{.state = std::move(state), .configured = std::move(configured)};
     for (std::size_t i = 0; i < tracked.state.backends.size(); ++i)
-        tracked.news.push_back(first_news(tracked.state, i, next_id));
+        tracked.stats.push_back(first_stats(tracked.state, i, next_id));
     return tracked;
 }
 
 void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id) {
-    std::vector<BackendNews> news;
+    std::vector<BackendStats> stats;
     for (std::size_t i = 0; i < reconfigured.origins.size(); ++i) {
         const auto origin = reconfigured.origins[i];
         if (!origin) {
-            news.push_back(first_news(reconfigured.state, i, next_id));
+            stats.push_back(first_stats(reconfigured.state, i, next_id));
             continue;
         }
-        news.push_back(std::move(service.news[*origin]));
+        stats.push_back(std::move(service.stats[*origin]));
         if (state_of(service.state.backends[*origin]) != state_of(reconfigured.state.backends[i]))
-            news.back().since = std::chrono::system_clock::now();
+            stats.back().since = std::chrono::system_clock::now();
     }
     service.state = std::move(reconfigured.state);
-    service.news = std::move(news);
+    service.stats = std::move(stats);
 }
 
 void note_failover(TrackedService& service, std::size_t backend, LifeId life, const std::string& reason,

@@ -24,13 +24,13 @@ struct ConnectCounts {
 ConnectCounts count_connects(const DataPlane& plane, LifeId life);
 
 /// What people want to know of a backend and the decisions do not.
-struct BackendNews {
+struct BackendStats {
     BackendId id = 0;
     CheckStatus check;
     CheckMode mode;  ///< what its checker was told last
     bool checked = false;
     CheckHistory checks;
-    BackendTally tally;
+    BackendCounters counters;
     std::string reason;
     std::string down_reason;  ///< of the last down verdict
     std::chrono::system_clock::time_point since{};
@@ -46,7 +46,7 @@ struct BackendNews {
 struct TrackedService {
     ServiceState state;
     std::shared_ptr<const Service> configured;  ///< null: it left the configuration
-    std::vector<BackendNews> news;              ///< by position, as the state's backends
+    std::vector<BackendStats> stats;            ///< by position, as the state's backends
     std::optional<Failover> last_failover;
     LifeId last_failover_life = 0;
     DurationHistogram failovers;
@@ -58,8 +58,8 @@ struct TrackedService {
 /// News of the state's backends; each gets its id from `next_id`.
 TrackedService track(ServiceState state, std::shared_ptr<const Service> configured, BackendId& next_id);
 
-/// Takes the other backends; news go with them, `since` is now where the state is another one. New ones get
-/// their ids from `next_id`.
+/// Takes the other backends; counters go with them, `since` is now where the state is another one. New ones
+/// get their ids from `next_id`.
 void take(TrackedService& service, Reconfigured reconfigured, BackendId& next_id);
 
 /// Notes what became of the sockets of `life`; a retry adds to the failover that it belongs to. One that

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/probe.hpp"
 
-#include "base/slots.hpp"
+#include "base/semaphore.hpp"
 #include "lb/health/probe/exec_probe.hpp"
 #include "lb/health/probe/grpc_probe.hpp"
 #include "lb/health/probe/host_probe.hpp"
@@ -36,7 +36,7 @@ namespace {
 /// Waits for a slot first: that time is not the backend's.
 class ProbeInTurn final : public Probe {
 public:
-    ProbeInTurn(std::unique_ptr<Probe> probe, std::shared_ptr<Slots> slots)
+    ProbeInTurn(std::unique_ptr<Probe> probe, std::shared_ptr<Semaphore> slots)
         : probe_(std::move(probe)), slots_(std::move(slots)) {}
 
     Task<ProbeResult> once(Duration timeout) override {
@@ -47,7 +47,7 @@ public:
 
 private:
     std::unique_ptr<Probe> probe_;
-    std::shared_ptr<Slots> slots_;
+    std::shared_ptr<Semaphore> slots_;
 };
 
 std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget& target,

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 namespace reseat {
-class Slots;
+class Semaphore;
 }
 
 namespace reseat::lb {
@@ -69,8 +69,8 @@ ProbeTarget probe_target(const Service& service, const Backend& backend);
 struct ProbeMeans {
     SocketPreparer prepare;
     SessionPreparer prepare_session;
-    std::shared_ptr<Slots> commands;  ///< how many commands of exec checks may run at once
-    std::shared_ptr<Slots> probes;    ///< how many other probes may be under way at once
+    std::shared_ptr<Semaphore> commands;  ///< how many commands of exec checks may run at once
+    std::shared_ptr<Semaphore> probes;    ///< how many other probes may be under way at once
 };
 
 /// One way to ask one backend whether it is well.

@@ -89,7 +89,7 @@ Task<ProbeResult> within(Duration timeout, Progress& progress, Task<ProbeResult>
     const auto start = steady_clock::now();
     ProbeResult result;
     try {
-        auto finished = co_await unless(timeout, std::move(attempt));
+        auto finished = co_await with_timeout(timeout, std::move(attempt));
         progress.timed_out = !finished;
         result = finished ? std::move(*finished) : timed_out(timeout, progress);
     } catch (const std::bad_alloc&) {

@@ -65,7 +65,7 @@ TlsConnection::~TlsConnection() = default;
 
 Task<error_code> TlsConnection::shake_hands() {
     SSL* tls = tls_.get();
-    const auto error = co_await carry_out([tls] { return SSL_connect(tls); });
+    const auto error = co_await run([tls] { return SSL_connect(tls); });
     if (error) co_return error;
     shaken_ = true;
     progress_.received = 0;
@@ -83,7 +83,7 @@ Task<Connection::Read> TlsConnection::read_some(std::span<char> into) {
     std::size_t size = 0;
     SSL* tls = tls_.get();
     const auto error =
-        co_await carry_out([&size, tls, into] { return SSL_read_ex(tls, into.data(), into.size(), &size); });
+        co_await run([&size, tls, into] { return SSL_read_ex(tls, into.data(), into.size(), &size); });
     progress_.received += size;
     co_return Read{error, size};
 }
@@ -92,8 +92,8 @@ Task<error_code> TlsConnection::write(std::string_view all) {
     SSL* tls = tls_.get();
     while (!all.empty()) {
         std::size_t taken = 0;
-        const auto error = co_await carry_out(
-            [&taken, tls, all] { return SSL_write_ex(tls, all.data(), all.size(), &taken); });
+        const auto error =
+            co_await run([&taken, tls, all] { return SSL_write_ex(tls, all.data(), all.size(), &taken); });
         if (error) co_return error;
         all.remove_prefix(taken);
     }
@@ -102,7 +102,7 @@ Task<error_code> TlsConnection::write(std::string_view all) {
 
 /// Repeats `step`, which returns 1 when it is done, until it is or can never be.
 template <class Step>
-Task<error_code> TlsConnection::carry_out(Step step) {
+Task<error_code> TlsConnection::run(Step step) {
     while (true) {
         ERR_clear_error();
         const int done = step();

@@ -33,7 +33,7 @@ private:
     };
 
     template <class Step>
-    Task<error_code> carry_out(Step step);
+    Task<error_code> run(Step step);
     Task<error_code> flush();
     Task<error_code> fetch();
     error_code refuse(int reason);

@@ -36,7 +36,7 @@ Result<std::string> backends(const Options& options) {
     return backends_text(*services, std::chrono::system_clock::now(), terminal_width(), use_colours());
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     return show(options, [&] { return backends(options); });
 }
 
@@ -56,7 +56,7 @@ Command backends_command() {
             .help =
                 "SHARE: of the new connections of its address family; - means that it gets none.\n\n"
                 "Example:\n  reseat backends postgres",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

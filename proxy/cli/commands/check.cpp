@@ -143,7 +143,7 @@ std::vector<lb::Service> resolve(asio::io_context& loop, const std::vector<lb::S
     return expanded;
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return exit_status(ErrorCode::invalid_config);
     asio::io_context loop(1);
@@ -178,7 +178,7 @@ Command check_command() {
                     f.output();
                 },
             .help = "Exit status: 0 all pass, 1 otherwise.\n\nExample:\n  reseat check reseat.yaml",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

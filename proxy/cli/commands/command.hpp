@@ -23,10 +23,10 @@ inline constexpr std::string_view kHidden = "";
 struct Command {
     std::string_view name;
     std::string_view group;
-    std::string_view summary;                    ///< one line, no full stop
-    void (*flags)(Flags&) = nullptr;             ///< adds what it takes
-    std::string_view help;                       ///< what else there is to know; ends with an example
-    int (*carry_out)(const Options&) = nullptr;  ///< returns the exit status
+    std::string_view summary;              ///< one line, no full stop
+    void (*flags)(Flags&) = nullptr;       ///< adds what it takes
+    std::string_view help;                 ///< what else there is to know; ends with an example
+    int (*run)(const Options&) = nullptr;  ///< returns the exit status
 };
 
 /// All of them, in the order of --help.

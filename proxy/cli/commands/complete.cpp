@@ -66,7 +66,7 @@ RunningNames running_names(const std::vector<std::string>& words) {
 }
 
 /// A shell that completes wants words or nothing.
-int carry_out(const Options& options) try {
+int run(const Options& options) try {
     Options unused;
     const auto line = command_line(unused, "");
     for (const auto& word : completions(*line, options.child, running_names(options.child)))
@@ -84,7 +84,7 @@ Command complete_command() {
             .summary = "Words for the completion of a shell",
             .flags = [](Flags&) {},
             .help = "Example:\n  reseat complete -- drain post",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -58,7 +58,7 @@ int play_demo(const Options& options) {
     return (*sidecar)->serve() ? present(demo.report(), options.output) : kFailed;
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     set_up_logging(lb::LogLevel::error, lb::LogFormat::text);
     if (const auto may = require_capabilities(); !may) return fail(may.error());
     try {
@@ -86,7 +86,7 @@ Command demo_command() {
                 "nothing.\n"
                 "Exit status 0: clients with reseat went on, those without hung.\n\n"
                 "Example:\n  sudo reseat demo",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -12,7 +12,7 @@
 namespace reseat::proxy {
 namespace {
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string directory = options.pin.empty() ? default_pin(instance) : options.pin;
     if (options.pin.empty() && somebody_listens(default_admin_socket(instance)))
@@ -52,7 +52,7 @@ Command detach_command() {
             "while the\n"
             "instance lives. What it pinned in a directory of its own (pin: DIR) is found by --pin DIR.\n\n"
             "Example:\n  sudo reseat detach --instance default",
-        .carry_out = carry_out};
+        .run = run};
 }
 
 }  // namespace reseat::proxy

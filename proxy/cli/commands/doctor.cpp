@@ -145,7 +145,7 @@ std::vector<bpf::Feature> try_everything() {
     return features;
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto features = try_everything();
     options.output == Output::json ? print_json(features) : print_table(features);
     return can_run(features) ? 0 : exit_status(ErrorCode::unsupported);
@@ -161,7 +161,7 @@ Command doctor_command() {
             .help =
                 "Exit status: 0 reseat can run, 4 something required is missing.\n\n"
                 "Example:\n  sudo reseat doctor",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -69,7 +69,7 @@ int follow(const std::string& socket, const Options& options) {
     return fail({ErrorCode::failed, "the instance at " + socket + " has ended"});
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
     return options.follow ? follow(*socket, options) : list(*socket, options);
@@ -92,7 +92,7 @@ Command events_command() {
                 "The last 1,000 are remembered. With -f, JSON is one event a line; it ends when the instance "
                 "does.\n\n"
                 "Example:\n  reseat events --since 1h\n  reseat events -f postgres -o json | jq .message",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

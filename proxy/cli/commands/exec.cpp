@@ -102,7 +102,7 @@ int failed(const Error& error) {
     return kReseatFailed;
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const Inherited inherited = Inherited::current();
     auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return kReseatFailed;
@@ -160,7 +160,7 @@ Command exec_command() {
             "Exit status: CMD's (128 + N when signal N ended it), 125 reseat failed or was called wrongly,\n"
             "126 CMD cannot be run, 127 CMD was not found.\n\n"
             "Example:\n  reseat exec --config reseat.yaml -- psql -h 10.96.0.10",
-        .carry_out = carry_out};
+        .run = run};
 }
 
 }  // namespace reseat::proxy

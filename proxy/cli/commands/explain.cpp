@@ -95,7 +95,7 @@ Result<std::string> explain(const Options& options) {
     return json::serialize(json::object{{"explained", std::move(all)}}) + "\n";
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     return show(options, [&] { return explain(options); });
 }
 
@@ -113,7 +113,7 @@ Command explain_command() {
                     f.output();
                 },
             .help = "Example:\n  reseat explain postgres",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

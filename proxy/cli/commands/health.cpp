@@ -9,7 +9,7 @@
 namespace reseat::proxy {
 namespace {
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto socket = find_admin_socket(options.admin, options.instance);
     if (!socket) return fail(socket.error());
     const auto reply = admin_get(*socket, "/ready");
@@ -30,7 +30,7 @@ Command health_command() {
             .help =
                 "Ready: programs are attached and every backend was checked once.\n\n"
                 "Example:\n  reseat health --instance default",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

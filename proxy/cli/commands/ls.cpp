@@ -26,7 +26,7 @@ std::string as_json(const json::object& status) {
     return json::serialize(body) + "\n";
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     return show(options, [&]() -> Result<std::string> {
         const auto status = get_object(options, "/status");
         if (!status) return status.error();
@@ -52,7 +52,7 @@ Command ls_command() {
         .help =
             "ELIGIBLE: how many of its backends may get new connections. OPEN: sockets of the workload.\n\n"
             "Example:\n  reseat ls",
-        .carry_out = carry_out};
+        .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -144,7 +144,7 @@ int fail_late(const std::string& socket, const Progress& progress, const Options
     return status;
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
     if (const auto done = post(*socket, path_to(options, options.command)); !done) return fail(done.error());
@@ -178,7 +178,7 @@ Command drain_command() {
             "are\n"
             "still open after --timeout; the processes that hold them are named.\n\n"
             "Example:\n  reseat drain postgres/pg-1 --wait --timeout 5m",
-        .carry_out = carry_out};
+        .run = run};
 }
 
 Command ready_command() {
@@ -189,7 +189,7 @@ Command ready_command() {
             .help =
                 "It gets connections as soon as its health check passes.\n\n"
                 "Example:\n  reseat ready postgres/pg-1 --wait",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 Command maint_command() {
@@ -200,7 +200,7 @@ Command maint_command() {
             .help =
                 "As drain: HAProxy's word for a backend that is not to be used whatever its health.\n\n"
                 "Example:\n  reseat maint postgres/pg-1",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

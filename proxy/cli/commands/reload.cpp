@@ -24,7 +24,7 @@ void print_text(const json::object& body, bool ok) {
     if (!ok) std::fputs("reseat: not reloaded; the running configuration stays\n", stderr);
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
     const auto reply = post(*socket, "/reload");
@@ -54,7 +54,7 @@ Command reload_command() {
                 "All or nothing: an invalid file changes nothing. Exit status: 0 reloaded, 3 the file is "
                 "invalid.\n\n"
                 "Example:\n  reseat reload",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

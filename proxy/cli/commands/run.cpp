@@ -52,7 +52,7 @@ Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::OnExi
     }
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return exit_status(ErrorCode::invalid_config);
     set_up_logging(options.log_level.value_or(config->model.log_level), config->model.log_format);
@@ -122,7 +122,7 @@ Command run_command() {
                 "pinned goes\n"
                 "on balancing unless on_exit says otherwise. SIGINT (Ctrl-C) ends and detaches.\n\n"
                 "Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

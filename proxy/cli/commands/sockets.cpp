@@ -11,7 +11,7 @@
 namespace reseat::proxy {
 namespace {
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     return show(options, [&]() -> Result<std::string> {
         const auto socket = instance_socket(options);
         if (!socket) return socket.error();
@@ -37,7 +37,7 @@ Command sockets_command() {
                     f.output();
                 },
             .help = "Example:\n  reseat sockets postgres/pg-1",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

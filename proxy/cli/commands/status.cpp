@@ -25,7 +25,7 @@ std::string narrowed(json::object status, const std::string& service) {
     return json::serialize(status) + "\n";
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     return show(options, [&]() -> Result<std::string> {
         const auto socket = instance_socket(options);
         if (!socket) return socket.error();
@@ -60,7 +60,7 @@ Command status_command() {
                 "sockets that could not be ended; `reseat events` says why.\n\n"
                 "Example:\n  reseat status -w\n  reseat status postgres\n  reseat status -o json | jq "
                 "'.services[].eligible'",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -52,7 +52,7 @@ int end_them(const std::string& socket, const Options& options) {
                                                 why.is_string() ? why.as_string().c_str() : "unknown")});
 }
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
     const auto list = get_object(*socket, "/sockets" + query_for(options));
@@ -94,7 +94,7 @@ Command terminate_command() {
                 "standard\n"
                 "input is no terminal.\n\n"
                 "Example:\n  reseat terminate postgres/pg-1 --dry-run",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -11,7 +11,7 @@
 namespace reseat::proxy {
 namespace {
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto config = load_and_report(options.config, config::ExecChecks::doubtful);
     if (!config) return exit_status(ErrorCode::invalid_config);
     std::size_t services = 0, backends = 0, names = 0;
@@ -37,7 +37,7 @@ Command validate_command() {
             .summary = "Check a configuration; needs no privilege",
             .flags = [](Flags& f) { f.config_argument(); },
             .help = "Exit status: 0 valid, 3 invalid.\n\nExample:\n  reseat validate reseat.yaml",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kConfigVersion = 1;
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const std::string libbpf = bpf::libbpf_version();
     if (options.output == Output::json) {
         const boost::json::object body{{"version", RESEAT_VERSION},
@@ -36,7 +36,7 @@ Command version_command() {
             .summary = "Print the version",
             .flags = [](Flags& f) { f.output(); },
             .help = "Example:\n  reseat version -o json",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -9,7 +9,7 @@
 namespace reseat::proxy {
 namespace {
 
-int carry_out(const Options& options) {
+int run(const Options& options) {
     const auto socket = instance_socket(options);
     if (!socket) return fail(socket.error());
     const auto reply = post(*socket, fmt::format("{}?weight={}", path_to(options, "weight"), options.weight));
@@ -38,7 +38,7 @@ Command weight_command() {
                 "Holds until a reload gives the backend another weight than before. With 0 it gets no new\n"
                 "connections; its open ones stay, however long.\n\n"
                 "Example:\n  reseat weight postgres/pg-1 5",
-            .carry_out = carry_out};
+            .run = run};
 }
 
 }  // namespace reseat::proxy

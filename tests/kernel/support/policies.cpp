@@ -20,15 +20,15 @@ std::vector<lb::Destination> all_of(BackendHost& host) {
     return {{only(host.endpoint(Family::v4)), {}, {}, {}}, {only(host.endpoint(Family::v6)), {}, {}, {}}};
 }
 
-lb::Policy deny(std::vector<lb::Destination> to, const std::string& name) {
+lb::AccessPolicy deny(std::vector<lb::Destination> to, const std::string& name) {
     return {name, lb::PolicyAction::deny, std::move(to), lb::ExistingSockets::terminate};
 }
 
-lb::Policy allow(std::vector<lb::Destination> to, const std::string& name) {
+lb::AccessPolicy allow(std::vector<lb::Destination> to, const std::string& name) {
     return {name, lb::PolicyAction::allow, std::move(to), lb::ExistingSockets::terminate};
 }
 
-void set_policies(TestPlane& plane, const std::vector<lb::Policy>& policies) {
+void set_policies(TestPlane& plane, const std::vector<lb::AccessPolicy>& policies) {
     std::string why;
     const auto set = [&] {
         const auto done = plane.kernel().set_policies(policies);

@@ -14,12 +14,12 @@ lb::Cidr cidr(const std::string& text);
 lb::Cidr only(const Endpoint& endpoint);
 /// Both addresses of a host, over all protocols and ports.
 std::vector<lb::Destination> all_of(BackendHost& host);
-lb::Policy deny(std::vector<lb::Destination> to, const std::string& name = "no");
-lb::Policy allow(std::vector<lb::Destination> to, const std::string& name = "yes");
+lb::AccessPolicy deny(std::vector<lb::Destination> to, const std::string& name = "no");
+lb::AccessPolicy allow(std::vector<lb::Destination> to, const std::string& name = "yes");
 
 /// Again while the kernel has not forgotten those before. Throws std::runtime_error with the data plane's
 /// message.
-void set_policies(TestPlane& plane, const std::vector<lb::Policy>& policies);
+void set_policies(TestPlane& plane, const std::vector<lb::AccessPolicy>& policies);
 /// What the policy of this name has denied so far; -1: there is none.
 long long denials(TestPlane& plane, const std::string& name = "no");
 

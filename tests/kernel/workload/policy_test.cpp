@@ -31,7 +31,7 @@ int send_with_ttl(const Client& client, std::string_view text) {
     return ::sendmsg(client.fd(), &message, 0) < 0 ? errno : 0;
 }
 
-std::vector<lb::Policy> random_policies(std::mt19937& random) {
+std::vector<lb::AccessPolicy> random_policies(std::mt19937& random) {
     const auto upto = [&](unsigned most) { return std::uniform_int_distribution<unsigned>(0, most)(random); };
     const auto network = [&](unsigned least, Address at) {
         const unsigned bits = least + upto(128 - least);
@@ -39,7 +39,7 @@ std::vector<lb::Policy> random_policies(std::mt19937& random) {
             at.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
         return lb::Cidr{at, bits};
     };
-    std::vector<lb::Policy> policies;
+    std::vector<lb::AccessPolicy> policies;
     for (unsigned i = 0, count = 1 + upto(3); i < count; ++i) {
         policies.push_back(upto(2) ? deny({}) : allow({}));
         policies.back().name += std::to_string(i);

@@ -37,15 +37,16 @@ TEST_CASE("a policy arrives in the model as it is written", "[config][policy]") 
                               .model.policies;
     REQUIRE(policies.size() == 2);
     CHECK(policies[0] ==
-          lb::Policy{"dns",
-                     lb::PolicyAction::deny,
-                     {{cidr("0.0.0.0", 96), {cidr("10.0.0.0", 104)}, Protocol::udp, {{53, 53}, {8000, 8100}}},
-                      {cidr("fd00::", 8), {cidr("fd00:1::", 32)}, {}, {}}},
-                     lb::ExistingSockets::keep});
-    CHECK(policies[1] == lb::Policy{"rest",
-                                    lb::PolicyAction::allow,
-                                    {{cidr("192.0.2.1", 128), {}, Protocol::tcp, {}}},
-                                    lb::ExistingSockets::terminate});
+          lb::AccessPolicy{
+              "dns",
+              lb::PolicyAction::deny,
+              {{cidr("0.0.0.0", 96), {cidr("10.0.0.0", 104)}, Protocol::udp, {{53, 53}, {8000, 8100}}},
+               {cidr("fd00::", 8), {cidr("fd00:1::", 32)}, {}, {}}},
+              lb::ExistingSockets::keep});
+    CHECK(policies[1] == lb::AccessPolicy{"rest",
+                                          lb::PolicyAction::allow,
+                                          {{cidr("192.0.2.1", 128), {}, Protocol::tcp, {}}},
+                                          lb::ExistingSockets::terminate});
     CHECK(load(head).model.policies.empty());
 }
 

@@ -13,7 +13,7 @@ Cidr cidr(std::string_view address, unsigned bits) {
     return {parse_address(address).value(), bits};
 }
 
-Policy policy(PolicyAction action, std::vector<Destination> to) {
+AccessPolicy policy(PolicyAction action, std::vector<Destination> to) {
     return {"p", action, std::move(to), ExistingSockets::terminate};
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("a rule set decides as denied_by does, for random policies and endpoin
     const auto port = [&] { return static_cast<std::uint16_t>(upto(1) ? 1 + upto(6) : 65530 + upto(5)); };
     std::size_t denied = 0;
     for (int round = 0; round < 300; ++round) {
-        std::vector<Policy> policies;
+        std::vector<AccessPolicy> policies;
         for (unsigned i = 0, count = 1 + upto(5); i < count; ++i) {
             policies.push_back(policy(upto(2) ? PolicyAction::deny : PolicyAction::allow, {}));
             for (unsigned j = 0, size = 1 + upto(20); j < size; ++j) {
@@ -79,7 +79,7 @@ TEST_CASE("a rule set decides as denied_by does, for random policies and endpoin
             const auto protocol = upto(1) ? Protocol::tcp : Protocol::udp;
             const Endpoint judged{judged_as(to.address), to.port};
             const auto found = verdict(*set, judged, protocol);
-            const Policy* expected = denied_by(policies, to, protocol);
+            const AccessPolicy* expected = denied_by(policies, to, protocol);
             CAPTURE(round, to_string(to), to_string(protocol));
             REQUIRE((found ? &policies[*found] : nullptr) == expected);
             denied += expected != nullptr;
@@ -89,20 +89,21 @@ TEST_CASE("a rule set decides as denied_by does, for random policies and endpoin
 }
 
 TEST_CASE("::/0 does not contain IPv4, and who dials nobody means the loopback address", "[policy]") {
-    const std::vector<Policy> v6 = {policy(PolicyAction::deny, {{cidr("::", 0), {}, {}, {}}})};
+    const std::vector<AccessPolicy> v6 = {policy(PolicyAction::deny, {{cidr("::", 0), {}, {}, {}}})};
     const auto to = [](std::string_view text) { return parse_endpoint(text).value(); };
     CHECK(denied_by(v6, to("[fd00::1]:80"), Protocol::tcp) == &v6[0]);
     CHECK(denied_by(v6, to("[::]:80"), Protocol::tcp) == &v6[0]);
     CHECK_FALSE(denied_by(v6, to("10.0.0.1:80"), Protocol::tcp));
     CHECK_FALSE(denied_by(v6, to("[::ffff:10.0.0.1]:80"), Protocol::tcp));
-    const std::vector<Policy> local = {policy(PolicyAction::deny, {{cidr("127.0.0.0", 104), {}, {}, {}}})};
+    const std::vector<AccessPolicy> local = {
+        policy(PolicyAction::deny, {{cidr("127.0.0.0", 104), {}, {}, {}}})};
     CHECK(denied_by(local, to("0.0.0.0:80"), Protocol::udp) == &local[0]);
     CHECK_FALSE(denied_by(local, to("[::]:80"), Protocol::udp));
 }
 
 TEST_CASE("what has no ports is judged by destinations that name none and no protocol [E69]", "[policy]") {
     const Cidr all = cidr("0.0.0.0", 96);
-    const std::vector<Policy> policies = {
+    const std::vector<AccessPolicy> policies = {
         policy(PolicyAction::allow, {{all, {}, Protocol::udp, {}}, {all, {}, {}, {{1, 65535}}}}),
         policy(PolicyAction::deny, {{all, {cidr("10.0.0.0", 104)}, {}, {}}})};
     CHECK(denied_by(policies, parse_address("192.0.2.1").value()) == &policies[1]);
@@ -111,7 +112,7 @@ TEST_CASE("what has no ports is judged by destinations that name none and no pro
 
 TEST_CASE("more policies than there is room for make no rule set", "[policy]") {
     const Destination one{cidr("10.0.0.0", 104), {}, {}, {}};
-    std::vector<Policy> policies = {policy(PolicyAction::deny, std::vector(kMaxDestinations, one))};
+    std::vector<AccessPolicy> policies = {policy(PolicyAction::deny, std::vector(kMaxDestinations, one))};
     CHECK(make_rule_set(policies).has_value());
     policies[0].to.push_back(one);
     CHECK_FALSE(make_rule_set(policies).has_value());

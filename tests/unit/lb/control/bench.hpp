@@ -11,7 +11,7 @@ namespace reseat::lb::test {
 
 /// A controller above a fake data plane; its log is captured.
 struct Bench {
-    explicit Bench(std::vector<Service> services, std::vector<Policy> policies = {})
+    explicit Bench(std::vector<Service> services, std::vector<AccessPolicy> policies = {})
         : controller(std::make_unique<Controller>(context.get_executor(), plane, std::move(services),
                                                   std::move(policies))) {}
 

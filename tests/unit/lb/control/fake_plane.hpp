@@ -86,7 +86,7 @@ public:
         untracked_orders.push_back(std::move(order));
         co_return untracked_report;
     }
-    Result<void> set_policies(const std::vector<Policy>& list) override {
+    Result<void> set_policies(const std::vector<AccessPolicy>& list) override {
         if (failures_left > 0) {
             --failures_left;
             return Error{ErrorCode::failed, "lb_policies is full"};
@@ -110,7 +110,7 @@ public:
     std::vector<SocketInfo> all_sockets;
     std::vector<UntrackedOrder> untracked_orders;
     TerminationReport untracked_report;
-    std::vector<Policy> policies;
+    std::vector<AccessPolicy> policies;
     int enforcements = 0;
     std::vector<std::pair<std::string, TerminationReport>> policy_reports;
     std::vector<std::pair<std::string, std::uint64_t>> denials;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/slots.hpp"
+#include "base/semaphore.hpp"
 #include "tests/unit/lb/health/checker_support.hpp"
 
 #include <catch2/catch.hpp>
@@ -58,8 +58,8 @@ TEST_CASE("urgent checks of silent backends leave room for the checks of others 
 
 TEST_CASE("an urgent check that waits for its turn pauses after it all the same [E80]", "[checker]") {
     asio::io_context io;
-    const auto turns = std::make_shared<Slots>(1);
-    std::optional<Slots::Held> busy = turns->take_at_once();
+    const auto turns = std::make_shared<Semaphore>(1);
+    std::optional<Semaphore::Held> busy = turns->take_at_once();
     unsigned asked = 0;
     auto check = lazy;
     check.unhealthy_threshold = 1;

@@ -11,30 +11,30 @@
 
 using namespace reseat;
 using namespace reseat::lb;
-using Slots = std::vector<std::uint32_t>;
+using Semaphore = std::vector<std::uint32_t>;
 
 namespace {
 
 constexpr std::size_t kShortTable = 4096;
 
-Slots table(std::vector<unsigned> weights) {
+Semaphore table(std::vector<unsigned> weights) {
     return smooth_weighted(weights);
 }
-Slots table(std::vector<unsigned> weights, std::size_t max_slots) {
+Semaphore table(std::vector<unsigned> weights, std::size_t max_slots) {
     return smooth_weighted(weights, max_slots);
 }
 
-std::vector<unsigned> counts(const Slots& slots, std::size_t items) {
+std::vector<unsigned> counts(const Semaphore& slots, std::size_t items) {
     std::vector<unsigned> result(items);
     for (const auto slot : slots) ++result.at(slot);
     return result;
 }
 
 /// The textbook algorithm, one item at a time.
-Slots nginx(const std::vector<unsigned>& weights) {
+Semaphore nginx(const std::vector<unsigned>& weights) {
     const auto total = std::accumulate(weights.begin(), weights.end(), std::int64_t{0});
     std::vector<std::int64_t> current(weights.size());
-    Slots slots;
+    Semaphore slots;
     for (std::int64_t n = 0; n < total; ++n) {
         for (std::size_t i = 0; i < weights.size(); ++i) current[i] += weights[i];
         const auto best = std::ranges::max_element(current);
@@ -47,16 +47,16 @@ Slots nginx(const std::vector<unsigned>& weights) {
 }  // namespace
 
 TEST_CASE("weights 5, 1, 1 come in nginx's order: a a b a c a a", "[selection]") {
-    CHECK(table({5, 1, 1}) == Slots{0, 0, 1, 0, 2, 0, 0});
+    CHECK(table({5, 1, 1}) == Semaphore{0, 0, 1, 0, 2, 0, 0});
 }
 
 TEST_CASE("equal weights take turns, whatever the weight", "[selection]") {
-    CHECK(table({7, 7, 7}) == Slots{0, 1, 2});
-    CHECK(table({4'000'000'000, 4'000'000'000}) == Slots{0, 1});
+    CHECK(table({7, 7, 7}) == Semaphore{0, 1, 2});
+    CHECK(table({4'000'000'000, 4'000'000'000}) == Semaphore{0, 1});
 }
 
 TEST_CASE("weight 0 gets no slot; nobody eligible is an empty table", "[selection]") {
-    CHECK(table({0, 2, 0, 2}) == Slots{1, 3});
+    CHECK(table({0, 2, 0, 2}) == Semaphore{1, 3});
     CHECK(table({0, 0}).empty());
     CHECK(table({}).empty());
     CHECK(table({1, 1}, 0).empty());
@@ -104,7 +104,7 @@ TEST_CASE("too long a table is scaled down and nobody loses its last slot", "[se
 }
 
 TEST_CASE("more backends than slots: the heaviest get one each", "[selection]") {
-    CHECK(table({1, 5, 1, 7, 3}, 2) == Slots{1, 3});
+    CHECK(table({1, 5, 1, 7, 3}, 2) == Semaphore{1, 3});
     CHECK(table(std::vector<unsigned>(100'000, 1)).size() == 65'536);
 }
 

@@ -11,12 +11,12 @@ namespace json = boost::json;
 
 namespace {
 
-Reply ask(Request request, Door door) {
+Reply ask(Request request, ListenerKind door) {
     boost::asio::io_context loop(1);
     const AdminView view{.ready = [] { return true; },
                          .reload = []() -> Task<ReloadReport> { co_return ReloadReport{.ok = true}; }};
     Reply reply;
-    const auto task = [](Request asked, Door through, const AdminView& of, Reply& to) -> Task<void> {
+    const auto task = [](Request asked, ListenerKind through, const AdminView& of, Reply& to) -> Task<void> {
         to = co_await answer(std::move(asked), through, of);
     };
     const auto spawned = spawn(loop.get_executor(), "ask", task(std::move(request), door, view, reply),
@@ -30,20 +30,20 @@ Reply ask(Request request, Door door) {
 TEST_CASE("over TCP nothing can be changed, whatever the path", "[admin][access]") {
     for (const auto* method : {"POST", "PUT", "DELETE", "OPTIONS", "BREW"})
         for (const auto* target : {"/reload", "/services/a/terminate", "/ready", "/nothing"}) {
-            const Reply reply = ask({method, target, "127.0.0.1:9901"}, Door::tcp);
+            const Reply reply = ask({method, target, "127.0.0.1:9901"}, ListenerKind::tcp);
             CHECK(reply.status == 405);
             CHECK(reply.allow == "GET, HEAD");
             CHECK_THAT(std::string(json::parse(reply.body).at("error").at("message").as_string()),
                        Catch::Contains("over TCP nothing can be changed"));
         }
-    CHECK(ask({"POST", "/reload", "reseat"}, Door::unix_socket).status == 200);
+    CHECK(ask({"POST", "/reload", "reseat"}, ListenerKind::unix_socket).status == 200);
 }
 
 TEST_CASE("over TCP a name that was made to point here is not answered", "[admin][access]") {
-    CHECK(ask({"GET", "/ready", "evil.example:9901"}, Door::tcp).status == 403);
-    CHECK(ask({"GET", "/ready", ""}, Door::tcp).status == 403);
-    CHECK(ask({"GET", "/ready", "127.0.0.1:9901"}, Door::tcp).status == 200);
-    CHECK(ask({"GET", "/ready", "evil.example"}, Door::unix_socket).status == 200);
+    CHECK(ask({"GET", "/ready", "evil.example:9901"}, ListenerKind::tcp).status == 403);
+    CHECK(ask({"GET", "/ready", ""}, ListenerKind::tcp).status == 403);
+    CHECK(ask({"GET", "/ready", "127.0.0.1:9901"}, ListenerKind::tcp).status == 200);
+    CHECK(ask({"GET", "/ready", "evil.example"}, ListenerKind::unix_socket).status == 200);
 }
 
 TEST_CASE("addresses and localhost are told from names", "[admin][access]") {
@@ -56,9 +56,9 @@ TEST_CASE("addresses and localhost are told from names", "[admin][access]") {
 }
 
 TEST_CASE("HEAD is answered as GET", "[admin][access]") {
-    CHECK(ask({"HEAD", "/ready", "localhost"}, Door::tcp).status == 200);
-    CHECK(ask({"HEAD", "/ready", "reseat"}, Door::unix_socket).body == "{\"ready\":true}\n");
-    CHECK(ask({"HEAD", "/reload", "reseat"}, Door::unix_socket).status == 405);
+    CHECK(ask({"HEAD", "/ready", "localhost"}, ListenerKind::tcp).status == 200);
+    CHECK(ask({"HEAD", "/ready", "reseat"}, ListenerKind::unix_socket).body == "{\"ready\":true}\n");
+    CHECK(ask({"HEAD", "/reload", "reseat"}, ListenerKind::unix_socket).status == 405);
 }
 
 TEST_CASE("answers say that they are not to be kept, guessed at or read by other pages", "[admin][access]") {

@@ -44,8 +44,8 @@ Snapshot example() {
     auto& down = pg.backends[1];
     down.state = lb::BackendState::down;
     down.checks_total[static_cast<std::size_t>(lb::ProbeOutcome::no_answer)] = 3;
-    down.tally.transitions[static_cast<std::size_t>(lb::Transition::Kind::down)] = 2;
-    down.tally.terminated[static_cast<std::size_t>(lb::EndReason::unreachable)] = 12;
+    down.counters.transitions[static_cast<std::size_t>(lb::Transition::Kind::down)] = 2;
+    down.counters.terminated[static_cast<std::size_t>(lb::EndReason::unreachable)] = 12;
     snapshot.counts.data_path = {
         {"index_overflow", 7}, {"unowned", 0}, {"no_backend", 0}, {"events_lost", 0}};
     snapshot.counts.events[lb::Event::Type::network_suspected] = 1;

@@ -68,7 +68,7 @@ TEST_CASE("what a verdict led to is told after it, also where its sockets keep i
     if (kept_back) bench.plane.stuck = {8};
     bench.hear(0, bad_answer());
     bench.hear(1, bad_answer());
-    const auto where = [&](const std::string& words) { return bench.log.text().find(words); };
+    const auto where = [&](const std::string& overrides) { return bench.log.text().find(overrides); };
     const std::string verdict = "postgres/b is DOWN", loss = "postgres has no eligible IPv4 backend";
     if (kept_back) CHECK(where(loss) == std::string::npos);
     CHECK(run_until(bench.context, [&] { return where(loss) != std::string::npos; }));
@@ -86,7 +86,7 @@ TEST_CASE("what a verdict led to is told before the recovery, where its sockets 
     bench.hear(0, bad_answer());
     bench.hear(1, bad_answer());
     bench.hear(1, up());
-    const auto where = [&](const std::string& words) { return bench.log.text().rfind(words); };
+    const auto where = [&](const std::string& overrides) { return bench.log.text().rfind(overrides); };
     CHECK(where("no eligible IPv4 backend") < where("postgres/b is UP"));
 }
 

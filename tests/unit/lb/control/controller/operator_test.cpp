@@ -77,12 +77,12 @@ TEST_CASE("what the operator said goes to the data path for the next process, an
     bench.all_up(2);
     const auto kept = [&] {
         bench.poll();
-        const auto& words = bench.plane.plans.back().words;
-        return words.empty() ? std::nullopt : std::optional(words.at(0).words);
+        const auto& overrides = bench.plane.plans.back().overrides;
+        return overrides.empty() ? std::nullopt : std::optional(overrides.at(0).overrides);
     };
     const Endpoint a = service(2).backends[0].endpoint;
     REQUIRE(bench.controller->set_operator_state("postgres", "a", OperatorState::maint).has_value());
-    using Words = std::vector<OperatorWord>;
+    using Words = std::vector<OperatorOverride>;
     CHECK(kept() == Words{{a, OperatorState::maint, OperatorState::ready, 1, 1}});
     REQUIRE(bench.controller->set_weight("postgres", "a", 9).has_value());
     CHECK(kept() == Words{{a, OperatorState::maint, OperatorState::ready, 9, 1}});

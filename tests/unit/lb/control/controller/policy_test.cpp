@@ -11,8 +11,8 @@ namespace {
 
 using Endpoints = std::vector<Endpoint>;
 
-Policy deny(std::string name, std::string_view address,
-            ExistingSockets existing = ExistingSockets::terminate) {
+AccessPolicy deny(std::string name, std::string_view address,
+                  ExistingSockets existing = ExistingSockets::terminate) {
     return {.name = std::move(name),
             .to = {{.cidr = {parse_address(address).value(), 128}}},
             .existing = existing};

@@ -22,7 +22,7 @@ Service without(Service service, std::size_t backend) {
     return service;
 }
 
-Lines reload(Bench& bench, std::vector<Service> services, std::vector<Policy> policies = {}) {
+Lines reload(Bench& bench, std::vector<Service> services, std::vector<AccessPolicy> policies = {}) {
     const auto done = bench.controller->reload(std::move(services), std::move(policies));
     REQUIRE(done.has_value());
     return *done;

@@ -81,7 +81,8 @@ TEST_CASE("a host that has forgotten a connection of ours is told, and its spare
     CHECK(
         bench.log.has("info: postgres/a: its host has forgotten them: 3 sockets terminated, 0 re-pointed in "
                       "0.9 ms"));
-    CHECK(bench.status().backends[0].tally.terminated[static_cast<std::size_t>(EndReason::restarted)] == 3);
+    CHECK(bench.status().backends[0].counters.terminated[static_cast<std::size_t>(EndReason::restarted)] ==
+          3);
 }
 
 TEST_CASE("a connect that raced the condemnation of a life that waits is spared too [E29][E60]",

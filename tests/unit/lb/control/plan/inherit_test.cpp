@@ -23,8 +23,8 @@ ServiceSpec spec_of(const Service& service) {
 /// The first decision on top of what was left behind.
 struct Heir {
     Heir(const Service* configured, const ServiceSpec& spec, std::vector<Inheritance::Life> lives,
-         std::vector<OperatorWord> words = {})
-        : state(inherit(configured, spec, std::move(lives), std::move(words))) {
+         std::vector<OperatorOverride> overrides = {})
+        : state(inherit(configured, spec, std::move(lives), std::move(overrides))) {
         plan();
     }
     void plan() {
@@ -171,13 +171,14 @@ TEST_CASE("of a service without any lives nothing is known", "[plan][inherit]") 
 TEST_CASE("the operator's word stands after a restart, unless the configuration says something else [E40]",
           "[plan][inherit]") {
     Service config = service(2);
-    const OperatorWord drained{config.backends[0].endpoint, OperatorState::drain, OperatorState::ready, 5, 1};
+    const OperatorOverride drained{config.backends[0].endpoint, OperatorState::drain, OperatorState::ready, 5,
+                                   1};
     const auto lives = {left(7, "10.0.1.1:5432", State::draining), left(8, "10.0.1.2:5432", State::serving)};
     {
         Heir heir(&config, spec_of(config), lives, {drained});
         CHECK(heir.state.backends[0].operator_state == OperatorState::drain);
         CHECK(heir.state.backends[0].weight == 5);
-        CHECK(heir.last.plan.words.empty());  // it is kept already
+        CHECK(heir.last.plan.overrides.empty());  // it is kept already
         heir.passes(0);
         CHECK(heir.last.plan.resume.empty());
         CHECK(heir.state.backends[0].life->state == Life::State::draining);
@@ -187,8 +188,8 @@ TEST_CASE("the operator's word stands after a restart, unless the configuration 
         Heir heir(&config, spec_of(config), lives, {drained});
         CHECK(heir.state.backends[0].operator_state == OperatorState::drain);
         CHECK(heir.state.backends[0].weight == 3);
-        REQUIRE(heir.last.plan.words.size() == 1);
-        CHECK(heir.last.plan.words[0].words.at(0).configured_weight == 3);
+        REQUIRE(heir.last.plan.overrides.size() == 1);
+        CHECK(heir.last.plan.overrides[0].overrides.at(0).configured_weight == 3);
     }
     config.backends[0].weight = 1;
     config.backends[0].state = OperatorState::maint;
@@ -198,6 +199,6 @@ TEST_CASE("the operator's word stands after a restart, unless the configuration 
         CHECK(heir.state.backends[0].weight == 5);
     }
     Heir heir(nullptr, spec_of(config), lives, {drained});
-    REQUIRE(heir.last.plan.words.size() == 1);  // the service went, and with it what was said
-    CHECK(heir.last.plan.words[0].words.empty());
+    REQUIRE(heir.last.plan.overrides.size() == 1);  // the service went, and with it what was said
+    CHECK(heir.last.plan.overrides[0].overrides.empty());
 }

@@ -129,9 +129,9 @@ void reload_somehow(Stepper& step, Dice& dice) {
                                     : reconfigure(step.state, random_reload(dice, step.service)).state;
 }
 
-std::vector<Policy> random_policies(Dice& dice) {
+std::vector<AccessPolicy> random_policies(Dice& dice) {
     if (dice.coin()) return {};
-    Policy deny{.name = "deny", .to = {{.cidr = {parse_address("10.0.1.1").value(), 128}}}};
+    AccessPolicy deny{.name = "deny", .to = {{.cidr = {parse_address("10.0.1.1").value(), 128}}}};
     deny.existing = dice.any_of({ExistingSockets::terminate, ExistingSockets::keep});
     return {deny};
 }
@@ -247,7 +247,7 @@ TEST_CASE(
             ledger.apply(step.last.plan);
             check_orders(step, ledger, ended);
             check_state(step, ledger, ended);
-            REQUIRE(step.plan().plan.empty());  // deciding again without news changes nothing
+            REQUIRE(step.plan().plan.empty());  // deciding again without stats changes nothing
             REQUIRE(step.last.orders.empty());
         }
     }

@@ -241,7 +241,7 @@ TEST_CASE(
     Stepper step(service(1));
     step.all_up();
     const LifeId life = step.life(0);
-    const std::vector<Policy> deny = {
+    const std::vector<AccessPolicy> deny = {
         {.name = "no", .to = {{.cidr = {parse_address("10.0.1.0").value(), 120}}}, .existing = existing}};
     CHECK(on_policies(step.state, deny));
     CHECK_FALSE(on_policies(step.state, deny));

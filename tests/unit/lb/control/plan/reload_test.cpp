@@ -258,10 +258,10 @@ TEST_CASE("a reload is told in lines for people", "[plan][reload]") {
     CHECK(added(step.service) == "postgres: added, 2 backends");
     step.reload(without(step.service, 0));
     CHECK(differences(step.state, step.service) == Lines{"postgres: backend a is back"});
-    const Policy policy{.name = "x"};
-    Policy other = policy;
+    const AccessPolicy policy{.name = "x"};
+    AccessPolicy other = policy;
     other.action = PolicyAction::allow;
-    CHECK(differences(std::vector<Policy>{}, {policy}) == Lines{"policy x added"});
+    CHECK(differences(std::vector<AccessPolicy>{}, {policy}) == Lines{"policy x added"});
     CHECK(differences({policy}, {other}) == Lines{"policy x changed"});
-    CHECK(differences({policy}, std::vector<Policy>{}) == Lines{"policy x removed"});
+    CHECK(differences({policy}, std::vector<AccessPolicy>{}) == Lines{"policy x removed"});
 }

@@ -12,15 +12,15 @@
 namespace reseat {
 
 /// At most so many at once; who comes later waits, in order. All on one thread.
-class Slots {
+class Semaphore {
 public:
-    explicit Slots(unsigned count) : free_(count) {}
+    explicit Semaphore(unsigned count) : free_(count) {}
 
     /// Holds a slot for as long as it lives. Empty: holds none.
     class Held {
     public:
         Held() = default;
-        explicit Held(Slots& from) : from_(&from) {}
+        explicit Held(Semaphore& from) : from_(&from) {}
         Held(Held&& other) noexcept : from_(std::exchange(other.from_, nullptr)) {}
         Held& operator=(Held&& other) noexcept {
             std::swap(from_, other.from_);
@@ -31,12 +31,12 @@ public:
         }
 
     private:
-        Slots* from_ = nullptr;
+        Semaphore* from_ = nullptr;
     };
 
     /// A slot that is free now, if nobody waits for one: spares the coroutine of take().
     std::optional<Held> take_at_once();
-    /// Waits for a slot. Throws operation_aborted when cancelled. The Slots must outlive it.
+    /// Waits for a slot. Throws operation_aborted when cancelled. The Semaphore must outlive it.
     Task<Held> take();
 
 private:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/orders/reseater.hpp"
+#include "bpf/orders/order_executor.hpp"
 
 #include "bpf/maps/byte_order.hpp"
 #include "bpf/sockets/owned_sockets.hpp"
-#include "bpf/sockets/socket_look.hpp"
+#include "bpf/sockets/socket_check.hpp"
 #include "bpf/sockets/udp_resolver.hpp"
 #include "bpf/terminate/tuple.hpp"
 #include "bpf/work/supervised.hpp"
@@ -41,25 +41,25 @@ std::vector<SocketTuple> tuples_of(const std::vector<Flow>& flows) {
 
 }  // namespace
 
-Reseater::Reseater(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
-                   std::string cgroup, std::function<void(int)> mark, Engines engines,
-                   std::optional<Engine> only)
+OrderExecutor::OrderExecutor(std::shared_ptr<const Programs> programs,
+                             std::shared_ptr<NetNamespaces> namespaces, std::string cgroup,
+                             std::function<void(int)> mark, Engines engines, std::optional<Engine> only)
     : programs_(std::move(programs)),
       namespaces_(std::move(namespaces)),
       cgroup_(std::move(cgroup)),
       mark_(std::move(mark)),
       index_(*programs_),
-      look_(SocketLook::load(programs_->owner_fd())),
+      look_(SocketCheck::load(programs_->owner_fd())),
       engines_(std::move(engines)),
       only_(only) {}
 
-std::vector<std::string> Reseater::engine_names() const {
+std::vector<std::string> OrderExecutor::engine_names() const {
     std::vector<std::string> names;
     for (const auto& engine : engines_) names.emplace_back(to_string(engine->kind()));
     return names;
 }
 
-std::vector<Flow> Reseater::find(Sweep& sweep) const {
+std::vector<Flow> OrderExecutor::find(Sweep& sweep) const {
     const lb_backend& element = programs_->backends[sweep.backend];
     if (element.life != sweep.order.life) return {};  // retired meanwhile
     std::vector<Flow> flows;
@@ -70,7 +70,7 @@ std::vector<Flow> Reseater::find(Sweep& sweep) const {
 }
 
 /// What the index had no room for. Where a socket is connected from, and whether it is, shows later.
-void Reseater::add_owned(Sweep& sweep, std::vector<Flow>& flows) const {
+void OrderExecutor::add_owned(Sweep& sweep, std::vector<Flow>& flows) const {
     const lb_endpoint backend = programs_->backends[sweep.backend].endpoint;
     const auto owned = owned_sockets(*programs_, sweep.order.life);
     if (!owned) return sweep.failed(owned.error().message);
@@ -91,7 +91,7 @@ void Reseater::add_owned(Sweep& sweep, std::vector<Flow>& flows) const {
 
 /// After another worker was overtaken: the first that is still there is the one that it waits for; those
 /// before it were ended. Returns how many are known to be stuck.
-unsigned Reseater::settle_suspects(Sweep& sweep) {
+unsigned OrderExecutor::settle_suspects(Sweep& sweep) {
     const std::vector<Flow> suspects = std::exchange(sweep.suspects, {});
     if (suspects.empty()) return 0;
     std::string why;
@@ -116,7 +116,7 @@ unsigned Reseater::settle_suspects(Sweep& sweep) {
     return !stuck ? 0 : found ? 1 : static_cast<unsigned>(suspects.size());
 }
 
-void Reseater::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
+void OrderExecutor::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
     settle_suspects(sweep);
     sweep.left = 0;
     sweep.again = false;
@@ -137,7 +137,7 @@ void Reseater::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
     });
 }
 
-void Reseater::end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::size_t count) {
+void OrderExecutor::end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::size_t count) {
     // What another worker had in hand when it was overtaken comes first.
     for (unsigned stuck = settle_suspects(sweep); stuck > 0; --stuck) sweep.failed(kLocked);
     std::erase_if(sweep.current, [&](const Flow& flow) { return sweep.settled.contains(flow.key.cookie); });
@@ -154,7 +154,7 @@ void Reseater::end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::s
 }
 
 /// TCP sockets on which nothing was said for so long, and nothing is on its way.
-std::vector<Flow> Reseater::quiet_ones(std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
+std::vector<Flow> OrderExecutor::quiet_ones(std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
     std::vector<Flow> quiet;
     for (const Flow& flow : flows) {
         std::string why;
@@ -171,7 +171,7 @@ std::vector<Flow> Reseater::quiet_ones(std::vector<Flow> flows, Sweep& sweep, Ba
     return quiet;
 }
 
-void Reseater::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
+void OrderExecutor::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
     if (flows.empty()) return;
     Ending ending{.sweep = sweep, .baton = baton, .index = index_};
     ending.backend = flows.front().value.remote;
@@ -193,7 +193,7 @@ void Reseater::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sw
     settle_leftovers(ending);
 }
 
-void Reseater::settle_leftovers(Ending& ending) const {
+void OrderExecutor::settle_leftovers(Ending& ending) const {
     // Who can end it at once could not: then later, by its subflow.
     std::vector<Flow> subflows;
     std::erase_if(ending.open, [&](const Flow& flow) {

@@ -10,12 +10,12 @@
 namespace reseat::bpf {
 
 /// Writes lb_words: what the operator wants of backends, for the next process. The only writer of the map.
-class OperatorWordTable {
+class OperatorOverrideTable {
 public:
-    explicit OperatorWordTable(int map) : map_(map) {}
+    explicit OperatorOverrideTable(int map) : map_(map) {}
 
     /// Instead of what was said of the service's backends before. What there is no room for is logged.
-    void keep(const lb::OperatorWords& words, Protocol protocol);
+    void keep(const lb::OperatorOverrides& overrides, Protocol protocol);
 
 private:
     int map_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/maps/predecessors.hpp"
+#include "bpf/maps/older_sets.hpp"
 
 #include <algorithm>
 
@@ -26,7 +26,7 @@ void add_once(__u64& count, const __u64& before) {
 
 }  // namespace
 
-std::uint64_t Predecessors::sum(std::uint32_t element, Counter counter) const {
+std::uint64_t OlderSets::sum(std::uint32_t element, Counter counter) const {
     std::uint64_t sum = load(current_[element].*counter);
     if (!is_apart(sum)) return sum;
     sum -= LB_COUNTED_APART;
@@ -38,14 +38,14 @@ std::uint64_t Predecessors::sum(std::uint32_t element, Counter counter) const {
     return sum;
 }
 
-void Predecessors::set_state(std::uint32_t element, std::uint32_t state) {
+void OlderSets::set_state(std::uint32_t element, std::uint32_t state) {
     __atomic_store_n(&current_[element].state, state, __ATOMIC_SEQ_CST);
     for (const auto& set : sets_)
         if (same_life(set, current_, element)) __atomic_store_n(&set[element].state, state, __ATOMIC_SEQ_CST);
     gather_drawers(element);
 }
 
-void Predecessors::gather_drawers(std::uint32_t element) {
+void OlderSets::gather_drawers(std::uint32_t element) {
     for (const auto& set : sets_) {
         if (!same_life(set, current_, element)) continue;
         for (std::size_t word = 0; word < LB_DRAWER_WORDS; ++word)
@@ -54,11 +54,11 @@ void Predecessors::gather_drawers(std::uint32_t element) {
     }
 }
 
-void Predecessors::gather_drawers() {
+void OlderSets::gather_drawers() {
     for (std::uint32_t element = 0; element < current_.size(); ++element) gather_drawers(element);
 }
 
-void Predecessors::fold() {
+void OlderSets::fold() {
     gather_drawers();
     for (std::size_t i = 0; i < sets_.size(); ++i) {
         const auto& before = sets_[i];

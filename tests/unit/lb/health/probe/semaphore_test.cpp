@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/slots.hpp"
+#include "base/semaphore.hpp"
 
 #include "lb/health/checker.hpp"
 #include "tests/unit/lb/health/probe/probe_server.hpp"
@@ -38,7 +38,7 @@ TEST_CASE("only so many commands run at once, and waiting is not held against th
     HealthCheck check;
     check.type = CheckType::exec;
     check.exec.command = {"/bin/sleep", "0.2"};
-    const ProbeMeans means{.commands = std::make_shared<Slots>(1)};
+    const ProbeMeans means{.commands = std::make_shared<Semaphore>(1)};
     const auto begin = std::chrono::steady_clock::now();
     const auto results = both(check, means, loopback(1), 10s);
     CHECK(std::chrono::steady_clock::now() - begin >= 400ms);
@@ -51,7 +51,7 @@ TEST_CASE("only so many probes are under way, and waiting is not held against th
     HealthCheck check;
     check.type = CheckType::udp;
     check.udp = {.send = "PING", .expect = "PONG"};
-    const ProbeMeans means{.probes = std::make_shared<Slots>(1)};
+    const ProbeMeans means{.probes = std::make_shared<Semaphore>(1)};
     const auto begin = std::chrono::steady_clock::now();
     for (const auto& result : both(check, means, loopback(silent.local_endpoint().port()), 50ms)) {
         CHECK(result.outcome == ProbeOutcome::no_answer);
@@ -62,7 +62,7 @@ TEST_CASE("only so many probes are under way, and waiting is not held against th
 
 TEST_CASE("a slot is passed on by whoever is cancelled while waiting for it", "[probe]") {
     asio::io_context io;
-    Slots slots(1);
+    Semaphore slots(1);
     std::vector<int> served;
     const auto hold = [&](int who, Duration how_long) -> Task<void> {
         const auto slot = co_await slots.take();

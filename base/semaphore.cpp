@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/slots.hpp"
+#include "base/semaphore.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
@@ -7,17 +7,17 @@
 
 namespace reseat {
 
-std::optional<Slots::Held> Slots::take_at_once() {
+std::optional<Semaphore::Held> Semaphore::take_at_once() {
     if (free_ == 0 || !waiting_.empty()) return std::nullopt;
     --free_;
     return Held(*this);
 }
 
-Task<Slots::Held> Slots::take() {
+Task<Semaphore::Held> Semaphore::take() {
     if (auto held = take_at_once()) co_return std::move(*held);
     // In the list as long as it waits; also when the coroutine is destroyed while it does.
     struct Place {
-        Slots& slots;
+        Semaphore& slots;
         std::list<asio::steady_timer>::iterator at;
         ~Place() {
             slots.waiting_.erase(at);
@@ -36,12 +36,12 @@ Task<Slots::Held> Slots::take() {
     co_return Held(*this);
 }
 
-void Slots::give_back() {
+void Semaphore::give_back() {
     ++free_;
     wake_next();
 }
 
-void Slots::wake_next() {
+void Semaphore::wake_next() {
     if (free_ > 0 && !waiting_.empty()) waiting_.front().cancel();
 }
 

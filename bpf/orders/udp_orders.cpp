@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of Reseater that is about connected UDP: found, verified, moved, or else ended.
-#include "bpf/orders/reseater.hpp"
+// The part of OrderExecutor that is about connected UDP: found, verified, moved, or else ended.
+#include "bpf/orders/order_executor.hpp"
 #include "bpf/sockets/udp_resolver.hpp"
 
 #include <exception>
@@ -19,7 +19,7 @@ Repointer::Result repoint_alone(Repointer& repointer, SockDiag& diag, Flow& flow
 
 }  // namespace
 
-void Reseater::handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
+void OrderExecutor::handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
     std::string why;
     const auto diag = namespaces_->channel(netns, flows.front().value.pid, why);
     if (!diag) {
@@ -48,7 +48,7 @@ void Reseater::handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& s
 
 /// Those that are connected to the backend now. The others: unconnected, connected elsewhere, not through
 /// with connecting, hidden behind a twin, or what is on record of them is out of date.
-std::vector<Flow> Reseater::connected(SockDiag& diag, std::vector<Flow> flows, Sweep& sweep) const {
+std::vector<Flow> OrderExecutor::connected(SockDiag& diag, std::vector<Flow> flows, Sweep& sweep) const {
     std::vector<Flow> there;
     std::vector<SocketTuple> tuples;
     for (const Flow& flow : flows) tuples.push_back(flow.tuple());
@@ -67,8 +67,8 @@ std::vector<Flow> Reseater::connected(SockDiag& diag, std::vector<Flow> flows, S
 }
 
 /// What could not be moved, to be terminated instead.
-std::vector<Flow> Reseater::repoint(const std::shared_ptr<SockDiag>& diag, std::vector<Flow> flows,
-                                    Sweep& sweep, Baton& baton) const {
+std::vector<Flow> OrderExecutor::repoint(const std::shared_ptr<SockDiag>& diag, std::vector<Flow> flows,
+                                         Sweep& sweep, Baton& baton) const {
     const auto repointer = std::make_shared<Repointer>(*programs_, *namespaces_, cgroup_, mark_);
     std::vector<Flow> to_terminate;
     for (const Flow& flow : flows) {

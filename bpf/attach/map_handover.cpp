@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/attach/generations.hpp"
+#include "bpf/attach/map_handover.hpp"
 
 #include "lb/select/maglev.hpp"
 #include "lb/select/selection_table.hpp"
@@ -11,9 +11,9 @@
 
 namespace reseat::bpf {
 
-struct Generations::Found {
+struct MapHandover::Found {
     OpenMaps maps;  ///< of the last set
-    Knowledge knowledge;
+    MapSnapshot knowledge;
     std::vector<MappedArray<lb_backend>> elements;  ///< of all sets, the oldest first
 };
 
@@ -44,12 +44,12 @@ MapSizes sizes_of(const KernelOptions& options) {
 
 }  // namespace
 
-Result<std::unique_ptr<Generations>> Generations::start(const std::string& cgroup,
+Result<std::unique_ptr<MapHandover>> MapHandover::start(const std::string& cgroup,
                                                         const KernelOptions& options, GracePeriod& grace,
                                                         const BeforeFirst& before_first) {
     auto attachment = CgroupAttachment::claim(cgroup);
     if (!attachment) return attachment.error();
-    std::unique_ptr<Generations> all(new Generations(grace, std::move(*attachment)));
+    std::unique_ptr<MapHandover> all(new MapHandover(grace, std::move(*attachment)));
     Found found;
     if (!options.pin.empty()) {
         auto pins = PinDirectory::open(options.pin);
@@ -65,7 +65,7 @@ Result<std::unique_ptr<Generations>> Generations::start(const std::string& cgrou
 }
 
 /// Nothing: there is no whole set, or it is of no use to us, which is said.
-std::optional<Generations::Found> Generations::find_pinned() {
+std::optional<MapHandover::Found> MapHandover::find_pinned() {
     const auto numbers = pins_->sets();
     auto links = pins_->open_links();
     if (numbers.empty() && links.empty()) return std::nullopt;
@@ -95,7 +95,7 @@ std::optional<Generations::Found> Generations::find_pinned() {
     return found;
 }
 
-Result<void> Generations::take_over(Found found, const KernelOptions& options,
+Result<void> MapHandover::take_over(Found found, const KernelOptions& options,
                                     const BeforeFirst& before_first) {
     const bool first = found.elements.empty();
     inheritance_ = found.knowledge.inheritance();
@@ -114,7 +114,7 @@ Result<void> Generations::take_over(Found found, const KernelOptions& options,
     return {};
 }
 
-Result<void> Generations::publish(const lb::Plan& plan) {
+Result<void> MapHandover::publish(const lb::Plan& plan) {
     const MapSizes& has = programs_->set().sizes();
     if (const MapSizes needed = lives_->needed(plan); !needed.fits(has))
         if (auto larger = grow(grown(has, needed)); !larger)
@@ -122,7 +122,7 @@ Result<void> Generations::publish(const lb::Plan& plan) {
     return lives_->publish(plan);
 }
 
-Result<void> Generations::grow(const MapSizes& sizes) {
+Result<void> MapHandover::grow(const MapSizes& sizes) {
     auto next = programs_->load_beside(sizes);
     if (!next) return next.error();
     const OpenMaps maps = programs_->set().all();
@@ -148,18 +148,18 @@ Result<void> Generations::grow(const MapSizes& sizes) {
     return {};
 }
 
-Result<void> Generations::attach(const MapSet& set) {
+Result<void> MapHandover::attach(const MapSet& set) {
     return attachment_.attach(set.attachable(), pins_ ? &*pins_ : nullptr);
 }
 
-Result<void> Generations::pin(const OpenMaps& maps) {
+Result<void> MapHandover::pin(const OpenMaps& maps) {
     if (!pins_) return {};
     if (auto pinned = pins_->pin_set(number_ + 1, maps); !pinned) return pinned;
     ++number_;
     return {};
 }
 
-void Generations::fold_after_grace() {
+void MapHandover::fold_after_grace() {
     in_use_ = std::make_shared<bool>(true);
     grace_.after(in_use_, [this] {
         lives_->predecessors().fold();
@@ -169,7 +169,7 @@ void Generations::fold_after_grace() {
     });
 }
 
-void Generations::unpin() {
+void MapHandover::unpin() {
     if (!pins_) return;
     pins_->remove();
     pins_.reset();

@@ -19,13 +19,13 @@ namespace reseat::bpf {
 /// pinned, and when a plan needs more room. Each time the next set is written beside the one in use, pinned,
 /// and then the links get its programs one by one (no connect finds none); what the old programs counted
 /// meanwhile is added when none of them runs any more. Killed at any step, the next process finds whole sets.
-class Generations {
+class MapHandover {
 public:
     /// Attached on return, balancing what was adopted, if anything was. Errors: those of CgroupAttachment,
     /// PinDirectory and Programs.
     /// `before_first` is called where none of ours is attached yet, just before the first one is.
     using BeforeFirst = std::function<void(std::shared_ptr<const Programs>)>;
-    static Result<std::unique_ptr<Generations>> start(const std::string& cgroup, const KernelOptions& options,
+    static Result<std::unique_ptr<MapHandover>> start(const std::string& cgroup, const KernelOptions& options,
                                                       GracePeriod& grace, const BeforeFirst& before_first);
 
     Programs& programs() { return *programs_; }
@@ -47,7 +47,7 @@ public:
 private:
     struct Found;  ///< a pinned set that can be adopted
 
-    Generations(GracePeriod& grace, CgroupAttachment attachment)
+    MapHandover(GracePeriod& grace, CgroupAttachment attachment)
         : grace_(grace), attachment_(std::move(attachment)) {}
     std::optional<Found> find_pinned();
     Result<void> take_over(Found found, const KernelOptions& options, const BeforeFirst& before_first);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/control/run/vacancies.hpp"
+#include "lb/control/run/drain_watcher.hpp"
 
 #include <algorithm>
 
@@ -15,25 +15,25 @@ Duration longer(Duration pause) {
 
 }  // namespace
 
-void Vacancies::watch(LifeId life, bool ordered, TimePoint now) {
+void DrainWatcher::watch(LifeId life, bool ordered, TimePoint now) {
     const auto [entry, is_new] = watched_.try_emplace(life);
     Watched& watched = entry->second;
     if (is_new) watched = {.next = now + kPause, .pause = kPause, .order_next = now, .order_pause = kPause};
     watched.ordered = ordered;
 }
 
-void Vacancies::on_report(LifeId life, TimePoint now) {
+void DrainWatcher::on_report(LifeId life, TimePoint now) {
     const auto found = watched_.find(life);
     if (found == watched_.end()) return;
     found->second.next = std::min(found->second.next, now + kPause);
     found->second.pause = kPause;
 }
 
-void Vacancies::doubt(LifeId life) {
+void DrainWatcher::doubt(LifeId life) {
     if (const auto found = watched_.find(life); found != watched_.end()) found->second.idle = false;
 }
 
-Vacancies::Found Vacancies::look(TimePoint now) {
+DrainWatcher::Found DrainWatcher::look(TimePoint now) {
     Found found;
     for (auto& [life, watched] : watched_) {
         if (watched.next > now) continue;
@@ -46,7 +46,7 @@ Vacancies::Found Vacancies::look(TimePoint now) {
     return found;
 }
 
-Vacancies::Seen Vacancies::look(LifeId life, Watched& watched, TimePoint now) {
+DrainWatcher::Seen DrainWatcher::look(LifeId life, Watched& watched, TimePoint now) {
     const bool was_idle = std::exchange(watched.idle, false);
     const bool was_open = std::exchange(watched.open, false);
     watched.next = now + kPause;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/orders/reseater.hpp"
+#include "bpf/orders/order_executor.hpp"
 #include "bpf/work/workers.hpp"
 
 #include <memory>
@@ -10,7 +10,7 @@ namespace reseat::bpf {
 
 /// Carries out one order on `workers`: sweeps until nothing is left or no progress is made, ends TCP sockets
 /// at the pace of order.spread, and goes on with the others when one is stuck. `workers` must outlive it.
-Task<lb::TerminationReport> run_order(std::shared_ptr<Reseater> reseater, Workers& workers,
+Task<lb::TerminationReport> run_order(std::shared_ptr<OrderExecutor> reseater, Workers& workers,
                                       lb::ReseatOrder order, std::uint32_t backend);
 
 }  // namespace reseat::bpf

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/orders/reseat_run.hpp"
+#include "bpf/orders/order_run.hpp"
 
 #include "bpf/work/supervised.hpp"
 
@@ -19,7 +19,7 @@ constexpr std::size_t kSweepsInFlight = 10;
 
 }  // namespace
 
-Task<lb::TerminationReport> run_order(std::shared_ptr<Reseater> reseater, Workers& workers,
+Task<lb::TerminationReport> run_order(std::shared_ptr<OrderExecutor> reseater, Workers& workers,
                                       lb::ReseatOrder order, std::uint32_t backend) {
     const auto start = std::chrono::steady_clock::now();
     // Shared: a worker may be at it while whoever awaits this goes away.

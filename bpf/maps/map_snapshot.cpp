@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/maps/knowledge.hpp"
+#include "bpf/maps/map_snapshot.hpp"
 
 #include "bpf/maps/byte_order.hpp"
 
@@ -110,7 +110,7 @@ Protocol protocol_of(std::uint8_t number) {
     return number == IPPROTO_UDP ? Protocol::udp : Protocol::tcp;
 }
 
-Result<void> read_services(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_services(const OpenMaps& maps, MapSnapshot& all) {
     std::unordered_map<lb::ServiceId, std::size_t> places;
     auto names = for_each<std::uint32_t, lb_name>(maps, "lb_names", [&](std::uint32_t id, lb_name& name) {
         name.name[LB_NAME_SIZE - 1] = 0;
@@ -132,7 +132,7 @@ Result<void> read_services(const OpenMaps& maps, Knowledge& all) {
     });
 }
 
-Result<void> read_lives(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_lives(const OpenMaps& maps, MapSnapshot& all) {
     const auto elements = map_backends(maps);
     if (!elements) return elements.error();
     std::unordered_set<lb::ServiceId> known;
@@ -148,19 +148,19 @@ Result<void> read_lives(const OpenMaps& maps, Knowledge& all) {
 }
 
 /// Sets of versions that did not keep it have none.
-Result<void> read_words(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_words(const OpenMaps& maps, MapSnapshot& all) {
     if (!maps.contains("lb_words")) return {};
-    std::map<lb::ServiceId, std::vector<lb::OperatorWord>> words;
+    std::map<lb::ServiceId, std::vector<lb::OperatorOverride>> overrides;
     auto done = for_each<lb_word_key, lb_word>(maps, "lb_words", [&](lb_word_key key, lb_word& word) {
-        words[key.service].push_back({from_kernel(key.backend), known_or(kStates, word.state, kReady),
-                                      known_or(kStates, word.configured_state, kReady), word.weight,
-                                      word.configured_weight});
+        overrides[key.service].push_back({from_kernel(key.backend), known_or(kStates, word.state, kReady),
+                                          known_or(kStates, word.configured_state, kReady), word.weight,
+                                          word.configured_weight});
     });
-    for (auto& [service, said] : words) all.words.push_back({service, std::move(said)});
+    for (auto& [service, said] : overrides) all.overrides.push_back({service, std::move(said)});
     return done;
 }
 
-Result<void> read_tables(const OpenMaps& maps, Knowledge& all) {
+Result<void> read_tables(const OpenMaps& maps, MapSnapshot& all) {
     const auto tables = map_array<std::uint64_t>(maps, "lb_tables");
     const auto slots = map_array<std::uint64_t>(maps, "lb_slots");
     const auto turns = map_array<std::uint64_t>(maps, "lb_turns");
@@ -193,7 +193,7 @@ Result<void> read_tables(const OpenMaps& maps, Knowledge& all) {
 
 }  // namespace
 
-MapSizes Knowledge::sizes() const {
+MapSizes MapSnapshot::sizes() const {
     MapSizes sizes{.services = static_cast<std::uint32_t>(services.size())};
     for (const auto& service : services) {
         sizes.addresses += static_cast<std::uint32_t>(service.spec.addresses.size());
@@ -203,9 +203,9 @@ MapSizes Knowledge::sizes() const {
     return sizes;
 }
 
-lb::Inheritance Knowledge::inheritance() const {
+lb::Inheritance MapSnapshot::inheritance() const {
     using State = lb::Inheritance::State;
-    lb::Inheritance all{.words = words, .first_unused_service = next_service};
+    lb::Inheritance all{.overrides = overrides, .first_unused_service = next_service};
     for (const auto& service : services) all.services.push_back(service.spec);
     for (const auto& life : lives)
         all.lives.push_back({life.spec, life.old.state == LB_LIFE_ELIGIBLE   ? State::serving
@@ -223,8 +223,8 @@ Result<lb_meta> read_meta(const OpenMaps& maps) {
     return meta;
 }
 
-Result<Knowledge> read_knowledge(const OpenMaps& maps) {
-    Knowledge all;
+Result<MapSnapshot> read_knowledge(const OpenMaps& maps) {
+    MapSnapshot all;
     const auto meta = read_meta(maps);
     if (!meta) return meta.error();
     all.next_life = meta->next_life;
@@ -235,7 +235,7 @@ Result<Knowledge> read_knowledge(const OpenMaps& maps) {
     if (auto done = read_words(maps, all); !done) return done.error();
     std::unordered_set<lb::ServiceId> alive;
     for (const auto& life : all.lives) alive.insert(life.spec.service);
-    std::erase_if(all.services, [&](const Knowledge::Service& service) {
+    std::erase_if(all.services, [&](const MapSnapshot::Service& service) {
         return service.spec.addresses.empty() && !alive.contains(service.spec.id);
     });
     return all;

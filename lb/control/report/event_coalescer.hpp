@@ -13,11 +13,11 @@ namespace reseat::lb {
 
 /// Tells each transition once: at once, or, when sockets are ended because of it, together with what became
 /// of them. A transition is never kept back for longer than `kPatience` by sockets that are stuck.
-class Announcer {
+class EventCoalescer {
 public:
     static constexpr Duration kPatience = std::chrono::seconds(2);
 
-    explicit Announcer(EventSink tell) : tell_(std::move(tell)) {}
+    explicit EventCoalescer(EventSink tell) : tell_(std::move(tell)) {}
 
     /// An order was given. Its first report completes `transition`; what else there is to report, and all of
     /// it if there is no transition, becomes events like `about`, of what begins with its message.

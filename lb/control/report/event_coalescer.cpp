@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/control/report/announcer.hpp"
+#include "lb/control/report/event_coalescer.hpp"
 
 #include "lb/control/report/wording.hpp"
 
@@ -7,13 +7,13 @@
 
 namespace reseat::lb {
 
-void Announcer::await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now) {
+void EventCoalescer::await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now) {
     forget(life);
     if (transition) ++kept_back_[key_of(about)].transitions;
     pending_[life] = {std::move(about), std::move(transition), now};
 }
 
-void Announcer::on_report(LifeId life, const TerminationReport& report) {
+void EventCoalescer::on_report(LifeId life, const TerminationReport& report) {
     const auto found = pending_.find(life);
     if (found == pending_.end()) return;
     Pending& pending = found->second;
@@ -31,20 +31,20 @@ void Announcer::on_report(LifeId life, const TerminationReport& report) {
     }
 }
 
-void Announcer::hurry(TimePoint now) {
+void EventCoalescer::hurry(TimePoint now) {
     for (auto& [life, pending] : pending_)
         if (pending.transition && now - pending.since >= kPatience)
             tell_transition(pending, "its sockets are still being ended");
 }
 
-void Announcer::forget(LifeId life) {
+void EventCoalescer::forget(LifeId life) {
     const auto found = pending_.find(life);
     if (found == pending_.end()) return;
     if (found->second.transition) release(found->second.about);
     pending_.erase(found);
 }
 
-void Announcer::tell_consequence(Event event) {
+void EventCoalescer::tell_consequence(Event event) {
     const auto found = kept_back_.find(key_of(event));
     if (found == kept_back_.end())
         tell_(event);
@@ -52,24 +52,24 @@ void Announcer::tell_consequence(Event event) {
         found->second.consequences.push_back(std::move(event));
 }
 
-void Announcer::hurry(const Service& service) {
+void EventCoalescer::hurry(const Service& service) {
     const auto found = kept_back_.find({service.name, service.protocol});
     if (found == kept_back_.end()) return;
     for (const Event& event : std::exchange(found->second.consequences, {})) tell_(event);
 }
 
-Announcer::Key Announcer::key_of(const Event& event) {
+EventCoalescer::Key EventCoalescer::key_of(const Event& event) {
     return {event.service, event.protocol};
 }
 
-void Announcer::tell_transition(Pending& pending, const std::string& outcome) {
+void EventCoalescer::tell_transition(Pending& pending, const std::string& outcome) {
     Event event = *std::exchange(pending.transition, std::nullopt);
     event.message += "; " + outcome;
     tell_(event);
     release(pending.about);
 }
 
-void Announcer::release(const Event& about) {
+void EventCoalescer::release(const Event& about) {
     const auto found = kept_back_.find(key_of(about));
     if (found == kept_back_.end() || --found->second.transitions > 0) return;
     const std::vector<Event> consequences = std::move(found->second.consequences);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/sockets/socket_look.hpp"
+#include "bpf/sockets/socket_check.hpp"
 
 #include "bpf/look.skel.h"
 
@@ -11,20 +11,20 @@
 
 namespace reseat::bpf {
 
-std::unique_ptr<SocketLook> SocketLook::load(int owner_map) {
+std::unique_ptr<SocketCheck> SocketCheck::load(int owner_map) {
     std::unique_ptr<look_bpf, decltype(&look_bpf__destroy)> skeleton(look_bpf__open(), look_bpf__destroy);
     if (!skeleton || bpf_map__reuse_fd(skeleton->maps.lb_owner, owner_map) || look_bpf__load(skeleton.get()))
         return nullptr;
     auto looks = MappedArray<lb_look>::map(bpf_map__fd(skeleton->maps.lb_looks), LB_LOOKS);
     if (!looks) return nullptr;
-    return std::unique_ptr<SocketLook>(new SocketLook(skeleton.release(), std::move(*looks)));
+    return std::unique_ptr<SocketCheck>(new SocketCheck(skeleton.release(), std::move(*looks)));
 }
 
-SocketLook::~SocketLook() {
+SocketCheck::~SocketCheck() {
     look_bpf__destroy(skeleton_);
 }
 
-bool SocketLook::run() const {
+bool SocketCheck::run() const {
     std::array<std::uint8_t, 64> packet{};  // the program looks at none
     bpf_test_run_opts how{};
     how.sz = sizeof(how);
@@ -33,7 +33,7 @@ bool SocketLook::run() const {
     return bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_look), &how) == 0;
 }
 
-std::vector<bool> SocketLook::live(std::span<const Flow> flows) {
+std::vector<bool> SocketCheck::live(std::span<const Flow> flows) {
     std::vector<bool> live(flows.size(), false);
     const std::lock_guard lock(mutex_);
     for (std::size_t from = 0; from < flows.size(); from += LB_LOOKS) {

@@ -12,7 +12,7 @@
 namespace reseat::bpf {
 
 /// What a set of maps says, in no version's layout: enough to write another set that balances the same.
-struct Knowledge {
+struct MapSnapshot {
     struct Service {
         lb::ServiceSpec spec;  ///< no addresses: it was removed, and lives of it are left
         std::uint32_t table = 0;
@@ -29,7 +29,7 @@ struct Knowledge {
     lb::ServiceId next_service = 1;
     std::vector<Service> services;
     std::vector<Life> lives;  ///< by ascending element
-    std::vector<lb::OperatorWords> words;
+    std::vector<lb::OperatorOverrides> overrides;
 
     /// What a set needs that is to hold this.
     MapSizes sizes() const;
@@ -40,7 +40,7 @@ struct Knowledge {
 Result<lb_meta> read_meta(const OpenMaps& maps);
 /// Reads maps that this version or another wrote, also ones that were left in the middle of a plan. Nobody
 /// may write them meanwhile but programs. Error: maps are missing or unreadable.
-Result<Knowledge> read_knowledge(const OpenMaps& maps);
+Result<MapSnapshot> read_knowledge(const OpenMaps& maps);
 /// The elements alone, to be written too.
 Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps);
 

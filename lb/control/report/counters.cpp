@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/control/report/tally.hpp"
+#include "lb/control/report/counters.hpp"
 
 namespace reseat::lb {
 namespace {
@@ -29,10 +29,10 @@ EndReason reason_of(const BackendRecord& record) {
 }  // namespace
 
 std::string_view to_string(EndReason reason) {
-    constexpr std::array<std::string_view, kEndReasons> words = {
+    constexpr std::array<std::string_view, kEndReasons> texts = {
         "unreachable", "refused", "check_failed", "unresponsive", "drain_timeout", "idle",      "operator",
         "command",     "removed", "ejected",      "recovered",    "policy",        "restarted", "inherited"};
-    return words.at(static_cast<std::size_t>(reason));
+    return texts.at(static_cast<std::size_t>(reason));
 }
 
 EndReason end_reason(const BackendRecord& record, EndCause cause) {

@@ -13,10 +13,10 @@ using namespace reseat::lb::test;
 namespace {
 
 std::uint64_t terminated(const BackendStatus& backend, EndReason reason) {
-    return backend.tally.terminated[static_cast<std::size_t>(reason)];
+    return backend.counters.terminated[static_cast<std::size_t>(reason)];
 }
 std::uint64_t transitions(const BackendStatus& backend, Transition::Kind kind) {
-    return backend.tally.transitions[static_cast<std::size_t>(kind)];
+    return backend.counters.transitions[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace
@@ -49,8 +49,8 @@ TEST_CASE("counts outlive a reload that keeps the backend, and vain attempts are
     bench.poll();
     const BackendStatus kept = bench.status().backends[0];
     CHECK(terminated(kept, EndReason::unreachable) == 2);
-    CHECK(kept.tally.repointed == 1);
-    CHECK(kept.tally.failed == 2);
+    CHECK(kept.counters.repointed == 1);
+    CHECK(kept.counters.failed == 2);
     CHECK(transitions(kept, Transition::Kind::down) == 1);
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("each cause of an end has a reason to be counted by", "[control][metri
     CHECK(end_reason(record, EndCause::drain_timeout) == EndReason::drain_timeout);
     record.removing = true;
     CHECK(end_reason(record, EndCause::verdict) == EndReason::removed);
-    std::set<std::string_view> words;
-    for (std::size_t i = 0; i < kEndReasons; ++i) words.insert(to_string(static_cast<EndReason>(i)));
-    CHECK(words.size() == kEndReasons);
+    std::set<std::string_view> overrides;
+    for (std::size_t i = 0; i < kEndReasons; ++i) overrides.insert(to_string(static_cast<EndReason>(i)));
+    CHECK(overrides.size() == kEndReasons);
 }

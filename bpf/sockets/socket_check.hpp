@@ -16,12 +16,12 @@ namespace reseat::bpf {
 
 /// A look at sockets of the calling thread's network namespace, for much less than asking sock_diag: no
 /// message is made of each. Thread-safe.
-class SocketLook {
+class SocketCheck {
 public:
     /// Null where the kernel or our capabilities do not allow it: then sock_diag is asked.
-    static std::unique_ptr<SocketLook> load(int owner_map);
-    ~SocketLook();
-    SocketLook(const SocketLook&) = delete;
+    static std::unique_ptr<SocketCheck> load(int owner_map);
+    ~SocketCheck();
+    SocketCheck(const SocketCheck&) = delete;
 
     /// Which of these are known to be connected as they are filed, in a state in which they may be ended, as
     /// part of their life. Of the others nothing is known: they may be bound to a device, or hidden behind a
@@ -29,7 +29,7 @@ public:
     std::vector<bool> live(std::span<const Flow> flows);
 
 private:
-    SocketLook(look_bpf* skeleton, MappedArray<lb_look> looks)
+    SocketCheck(look_bpf* skeleton, MappedArray<lb_look> looks)
         : skeleton_(skeleton), looks_(std::move(looks)) {}
     bool run() const;
 

@@ -11,9 +11,9 @@ namespace reseat::bpf {
 
 /// The elements (lb_backends) of sets whose programs may still run while the next set has taken over: what
 /// they say of a life that both know counts until a grace period has passed.
-class Predecessors {
+class OlderSets {
 public:
-    explicit Predecessors(MappedArray<lb_backend>& current) : current_(current) {}
+    explicit OlderSets(MappedArray<lb_backend>& current) : current_(current) {}
 
     /// Ascending age: the last one added is the one before the current set.
     void add(MappedArray<lb_backend> set) { sets_.push_back(std::move(set)); }

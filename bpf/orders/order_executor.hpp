@@ -16,14 +16,15 @@ namespace reseat::bpf {
 
 /// Ends or moves the sockets of lives: the steps of an order, each of which may block. Thread-safe; shared
 /// with the workers, as one that is stuck may outlive everybody else.
-class Reseater {
+class OrderExecutor {
 public:
     using Engines = std::vector<std::unique_ptr<TerminationEngine>>;
 
     /// `engines`: what ends sockets, best first. `only`: the index or the dump is to be left aside. `mark`
     /// exempts a socket of ours from balancing.
-    Reseater(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
-             std::string cgroup, std::function<void(int)> mark, Engines engines, std::optional<Engine> only);
+    OrderExecutor(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
+                  std::string cgroup, std::function<void(int)> mark, Engines engines,
+                  std::optional<Engine> only);
 
     /// One look at all sockets of the order's life: handles UDP, and finds the TCP sockets to be ended.
     /// Clears `left`, `again` and `in_flight` first.
@@ -50,7 +51,7 @@ private:
     std::string cgroup_;
     std::function<void(int)> mark_;
     FlowIndex index_;
-    std::shared_ptr<SocketLook> look_;
+    std::shared_ptr<SocketCheck> look_;
     Engines engines_;
     std::optional<Engine> only_;
     StuckSockets stuck_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/maps/operator_words.hpp"
+#include "bpf/maps/operator_overrides.hpp"
 
-#include "bpf/maps/knowledge.hpp"
+#include "bpf/maps/map_snapshot.hpp"
 
 #include <bpf/bpf.h>
 #include <spdlog/spdlog.h>
@@ -12,10 +12,10 @@
 
 namespace reseat::bpf {
 
-void OperatorWordTable::keep(const lb::OperatorWords& words, Protocol protocol) {
+void OperatorOverrideTable::keep(const lb::OperatorOverrides& of_service, Protocol protocol) {
     std::vector<lb_endpoint> kept;
-    for (const lb::OperatorWord& word : words.words) {
-        const lb_word_key key{words.service, to_kernel(word.backend, protocol)};
+    for (const lb::OperatorOverride& word : of_service.overrides) {
+        const lb_word_key key{of_service.service, to_kernel(word.backend, protocol)};
         const lb_word value{state_number(word.state), state_number(word.configured_state), word.weight,
                             word.configured_weight};
         if (bpf_map_update_elem(map_, &key, &value, BPF_ANY) == 0)
@@ -24,12 +24,12 @@ void OperatorWordTable::keep(const lb::OperatorWords& words, Protocol protocol) 
             spdlog::warn("the operator's word on {} will not survive a restart: {}", to_string(word.backend),
                          std::strerror(errno));
     }
-    for (const lb_endpoint& before : std::exchange(kept_[words.service], kept)) {
-        const lb_word_key key{words.service, before};
+    for (const lb_endpoint& before : std::exchange(kept_[of_service.service], kept)) {
+        const lb_word_key key{of_service.service, before};
         const auto same = [&](const lb_endpoint& now) { return same_endpoint(now, before); };
         if (std::ranges::none_of(kept, same)) bpf_map_delete_elem(map_, &key);
     }
-    if (kept.empty()) kept_.erase(words.service);
+    if (kept.empty()) kept_.erase(of_service.service);
 }
 
 }  // namespace reseat::bpf

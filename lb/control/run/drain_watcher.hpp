@@ -10,7 +10,7 @@ namespace reseat::lb {
 
 /// Looks whether lives that are to go away still have sockets. One look costs a counter; only where that says
 /// nothing is open the data plane is asked whether something hangs there all the same, less and less often.
-class Vacancies {
+class DrainWatcher {
 public:
     struct Found {
         std::vector<LifeId>
@@ -19,7 +19,7 @@ public:
             hanging;  ///< ordered away and open at two looks: order again, more and more rarely
     };
 
-    Vacancies(const DataPlane& plane, const OrderRunner& runner) : plane_(plane), runner_(runner) {}
+    DrainWatcher(const DataPlane& plane, const OrderRunner& runner) : plane_(plane), runner_(runner) {}
 
     /// `ordered`: its sockets were ordered away, none may be left. Again for the same life: only that
     /// changes.

@@ -34,7 +34,7 @@ std::string_view to_string(EndReason reason);
 EndReason end_reason(const BackendRecord& record, EndCause cause);
 
 /// Of a backend, as long as it is known.
-struct BackendTally {
+struct BackendCounters {
     std::array<std::uint64_t, 7> transitions{};           ///< by Transition::Kind
     std::array<std::uint64_t, kEndReasons> terminated{};  ///< sockets, by EndReason
     std::uint64_t repointed = 0;                          ///< sockets
