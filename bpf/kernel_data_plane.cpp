@@ -47,11 +47,6 @@ Result<void> exempt(int owner_map, int descriptor) {
 
 }  // namespace
 
-std::string_view to_string(Engine engine) {
-    constexpr std::array<std::string_view, 4> names = {"tuple", "diag", "iterator", "descriptor"};
-    return names[static_cast<std::size_t>(engine)];
-}
-
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/options.hpp"
 #include "lb/control/data_plane.hpp"
 #include "lb/control/report/event.hpp"
 #include "lb/health/probe/probe.hpp"
@@ -13,28 +14,6 @@
 #include <vector>
 
 namespace reseat::bpf {
-
-/// How sockets are ended; see bpf/terminate/.
-enum class Engine { tuple, diag, iterator, descriptor };
-std::string_view to_string(Engine engine);
-
-struct KernelOptions {
-    // To begin with: a plan that needs more makes it more.
-    std::uint32_t max_services = 64;   ///< each protocol by itself; and as many service addresses
-    std::uint32_t max_backends = 512;  ///< lives at one time
-    std::uint32_t max_slots = 32'768;  ///< of all selection tables, and of those that were just replaced
-    std::uint32_t flow_drawers = 64;   ///< index memory: drawers × entries sockets, about 210 bytes each
-    std::uint32_t drawer_entries = 4096;
-    std::string pin;                    ///< directory in a bpffs; empty: nothing outlives this process
-    bool refuse_mptcp = false;          ///< socket(IPPROTO_MPTCP) fails with EPROTONOSUPPORT
-    std::optional<Engine> only_engine;  ///< for tests and debugging: no other one ends sockets
-    /// For tests: writes maps as a later version might, with so many bytes more in each lb_backend, and a
-    /// counter more.
-    std::uint32_t pretend_later_version = 0;
-};
-
-/// `options` with room for the services of this configuration twice over.
-KernelOptions sized_for(KernelOptions options, const std::vector<lb::Service>& services);
 
 /// The data path in the kernel: owns programs, maps and links; while it lives, connects from the cgroup are
 /// balanced; when it is destroyed nothing of it is left (the kernel removes the links).

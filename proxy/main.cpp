@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/cli/command_line.hpp"
 #include "proxy/cli/commands/command.hpp"
-#include "proxy/cli/options.hpp"
 #include "proxy/show/terminal.hpp"
 
 #include <algorithm>

@@ -29,15 +29,6 @@ MapSizes grown(const MapSizes& has, const MapSizes& needs) {
             grown(has.backends, needs.backends), grown(has.slots, needs.slots)};
 }
 
-/// How long its tables may become while its backends come and go.
-std::size_t largest_table(const lb::Service& service) {
-    if (service.lb_policy == lb::LbPolicy::maglev) return 2 * lb::maglev_size(service.backends.size());
-    std::size_t slots = 0;
-    for (const auto& backend : service.backends) slots += std::max(backend.weight, 1u);
-    if (service.slow_start > Duration::zero()) slots *= lb::kFullTenths;
-    return std::min(slots, lb::most_slots(service.backends.size()));
-}
-
 MapSizes sizes_of(const KernelOptions& options) {
     return {options.max_services, options.max_services, options.max_backends, options.max_slots};
 }
@@ -173,22 +164,6 @@ void MapHandover::unpin() {
     if (!pins_) return;
     pins_->remove();
     pins_.reset();
-}
-
-KernelOptions sized_for(KernelOptions options, const std::vector<lb::Service>& services) {
-    std::size_t addresses = 0, backends = 0, slots = 0;
-    for (const auto& service : services) {
-        addresses += service.addresses.size();
-        backends += service.backends.size();
-        slots += largest_table(service);
-    }
-    auto twice = [](std::uint32_t least, std::size_t needs) {
-        return std::max(least, static_cast<std::uint32_t>(2 * needs));
-    };
-    options.max_services = twice(options.max_services, std::max(addresses, services.size()));
-    options.max_backends = twice(options.max_backends, backends);
-    options.max_slots = twice(options.max_slots, 2 * slots);
-    return options;
 }
 
 }  // namespace reseat::bpf

@@ -2,10 +2,10 @@
 #include "bpf/doctor/kernel_features.hpp"
 
 #include "base/handles.hpp"
-#include "bpf/doctor/capability.hpp"
 #include "bpf/doctor/throw_away_client.hpp"
 #include "bpf/kernel_data_plane.hpp"
 #include "bpf/maps/byte_order.hpp"
+#include "bpf/procfs/capability.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

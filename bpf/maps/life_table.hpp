@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/maps/flow_index.hpp"
 #include "bpf/maps/grace_period.hpp"
 #include "bpf/maps/map_snapshot.hpp"
 #include "bpf/maps/number_pool.hpp"
@@ -8,7 +9,6 @@
 #include "bpf/maps/operator_overrides.hpp"
 #include "bpf/maps/peer_table.hpp"
 #include "bpf/maps/service_table.hpp"
-#include "bpf/sockets/flow_index.hpp"
 
 #include <memory>
 #include <optional>

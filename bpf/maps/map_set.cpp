@@ -2,7 +2,7 @@
 #include "bpf/maps/map_set.hpp"
 
 #include "bpf/lb.skel.h"
-#include "bpf/maps/programs.hpp"
+#include "bpf/maps/load_failure.hpp"
 #include "bpf/typed.skel.h"
 
 #include <bpf/bpf.h>

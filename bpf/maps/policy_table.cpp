@@ -3,7 +3,7 @@
 
 #include "base/printable.hpp"
 #include "bpf/maps/byte_order.hpp"
-#include "bpf/workload/command_name.hpp"
+#include "bpf/procfs/command_name.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/maps/programs.hpp"
 
-#include "bpf/doctor/capability.hpp"
+#include "bpf/maps/load_failure.hpp"
 #include "bpf/owned.skel.h"
 
 #include <bpf/bpf.h>
@@ -34,20 +34,6 @@ std::string drawer_name(std::size_t number) {
 }
 
 }  // namespace
-
-Error load_failure(int number) {
-    if (number == EPERM)
-        return {
-            ErrorCode::unsupported,
-            "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
-            "container's seccomp profile through bpf(); `reseat doctor` tells which"};
-    if ((number == EACCES || number == EINVAL) && !is_trusted_by_verifier())
-        return {ErrorCode::unsupported,
-                "cannot load BPF programs without CAP_PERFMON: before Linux 6.18 the verifier refuses them; "
-                "grant it"};
-    return system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
-                        ErrorCode::unsupported);
-}
 
 Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options, const MapSizes& sizes,
                                                  OpenMaps adopted) {

@@ -3,9 +3,9 @@
 
 #include "base/handles.hpp"
 #include "bpf/abi_policy.h"
-#include "bpf/kernel_data_plane.hpp"
 #include "bpf/maps/map_set.hpp"
 #include "bpf/maps/mapped_array.hpp"
+#include "bpf/options.hpp"
 
 #include <memory>
 #include <mutex>
@@ -15,9 +15,6 @@
 struct owned_bpf;
 
 namespace reseat::bpf {
-
-/// What to tell who may not load programs, by errno.
-Error load_failure(int number);
 
 /// The data path's maps as all of us see them, whichever set of them is in use. What is named here may be
 /// used on any thread.

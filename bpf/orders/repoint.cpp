@@ -2,8 +2,8 @@
 #include "bpf/orders/repoint.hpp"
 
 #include "bpf/maps/byte_order.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 #include "bpf/sockets/process_sockets.hpp"
-#include "bpf/workload/workload_processes.hpp"
 
 #include <bpf/bpf.h>
 

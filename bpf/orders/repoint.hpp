@@ -2,9 +2,9 @@
 #pragma once
 
 #include "base/handles.hpp"
+#include "bpf/maps/flow_index.hpp"
 #include "bpf/orders/source_address.hpp"
-#include "bpf/sockets/descriptor_table.hpp"
-#include "bpf/sockets/flow_index.hpp"
+#include "bpf/procfs/descriptor_table.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
 #include "bpf/sockets/sock_diag.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/abi.h"
+#include "bpf/maps/socket_tuple.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -13,14 +13,6 @@ struct inet_diag_req_v2;
 
 /// What goes to and comes from sock_diag, as bytes: no socket is touched here.
 namespace reseat::bpf {
-
-/// One socket, exactly.
-struct SocketTuple {
-    lb_endpoint local{};
-    lb_endpoint remote{};
-    std::uint64_t cookie = 0;
-    std::uint32_t ifindex = 0;  ///< the device it is bound to
-};
 
 /// One socket as sock_diag shows it.
 struct DiagSocket {

@@ -2,7 +2,7 @@
 #include "bpf/sockets/listed_sockets.hpp"
 
 #include "bpf/maps/byte_order.hpp"
-#include "bpf/workload/command_name.hpp"
+#include "bpf/procfs/command_name.hpp"
 
 #include <algorithm>
 #include <chrono>

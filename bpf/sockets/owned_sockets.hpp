@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/sockets/flow_index.hpp"
+#include "bpf/maps/flow_index.hpp"
 
 #include <vector>
 

@@ -2,8 +2,8 @@
 #include "bpf/sockets/port_resolver.hpp"
 
 #include "base/run_on.hpp"
-#include "bpf/sockets/descriptor_table.hpp"
-#include "bpf/sockets/flow_index.hpp"
+#include "bpf/maps/flow_index.hpp"
+#include "bpf/procfs/descriptor_table.hpp"
 #include "bpf/sockets/udp_resolver.hpp"
 #include "bpf/sockets/unconnected_sockets.hpp"
 

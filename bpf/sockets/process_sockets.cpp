@@ -2,8 +2,8 @@
 #include "bpf/sockets/process_sockets.hpp"
 
 #include "bpf/maps/byte_order.hpp"
-#include "bpf/sockets/descriptor_table.hpp"
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/descriptor_table.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 
 #include <array>
 #include <cerrno>

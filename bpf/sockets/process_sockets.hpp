@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/handles.hpp"
-#include "bpf/sockets/flow_index.hpp"
+#include "bpf/maps/flow_index.hpp"
 
 #include <map>
 #include <string>

@@ -2,6 +2,7 @@
 #include "bpf/sockets/socket_check.hpp"
 
 #include "bpf/look.skel.h"
+#include "bpf/sockets/sock_diag.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

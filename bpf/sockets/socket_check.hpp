@@ -2,8 +2,8 @@
 #pragma once
 
 #include "bpf/abi_look.h"
+#include "bpf/maps/flow_index.hpp"
 #include "bpf/maps/mapped_array.hpp"
-#include "bpf/sockets/flow_index.hpp"
 
 #include <memory>
 #include <mutex>

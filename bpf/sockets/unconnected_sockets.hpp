@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bpf/maps/flow_index.hpp"
 #include "bpf/maps/programs.hpp"
-#include "bpf/sockets/flow_index.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
 
 #include <boost/asio/thread_pool.hpp>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/kernel_data_plane.hpp"
-#include "bpf/orders/sweep.hpp"
+#include "bpf/options.hpp"
+#include "bpf/sockets/sock_diag.hpp"
+#include "bpf/terminate/sweep.hpp"
 #include "bpf/work/baton.hpp"
 
 #include <memory>

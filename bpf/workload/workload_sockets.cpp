@@ -2,8 +2,8 @@
 #include "bpf/workload/workload_sockets.hpp"
 
 #include "bpf/maps/byte_order.hpp"
+#include "bpf/procfs/cgroup_tree.hpp"
 #include "bpf/sockets/owned_sockets.hpp"
-#include "bpf/workload/cgroup_tree.hpp"
 
 #include <algorithm>
 

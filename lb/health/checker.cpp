@@ -2,8 +2,9 @@
 #include "lb/health/checker.hpp"
 
 #include "base/wake_up.hpp"
+#include "lb/health/probe/make_probe.hpp"
 #include "lb/health/probe/probe_socket.hpp"
-#include "lb/health/watch.hpp"
+#include "lb/health/probe/watch.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>

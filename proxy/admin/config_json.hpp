@@ -7,9 +7,6 @@
 
 namespace reseat::proxy {
 
-/// What stands in place of a secret.
-inline constexpr const char* kRedacted = "(redacted)";
-
 /// The body of `GET /config`: the configuration in force in the form of the file, every option written out,
 /// so that it may be loaded again. Not told, as secrets may be in them: what tcp and udp checks send and
 /// expect, the values of http.headers, the query of http.path, and the arguments of exec.command. What is

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/kernel_data_plane.hpp"
+#include "bpf/options.hpp"
 #include "lb/model.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include <sys/types.h>
-
-namespace CLI {
-class App;
-}
 
 namespace reseat::proxy {
 
@@ -53,27 +47,5 @@ struct Options {
     std::optional<bpf::Engine> engine;  ///< the only one that may end sockets; for debugging
     std::vector<std::string> child;     ///< exec: CMD ARG...; complete: the words so far
 };
-
-/// The command line asked for help or made no sense: print and end.
-struct Ended {
-    int status = 0;   ///< 0 help or version, 2 usage, 125 usage of exec
-    std::string out;  ///< for stdout
-    std::string err;  ///< for stderr
-};
-
-/// Parses `arguments` (without the program's name); each flag may come from the environment as RESEAT_*
-/// instead, the command line wins. Of `exec`, everything after the first `--`, or from the first word that
-/// is no flag, is the command and is not looked at.
-std::variant<Options, Ended> parse_options(std::vector<std::string> arguments);
-
-/// The command line as CLI11 knows it, with every subcommand, for help and manuals. Parsing it writes to
-/// `options`, which must outlive it; only the subcommand `chosen` reads the environment.
-std::unique_ptr<CLI::App> command_line(Options& options, const std::string& chosen);
-
-/// "reseat drain [OPTIONS] SERVICE/BACKEND": how a subcommand is written, or reseat itself.
-std::string synopsis(const CLI::App& command);
-
-/// Where the admin socket of `instance` is: /run/reseat/INSTANCE/admin.sock.
-std::string default_admin_socket(const std::string& instance);
 
 }  // namespace reseat::proxy

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/instance/client.hpp"
 
-#include "proxy/cli/options.hpp"
 #include "proxy/instance/socket.hpp"
 
 #include <boost/asio/io_context.hpp>

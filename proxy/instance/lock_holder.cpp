@@ -3,7 +3,7 @@
 
 #include "base/read_file.hpp"
 #include "base/text.hpp"
-#include "bpf/workload/cgroup_tree.hpp"
+#include "bpf/procfs/cgroup_tree.hpp"
 #include "proxy/instance/client.hpp"
 
 #include <fmt/format.h>

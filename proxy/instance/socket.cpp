@@ -164,4 +164,8 @@ bool peer_is_trusted(int descriptor) {
     return peer.uid == 0 || peer.uid == ::geteuid();
 }
 
+std::string default_admin_socket(const std::string& instance) {
+    return "/run/reseat/" + instance + "/admin.sock";
+}
+
 }  // namespace reseat::proxy

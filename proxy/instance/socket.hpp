@@ -56,4 +56,7 @@ std::optional<pid_t> peer_process(int descriptor);
 /// True when the peer of the connected `descriptor` is root or our own user.
 bool peer_is_trusted(int descriptor);
 
+/// Where the admin socket of `instance` is: /run/reseat/INSTANCE/admin.sock.
+std::string default_admin_socket(const std::string& instance);
+
 }  // namespace reseat::proxy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/read_file.hpp"
 #include "base/text.hpp"
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 #include "proxy/workload/cgroup_mount.hpp"
 #include "proxy/workload/workload.hpp"
 

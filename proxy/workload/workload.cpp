@@ -3,7 +3,7 @@
 
 #include "base/read_file.hpp"
 #include "base/text.hpp"
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 #include "proxy/workload/cgroup_mount.hpp"
 
 #include <fmt/format.h>

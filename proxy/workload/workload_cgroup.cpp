@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/workload/workload_cgroup.hpp"
 
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 #include "proxy/instance/left_behind.hpp"
 #include "proxy/workload/cgroup_mount.hpp"
 #include "proxy/workload/workload_watch.hpp"

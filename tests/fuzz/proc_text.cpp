@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace reseat::fuzz {

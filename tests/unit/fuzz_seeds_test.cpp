@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The short form of the fuzzers: their seeds, and what a byte changed or cut off makes of them.
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 #include "tests/fuzz/targets.hpp"
 
 #include <catch2/catch.hpp>

@@ -5,23 +5,18 @@
 
 namespace reseat::lb {
 
-Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, EventSink sink,
+Controller::Impl::Impl(asio::any_io_executor executor, DataPlane& plane, EventSink tell,
                        std::vector<Service> services, std::vector<AccessPolicy> list)
-    : executor(std::move(with)),
-      plane(to),
-      tell(std::move(sink)),
+    : state(plane, std::move(tell)),
       first_services(std::move(services)),
       policies(std::move(list)),
-      next_life(plane.first_unused_life()),
-      runner(executor, plane, [this](const auto& order, const auto& report) { on_report(order, report); }),
+      outliers(state),
+      health(state, outliers),
+      orders(state, executor, [this](LifeId life) { publisher.on_report(life); }),
+      publisher(state, orders.runner()),
       loop(
-          executor, [this] { return next_due(); }, [this](TimePoint now) { turn(now); }) {}
-
-Controller::Impl::~Impl() {
-    for (const auto& waiting : awaited) {
-        waiting->over = true;
-        waiting->done.cancel();
-    }
+          executor, [this] { return next_due(); }, [this](TimePoint now) { turn(now); }) {
+    state.wake = [this] { loop.wake(); };
 }
 
 Controller::Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
@@ -47,7 +42,7 @@ Result<void> Controller::change_backends(std::vector<Service> services) {
 
 std::vector<CheckTarget> Controller::targets() const {
     std::vector<CheckTarget> targets;
-    for (const TrackedService* service : impl_->registry.all()) {
+    for (const TrackedService* service : impl_->state.registry.all()) {
         const Service& config = *service->state.service;
         if (config.health_check.type == CheckType::none) continue;
         for (std::size_t i = 0; i < config.backends.size(); ++i) {
@@ -70,38 +65,12 @@ void Controller::on_targets_changed(std::function<void()> changed) {
 
 void Controller::on_check(BackendId backend, const CheckStatus& status,
                           const std::optional<HealthEvent>& event) {
-    const auto place = impl_->registry.find_backend(backend);
-    if (!place) return;
-    place->stats().check = status;
-    place->stats().checked = true;
-    place->stats().checks.add(status);
-    if (status.result.outcome != ProbeOutcome::not_probed) place->service->checks.add(status.result.latency);
-    impl_->uncheckable.on_check(backend, place->service->state.service, place->config().name, status.result);
-    if (impl_->never_checked.erase(backend) && impl_->told_together.contains(backend)) {
-        if (event && event->healthy)
-            ++impl_->first_ups;
-        else
-            impl_->told_together.erase(backend);
-    }
-    impl_->judge_network(*place, status.result, std::chrono::steady_clock::now());
-    BackendRecord& record = place->record();
-    if (record.presumed && status.result.outcome == ProbeOutcome::passed) {
-        record.presumed = false;
-        impl_->agenda.wake(place->service->state.id);
-        impl_->loop.wake();
-    }
-    if (status.forgot) {
-        impl_->heard_restarts.push_back({backend, *status.forgot});
-        impl_->loop.wake();
-    }
-    if (!event) return;
-    impl_->heard.push_back({backend, *event});
-    impl_->loop.wake();
+    impl_->health.on_check(backend, status, event);
 }
 
 std::set<Endpoint> Controller::passing(std::string_view service, Protocol protocol) const {
     std::set<Endpoint> well;
-    const TrackedService* tracked = impl_->registry.find(service, protocol);
+    const TrackedService* tracked = impl_->state.registry.find(service, protocol);
     if (!tracked || tracked->state.service->health_check.type == CheckType::none) return well;
     for (std::size_t i = 0; i < tracked->state.backends.size(); ++i) {
         const BackendRecord& record = tracked->state.backends[i];
@@ -112,54 +81,52 @@ std::set<Endpoint> Controller::passing(std::string_view service, Protocol protoc
 }
 
 bool Controller::first_round_over() const {
-    return impl_->never_checked.empty();
+    return impl_->health.first_round_over();
 }
 
 std::size_t Controller::untold_first_ups() const {
-    return impl_->first_ups;
+    return impl_->health.untold_first_ups();
 }
 
 std::vector<ServiceStatus> Controller::status() const {
     std::vector<ServiceStatus> all;
-    for (const TrackedService* service : impl_->registry.all())
-        all.push_back(status_of(*service, impl_->plane, impl_->runner));
+    for (const TrackedService* service : impl_->state.registry.all())
+        all.push_back(status_of(*service, impl_->state.plane, impl_->orders.runner()));
     return all;
 }
 
 std::vector<ServiceId> Controller::services() const {
     std::vector<ServiceId> ids;
-    for (const TrackedService* service : impl_->registry.all()) ids.push_back(service->state.id);
+    for (const TrackedService* service : impl_->state.registry.all()) ids.push_back(service->state.id);
     return ids;
 }
 
 std::optional<ServiceStatus> Controller::status(ServiceId service, bool history) const {
-    const TrackedService* tracked = impl_->registry.find(service);
+    const TrackedService* tracked = impl_->state.registry.find(service);
     if (!tracked) return std::nullopt;
-    return status_of(*tracked, impl_->plane, impl_->runner, history);
+    return status_of(*tracked, impl_->state.plane, impl_->orders.runner(), history);
 }
 
 std::vector<PolicyStatus> Controller::policies() const {
     std::map<std::string, std::uint64_t> refused;
-    for (const auto& [policy, count] : impl_->plane.policy_denials()) refused[policy] = count;
+    for (const auto& [policy, count] : impl_->state.plane.policy_denials()) refused[policy] = count;
     std::vector<PolicyStatus> all;
-    for (const AccessPolicy& policy : impl_->policies) {
-        const auto ended = impl_->terminated_by_policy.find(policy.name);
-        all.push_back({policy.name, policy.action, refused[policy.name],
-                       ended == impl_->terminated_by_policy.end() ? 0 : ended->second});
-    }
+    for (const AccessPolicy& policy : impl_->policies)
+        all.push_back(
+            {policy.name, policy.action, refused[policy.name], impl_->orders.terminated_by(policy.name)});
     return all;
 }
 
 void Controller::on_raced_connect(LifeId life) {
-    impl_->on_raced_connect(life);
+    impl_->orders.give_again(life);
 }
 
 void Controller::on_failing_connect(LifeId life) {
-    impl_->on_failing_connect(life);
+    impl_->outliers.on_failing_connect(life);
 }
 
 void Controller::on_suspect(std::function<void(BackendId)> suspected) {
-    impl_->on_suspect = std::move(suspected);
+    impl_->state.on_suspect = std::move(suspected);
 }
 
 void Controller::on_check_mode(std::function<void(BackendId, CheckMode)> changed) {

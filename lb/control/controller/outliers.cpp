@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/control/controller/controller_impl.hpp"
+#include "lb/control/controller/outliers.hpp"
+
 #include "lb/control/plan/events.hpp"
 #include "lb/health/probe/probe_socket.hpp"
 
@@ -37,35 +38,35 @@ bool has_room(const ServiceState& state) {
 }  // namespace
 
 /// Whether requests to this service get answers. Once they do, that stays so.
-bool Controller::Impl::gets_answers(TrackedService& service) const {
+bool Outliers::gets_answers(TrackedService& service) const {
     for (const BackendRecord& record : service.state.backends) {
         if (service.answers) break;
-        service.answers = record.life && plane.connect_outcomes(record.life->id).answered;
+        service.answers = record.life && state_.plane.connect_outcomes(record.life->id).answered;
     }
     return service.answers;
 }
 
-/// Worth a probe at once, whatever becomes of it.
-void Controller::Impl::on_failing_connect(LifeId life) {
-    const auto place = registry.find_life(life);
+void Outliers::on_failing_connect(LifeId life) {
+    const auto place = state_.registry.find_life(life);
     if (!place || !place->record().life || place->record().life->id != life) return;
-    if (on_suspect) on_suspect(place->stats().id);
+    state_.on_suspect(place->stats().id);
     if (!place->service->state.service->outlier_detection.enabled) return;
-    failing.insert(life);
-    loop.wake();
+    failing_.insert(life);
+    state_.wake();
 }
 
-void Controller::Impl::judge_failing(TimePoint now) {
-    for (const LifeId life : std::exchange(failing, {}))
-        if (const auto place = registry.find_life(life)) judge_failing(*place, life, now);
+void Outliers::turn(TimePoint now) {
+    for (const LifeId life : std::exchange(failing_, {}))
+        if (const auto place = state_.registry.find_life(life)) judge(*place, life, now);
+    look(now);
 }
 
-void Controller::Impl::judge_failing(const Place& place, LifeId life, TimePoint now) {
-    const ServiceState& state = place.service->state;
-    const OutlierDetection& settings = state.service->outlier_detection;
+void Outliers::judge(const Place& place, LifeId life, TimePoint now) {
+    const ServiceState& service = place.service->state;
+    const OutlierDetection& settings = service.service->outlier_detection;
     if (!settings.enabled || !place.record().life || place.record().life->id != life) return;
-    if (!can_be_spared(state, place.backend) || !has_room(state)) return;
-    const ConnectOutcomes outcomes = plane.connect_outcomes(life);
+    if (!can_be_spared(service, place.backend) || !has_room(service)) return;
+    const ConnectOutcomes outcomes = state_.plane.connect_outcomes(life);
     const bool answers = outcomes.unanswered_in_a_row > 0 && gets_answers(*place.service);
     const auto reason = outlier_reason(settings, outcomes, answers);
     if (!reason) return;
@@ -75,14 +76,14 @@ void Controller::Impl::judge_failing(const Place& place, LifeId life, TimePoint 
         fmt::format("{}, for {} (ejection {})", *reason, to_text(length), stats.outlier.multiplier());
     stats.since = std::chrono::system_clock::now();
     on_ejection(place.service->state, place.backend, true);
-    note_transition(stats, Transition::Kind::ejected, stats.ejection, life);
-    agenda.wake(state.id);
-    if (!looks.is_set(state.id)) looks.done(state.id, now + settings.interval);
+    state_.note_transition(stats, Transition::Kind::ejected, stats.ejection, life);
+    state_.agenda.wake(service.id);
+    if (!looks_.is_set(service.id)) looks_.done(service.id, now + settings.interval);
 }
 
-void Controller::Impl::look_at_outliers(TimePoint now) {
-    for (const ServiceId id : looks.due(now)) {
-        TrackedService* service = registry.find(id);
+void Outliers::look(TimePoint now) {
+    for (const ServiceId id : looks_.due(now)) {
+        TrackedService* service = state_.registry.find(id);
         bool pending = false;
         for (std::size_t i = 0; service && i < service->stats.size(); ++i) {
             OutlierDetector& outlier = service->stats[i].outlier;
@@ -90,13 +91,17 @@ void Controller::Impl::look_at_outliers(TimePoint now) {
                 readmit({service, i}, "the ejection is over");
             pending |= outlier.is_pending();
         }
-        looks.done(id, pending ? std::optional(now + service->state.service->outlier_detection.interval)
-                               : std::nullopt);
+        looks_.done(id, pending ? std::optional(now + service->state.service->outlier_detection.interval)
+                                : std::nullopt);
     }
 }
 
-/// Ejection must not empty a service: what it took is given back where nobody else is left.
-void Controller::Impl::readmit_the_last(TrackedService& service) {
+void Outliers::on_recovery(const Place& place) {
+    place.stats().outlier.readmit();
+    readmit(place, "its checks found it down, too, and up again");
+}
+
+void Outliers::readmit_the_last(TrackedService& service) {
     for (const Family family : {Family::v4, Family::v6}) {
         if (has_eligible(service.state, family)) continue;
         for (std::size_t i = 0; i < service.state.backends.size(); ++i) {
@@ -108,23 +113,22 @@ void Controller::Impl::readmit_the_last(TrackedService& service) {
     }
 }
 
-void Controller::Impl::readmit(const Place& place, std::string why) {
+void Outliers::readmit(const Place& place, std::string why) {
     BackendStats& stats = place.stats();
     stats.ejection.clear();
     stats.since = std::chrono::system_clock::now();
     on_ejection(place.service->state, place.backend, false);
-    if (const auto& life = place.record().life) plane.forgive(life->id);
-    note_transition(stats, Transition::Kind::readmitted, std::move(why), 0);
-    agenda.wake(place.service->state.id);
+    if (const auto& life = place.record().life) state_.plane.forgive(life->id);
+    state_.note_transition(stats, Transition::Kind::readmitted, std::move(why), 0);
+    state_.agenda.wake(place.service->state.id);
 }
 
-/// After a reload: who is ejected stays so only while detection is on and others are left.
-void Controller::Impl::review_outliers() {
-    for (TrackedService* service : registry.all())
+void Outliers::review() {
+    for (TrackedService* service : state_.registry.all())
         for (std::size_t i = 0; i < service->stats.size(); ++i) {
             OutlierDetector& outlier = service->stats[i].outlier;
             if (!outlier.ejected()) continue;
-            agenda.wake(service->state.id);
+            state_.agenda.wake(service->state.id);
             if (service->state.service->outlier_detection.enabled) continue;
             outlier = {};
             readmit({service, i}, "outlier detection is off");

@@ -2,6 +2,7 @@
 #include "lb/control/controller/controller_impl.hpp"
 #include "lb/control/plan/differences.hpp"
 #include "lb/control/plan/events.hpp"
+#include "lb/control/report/wording.hpp"
 
 #include <algorithm>
 
@@ -25,7 +26,7 @@ std::vector<Endpoint> newly_cleared(const Service* before, const Service& now) {
 Result<std::vector<std::string>> Controller::Impl::reload(std::vector<Service> services,
                                                           std::vector<AccessPolicy> with) {
     const TimePoint now = std::chrono::steady_clock::now();
-    fold(now);
+    health.fold(now);
     if (auto done = decide(now); !done) {
         loop.wake();
         return done.error();
@@ -33,17 +34,17 @@ Result<std::vector<std::string>> Controller::Impl::reload(std::vector<Service> s
     Draft draft = draft_all(services, std::move(with));
     const bool other_policies = draft.policies != policies;
     if (draft.changes.empty() && !other_policies) {
-        registry.reorder(draft.order);
+        state.registry.reorder(draft.order);
         return draft.lines;
     }
     if (other_policies)
-        if (auto done = plane.set_policies(draft.policies); !done) return done.error();
+        if (auto done = state.plane.set_policies(draft.policies); !done) return done.error();
     if (auto done = apply(draft, now); !done) {
         if (other_policies)
-            if (auto restored = plane.set_policies(policies); !restored)
-                tell({.type = Event::Type::warning,
-                      .level = Event::Level::error,
-                      .message = "cannot restore the policies: " + restored.error().message});
+            if (auto restored = state.plane.set_policies(policies); !restored)
+                state.tell({.type = Event::Type::warning,
+                            .level = Event::Level::error,
+                            .message = "cannot restore the policies: " + restored.error().message});
         return done.error();
     }
     return draft.lines;
@@ -53,7 +54,7 @@ Draft Controller::Impl::draft_all(std::vector<Service>& services, std::vector<Ac
     Draft draft{.policies = std::move(with)};
     std::set<ServiceId> stay;
     for (Service& service : services) {
-        TrackedService* running = registry.find(service.name, service.protocol);
+        TrackedService* running = state.registry.find(service.name, service.protocol);
         if (running) stay.insert(running->state.id);
         if (running && running->configured && *running->configured == service)
             draft_policies(draft, *running);
@@ -61,7 +62,7 @@ Draft Controller::Impl::draft_all(std::vector<Service>& services, std::vector<Ac
             draft_service(draft, running, std::move(service));
         draft.order.push_back(running);
     }
-    for (TrackedService* running : registry.all()) {
+    for (TrackedService* running : state.registry.all()) {
         if (stay.contains(running->state.id)) continue;
         draft.order.push_back(running);
         if (!running->configured) continue;
@@ -82,11 +83,11 @@ void Controller::Impl::draft_service(Draft& draft, TrackedService* running, Serv
         for (std::string& line : differences(running->state, *configured))
             draft.lines.push_back(std::move(line));
         change.reconfigured = reconfigure(running->state, *configured);
-        ServiceState& state = change.reconfigured.state;
-        if (state.backends.size() == configured->backends.size()) state.service = configured;
+        ServiceState& service_state = change.reconfigured.state;
+        if (service_state.backends.size() == configured->backends.size()) service_state.service = configured;
     } else {
         draft.lines.push_back(added(*configured));
-        change.reconfigured.state = initial_state(configured, registry.new_id());
+        change.reconfigured.state = initial_state(configured, state.registry.new_id());
         change.reconfigured.origins.resize(configured->backends.size());
     }
     on_policies(change.reconfigured.state, draft.policies);
@@ -107,23 +108,23 @@ Result<void> Controller::Impl::apply(Draft& draft, TimePoint now) {
     std::vector<ServiceDecision> decisions;
     Plan plan;
     for (const Draft::Change& change : draft.changes) {
-        const ServiceState& state = change.reconfigured.state;
-        decisions.push_back({state.id, make_plan(state, next_life, now)});
+        const ServiceState& service = change.reconfigured.state;
+        decisions.push_back({service.id, publisher.decide(service, now)});
         append(plan, decisions.back().decision.plan);
     }
-    if (auto done = publish(plan); !done) {
+    if (auto done = publisher.publish(plan); !done) {
         undo(draft, plan);
         return done;
     }
     for (Draft::Change& change : draft.changes) install(draft, change);
     std::erase(draft.order, nullptr);
-    registry.reorder(draft.order);
+    state.registry.reorder(draft.order);
     const bool other_policies = std::exchange(policies, draft.policies) != draft.policies;
-    note_configuration();
+    orders.note_configuration();
+    health.review();
     commit(decisions, plan, now);
-    review_outliers();
-    enforcement_due |= other_policies;
-    if (enforcement_due && before_enforcement.empty()) enforce_policies();
+    outliers.review();
+    if (other_policies) orders.require_enforcement();
     targets_changed = true;
     loop.wake();
     return {};
@@ -131,67 +132,34 @@ Result<void> Controller::Impl::apply(Draft& draft, TimePoint now) {
 
 void Controller::Impl::install(Draft& draft, Draft::Change& change) {
     const Service* before = change.running ? change.running->configured.get() : nullptr;
-    if (change.configured) clear_untracked(*change.configured, newly_cleared(before, *change.configured));
+    if (change.configured)
+        orders.clear_untracked(*change.configured, newly_cleared(before, *change.configured));
     if (change.running) {
         take(*change.running, std::move(change.reconfigured), next_backend);
         change.running->configured = change.configured;
-        registry.index(*change.running);
+        state.registry.index(*change.running);
         return;
     }
     TrackedService& added =
-        registry.add(track(std::move(change.reconfigured.state), change.configured, next_backend));
+        state.registry.add(track(std::move(change.reconfigured.state), change.configured, next_backend));
     *std::ranges::find(draft.order, nullptr) = &added;
 }
 
-/// The plan may be half carried out: what clients see of it is taken back with the next turn.
 void Controller::Impl::undo(const Draft& draft, const Plan& plan) {
-    for (const LifeSpec& begun : plan.begin) {
-        undoing.condemn.push_back(begun.life);
-        undoing.retire.push_back(begun.life);
-    }
-    for (const auto* moved : {&plan.drain, &plan.resume, &plan.condemn})
-        for (const LifeId life : *moved)
-            if (const auto place = registry.find_life(life)) {
-                const auto& current = place->record().life;
-                if (!current || current->id != life) continue;
-                const bool serves = current->state == Life::State::serving;
-                (serves ? undoing.resume : undoing.drain).push_back(life);
-            }
+    publisher.undo(plan);
     for (const Draft::Change& change : draft.changes) {
         const ServiceId id = change.reconfigured.state.id;
         if (!change.running) {
-            undoing.remove_services.push_back(id);
-            registry.give_back(id);
+            publisher.undo_service(id);
+            state.registry.give_back(id);
             continue;
         }
-        ServiceState& state = change.running->state;
-        for (FamilyState& family : state.families) family.uncertain = true;
-        state.changed = state.added;
-        agenda.wake(id);
+        ServiceState& service = change.running->state;
+        for (FamilyState& family : service.families) family.uncertain = true;
+        service.changed = service.added;
+        state.agenda.wake(id);
     }
     loop.wake();
-}
-
-/// What is derived from the whole configuration.
-void Controller::Impl::note_configuration() {
-    untracked_kept.clear();
-    const auto ends_untracked = [](const TrackedService* service) {
-        return service->state.service->connections.untracked == Untracked::terminate;
-    };
-    const bool any = std::ranges::any_of(registry.all(), ends_untracked);
-    for (const TrackedService* tracked : registry.all()) {
-        if (!tracked->configured) continue;
-        const Service& service = *tracked->configured;
-        if (!any || ends_untracked(tracked)) continue;
-        for (const Endpoint& address : service.addresses) untracked_kept.insert({service.protocol, address});
-        for (const Backend& backend : service.backends)
-            untracked_kept.insert({service.protocol, backend.endpoint});
-    }
-    std::erase_if(never_checked, [&](BackendId backend) {
-        const auto place = registry.find_backend(backend);
-        return !place || place->record().removing ||
-               place->service->state.service->health_check.type == CheckType::none;
-    });
 }
 
 }  // namespace reseat::lb

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/controller/controller_impl.hpp"
 #include "lb/control/plan/events.hpp"
+#include "lb/control/report/wording.hpp"
 
 #include <fmt/format.h>
 
@@ -8,9 +9,6 @@
 
 namespace reseat::lb {
 namespace {
-
-/// So many backends that are up at the start are a line each; of more their number is told.
-constexpr std::size_t kToldOneByOne = 100;
 
 /// What an earlier process left behind, by service.
 class InheritedState {
@@ -63,40 +61,41 @@ private:
 
 Result<void> Controller::Impl::start() {
     const TimePoint now = std::chrono::steady_clock::now();
-    Inheritance inheritance = plane.inheritance();
-    registry = Registry(inheritance.first_unused_service);
+    Inheritance inheritance = state.plane.inheritance();
+    state.registry = Registry(inheritance.first_unused_service);
     if (!inheritance.lives.empty())
-        tell({.type = Event::Type::started,
-              .message = fmt::format("took over from an earlier process: {} services, {} periods of backends",
-                                     inheritance.services.size(), inheritance.lives.size())});
-    InheritedState estate(std::move(inheritance));
-    if (!policies.empty() || !estate.empty())
-        if (auto done = plane.set_policies(policies); !done) return done;
+        state.tell(
+            {.type = Event::Type::started,
+             .message = fmt::format("took over from an earlier process: {} services, {} periods of backends",
+                                    inheritance.services.size(), inheritance.lives.size())});
+    InheritedState inherited(std::move(inheritance));
+    if (!policies.empty() || !inherited.empty())
+        if (auto done = state.plane.set_policies(policies); !done) return done;
     for (Service& service : std::exchange(first_services, {})) {
         auto configured = std::make_shared<const Service>(std::move(service));
-        begin_service(estate.claim(configured, registry), configured);
+        begin_service(inherited.claim(configured, state.registry), configured);
     }
-    for (ServiceState& state : estate.rest()) begin_service(std::move(state), nullptr);
-    if (never_checked.size() > kToldOneByOne) told_together = never_checked;
-    note_configuration();
+    for (ServiceState& service : inherited.rest()) begin_service(std::move(service), nullptr);
+    health.begin();
+    orders.note_configuration();
     if (auto done = decide(now); !done) return done;
-    enforcement_due = !policies.empty();
-    if (enforcement_due && before_enforcement.empty()) enforce_policies();
+    if (!policies.empty()) orders.require_enforcement();
     housekeeping_at = now + kHousekeeping;
     loop.start();
     return {};
 }
 
-void Controller::Impl::begin_service(ServiceState state, std::shared_ptr<const Service> configured) {
-    on_policies(state, policies);
-    for (const Event& event : still_standing(state)) tell(event);
-    const bool is_checked = state.service->health_check.type != CheckType::none;
+void Controller::Impl::begin_service(ServiceState service, std::shared_ptr<const Service> configured) {
+    on_policies(service, policies);
+    for (const Event& event : still_standing(service)) state.tell(event);
+    const bool is_checked = service.service->health_check.type != CheckType::none;
     if (configured && configured->connections.untracked == Untracked::terminate)
-        clear_untracked(*configured, configured->addresses);
-    TrackedService& added = registry.add(track(std::move(state), std::move(configured), next_backend));
+        orders.clear_untracked(*configured, configured->addresses);
+    TrackedService& added =
+        state.registry.add(track(std::move(service), std::move(configured), next_backend));
     for (std::size_t i = 0; i < added.stats.size(); ++i)
-        if (is_checked && !added.state.backends[i].removing) never_checked.insert(added.stats[i].id);
-    agenda.wake(added.state.id);
+        if (is_checked && !added.state.backends[i].removing) health.expect(added.stats[i].id);
+    state.agenda.wake(added.state.id);
 }
 
 }  // namespace reseat::lb

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/grpc_probe.hpp"
 
+#include "lb/health/probe/connect.hpp"
 #include "lb/health/probe/grpc_exchange.hpp"
 
 #include <fmt/format.h>

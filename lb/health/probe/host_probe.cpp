@@ -2,6 +2,7 @@
 #include "lb/health/probe/host_probe.hpp"
 
 #include "base/race.hpp"
+#include "lb/health/probe/tcp_probe.hpp"
 
 #include <utility>
 
@@ -41,7 +42,7 @@ HostProbe::HostProbe(std::unique_ptr<Probe> probe, const Endpoint& serves, const
       witness_(target.endpoint, means.prepare),
       one_decides_(check.unhealthy_threshold == 1) {
     if (!speaks_for_host(check, target.endpoint, serves))
-        host_ = make_probe(HealthCheck{}, {.endpoint = serves}, {.prepare = means.prepare});
+        host_ = std::make_unique<TcpProbe>(TcpCheck{}, Dial{serves, means.prepare, {}}, nullptr);
 }
 
 Task<ProbeResult> HostProbe::once(Duration timeout) {

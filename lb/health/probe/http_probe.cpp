@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/http_probe.hpp"
 
+#include "lb/health/probe/connect.hpp"
 #include "lb/health/probe/http_answer.hpp"
 
 #include <boost/beast/http/empty_body.hpp>

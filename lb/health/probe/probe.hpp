@@ -83,8 +83,4 @@ public:
     virtual Task<ProbeResult> once(Duration timeout) = 0;
 };
 
-/// The probe that `check` asks for; null for `none`.
-std::unique_ptr<Probe> make_probe(const HealthCheck& check, const ProbeTarget& target,
-                                  const ProbeMeans& means);
-
 }  // namespace reseat::lb

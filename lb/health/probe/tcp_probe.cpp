@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/tcp_probe.hpp"
 
-#include "lb/health/watch.hpp"
+#include "lb/health/probe/connect.hpp"
+#include "lb/health/probe/watch.hpp"
 
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #include "base/task.hpp"
 #include "base/text.hpp"
 #include "lb/discovery/name_news.hpp"
-#include "lb/health/probe/probe.hpp"
+#include "lb/health/probe/make_probe.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/commands/config_file.hpp"
 #include "proxy/cli/flags.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/cli/command_line.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/completion.hpp"
 #include "proxy/cli/flags.hpp"

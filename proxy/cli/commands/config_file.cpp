@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/cli/commands/config_file.hpp"
 
+#include "proxy/instance/socket.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/sockets/descriptor_table.hpp"
+#include "bpf/procfs/descriptor_table.hpp"
 #include "tests/support/sandbox.hpp"
 
 #include <catch2/catch.hpp>

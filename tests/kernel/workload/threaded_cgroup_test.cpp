@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threaded cgroups, and cgroups that come and go while they are read: reads of their files fail.
-#include "bpf/workload/cgroup_tree.hpp"
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/cgroup_tree.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 #include "proxy/workload/workload.hpp"
 #include "tests/kernel/support/policies.hpp"
 #include "tests/kernel/support/victims.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/cli/completion.hpp"
 
-#include "proxy/cli/options.hpp"
+#include "proxy/cli/command_line.hpp"
 
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>

@@ -2,6 +2,7 @@
 // What README.md and docs/ say about the command line is what the command line is.
 #include "base/read_file.hpp"
 #include "base/text.hpp"
+#include "proxy/cli/command_line.hpp"
 #include "proxy/cli/commands/command.hpp"
 
 #include <CLI/CLI.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
+#include "proxy/cli/command_line.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/manual/pages.hpp"
 #include "proxy/manual/roff.hpp"

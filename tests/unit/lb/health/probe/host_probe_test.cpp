@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/host_probe.hpp"
 
+#include "lb/health/probe/make_probe.hpp"
 #include "tests/unit/lb/health/probe/probe_server.hpp"
 
 using namespace reseat;

@@ -2,6 +2,7 @@
 #include "base/semaphore.hpp"
 
 #include "lb/health/checker.hpp"
+#include "lb/health/probe/make_probe.hpp"
 #include "tests/unit/lb/health/probe/probe_server.hpp"
 
 #include <vector>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lb/health/probe/make_probe.hpp"
 #include "lb/model.hpp"
 #include "tests/unit/lb/health/probe/probe_server.hpp"
 

@@ -2,6 +2,7 @@
 #include "base/nearest_word.hpp"
 #include "lb/control/controller/controller_impl.hpp"
 #include "lb/control/plan/events.hpp"
+#include "lb/control/report/wording.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -20,7 +21,7 @@ constexpr Duration kPatience = std::chrono::seconds(10);
 std::vector<Place> Controller::Impl::places(std::string_view service,
                                             std::optional<std::string_view> backend) {
     std::vector<Place> found;
-    for (TrackedService* tracked : registry.named(service))
+    for (TrackedService* tracked : state.registry.named(service))
         for (std::size_t i = 0; i < tracked->state.backends.size(); ++i)
             if (!backend || *backend == tracked->state.service->backends[i].name)
                 found.push_back({tracked, i});
@@ -29,9 +30,10 @@ std::vector<Place> Controller::Impl::places(std::string_view service,
 
 Error Controller::Impl::unknown(std::string_view service, std::optional<std::string_view> backend) {
     std::vector<std::string_view> valid;
-    const auto of_this_name = registry.named(service);
+    const auto of_this_name = state.registry.named(service);
     if (of_this_name.empty() || !backend) {
-        for (const TrackedService* tracked : registry.all()) valid.push_back(tracked->state.service->name);
+        for (const TrackedService* tracked : state.registry.all())
+            valid.push_back(tracked->state.service->name);
         return {ErrorCode::usage,
                 fmt::format("no service '{}'{}", service, did_you_mean_one_of(service, valid))};
     }
@@ -50,8 +52,8 @@ Result<void> Controller::set_operator_state(std::string_view service, std::strin
         if (record.operator_state == state) continue;
         on_operator(place.service->state, place.backend, state);
         place.stats().since = std::chrono::system_clock::now();
-        impl_->note_transition(place.stats(), kind_of(state), {}, record.life ? record.life->id : 0);
-        impl_->agenda.wake(place.service->state.id);
+        impl_->state.note_transition(place.stats(), kind_of(state), {}, record.life ? record.life->id : 0);
+        impl_->state.agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();
     return {};
@@ -65,9 +67,9 @@ Result<void> Controller::set_weight(std::string_view service, std::string_view b
         const unsigned before = record.weight;
         if (before == weight) continue;
         on_weight(place.service->state, place.backend, weight);
-        const std::uint64_t open = record.life ? impl_->plane.open_sockets(record.life->id) : 0;
-        impl_->tell(reweighted(place.service->state, place.backend, before, open));
-        impl_->agenda.wake(place.service->state.id);
+        const std::uint64_t open = record.life ? impl_->state.plane.open_sockets(record.life->id) : 0;
+        impl_->state.tell(reweighted(place.service->state, place.backend, before, open));
+        impl_->state.agenda.wake(place.service->state.id);
     }
     impl_->loop.wake();
     return {};
@@ -79,16 +81,14 @@ Task<Result<TerminationReport>> Controller::terminate(std::string service,
     const TimePoint now = std::chrono::steady_clock::now();
     const auto found = impl.places(service, backend);
     if (found.empty()) co_return impl.unknown(service, backend);
-    auto waiting =
-        std::make_shared<AwaitedReports>(AwaitedReports{{}, {}, asio::steady_timer(impl.executor)});
+    std::set<LifeId> lives;
     for (const Place& place : found) {
-        for (const LifeId life : on_termination(place.service->state, place.backend, now))
-            waiting->lives.insert(life);
-        impl.agenda.wake(place.service->state.id);
+        for (const LifeId life : on_termination(place.service->state, place.backend, now)) lives.insert(life);
+        impl.state.agenda.wake(place.service->state.id);
     }
-    impl.awaited.push_back(waiting);  // first: a report may come at once
+    const auto waiting = impl.orders.await_reports(std::move(lives));  // first: a report may come at once
     if (auto done = impl.decide(now); !done) {
-        impl.awaited.remove(waiting);
+        impl.orders.no_more_awaited(waiting);
         impl.loop.wake();
         co_return done.error();
     }
@@ -98,7 +98,7 @@ Task<Result<TerminationReport>> Controller::terminate(std::string service,
         co_await waiting->done.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));
     }
     if (waiting->over) co_return Error{ErrorCode::failed, "reseat is stopping"};
-    impl.awaited.remove(waiting);
+    impl.orders.no_more_awaited(waiting);
     if (!waiting->lives.empty() && waiting->sum.first_failure.empty())
         waiting->sum.first_failure = "sockets are still being ended";
     co_return waiting->sum;
@@ -110,7 +110,7 @@ Result<void> Controller::known(const std::string& service, const std::optional<s
         return backend ? std::ranges::find(backends, *backend, &Backend::name) != backends.end()
                        : !backends.empty();
     };
-    if (std::ranges::any_of(impl_->registry.named(service), has_it)) return {};
+    if (std::ranges::any_of(impl_->state.registry.named(service), has_it)) return {};
     return impl_->unknown(service, backend);
 }
 
@@ -121,7 +121,7 @@ Task<Result<ListedSockets>> Controller::sockets(std::optional<std::string> servi
     Impl& impl = *impl_;
     std::vector<LifeId> lives;
     ListedSockets listed;
-    for (const TrackedService* tracked : impl.registry.named(service)) {
+    for (const TrackedService* tracked : impl.state.registry.named(service)) {
         const Service& config = *tracked->state.service;
         for (std::size_t i = 0; i < config.backends.size(); ++i) {
             if (backend && *backend != config.backends[i].name) continue;
@@ -134,7 +134,7 @@ Task<Result<ListedSockets>> Controller::sockets(std::optional<std::string> servi
             std::ranges::for_each(record.ended, add);
         }
     }
-    listed.sockets = co_await impl.plane.sockets(std::move(lives));
+    listed.sockets = co_await impl.state.plane.sockets(std::move(lives));
     co_return listed;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/health/watch.hpp"
+#include "lb/health/probe/watch.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 

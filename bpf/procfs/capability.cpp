@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/doctor/capability.hpp"
+#include "bpf/procfs/capability.hpp"
 
 #include <array>
 

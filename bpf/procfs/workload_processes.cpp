@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 
 #include "base/read_file.hpp"
-#include "bpf/workload/cgroup_tree.hpp"
+#include "bpf/procfs/cgroup_tree.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/workload/cgroup_tree.hpp"
+#include "bpf/procfs/cgroup_tree.hpp"
 
 #include <filesystem>
 #include <system_error>

@@ -84,8 +84,4 @@ private:
     std::shared_ptr<Held> examined_;  ///< it outlives the checks of its time
 };
 
-/// As make_probe(); `watch` may want the connections of a tcp check, and must outlive the probe.
-std::unique_ptr<Probe> make_watched_probe(const HealthCheck& check, const ProbeTarget& target,
-                                          const ProbeMeans& means, ConnectionWatch& watch);
-
 }  // namespace reseat::lb

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bpf/maps/programs.hpp"
-#include "bpf/sockets/sock_diag.hpp"
+#include "bpf/maps/socket_tuple.hpp"
 #include "lb/control/data_plane.hpp"
 
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/sockets/descriptor_table.hpp"
+#include "bpf/procfs/descriptor_table.hpp"
 
-#include "bpf/workload/workload_processes.hpp"
+#include "bpf/procfs/workload_processes.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/workload/command_name.hpp"
+#include "bpf/procfs/command_name.hpp"
 
 #include "base/printable.hpp"
 #include "base/read_file.hpp"

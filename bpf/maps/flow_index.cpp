@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/sockets/flow_index.hpp"
+#include "bpf/maps/flow_index.hpp"
 
 #include <bpf/bpf.h>
 

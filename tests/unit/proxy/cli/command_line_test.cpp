@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/cli/command_line.hpp"
+
 #include "base/text.hpp"
 #include "proxy/cli/commands/command.hpp"
 

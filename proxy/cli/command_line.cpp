@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/cli/options.hpp"
+#include "proxy/cli/command_line.hpp"
 
 #include "base/nearest_word.hpp"
 #include "proxy/cli/commands/command.hpp"
@@ -173,10 +173,6 @@ std::variant<Options, Ended> parse_options(Words arguments) {
     if (options.command == "exec" && options.child.empty())
         return usage(options.command, "exec needs a command: reseat exec --config FILE -- CMD ARG...");
     return options;
-}
-
-std::string default_admin_socket(const std::string& instance) {
-    return "/run/reseat/" + instance + "/admin.sock";
 }
 
 }  // namespace reseat::proxy
