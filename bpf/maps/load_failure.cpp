@@ -2,6 +2,7 @@
 #include "bpf/maps/load_failure.hpp"
 
 #include "bpf/procfs/capability.hpp"
+
 #include <cerrno>
 
 namespace reseat::bpf {

@@ -68,7 +68,7 @@ def test_a_resolver_that_uses_sendto_keeps_its_socket_and_its_answers_name_the_s
                     "somebody answered for a host that has vanished")
         return
     settled = at + BOUND
-    assert {e["who"] for e in client.events("answer") if e["t"] < at} == {victim.v4}, "a live backend is kept (E32)"
+    assert {e["who"] for e in client.events("answer") if e["t"] < at} == {victim.v4}, "a live backend is kept [E32]"
     wait_until(lambda: len([e for e in client.events("answer") if e["t"] > settled]) > 20, 10, client.describe)
     assert not [e for e in client.events("timeout") if e["t"] > settled + OWN_TIMEOUT]
     assert client.events("error") == []

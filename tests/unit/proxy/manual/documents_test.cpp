@@ -78,12 +78,12 @@ TEST_CASE("each command and flag that the documents name exists", "[documents]")
     }
 }
 
-TEST_CASE("the table of commands in README.md is complete", "[documents]") {
+TEST_CASE("the table of commands in docs/commands.md is complete", "[documents]") {
     static const std::regex row(R"(\| `reseat ([a-z]+).*)");
     static const std::regex word(R"(`reseat ([a-z|\\]+)[^`]*`)");
     std::set<std::string> listed;
-    const std::string readme = read_file("README.md").value();
-    for (const auto view : split(readme, '\n')) {
+    const std::string document = read_file("docs/commands.md").value();
+    for (const auto view : split(document, '\n')) {
         const std::string line(view);
         if (!std::regex_match(line, row)) continue;
         const std::string cell = line.substr(0, line.find(" | ", 2));
