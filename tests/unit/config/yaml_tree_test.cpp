@@ -110,6 +110,10 @@ TEST_CASE("depth, size and brackets are bounded [E38]", "[config]") {
         CHECK_THAT(faults[0],
                    Catch::EndsWith("the file has more than 400000 brackets and commas; make it smaller"));
     }
+    std::string lines;
+    for (std::size_t i = 0; i <= 2 * max_nodes; ++i) lines += "[\n";
+    CHECK(faults_of(lines) ==
+          Lines{"400001:1 the file has more than 400000 brackets and commas; make it smaller"});
     for (const std::string hostile : {"- ", "? ", "-\n", "? a\n: ", "a:\n ", "!x ", "&x ", "'' "}) {
         std::string many;
         while (many.size() + hostile.size() <= max_file_size / 4) many += hostile;

@@ -49,6 +49,21 @@ TEST_CASE("the operator drains a backend, and takes it back [E18]", "[control][o
     CHECK(bench.log.has("info: postgres/a is set to READY: 2 of 2 backends up"));
 }
 
+TEST_CASE("a backend that is set to the state that it has is not told of again", "[control][operator]") {
+    Bench bench({service(2)});
+    bench.all_up(2);
+    const auto drain = [&] {
+        REQUIRE(bench.controller->set_operator_state("postgres", "a", OperatorState::drain).has_value());
+        bench.poll();
+    };
+    drain();
+    const auto since = bench.status().backends[0].since;
+    const std::string told = bench.log.text();
+    drain();
+    CHECK(bench.log.text() == told);
+    CHECK(bench.status().backends[0].since == since);
+}
+
 TEST_CASE("while the operator has a backend out of use, the reason and the time are his",
           "[control][operator]") {
     Service config = service(2);

@@ -226,6 +226,22 @@ TEST_CASE("ready stays ready: a backend that a reload adds is not part of the fi
     CHECK(bench.controller->first_round_over());
 }
 
+TEST_CASE("an inherited backend that is being removed is not part of the first round [E40]",
+          "[control][inherit]") {
+    Bench bench({service(1)});
+    const auto at = [](std::string_view endpoint) { return parse_endpoint(endpoint).value(); };
+    bench.plane.inherited = {
+        .services = {{4, "postgres", Protocol::tcp, postgres.addresses, LbPolicy::round_robin}},
+        .lives = {{{2, 4, at("10.0.1.1:5432")}, Inheritance::State::serving},
+                  {{3, 4, at("10.0.9.9:5432")}, Inheritance::State::draining}},
+        .first_unused_service = 9};
+    REQUIRE(bench.controller->start().has_value());
+    bench.poll();
+    REQUIRE(bench.status().backends.size() == 2);
+    bench.hear(0, up());
+    CHECK(bench.controller->first_round_over());
+}
+
 TEST_CASE("what is inherited goes on, and what was interrupted is finished [E40]", "[control][inherit]") {
     Bench bench({postgres});
     const auto at = [](std::string_view endpoint) { return parse_endpoint(endpoint).value(); };

@@ -129,6 +129,20 @@ TEST_CASE("entering and leaving panic is said, and status shows it [E20]", "[con
         "info: postgres has 2 of 3 IPv4 backends eligible: its panic is over, health counts again"));
 }
 
+TEST_CASE("backends that are being removed do not count in what is said of panic [E15][E20]", "[control]") {
+    Bench bench({nervous(4, 50)});
+    bench.all_up(4);
+    bench.plane.open[10] = 1;  // so that it stays for a while
+    REQUIRE(bench.controller->reload({nervous(3, 50)}, {}).has_value());
+    bench.poll();
+    REQUIRE(bench.status().backends.size() == 4);
+    bench.hear(0, no_answer());
+    bench.hear(1, no_answer());
+    CHECK(bench.log.has(
+        "warning: postgres has 1 of 3 IPv4 backends eligible, less than panic_threshold (50 %): "
+        "it is in panic, health is ignored"));
+}
+
 TEST_CASE("the operator's weight counts until the configuration says another", "[control][operator]") {
     Bench bench({service(2)});
     bench.all_up(2);
