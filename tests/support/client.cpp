@@ -15,6 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// A datagram may be lost, also by a machine that is busy.
+constexpr milliseconds kResend = std::chrono::seconds(1);
+
 milliseconds left(Clock::time_point deadline) {
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
 }
@@ -107,7 +110,9 @@ std::string Client::echo(std::string_view text, milliseconds within) {
     if (send(text) != 0) return {};
     std::string answer;
     while (true) {
-        const Received received = recv(left(deadline));
+        const Received received = recv(stream_ ? left(deadline) : std::min(left(deadline), kResend));
+        if (received.error == EAGAIN && !stream_ && left(deadline) > milliseconds(0) && send(text) == 0)
+            continue;
         if (received.error != 0 || (stream_ && received.text.empty())) return {};
         answer = stream_ ? answer + received.text : received.text;
         if (answer.ends_with(ending)) return answer.substr(0, answer.find(':'));

@@ -48,7 +48,7 @@ public:
     int pending_error();
 
     /// Sends `text` to an EchoServer; the name of the one that answered, "" when none did in time. Answers
-    /// to earlier texts are skipped.
+    /// to earlier texts are skipped. A datagram that is not answered within a second is sent again.
     std::string echo(std::string_view text, milliseconds within = std::chrono::seconds(5));
     bool echoes(std::string_view text) { return !echo(text).empty(); }
     /// Neither data nor an error nor an end comes for so long.
