@@ -16,10 +16,10 @@ struct owned_bpf;
 
 namespace reseat::bpf {
 
-/// What to tell who may not load programs, by errno.
+/// The error of a failure to load programs, by errno.
 Error load_failure(int number);
 
-/// The data path's maps as all of us see them, whichever set of them is in use. What is named here may be
+/// The data path's maps as all users see them, whichever set of them is in use. What is named here may be
 /// used on any thread.
 class Programs {
 public:

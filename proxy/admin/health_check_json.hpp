@@ -7,7 +7,7 @@
 
 namespace reseat::proxy {
 
-/// A health check as the file has it: the settings of its type, without what may be a secret
+/// A health check in the form of the file: the settings of its type, without what may be a secret
 /// (config_json.hpp).
 boost::json::object health_check_json(const lb::HealthCheck& check);
 

@@ -26,7 +26,7 @@ namespace reseat::lb {
 
 inline constexpr Duration kHousekeeping = std::chrono::seconds(1);
 
-/// A verdict that was heard and is not folded in yet.
+/// A verdict that was received and is not folded in yet.
 struct HeardVerdict {
     BackendId backend = 0;
     HealthEvent event;
@@ -63,7 +63,7 @@ struct UntrackedDue {
     std::set<std::string> services;
 };
 
-/// Someone who waits for the first report of each of these lives.
+/// A caller that waits for the first report of each of these lives.
 struct AwaitedReports {
     std::set<LifeId> lives;
     TerminationReport sum;
@@ -160,9 +160,10 @@ struct Controller::Impl {
     std::set<BackendId> answering;  ///< on other machines, when they were last asked; or forgotten
     Uncheckable uncheckable;
     std::unordered_set<BackendId> never_checked;  ///< of those of the start
-    std::unordered_set<BackendId> told_together;  ///< of those: up at the first check is not told of each
-    std::size_t first_ups = 0;                    ///< verdicts that are not told one by one
-    Plan undoing;                                 ///< to be published with the next plan
+    std::unordered_set<BackendId>
+        told_together;          ///< of those: up at the first check is not reported for each
+    std::size_t first_ups = 0;  ///< verdicts that are not reported one by one
+    Plan undoing;               ///< to be published with the next plan
     TimePoint housekeeping_at{};
     std::optional<TimePoint> publish_again_at;
     std::function<void()> on_targets_changed;
