@@ -37,15 +37,14 @@ std::string drawer_name(std::size_t number) {
 
 Error load_failure(int number) {
     if (number == EPERM)
-        return {
-            ErrorCode::unsupported,
-            "cannot load BPF programs (EPERM): run as root, or give CAP_BPF and CAP_NET_ADMIN, and let the "
-            "container's seccomp profile through bpf(); `reseat doctor` tells which"};
+        return {ErrorCode::unsupported,
+                "cannot load BPF programs (EPERM): run as root, or grant CAP_BPF and CAP_NET_ADMIN and allow "
+                "bpf() in the container's seccomp profile; `reseat doctor` shows what is missing"};
     if ((number == EACCES || number == EINVAL) && !is_trusted_by_verifier())
         return {ErrorCode::unsupported,
-                "cannot load BPF programs without CAP_PERFMON: before Linux 6.18 the verifier refuses them; "
+                "cannot load BPF programs without CAP_PERFMON: before Linux 6.18 the verifier rejects them; "
                 "grant it"};
-    return system_error("cannot load BPF programs (`reseat doctor` tells what the kernel lacks)", number,
+    return system_error("cannot load BPF programs (`reseat doctor` shows what the kernel lacks)", number,
                         ErrorCode::unsupported);
 }
 
@@ -103,7 +102,7 @@ Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
     for (auto found = adopted.find(drawer_name(0)); found != adopted.end();
          found = adopted.find(drawer_name(fixed_.drawers.size())))
         fixed_.drawers.push_back(std::move(found->second));
-    if (fixed_.drawers.empty()) return Error{ErrorCode::failed, "the pinned socket index is not whole"};
+    if (fixed_.drawers.empty()) return Error{ErrorCode::failed, "the pinned socket index is incomplete"};
     return {};
 }
 
@@ -161,7 +160,7 @@ std::uint64_t Programs::stat(std::uint32_t id) const {
 Result<Programs::OwnedSockets> Programs::iterate_owned(lb::LifeId life) const {
     if (!owned_)
         return Error{ErrorCode::unsupported,
-                     "sockets beyond the index cannot be found without CAP_PERFMON and BTF"};
+                     "sockets that are not in the index cannot be found without CAP_PERFMON and BTF"};
     OwnedSockets sockets{.turn = std::unique_lock(iterating_), .fd = {}};
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_map__fd(owned_->maps.lb_wanted), &zero, &life, BPF_ANY))

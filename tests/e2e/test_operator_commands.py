@@ -90,8 +90,8 @@ def test_status_of_one_service_is_narrowed_to_it(lab, echo):
 
 def test_explain_answers_in_sentences_and_as_data(scene):
     text = scene.done("explain", "echo")
-    assert f"The workload dials {SERVICE}:7." in text and "all is well, 2 of 2 backends" in text, text
-    assert "Nothing.\n" in text
+    assert f"The workload connects to {SERVICE}:7." in text and "healthy, 2 of 2 backends eligible" in text, text
+    assert "No action is needed.\n" in text
     explained = scene.data("explain", "echo")["explained"]
     assert [e["service"]["name"] for e in explained] == ["echo"]
     assert explained[0]["settings"]["connections"]["on_refused"] == "drain"
@@ -165,7 +165,7 @@ def test_events_are_followed_as_they_happen_and_the_end_is_told(scene):
     scene.sidecar.send_signal(signal.SIGTERM)
     assert scene.sidecar.exits() == 0
     assert text.exits() == data.exits() == FAILED
-    assert text.err.startswith("reseat: ") and "has ended" in text.err, text.describe()
+    assert text.err.startswith("reseat: ") and "has stopped" in text.err, text.describe()
 
 
 # ---------------------------------------------------------------- drain, ready, maint

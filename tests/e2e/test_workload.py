@@ -62,7 +62,7 @@ def test_by_process_across_a_private_cgroup_namespace(lab, echo, reseat):
     fails_over(lab, cgroup)
     second = lab.start_sidecar(text(lab), cgroup, label="second")
     assert second.exits() == FAILED, "the same cgroup, whichever way it was found [E24]"
-    assert "another reseat holds" in second.err
+    assert "another reseat is attached to" in second.err
 
 
 def test_found_by_process_it_is_left_when_it_is_removed_E59(lab, echo):
@@ -172,7 +172,7 @@ def tcp_is_told_and_udp_is_moved(lab, sidecar, cgroup):
     wait_until(lambda: sidecar.backend("statsd", victim.name)["open_sockets"] == 0, BOUND, sidecar.describe)
     sender.event("sent", within=5, after=now())
     assert sender.events("error") == [], "moved, not ended"
-    assert "starting it again" not in sidecar.err
+    assert "restarting it" not in sidecar.err
 
 
 def both_services(lab):

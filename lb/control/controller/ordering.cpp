@@ -19,7 +19,7 @@ Event swept(const std::string& service, std::optional<Protocol> protocol, const 
 
 }  // namespace
 
-/// A transition of this turn is told together with what its order brings.
+/// A transition of this turn is reported together with what its order brings.
 void Controller::Impl::order(const TrackedService& service, const DueOrder& due, TimePoint now) {
     const ServiceState& state = service.state;
     const LifeId life = due.order.life;

@@ -95,7 +95,7 @@ void Controller::Impl::look_at_outliers(TimePoint now) {
     }
 }
 
-/// Ejection must not empty a service: what it took is given back where nobody else is left.
+/// Ejection must not empty a service: what it took is given back where no other backend is left.
 void Controller::Impl::readmit_the_last(TrackedService& service) {
     for (const Family family : {Family::v4, Family::v6}) {
         if (has_eligible(service.state, family)) continue;
@@ -118,7 +118,7 @@ void Controller::Impl::readmit(const Place& place, std::string why) {
     agenda.wake(place.service->state.id);
 }
 
-/// After a reload: who is ejected stays so only while detection is on and others are left.
+/// After a reload: an ejected backend stays so only while detection is on and others are left.
 void Controller::Impl::review_outliers() {
     for (TrackedService* service : registry.all())
         for (std::size_t i = 0; i < service->stats.size(); ++i) {

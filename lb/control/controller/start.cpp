@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
 #include "lb/control/controller/controller_impl.hpp"
 #include "lb/control/plan/events.hpp"
 
@@ -9,7 +10,7 @@
 namespace reseat::lb {
 namespace {
 
-/// So many backends that are up at the start are a line each; of more their number is told.
+/// So many backends that are up at the start are a line each; of more their number is reported.
 constexpr std::size_t kToldOneByOne = 100;
 
 /// What an earlier process left behind, by service.
@@ -33,7 +34,7 @@ public:
         return state;
     }
 
-    /// The states of services that nobody claimed.
+    /// The states of services that were not claimed.
     std::vector<ServiceState> rest() {
         std::vector<ServiceState> states;
         for (const auto& [key, spec] : std::exchange(specs_, {}))
@@ -67,8 +68,11 @@ Result<void> Controller::Impl::start() {
     registry = Registry(inheritance.first_unused_service);
     if (!inheritance.lives.empty())
         tell({.type = Event::Type::started,
-              .message = fmt::format("took over from an earlier process: {} services, {} periods of backends",
-                                     inheritance.services.size(), inheritance.lives.size())});
+              .message = fmt::format("adopted pinned state of a previous process: {}, {}",
+                                     counted(inheritance.services.size(), "service"),
+                                     inheritance.lives.size() == 1
+                                         ? "1 backend life"
+                                         : fmt::format("{} backend lives", inheritance.lives.size()))});
     InheritedState estate(std::move(inheritance));
     if (!policies.empty() || !estate.empty())
         if (auto done = plane.set_policies(policies); !done) return done;

@@ -27,7 +27,7 @@ void Controller::Impl::turn(TimePoint now) {
     if (auto done = decide(now); !done) {
         tell({.type = Event::Type::warning,
               .level = Event::Level::error,
-              .message = "cannot change the data path, trying again in 1s: " + done.error().message});
+              .message = "cannot update the data path, trying again in 1s: " + done.error().message});
         publish_again_at = now + kPublishRetry;
     }
     if (std::exchange(targets_changed, false) && on_targets_changed) on_targets_changed();
@@ -76,7 +76,7 @@ void Controller::Impl::fold(const HeardVerdict& heard_verdict, TimePoint now) {
     // Connects failed for what its checks had found as well: no reason to doubt them.
     if (recovers && record.ejected) {
         stats.outlier.readmit();
-        readmit(*place, "its checks found it down, too, and up again");
+        readmit(*place, "its health checks failed as well and pass again");
     }
     agenda.wake(place->service->state.id);
 }

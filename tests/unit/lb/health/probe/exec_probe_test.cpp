@@ -49,7 +49,7 @@ TEST_CASE("exit status 0 passes, and the first line explains", "[probe][exec]") 
     CHECK(bad.outcome == ProbeOutcome::answered_badly);
     CHECK(bad.detail == "exit status 3: replication is late");
     CHECK(shell("exit 1").detail == "exit status 1");
-    CHECK(shell("kill -SEGV $$").detail == "ended by SIGSEGV");
+    CHECK(shell("kill -SEGV $$").detail == "killed by SIGSEGV");
     CHECK(shell("printf 'a\\033[2Jb'").detail == "exit status 0: a?[2Jb");
 }
 
