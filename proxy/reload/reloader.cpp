@@ -89,9 +89,9 @@ ReloadReport Reloader::apply(config::Loaded loaded) {
     report.lines = std::move(*done);
     for (const auto& warning : loaded.warnings) report.warnings.push_back(config::to_string(warning));
     if (const auto names = needing_restart(started_with_, loaded.model); !names.empty())
-        report.warnings.push_back(fmt::format("{}: changed in {}, but {} only after a restart of reseat",
-                                              fmt::join(names, ", "), loaded.file,
-                                              names.size() == 1 ? "it" : "them"));
+        report.warnings.push_back(
+            fmt::format("{}: changed in {}, but {} effect only after a restart of reseat",
+                        fmt::join(names, ", "), loaded.file, names.size() == 1 ? "takes" : "take"));
     running_ = std::move(loaded);
     return report;
 }

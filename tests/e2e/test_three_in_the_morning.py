@@ -102,7 +102,7 @@ def test_events_tell_the_night_in_order_with_what_became_of_clients(night):
 def test_explain_says_who_does_not_serve_why_and_since_when(night):
     text = night.reseat("explain", "shop")
     out = between(text, "Not in use", "How a backend is selected")
-    for name, state, meaning in (("a", "down", "its host is gone or cut off from here"),
+    for name, state, meaning in (("a", "down", "its host is down or unreachable from here"),
                                  ("b", "down", "Its host is alive, but nothing listens on the port"),
                                  ("c", "draining", ": set by the operator.")):
         found = re.search(rf"^  {name} at {night.lab.host(name).at(ECHO_PORT)} is {state} since (\S+), for .*{re.escape(meaning)}", out, re.M)
@@ -140,7 +140,8 @@ def test_explain_names_who_is_stuck_why_and_what_to_do(night):
 
 def test_explain_names_who_waits_for_want_of_an_alternative_and_what_to_do(night):
     text = night.reseat("explain", "lonely")
-    assert re.search(rf"WAITING on e: 1 socket \(held by python3.*\(pid {night.waiting.pid}\)\), to be terminated or re-pointed as soon as another backend is eligible", text), text
+    assert re.search(rf"WAITING on e: 1 socket \(held by python3.*\(pid {night.waiting.pid}\)\), to be terminated or re-pointed as "
+                     "soon as another backend is eligible", text), text
     assert "no backend is healthy; the last healthy ones are used" in text
     assert "reseat terminate lonely/e" in text[text.index("What to do"):]
     assert night.waiting.events("w broken") == []

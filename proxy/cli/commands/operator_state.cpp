@@ -192,15 +192,15 @@ Command ready_command() {
 }
 
 Command maint_command() {
-    return {
-        .name = "maint",
-        .group = group::kChange,
-        .summary = "Take a backend out for maintenance",
-        .flags = [](Flags& f) { take(f, "no socket is open on it"); },
-        .help =
-            "Like drain, but the backend is not used even when no other one is eligible, as in HAProxy.\n\n"
-            "Example:\n  reseat maint postgres/pg-1",
-        .run = run};
+    return {.name = "maint",
+            .group = group::kChange,
+            .summary = "Take a backend out for maintenance",
+            .flags = [](Flags& f) { take(f, "no socket is open on it"); },
+            .help =
+                "Like drain: the backend gets no new connections, whatever its health, as with HAProxy's "
+                "maint.\n\n"
+                "Example:\n  reseat maint postgres/pg-1",
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -155,7 +155,7 @@ TEST_CASE("a program attached with ALLOW_OVERRIDE would be replaced silently: re
     const ForeignProgram foreign(outer.path(), BPF_F_ALLOW_OVERRIDE);
     CHECK_THAT(refusal(inner.path), Catch::Contains("a cgroup above this one") &&
                                         Catch::Contains("ALLOW_OVERRIDE") &&
-                                        Catch::Contains("silently replaced"));
+                                        Catch::Contains("reseat's would silently replace"));
     CHECK(attached(inner.path) == 0);
     CHECK(attached(outer.path()) == 1);
 }

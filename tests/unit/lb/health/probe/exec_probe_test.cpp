@@ -123,7 +123,7 @@ TEST_CASE("a command that floods its output is bounded, and a silent pipe is no 
           "[probe][exec]") {
     const auto flood = run({"/usr/bin/yes", "no"});
     CHECK(flood.outcome == ProbeOutcome::answered_badly);
-    CHECK(flood.detail == "it prints more than 64 KiB: no");
+    CHECK(flood.detail == "it printed more than 64 KiB: no");
     CHECK(shell("exec >&- 2>&-; exit 4").detail == "exit status 4");
     CHECK(shell("exec >&- 2>&-; sleep 1000", 300ms).detail == "killed after 300ms");
 }
