@@ -15,7 +15,7 @@ enum class ErrorCode {
     unsupported,     ///< the kernel, a capability or a mount lacks something
 };
 
-/// One failure, told once: what, where, and what to do. Each layer may put its context in front.
+/// One failure, reported once: what, where, and what to do. Each layer may put its context in front.
 struct Error {
     ErrorCode code = ErrorCode::failed;
     std::string message;

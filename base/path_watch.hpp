@@ -34,13 +34,13 @@ public:
 
     struct News {
         bool any = false;
-        bool written = false;  ///< somebody writes into the file ...
+        bool written = false;  ///< a process writes into the file ...
         bool closed = false;   ///< ... and has closed it since
     };
     /// What happened since the last call. Does not wait.
     News take();
 
-    /// Returns when take() may have something to tell. Ends by cancellation.
+    /// Returns when take() may have something to report. Ends by cancellation.
     Task<void> wait();
 
 private:

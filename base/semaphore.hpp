@@ -11,7 +11,7 @@
 
 namespace reseat {
 
-/// At most so many at once; who comes later waits, in order. All on one thread.
+/// At most so many at once; later callers wait, in order. All on one thread.
 class Semaphore {
 public:
     explicit Semaphore(unsigned count) : free_(count) {}
@@ -34,7 +34,7 @@ public:
         Semaphore* from_ = nullptr;
     };
 
-    /// A slot that is free now, if nobody waits for one: spares the coroutine of take().
+    /// A slot that is free now, if no caller waits for one: avoids the coroutine of take().
     std::optional<Held> take_at_once();
     /// Waits for a slot. Throws operation_aborted when cancelled. The Semaphore must outlive it.
     Task<Held> take();

@@ -17,7 +17,7 @@ void tell(const std::exception_ptr& failure, const std::string& name,
           const std::function<void(const std::string&)>& on_failure) {
     try {
         std::rethrow_exception(failure);
-    } catch (const asio::multiple_exceptions& several) {  // of tasks joined by &&: the first tells
+    } catch (const asio::multiple_exceptions& several) {  // of tasks joined by &&: the first one counts
         tell(several.first_exception(), name, on_failure);
     } catch (const boost::system::system_error& error) {
         if (error.code() != asio::error::operation_aborted) on_failure(name + ": " + error.what());

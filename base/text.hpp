@@ -29,7 +29,7 @@ std::string counted(std::uint64_t count, std::string_view noun);
 /// For people: "0.9 ms", "1.2 s", "3 min", "2 h", "5 d".
 std::string human(Duration duration);
 
-/// `text` as printable() has it, with spaces instead: safe on one line of a terminal or log.
+/// `text` as from printable(), with spaces instead: safe on one line of a terminal or log.
 std::string one_line(std::string_view text);
 
 /// Columns that `text` takes on a terminal: UTF-8 code points.

@@ -7,7 +7,7 @@
 
 namespace reseat {
 
-/// A pause that somebody may end early. One waiter at a time; all on one thread.
+/// A pause that another task may end early. One waiter at a time; all on one thread.
 class WakeUp {
 public:
     explicit WakeUp(asio::any_io_executor executor) : timer_(executor) {}

@@ -48,9 +48,9 @@ LB_ASSERT_SIZE(struct lb_meta, 24);
 #define LB_POLICY_ROUND_ROBIN 0
 #define LB_POLICY_RANDOM 1
 #define LB_POLICY_LEAST_CONN 2 /* of two at random the less busy one */
-#define LB_POLICY_MAGLEV 3     /* by whose connect it is */
+#define LB_POLICY_MAGLEV 3     /* by the hash key of the connect */
 
-/* Whose connect it is: the caller's cgroup, user or process. */
+/* The hash key of a connect: the caller's cgroup, user or process. */
 #define LB_HASH_WORKLOAD 0
 #define LB_HASH_UID 1
 #define LB_HASH_PROCESS 2
@@ -64,7 +64,7 @@ struct lb_service {
 };
 LB_ASSERT_SIZE(struct lb_service, 16);
 
-/* lb_names: service id -> who that is. The programs have no use for it, the next process has. */
+/* lb_names: service id -> its name. Not used by the programs, but by the next process. */
 #define LB_NAME_SIZE 256
 struct lb_name {
 	struct lb_service service;
@@ -93,7 +93,7 @@ struct lb_word {
 LB_ASSERT_SIZE(struct lb_word, 16);
 
 /* lb_tables: LB_TABLE_INDEX(table of the service, family) -> where its slots are in lb_slots; one 8-byte word, so that
- * one store publishes a table and a program sees it whole. length 0: nobody is eligible. */
+ * one store publishes a table and a program sees it whole. length 0: no backend is eligible. */
 #define LB_FAMILY_V4 0
 #define LB_FAMILY_V6 1
 #define LB_TABLE_INDEX(table, family) ((table) * 2 + (family))
@@ -109,13 +109,13 @@ LB_ASSERT_SIZE(struct lb_word, 16);
 /* States of a life. */
 #define LB_LIFE_NONE 0
 #define LB_LIFE_ELIGIBLE 1
-#define LB_LIFE_DRAINING 2  /* no new sockets, the open ones live on */
+#define LB_LIFE_DRAINING 2  /* no new sockets, the open ones continue */
 #define LB_LIFE_CONDEMNED 3 /* its sockets are to be ended or moved */
 
 #define LB_DRAWER_WORDS 4
 #define LB_MAX_DRAWERS (LB_DRAWER_WORDS * 64)
 
-/* In a new set of maps the counters of a copied element start this far apart: they stand for what the set
+/* In a new set of maps the counters of a copied element start this far apart: they represent what the set
  * before it counted as well. Its last count is added when none of its programs runs any more, by one
  * addition that also takes this away, so that it cannot be added twice. */
 #define LB_COUNTED_APART (1ULL << 63)
@@ -135,7 +135,7 @@ struct lb_backend {
 LB_ASSERT_SIZE(struct lb_backend, 96);
 
 /* lb_outcomes: backend index -> how connects to the life of lb_backends[index] end. Counts since this set of
- * maps is in use; user space adds what the sets before it counted. Only TCP tells. */
+ * maps is in use; user space adds what the sets before it counted. TCP only. */
 struct lb_outcome {
 	__u64 life;
 	__u64 failures; /* connects that were refused or timed out, or found no way */
@@ -167,10 +167,10 @@ LB_ASSERT_SIZE(struct lb_peer, 20);
 /* One way in which a socket got to a backend: a connect of it, or the datagrams that it sends there. */
 #define LB_RECORD_COUNTED 1 /* in lb_backend.open, for as long as it is in lb_flows, if it ever was */
 #define LB_RECORD_INDEXED 2 /* filed in lb_flows; user space may have taken it out since */
-/* Of a socket that was closed, `previous` with life 0: what is left for whoever sees how its connection ends.
+/* Of a socket that was closed, `previous` with life 0: kept for the program that sees how its connection ends.
  * `service` and `drawer` are the low and the high half of the life that it had. */
 #define LB_RECORD_TRACE 4
-/* UDP: the kernel may still be about to carry out this connect. It is not once the thread that made it
+/* UDP: the kernel may still be about to perform this connect. It is not once the thread that made it
  * (`stamp`) makes another one, or once the socket is connected there and nothing else can have done that. */
 #define LB_RECORD_UNDER_WAY 8
 #define LB_RECORD_UNSURE 16 /* something else can: that the socket is connected there proves nothing */
@@ -178,7 +178,7 @@ LB_ASSERT_SIZE(struct lb_peer, 20);
 #define LB_RECORD_LEFT 64   /* datagrams to this service go elsewhere now; late answers come from here */
 #define LB_RECORD_OVERRIDDEN 128 /* this peer was dialled in another way since: it names no datagram any more */
 struct lb_record {
-	__u64 life; /* 0: connected past us, or no record */
+	__u64 life; /* 0: connected without the programs, or no record */
 	struct lb_endpoint dialled;
 	struct lb_endpoint peer;
 	__u32 service;
@@ -191,11 +191,11 @@ struct lb_record {
 LB_ASSERT_SIZE(struct lb_record, 72);
 
 /* lb_owner: socket -> what it is connected to. The hook commits before the kernel connects, so the record
- * before it is kept: the actual peer tells which of the two is real. */
+ * before it is kept: the actual peer shows which of the two is real. */
 #define LB_OWNER_EXEMPT 1  /* reseat's own socket: never translated */
 #define LB_OWNER_SENDER 2  /* has records of datagrams in lb_history */
 #define LB_OWNER_MULTIPATH 4 /* a subflow of Multipath TCP, unless its peer does not speak it */
-#define LB_OWNER_STATES 8    /* TCP: we alone asked to be told of its states */
+#define LB_OWNER_STATES 8    /* TCP: only reseat asked for its state callbacks */
 #define LB_OWNER_UNANSWERED 16 /* TCP: counted in lb_outcome.unanswered */
 #define LB_OWNER_BOUND 32    /* UDP: the application bound its source address */
 #define LB_OWNER_CROWD 64    /* UDP: has records of other threads' connects in lb_history */
@@ -207,7 +207,7 @@ struct lb_owner {
 	__u32 uid;
 	__u16 flags;
 	__u16 pad;
-	__u32 key; /* hash of whose connect it was, where maglev chose by it; 0 elsewhere */
+	__u32 key; /* hash key of the connect, where maglev used it; 0 elsewhere */
 };
 LB_ASSERT_SIZE(struct lb_owner, 160);
 
@@ -218,7 +218,7 @@ struct lb_session {
 };
 LB_ASSERT_SIZE(struct lb_session, 8);
 
-/* What lb_owned tells of each socket that has an owner. */
+/* What lb_owned reports of each socket that has an owner. */
 struct lb_owned {
 	__u64 cookie;
 	__u64 netns; /* cookie of the network namespace */
@@ -236,7 +236,7 @@ struct lb_ending {
 };
 LB_ASSERT_SIZE(struct lb_ending, 48);
 
-/* lb_history, lb_history_more: socket -> whom else it dialled: the services that it sends datagrams to without
+/* lb_history, lb_history_more: socket -> what else it connected to: the services that it sends datagrams to without
  * being connected to them, and connects of it that more than two threads have under way. Sockets that only
  * connect have none. The second map is for what the few records of the first have no room for. */
 #define LB_HISTORY_RECORDS 5
@@ -257,7 +257,7 @@ struct lb_history_more {
 LB_ASSERT_SIZE(struct lb_history_more, 3960);
 
 /* lb_flows: an array of small hashes ("drawers"): (socket, life) -> how to find the socket. An entry counts in
- * lb_backend.open until it is taken out, by a program or by user space: whoever deletes it uncounts it, and
+ * lb_backend.open until it is taken out, by a program or by user space: the one that deletes it uncounts it, and
  * only one of them can. A socket that begins to connect elsewhere counts no more and stays filed, as that may
  * fail: under LB_FLOW_LEFT. */
 #define LB_FLOW_LEFT (1ULL << 63) /* in the key, beside the life */
@@ -293,8 +293,8 @@ struct lb_unfiling {
 };
 LB_ASSERT_SIZE(struct lb_unfiling, 32);
 
-/* lb_repoint: cookie of a socket -> the re-point of it that is under way: whoever adds the entry moves the
- * socket, and nobody else does meanwhile. What a killed process left is removed by the next. A connect made by reseat (thread
+/* lb_repoint: cookie of a socket -> the re-point of it that is under way: the one that adds the entry moves
+ * the socket, and no other does meanwhile. What a killed process left is removed by the next. A connect made by reseat (thread
  * group `tgid`) on that socket goes to `backend`, and only while the socket is still connected to `expected`
  * (port 0: not connected at all). The entry of cookie 0 is there to say reseat's thread group. */
 #define LB_MAX_REPOINTS 64
@@ -307,7 +307,7 @@ struct lb_repoint {
 };
 LB_ASSERT_SIZE(struct lb_repoint, 40);
 
-/* lb_events: what user space must hear of. Nothing on the success path. */
+/* lb_events: what user space must know. Nothing on the success path. */
 #define LB_EVENT_RACED 1 /* a connect reached `life` while it was being condemned, or UDP drained */
 struct lb_event {
 	__u32 kind;
@@ -331,12 +331,12 @@ LB_ASSERT_SIZE(struct lb_event, 24);
 /* lb_stats: one counter per outcome of the data path. */
 #define LB_STATS(STAT)                                                                             \
 	STAT(BALANCED, balanced)	   /* translated to a backend */                           \
-	STAT(NO_BACKEND, no_backend)	   /* refused: nobody is eligible */                       \
+	STAT(NO_BACKEND, no_backend)	   /* refused: no backend is eligible */                    \
 	STAT(UNOWNED, unowned)		   /* balanced, but no room to note it on the socket */    \
 	STAT(INDEX_OVERFLOW, index_overflow) /* owned, but no room in the index */                 \
 	STAT(RACED, raced)		   /* connected to a life that was being condemned */      \
 	STAT(EVENTS_LOST, events_lost)	   /* no room for the event that says so */                \
-	STAT(REPOINT_LOST, repoint_lost)   /* the application re-connected before us */            \
+	STAT(REPOINT_LOST, repoint_lost)   /* the application re-connected first */                \
 	STAT(STICKY, sticky)		   /* datagram to the same live backend as before */       \
 	STAT(DENIED, denied)		   /* refused: a policy denies it */                       \
 	STAT(UDP_FILED, udp_filed)	   /* connected UDP in the index, its port not known yet */ \

@@ -16,7 +16,7 @@ LB_ASSERT_SIZE(struct lb_rule_bits, 32);
 
 /* lb_rules, element 0: number of the set in force, 8 bytes; 0: there are no policies. */
 
-/* lb_policies: network, in a set -> the rules that hold all of it. The longest prefix tells. */
+/* lb_policies: network, in a set -> the rules that hold all of it. The longest prefix decides. */
 #define LB_MAX_NETWORKS 1024
 #define LB_NETWORK_BITS(bits) (32 + (bits)) /* the set's number comes first */
 struct lb_network {
@@ -52,7 +52,7 @@ LB_ASSERT_SIZE(struct lb_rule_set, 8 + 2 * LB_MAX_PORT_SPANS * 40 + LB_MAX_RULES
 struct lb_denial {
 	__u64 denied;
 	__u64 told_ns;		   /* when an event was last made of it */
-	char name[LB_POLICY_NAME]; /* empty: nobody's */
+	char name[LB_POLICY_NAME]; /* empty: unused */
 };
 LB_ASSERT_SIZE(struct lb_denial, 80);
 

@@ -41,7 +41,7 @@ constexpr Duration kLostEventsPause = 1s;
 Result<void> exempt(int owner_map, int descriptor) {
     const lb_owner owner{.flags = LB_OWNER_EXEMPT};
     if (bpf_map_update_elem(owner_map, &descriptor, &owner, BPF_ANY))
-        return system_error("exempt a socket of our own", errno);
+        return system_error("exempt a socket of reseat from balancing", errno);
     return {};
 }
 
@@ -206,7 +206,7 @@ lb::SocketPreparer KernelDataPlane::exempter() {
 lb::SessionPreparer KernelDataPlane::session_exempter() {
     auto sessions = CheckSessions::attach(impl_->cgroup, impl_->programs->owner_fd());
     if (!sessions) {
-        spdlog::warn("{}: if reseat itself runs in {}, these commands are balanced like the workload",
+        spdlog::warn("{}: these commands are balanced like the workload if reseat runs in {}",
                      sessions.error().message, impl_->cgroup);
         return {};
     }
@@ -242,7 +242,8 @@ Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, Faili
         co_await sleep_for(kLostEventsPause);
         const std::uint64_t now = programs->stat(LB_STAT_EVENTS_LOST);
         if (std::exchange(known, now) == now) continue;
-        spdlog::warn("the ring buffer of events was full: looking at all backends that take no new sockets");
+        spdlog::warn(
+            "the ring buffer of kernel events was full: rescanning all backends that get no new sockets");
         for (const lb::LifeId life : generations->lives().without_new_sockets()) on_raced(life);
         failing.on_lost_events();
         hang_ups.on_lost_events();

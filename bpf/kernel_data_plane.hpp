@@ -23,7 +23,7 @@ public:
     /// with what was meant. Blocks for some 100 ms. Sockets are ended in the network namespace of the calling
     /// thread and, where we may enter them, in those of the workload's processes. Errors: `unsupported` says
     /// which kernel feature, capability or mount is missing; `failed` when another instance holds this cgroup
-    /// or an ancestor carries a program that would be replaced.
+    /// or an ancestor has a program that would be replaced.
     static Result<std::unique_ptr<KernelDataPlane>> attach(asio::any_io_executor executor,
                                                            const std::string& cgroup,
                                                            const KernelOptions& options = {});

@@ -10,14 +10,14 @@
 
 namespace reseat::config {
 
-/// The services that one block stands for, with all defaults applied: two (tcp, then udp) for `any`.
+/// The services that one block defines, with all defaults applied: two (tcp, then udp) for `any`.
 std::vector<lb::Service> compile_service(const ServiceBlock& block);
 
 std::vector<lb::AccessPolicy> compile_policies(const ConfigFile& file);
 
 lb::Model compile(const ConfigFile& file);
 
-/// Reports what no value shows by itself: names, addresses and backends that are there twice.
+/// Reports what no value shows by itself: duplicate names, addresses and backends.
 void check_unique(const ConfigFile& file, Diagnostics& out);
 
 /// Reports a maglev without hash_key, and a hash_key that a service without maglev has written itself.
@@ -47,7 +47,7 @@ void warn_of_policies(const ConfigFile& file, Diagnostics& out);
 /// Where the addresses of all services are written.
 std::vector<ServiceAddress> service_addresses(const ConfigFile& file);
 
-/// The protocols that a service block stands for.
+/// The protocols that a service block defines.
 std::span<const Protocol> protocols_of(const ServiceBlock& block);
 
 }  // namespace reseat::config

@@ -17,7 +17,7 @@
 /// To add an option you must
 ///  1. add a field here, and to lb/model.hpp what the rest of reseat needs of it;
 ///  2. read it in read_*.cpp, with its range, by one line next to its neighbours;
-///  3. bring it into the model in compile.cpp, where its default stands;
+///  3. bring it into the model in compile.cpp, which has its default;
 ///  4. give it a row in docs/configuration.md and show it in config/example.yaml, as document_test asks for;
 ///  5. test a good value, a wrong type and both ends of its range, each with its position.
 namespace reseat::config {

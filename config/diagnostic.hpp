@@ -17,7 +17,7 @@ struct Position {
 
 enum class Severity { error, warning };
 
-/// One fault of a file: what is wrong and how to mend it, on one line.
+/// One fault of a file: what is wrong and how to fix it, on one line.
 struct Diagnostic {
     Severity severity = Severity::error;
     std::string file;

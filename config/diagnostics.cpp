@@ -35,7 +35,7 @@ std::vector<Diagnostic> Diagnostics::in_order(const std::string& file) const {
         all.push_back({Severity::error,
                        file,
                        {},
-                       fmt::format("has more faults than the {} shown; mend these first", limit)});
+                       fmt::format("has more faults than the {} shown; fix these first", limit)});
     return all;
 }
 

@@ -11,7 +11,7 @@
 
 namespace reseat::config {
 
-/// Collects the faults of one file, so that all are told at once. Says each only once, however
+/// Collects the faults of one file, so that all are reported at once. Says each only once, however
 /// many services inherit it, and stops at `limit` errors so that a hostile file cannot fill memory.
 class Diagnostics {
 public:

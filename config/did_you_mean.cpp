@@ -13,7 +13,7 @@
 namespace reseat::config {
 namespace {
 
-/// A word that people bring from HAProxy, Envoy, nginx or Kubernetes, and ours; `place` is where ours lives.
+/// A word that people bring from HAProxy, Envoy, nginx or Kubernetes, and reseat's; `place` is where that is.
 struct Foreign {
     std::string_view word;
     std::string_view ours;

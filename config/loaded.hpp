@@ -34,10 +34,10 @@ struct LoadOutcome {
     explicit operator bool() const { return loaded.has_value(); }
 };
 
-/// Health checks that run commands: whoever may write the configuration could run anything as us.
+/// Health checks that run commands: anyone who can write the configuration could run any command as reseat.
 enum class ExecChecks {
     refused,   ///< an error
-    doubtful,  ///< a warning that reseat will have to be told to allow them
+    doubtful,  ///< a warning that reseat needs --allow-exec for them
     allowed,
 };
 

@@ -31,7 +31,7 @@ public:
 
     bool has(std::string_view key) const { return node_.find(key) != nullptr; }
 
-    /// Reports keys that nobody asked for.
+    /// Reports keys that were not read: unknown ones.
     void finish();
 
 private:

@@ -85,7 +85,7 @@ void read_services(const Node& node, const Node* defaults, ConfigFile& file, Dia
         out.error(node.items[max_services].at, fmt::format("there are {} services; at most {} are allowed",
                                                            node.items.size(), max_services));
     if (node.kind == Node::Kind::null)
-        out.error(node.at, "services: there is nothing behind it; write 'services: []' if none is meant");
+        out.error(node.at, "services: has no value; write 'services: []' if none is meant");
     if (node.kind == Node::Kind::sequence && node.items.empty())
         out.warning(node.at, "services: is empty, so nothing is balanced");
 }
@@ -105,7 +105,7 @@ ConfigFile read_config(const Node& root, Diagnostics& out) {
     map.field("pin", file.pin, pin);
     map.field("on_exit", file.on_exit, one_of(on_exits));
     if (file.on_exit && file.on_exit->value == lb::OnExit::keep && file.pin && file.pin->value == "off")
-        out.error(file.on_exit->at, "on_exit: keep needs something pinned; write 'pin: auto' or a directory");
+        out.error(file.on_exit->at, "on_exit: keep requires pinning; write 'pin: auto' or a directory");
     map.field("mptcp", file.mptcp, one_of(mptcps));
     map.block("defaults", [&](const Node& node) { read_service(node, "defaults", file.defaults, out); });
     file.defaults.health_check.settings_for.clear();

@@ -83,7 +83,7 @@ BackendBlock read_backend(const Node& node, Diagnostics& out) {
     if (map.has("address") && map.has("srv"))
         out.error(node.at, "a backend has either 'address' or 'srv', not both; remove one");
     if (map.has("srv") && backend.weight)
-        out.error(backend.weight->at, "weight: is what each SRV record says for itself; remove the key");
+        out.error(backend.weight->at, "weight: comes from each SRV record; remove the key");
     if (!map.has("address") && !map.has("srv") && node.kind != Node::Kind::sequence)
         out.error(node.at, "the backend has no 'address'; add one, as in 'address: 10.0.1.11:80'");
     return backend;

@@ -112,7 +112,7 @@ std::optional<std::string> server_name(const Value& value) {
     const auto odd = [](unsigned char c) { return !std::isalnum(c) && (c == 0 || !std::strchr("-._:", c)); };
     if (!name || (name->size() <= 253 && std::ranges::none_of(*name, odd))) return name;
     value.fail(
-        fmt::format("{} is not the name of a server; write it as its certificate has it", quote(*name)));
+        fmt::format("{} is not the name of a server; write it exactly as in its certificate", quote(*name)));
     return std::nullopt;
 }
 

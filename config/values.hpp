@@ -41,7 +41,7 @@ std::optional<std::string> payload(const Value& value);
 bool is_visible_ascii(std::string_view text);
 /// A name for SNI, or an address; or "".
 std::optional<std::string> server_name(const Value& value);
-/// As the Host header has it, or "".
+/// In the form of a Host header, or "".
 std::optional<std::string> http_host(const Value& value);
 std::optional<std::string> absolute_path(const Value& value);
 /// Of a service, backend or policy: [A-Za-z0-9][A-Za-z0-9_.:-]{0,62}

@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-/// What stands for each choice in the file: for who reads it, and for who writes it again.
+/// The word for each choice in the file, for reading and for writing it.
 namespace reseat::config {
 
 inline constexpr Word<lb::LogLevel> log_levels[] = {{"trace", lb::LogLevel::trace},

@@ -198,7 +198,7 @@ private:
         }
         const auto [first, is_new] = map.seen.emplace(key.text, key.at);
         if (!is_new) {
-            out_.error(key.at, fmt::format("the key {} is there twice, first on line {}; remove one",
+            out_.error(key.at, fmt::format("the key {} occurs twice, first on line {}; remove one",
                                            quote(key.text), first->second.line));
             return;
         }

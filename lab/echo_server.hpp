@@ -14,9 +14,9 @@
 
 namespace reseat::lab {
 
-/// A backend that says who it is: answers each datagram, and each piece of a TCP stream as it comes, with
-/// "NAME:PAYLOAD". Serves TCP and UDP over IPv4 and, where there is any, IPv6 on one port of all addresses,
-/// from a thread of its own; an answer leaves from the address that was asked.
+/// A backend that answers with its name: answers each datagram, and each piece of a TCP stream as it comes,
+/// with "NAME:PAYLOAD". Serves TCP and UDP over IPv4 and, where there is any, IPv6 on one port of all
+/// addresses, from a thread of its own; an answer leaves from the address that was asked.
 class EchoServer {
 public:
     /// Serves inside `net` on return; port 0 picks a free one. Throws std::system_error (EADDRINUSE, ...).

@@ -31,7 +31,7 @@ unsigned prefix_of(Family family) {
     return family == Family::v4 ? 24 : 64;
 }
 
-/// The kernel hears of a carrier in a work queue of its own; until then a bridge port drops packets.
+/// The kernel handles a carrier in a work queue of its own; until then a bridge port drops packets.
 void wait_until_running(const std::string& device) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     while (!is_running(device)) {

@@ -42,7 +42,7 @@ NetNamespace::Guard::Guard(int fd) : before_(namespace_of_this_thread()) {
 }
 
 NetNamespace::Guard::~Guard() {
-    // Going on in the wrong namespace would touch somebody else's network.
+    // Going on in the wrong namespace would touch another network.
     if (::setns(before_.get(), CLONE_NEWNET) != 0) std::terminate();
 }
 

@@ -182,7 +182,7 @@ struct Service {
     bool operator==(const Service&) const = default;
 };
 
-/// "dns"; of a service for both protocols "dns (udp)": what people are told.
+/// "dns"; of a service for both protocols "dns (udp)": the name shown to people.
 std::string title(const Service& service);
 /// "dns/local", "dns/local (udp)".
 std::string title(const Service& service, std::string_view backend);

@@ -54,7 +54,7 @@ struct AccessPolicy {
     bool operator==(const AccessPolicy&) const = default;
 };
 
-/// The address that the kernel takes it for: who dials 0.0.0.0 or :: gets the loopback address.
+/// The address that the kernel takes it for: a connect to 0.0.0.0 or :: gets the loopback address.
 Address judged_as(const Address& address);
 
 /// The policy that denies connecting to this endpoint; null: none does. The first that matches decides.

@@ -80,8 +80,8 @@ Result<RuleSet> make_rule_set(std::span<const AccessPolicy> policies) {
     const auto destinations = destinations_of(policies);
     if (!has_room(policies, destinations))
         return Error{ErrorCode::invalid_config,
-                     "the policies hold more destinations, exceptions or ports than there is room for; "
-                     "`reseat validate` tells where"};
+                     "the policies hold more destinations, exceptions or ports than fit; `reseat validate` "
+                     "shows where"};
     RuleSet set;
     if (policies.empty()) return set;
     set.networks = networks_of(destinations);

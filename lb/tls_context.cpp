@@ -27,7 +27,7 @@ Bio reading(const std::string& text) {
     return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-/// Nobody is asked for a passphrase: there may be no terminal.
+/// No passphrase is asked for: there may be no terminal.
 int no_passphrase(char*, int, int, void*) {
     return -1;
 }
@@ -81,8 +81,8 @@ Result<void> TlsContext::trust(const std::string& authorities) {
         if (X509_STORE_add_cert(store, certificate.get()) != 1) return fault(take_tls_error());
         ++count;
     }
-    if (!at_end()) return fault("holds a certificate that cannot be read");
-    if (count == 0) return fault("holds no certificate in PEM form");
+    if (!at_end()) return fault("contains a certificate that cannot be read");
+    if (count == 0) return fault("contains no certificate in PEM format");
     made_from_ += "\nauthorities\n" + authorities;
     return {};
 }
@@ -96,11 +96,11 @@ Result<void> TlsContext::trust_system() {
 Result<void> TlsContext::present(const std::string& certificate) {
     const Bio bio = reading(certificate);
     const Certificate own = next_certificate(bio.get());
-    if (!own) return fault("holds no certificate in PEM form");
+    if (!own) return fault("contains no certificate in PEM format");
     if (SSL_CTX_use_certificate(native_.get(), own.get()) != 1) return fault(take_tls_error());
     while (const Certificate next = next_certificate(bio.get()))
         if (SSL_CTX_add1_chain_cert(native_.get(), next.get()) != 1) return fault(take_tls_error());
-    if (!at_end()) return fault("holds a certificate that cannot be read");
+    if (!at_end()) return fault("contains a certificate that cannot be read");
     made_from_ += "\ncertificate\n" + certificate;
     return {};
 }
@@ -109,8 +109,8 @@ Result<void> TlsContext::unlock(const std::string& key) {
     const Bio bio = reading(key);
     const Key own(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
     if (!own && key.find("ENCRYPTED") != std::string::npos)
-        return fault("is protected by a passphrase; write it without one");
-    if (!own) return fault("holds no private key in PEM form");
+        return fault("is protected by a passphrase; store it without one");
+    if (!own) return fault("contains no private key in PEM format");
     if (SSL_CTX_use_PrivateKey(native_.get(), own.get()) != 1)
         return fault("does not belong to the certificate");
     made_from_ += "\nkey\n" + key;

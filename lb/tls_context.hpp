@@ -10,11 +10,11 @@ struct ssl_ctx_st;
 
 namespace reseat::lb {
 
-/// Whom the checks of a service trust over TLS, and as whom they present themselves. Made once for each
-/// service, by whoever reads the files; shared by its probes. TLS 1.2 or newer.
+/// The CAs and the client certificate that the checks of a service use over TLS. Made once for each
+/// service, by the reader of the files; shared by its probes. TLS 1.2 or newer.
 class TlsContext {
 public:
-    /// `verify`: whether a peer must prove who it is. Throws std::bad_alloc.
+    /// `verify`: whether the peer's certificate is verified. Throws std::bad_alloc.
     explicit TlsContext(bool verify);
     ~TlsContext();
     TlsContext(const TlsContext&) = delete;

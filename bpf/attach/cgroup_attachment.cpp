@@ -51,15 +51,15 @@ Result<void> lock_all(const std::vector<UniqueFd>& directories, const std::strin
         if (flock(directories[i].get(), (i == 0 ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) continue;
         if (errno != EWOULDBLOCK) return system_error("lock " + cgroup, errno);
         return Error{ErrorCode::failed,
-                     i == 0 ? "another reseat holds " + cgroup +
+                     i == 0 ? "another reseat is attached to " + cgroup +
                                   " or a cgroup below it; stop it first, or choose another cgroup"
-                            : "another reseat holds a cgroup above " + cgroup +
+                            : "another reseat is attached to a cgroup above " + cgroup +
                                   ", which covers this one; stop it first, or choose another cgroup"};
     }
     return {};
 }
 
-/// Would attaching below this directory be refused, or silently replace what it carries?
+/// Would attaching below this directory be refused, or silently replace what it has?
 Result<void> check_foreign_programs(int directory, bool ancestor, std::span<bpf_program* const> programs) {
     for (bpf_program* program : programs) {
         __u32 flags = 0, count = 0;
@@ -69,17 +69,17 @@ Result<void> check_foreign_programs(int directory, bool ancestor, std::span<bpf_
         const std::string where = ancestor ? "a cgroup above this one" : "this cgroup";
         const std::string type = bpf_program__name(program);
         return Error{ErrorCode::failed,
-                     where + " carries a program at the hook of " + type + " that was attached " +
+                     where + " has a program at the hook " + type + " attached " +
                          (flags & BPF_F_ALLOW_OVERRIDE
-                              ? "with ALLOW_OVERRIDE and would be silently replaced by ours"
-                              : "exclusively, so that none may be attached beside or below it") +
+                              ? "with ALLOW_OVERRIDE, which reseat's would silently replace"
+                              : "exclusively, so that no other can be attached here or below") +
                          "; have its owner attach it with ALLOW_MULTI, or choose another cgroup "
                          "(`bpftool cgroup tree` shows it)"};
     }
     return {};
 }
 
-/// Does the cgroup carry a program of this name? Without CAP_SYS_ADMIN: not that we know.
+/// Does the cgroup have a program of this name? False without CAP_SYS_ADMIN.
 bool carries(int directory, bpf_program* program) {
     std::array<__u32, 64> ids;
     __u32 flags = 0, count = ids.size();
@@ -96,15 +96,16 @@ bool carries(int directory, bpf_program* program) {
     return false;
 }
 
-/// Programs like ours whose process is gone: the lock is ours. Those that are not pinned are about to go.
+/// Programs of reseat whose process is gone: this process has the lock. Those that are not pinned are about
+/// to go.
 Result<void> check_own_programs(int directory, std::span<bpf_program* const> programs) {
     for (bpf_program* program : programs)
         for (int waited = 0; carries(directory, program); ++waited) {
             if (waited == 100)
                 return Error{ErrorCode::failed,
-                             "programs of a reseat that was killed are still attached there, or above; start "
-                             "with the same `pin` to take them over, or remove them with `reseat detach`, "
-                             "those of `pin: DIR` with `reseat detach --pin DIR`"};
+                             "programs of a killed reseat are still attached there or above; start with the "
+                             "same `pin` to adopt them, or remove them with `reseat detach` (with `--pin "
+                             "DIR` for `pin: DIR`)"};
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
     return {};

@@ -28,7 +28,7 @@ public:
     bool adopt(OpenMaps& links);
 
     /// From now on `programs` run, in this order, in place of those of the same names that are attached; the
-    /// others are attached anew, after a look whether an ancestor carries a program that would refuse ours or
+    /// others are attached anew, after a check whether an ancestor has a program that would refuse ours or
     /// be replaced by them. `pins`, if any, gets each new link, and loses those that are not wanted any more.
     /// Errors: `failed` a program is in the way (also one of a killed process that was not adopted: waits a
     /// second for it to go), or the cgroup is gone; `unsupported` a hook that this kernel

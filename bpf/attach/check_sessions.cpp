@@ -24,7 +24,7 @@ struct Detach {
 };
 
 Error failure(int number) {
-    return system_error("exempt the commands of exec checks (needs CAP_PERFMON and BTF)", number,
+    return system_error("exempt commands of exec checks from balancing (needs CAP_PERFMON and BTF)", number,
                         ErrorCode::unsupported);
 }
 

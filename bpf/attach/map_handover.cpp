@@ -61,17 +61,17 @@ std::optional<MapHandover::Found> MapHandover::find_pinned() {
     auto links = pins_->open_links();
     if (numbers.empty() && links.empty()) return std::nullopt;
     auto useless = [&](const std::string& why) {
-        spdlog::warn("what an earlier process left pinned in {} is removed: {}", pins_->path(), why);
+        spdlog::warn("removing the pinned state of a previous process in {}: {}", pins_->path(), why);
         return std::nullopt;
     };
-    if (numbers.empty() || links.empty()) return useless("it is not whole");
+    if (numbers.empty() || links.empty()) return useless("it is incomplete");
     Found found{.maps = pins_->open_set(numbers.back()), .knowledge = {}, .elements = {}};
     const auto meta = read_meta(found.maps);
     if (!meta) return useless(meta.error().message);
     if (meta->owner_version != LB_OWNER_VERSION)
-        return useless("its records of sockets are of another version (" +
-                       std::to_string(meta->owner_version) + ", ours is " + std::to_string(LB_OWNER_VERSION) +
-                       "); sockets that are open now live on, and are not known any more");
+        return useless("incompatible socket records (version " + std::to_string(meta->owner_version) +
+                       ", this build needs " + std::to_string(LB_OWNER_VERSION) +
+                       "): open connections continue but are no longer managed");
     auto knowledge = read_knowledge(found.maps);
     if (!knowledge) return useless(knowledge.error().message);
     found.knowledge = std::move(*knowledge);
@@ -81,7 +81,7 @@ std::optional<MapHandover::Found> MapHandover::find_pinned() {
         found.elements.push_back(std::move(*elements));
     }
     if (!attachment_.adopt(links))
-        return useless("it was attached to another cgroup, or to one that is gone");
+        return useless("it was attached to another cgroup, or to one that no longer exists");
     number_ = numbers.back();
     return found;
 }

@@ -23,7 +23,7 @@ class MapHandover {
 public:
     /// Attached on return, balancing what was adopted, if anything was. Errors: those of CgroupAttachment,
     /// PinDirectory and Programs.
-    /// `before_first` is called where none of ours is attached yet, just before the first one is.
+    /// `before_first` is called where no program of reseat is attached, just before the first one is.
     using BeforeFirst = std::function<void(std::shared_ptr<const Programs>)>;
     static Result<std::unique_ptr<MapHandover>> start(const std::string& cgroup, const KernelOptions& options,
                                                       GracePeriod& grace, const BeforeFirst& before_first);

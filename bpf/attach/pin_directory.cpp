@@ -45,8 +45,8 @@ void remove_directory(const fs::path& directory) {
     fs::remove_all(directory, gone);
 }
 
-/// Whoever else may write there could have us adopt maps of his, or take ours away. Up to where the bpffs is
-/// mounted, which may be open to all if each only may remove his own.
+/// Another user with write access could have reseat adopt foreign maps, or remove its own. Up to where the
+/// bpffs is mounted, which may be open to all if each only may remove his own.
 Result<void> belongs_to_us(const fs::path& directory) {
     for (fs::path at = directory; at.has_relative_path(); at = at.parent_path()) {
         struct statfs filesystem {};
@@ -58,10 +58,9 @@ Result<void> belongs_to_us(const fs::path& directory) {
         const bool open_to_all = (about.st_mode & S_IWOTH) != 0 && (about.st_mode & S_ISVTX) == 0;
         if (foreign || open_to_all)
             return Error{ErrorCode::failed,
-                         at.string() +
-                             (foreign ? " belongs to another user" : " may be written to by everybody") +
-                             ", who could change what is pinned there: mend its owner and mode, or "
-                             "choose another directory"};
+                         at.string() + (foreign ? " belongs to another user" : " is world-writable") +
+                             ", so pinned objects could be replaced: fix its owner and mode, or choose "
+                             "another directory"};
     }
     return {};
 }
@@ -86,13 +85,12 @@ Result<PinDirectory> PinDirectory::open(const std::string& path) {
     struct statfs about;
     if (!lock || fstatfs(lock.get(), &about) != 0) return system_error("pin directory " + path, errno);
     if (about.f_type != BPF_FS_MAGIC)
-        return Error{ErrorCode::unsupported, path +
-                                                 " is not in a bpffs, so that nothing can be pinned "
-                                                 "there; mount one (mount -t bpf bpf /sys/fs/bpf), or "
-                                                 "set `pin: off`"};
+        return Error{
+            ErrorCode::unsupported,
+            path + " is not in a bpffs: mount one (mount -t bpf bpf /sys/fs/bpf), or set `pin: off`"};
     if (auto safe = belongs_to_us(directory); !safe) return safe.error();
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Error{ErrorCode::failed, "another reseat is running that pins in " + path +
+        return Error{ErrorCode::failed, "another running reseat already pins in " + path +
                                             "; stop it first, or choose another instance name"};
     return PinDirectory(directory, std::move(lock));
 }

@@ -39,7 +39,7 @@ public:
     /// Of a process that is gone: what is attached is detached, those that choose backends before those that
     /// see sockets end; then all pins are removed.
     void clear() const;
-    /// The pins and the directory; who has descriptors goes on.
+    /// Removes the pins and the directory; holders of descriptors keep the objects.
     void remove() const;
 
 private:

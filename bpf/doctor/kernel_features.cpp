@@ -24,7 +24,7 @@
 namespace reseat::bpf {
 namespace {
 
-// 198.18.0.0/15 is set aside for benchmarks (RFC 2544): nobody's address, and never sent to, as it is
+// 198.18.0.0/15 is set aside for benchmarks (RFC 2544): used by no host, and never sent to, as it is
 // translated before the kernel looks for a route.
 const Endpoint kService{Address::v4({198, 18, 0, 1}), 9};
 
@@ -76,14 +76,15 @@ std::string remedy_for(Engine engine) {
             return "needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY (modules inet_diag, "
                    "tcp_diag, udp_diag; in a container, load them on the host)";
         case Engine::diag:
-            return "needs what the engine tuple needs, and CAP_PERFMON and BTF; without it sockets that the "
-                   "index has no room for are not found";
+            return "needs what the tuple engine needs, and CAP_PERFMON and BTF; without it, sockets that do "
+                   "not fit into the index are not found";
         case Engine::iterator:
-            return "needs Linux 6.5, CAP_PERFMON and BTF; only where SOCK_DESTROY is missing it is missed";
+            return "needs Linux 6.5, CAP_PERFMON and BTF; optional: used only where SOCK_DESTROY is "
+                   "unavailable";
         case Engine::descriptor:
-            return "needs CAP_SYS_PTRACE, the workload's processes visible in our pid namespace, and "
-                   "kernel.yama.ptrace_scope below 3; without it Multipath TCP is told late, and sockets in "
-                   "network namespaces that we may not enter are not ended";
+            return "needs CAP_SYS_PTRACE, the workload's processes visible in reseat's PID namespace, and "
+                   "kernel.yama.ptrace_scope below 3; without it, Multipath TCP clients are notified late, "
+                   "and sockets in network namespaces that reseat may not enter are not terminated";
     }
     return {};
 }
@@ -116,7 +117,7 @@ Feature try_termination(Engine engine, const std::string& cgroup, int procs, uns
     ThrowAwayClient client(procs);
     for (unsigned i = 0; i < count; ++i)
         if (const int error = client.connect(SOCK_STREAM, kService); error != 0) {
-            feature.detail = fmt::format("a connect through us failed: {}", std::strerror(error));
+            feature.detail = fmt::format("a balanced connect failed: {}", std::strerror(error));
             return feature;
         }
     lb::Plan condemn;
@@ -129,8 +130,8 @@ Feature try_termination(Engine engine, const std::string& cgroup, int procs, uns
     feature.available = report.terminated == count && told == expected;
     feature.detail =
         feature.available
-            ? fmt::format("ended {} throw-away sockets in {}", count, milliseconds(report.duration))
-            : fmt::format("{} of {} throw-away sockets ended; the client saw: {}; {}", report.terminated,
+            ? fmt::format("terminated {} test sockets in {}", count, milliseconds(report.duration))
+            : fmt::format("{} of {} test sockets terminated; the client saw: {}; {}", report.terminated,
                           count, std::strerror(told), report.first_failure);
     if (feature.available) feature.remedy.clear();
     return feature;
@@ -139,8 +140,8 @@ Feature try_termination(Engine engine, const std::string& cgroup, int procs, uns
 Feature try_repoint(const std::string& cgroup, int procs) {
     Feature feature{.name = kRepoint};
     feature.remedy =
-        "needs CAP_SYS_PTRACE, the workload's processes visible in our pid namespace, and "
-        "kernel.yama.ptrace_scope below 3; without it such sockets are terminated";
+        "needs CAP_SYS_PTRACE, the workload's processes visible in reseat's PID namespace, and "
+        "kernel.yama.ptrace_scope below 3; without it, connected UDP sockets are terminated";
     asio::io_context io;
     auto plane = KernelDataPlane::attach(io.get_executor(), cgroup, {.max_services = 4, .max_backends = 8});
     if (!plane) {
@@ -152,7 +153,7 @@ Feature try_repoint(const std::string& cgroup, int procs) {
     ThrowAwayClient client(procs);
     (void)(*plane)->publish(serve(1, Protocol::udp, life, before.endpoint));
     if (const int error = client.connect(SOCK_DGRAM, kService); error != 0) {
-        feature.detail = fmt::format("a connect through us failed: {}", std::strerror(error));
+        feature.detail = fmt::format("a balanced connect failed: {}", std::strerror(error));
         return feature;
     }
     lb::Plan move;
@@ -162,8 +163,8 @@ Feature try_repoint(const std::string& cgroup, int procs) {
     (void)(*plane)->publish(move);
     const auto report = run(io, **plane, {.life = life});
     feature.available = report.repointed == 1;
-    feature.detail = feature.available ? "moved a throw-away socket in " + milliseconds(report.duration)
-                                       : "not moved: " + report.first_failure;
+    feature.detail = feature.available ? "re-pointed a test socket in " + milliseconds(report.duration)
+                                       : "not re-pointed: " + report.first_failure;
     if (feature.available) feature.remedy.clear();
     return feature;
 }
@@ -191,7 +192,7 @@ Feature try_attaching(const std::string& cgroup) {
     feature.remedy = !missing.empty() ? "needs Linux 6.1 or newer; this kernel lacks " + missing
                      : !is_trusted_by_verifier()
                          ? "needs CAP_BPF, CAP_NET_ADMIN and, before Linux 6.18, CAP_PERFMON"
-                         : "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that lets bpf() through";
+                         : "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that allows bpf()";
     return feature;
 }
 
@@ -199,9 +200,9 @@ Feature try_errno() {
     Feature feature{.name = "refuse with ECONNREFUSED"};
     feature.available =
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
-    feature.detail =
-        feature.available ? "the kernel knows bpf_set_retval" : "the kernel does not know bpf_set_retval";
-    if (!feature.available) feature.remedy = "Linux 5.18; before that a refused connect fails with EPERM";
+    feature.detail = feature.available ? "the kernel has bpf_set_retval" : "the kernel lacks bpf_set_retval";
+    if (!feature.available)
+        feature.remedy = "needs Linux 5.18; on older kernels, a refused connect fails with EPERM";
     return feature;
 }
 

@@ -8,7 +8,7 @@
 
 namespace reseat::bpf {
 
-/// A child process in a cgroup that connects sockets when told to: what a workload looks like to us. Killed
+/// A child process in a cgroup that connects sockets on request, as a workload would. Killed
 /// and reaped when this is destroyed.
 class ThrowAwayClient {
 public:

@@ -89,7 +89,7 @@ Task<void> FailingLives::run() {
         co_await heard_.wait();
         co_await sleep_for(kPause);
         for (const auto& [life, before] : std::exchange(told_, {})) {
-            // Whoever fails after this tells; who failed before is in the count.
+            // A failure after this is reported; one before it is in the count.
             let_tell(generations_, life, LB_TOLD_FAILING);
             if (counted(life) != before) on_failing_(life);
         }

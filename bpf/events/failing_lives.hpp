@@ -18,7 +18,7 @@ void let_tell(const MapHandover& generations, lb::LifeId life, std::uint32_t tol
 /// No failure is in a row with earlier ones.
 void forget_row(const MapHandover& generations, lb::LifeId life);
 
-/// Takes LB_EVENT_FAILING: tells of the first failure at once, and of those after it, however many they are,
+/// Takes LB_EVENT_FAILING: reports the first failure at once, and of those after it, however many they are,
 /// at most every 10 ms for each life.
 class FailingLives {
 public:
@@ -26,9 +26,9 @@ public:
     FailingLives(asio::any_io_executor executor, const MapHandover& generations, OnFailing on_failing);
 
     void on_event(lb::LifeId life);
-    /// Events were lost: tells of each life that has one that was not taken.
+    /// Events were lost: reports each life that has one that was not taken.
     void on_lost_events();
-    /// Lets the programs tell again. Runs until cancelled.
+    /// Lets the programs report again. Runs until cancelled.
     Task<void> run();
 
 private:
@@ -37,7 +37,7 @@ private:
     const MapHandover& generations_;
     OnFailing on_failing_;
     WakeUp heard_;
-    std::map<lb::LifeId, std::uint64_t> told_;  ///< what had been counted when it was told
+    std::map<lb::LifeId, std::uint64_t> told_;  ///< the count when it was last reported
 };
 
 }  // namespace reseat::bpf

@@ -15,7 +15,7 @@
 namespace reseat::bpf {
 namespace {
 
-/// Who hears of what the programs tell.
+/// The receivers of the programs' events.
 struct Listener {
     std::function<void(lb::LifeId)> on_raced;
     PolicyTable& policies;
@@ -41,7 +41,7 @@ int on_event(void* listener, void* data, std::size_t size) {
     try {
         static_cast<Listener*>(listener)->hear(data, size);
     } catch (const std::exception& error) {
-        spdlog::error("an event of the BPF programs could not be handled: {}", error.what());
+        spdlog::error("an event of the BPF programs was not handled (internal error): {}", error.what());
     }
     return 0;
 }
@@ -54,7 +54,7 @@ Task<void> hear_events(asio::any_io_executor executor, const Programs& programs,
     Listener listener{std::move(on_raced), policies, failing, hang_ups, std::move(tell)};
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
         ring_buffer__new(programs.events_fd(), on_event, &listener, nullptr), ring_buffer__free);
-    if (!ring) throw std::runtime_error("cannot read the ring buffer of events");
+    if (!ring) throw std::runtime_error("cannot open the ring buffer of events");
     asio::posix::stream_descriptor readable(executor,
                                             fcntl(ring_buffer__epoll_fd(ring.get()), F_DUPFD_CLOEXEC, 0));
     while (true) {

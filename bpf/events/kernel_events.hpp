@@ -10,7 +10,7 @@
 
 namespace reseat::bpf {
 
-/// Reads what the programs tell (lb_events) until cancelled: `on_raced` hears of lives that a connect reached
+/// Reads the events of the programs (lb_events) until cancelled: `on_raced` gets lives that a connect reached
 /// while they were being condemned or drained, `failing` of those that connects to them fail, `hang_ups` of
 /// those that close connections; `tell` of denials. The others must outlive it.
 Task<void> hear_events(asio::any_io_executor executor, const Programs& programs, PolicyTable& policies,

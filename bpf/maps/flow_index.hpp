@@ -19,7 +19,7 @@ struct Flow {
     bool indexed = true;  ///< false: found otherwise
     bool multipath =
         false;            ///< Multipath TCP: what is filed is a subflow, the application has another socket
-    bool hidden = false;  ///< UDP: who asks for its tuple gets another socket
+    bool hidden = false;  ///< UDP: a lookup of its tuple returns another socket
 
     lb::LifeId life() const { return key.life & ~LB_FLOW_LEFT; }
     SocketTuple tuple() const {
@@ -41,7 +41,8 @@ class FlowIndex {
 public:
     explicit FlowIndex(const Programs& programs) : programs_(programs) {}
 
-    /// The entries of a life, which lives in lb_backends[backend]. Costs by its drawers, not by all sockets.
+    /// The entries of a life, which lives in lb_backends[backend]. The cost depends on its drawers, not on
+    /// all sockets.
     std::vector<Flow> of_life(std::uint32_t backend, lb::LifeId life) const;
     /// The same, one after the other.
     void each_of_life(std::uint32_t backend, lb::LifeId life,

@@ -43,7 +43,8 @@ void GracePeriod::begin(const std::shared_ptr<State>& state) {
             state->running = false;
             if (state->over) return;
             if (!passed)  // refused by a seccomp filter, say: then nothing is ever reused
-                spdlog::warn("membarrier is not available: replaced tables are kept until the end");
+                spdlog::warn(
+                    "membarrier() is not available: replaced tables are not freed until reseat stops");
             else
                 for (const auto& action : due)
                     if (const auto owner = action.owner.lock()) action.run();

@@ -107,12 +107,12 @@ std::vector<FiledLife> LifeTable::leaving_udp() const {
 }
 
 Result<void> LifeTable::check(const lb::Plan& plan) const {
-    if (!needed(plan).fits(maps_.sizes())) return refused("the data path has no room for this configuration");
+    if (!needed(plan).fits(maps_.sizes())) return refused("the BPF maps have no room for this configuration");
     std::unordered_set<lb::ServiceId> services;
     std::unordered_set<lb::LifeId> lives;
     for (const auto* list : {&plan.add_services, &plan.change_services})
         for (const auto& service : *list) {
-            if (service.id == 0) return refused("0 names no service");
+            if (service.id == 0) return refused("0 is not a service id");
             if (service.name.size() >= LB_NAME_SIZE)
                 return refused("the name of service " + service.name + " is longer than " +
                                std::to_string(LB_NAME_SIZE - 1) + " bytes");
@@ -148,7 +148,7 @@ Result<void> LifeTable::publish(const lb::Plan& plan) {
         if (auto done = publish_table(table); !done) return done;
     for (const lb::LifeId life : plan.drain) set_state(life, LB_LIFE_DRAINING);
     for (const lb::LifeId life : plan.condemn) set_state(life, LB_LIFE_CONDEMNED);
-    // First all that services get, then what they lose: an address that changes hands is never nobody's.
+    // First all that services get, then what they lose: an address that changes its service always has one.
     for (const auto* list : {&plan.add_services, &plan.change_services})
         for (const auto& service : *list)
             if (auto done = services_.publish_addresses(service); !done) return done;
@@ -207,7 +207,7 @@ Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     return {};
 }
 
-/// One in which few others began: whoever looks for the sockets of a life reads all of each drawer that it
+/// One in which few others began: a search for the sockets of a life reads all of each drawer that it
 /// noted, others' entries too (10 ms for a run of full ones).
 std::uint32_t LifeTable::choose_drawer() const {
     const auto drawers = static_cast<std::uint32_t>(begun_in_.size());
@@ -223,7 +223,7 @@ lb_endpoint LifeTable::endpoint_of(const lb::LifeSpec& life) const {
     return to_kernel(life.backend, services_.find(life.service)->protocol);
 }
 
-/// What its clients dial; nothing: nobody of its family can.
+/// What its clients dial; nothing: no client of its family can.
 std::optional<lb_endpoint> LifeTable::dialled_for(const lb::LifeSpec& life) const {
     const lb::ServiceSpec& spec = *services_.find(life.service);
     const auto address = std::ranges::find_if(spec.addresses, [&](const Endpoint& candidate) {
@@ -233,7 +233,7 @@ std::optional<lb_endpoint> LifeTable::dialled_for(const lb::LifeSpec& life) cons
     return to_kernel(*address, spec.protocol);
 }
 
-/// Late answers carry the service address as long as the service has the backend, whatever its state.
+/// Late answers have the service address as long as the service has the backend, whatever its state.
 Result<void> LifeTable::note(const lb::LifeSpec& life) {
     return peers_.add(life.service, endpoint_of(life), dialled_for(life));
 }

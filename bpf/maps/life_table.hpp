@@ -18,8 +18,8 @@
 
 namespace reseat::bpf {
 
-/// Writes plans into one set of maps: which service addresses there are, who serves them, and what state each
-/// life is in. The only writer of these maps.
+/// Writes plans into one set of maps: which service addresses there are, which backends serve them, and what
+/// state each life is in. The only writer of these maps.
 class LifeTable {
 public:
     /// `drawers`: how many the index of sockets has.

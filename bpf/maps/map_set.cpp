@@ -111,12 +111,12 @@ void MapSet::load_typed() {
         typed_->rodata->cfg_drawers = skeleton_->rodata->cfg_drawers;
         if (typed_bpf__load(typed_) == 0) return;
     }
-    spdlog::debug("errors of TCP and Multipath TCP are not seen: that needs CAP_PERFMON and BTF");
+    spdlog::debug("TCP and Multipath TCP errors are not observed: this needs CAP_PERFMON and BTF");
     typed_bpf__destroy(typed_);
     typed_ = nullptr;
 }
 
-/// Maps of the same names are ours in `other`, too.
+/// `other` shares the maps of the same names.
 bool MapSet::use_maps_in(bpf_object* other) const {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, other) {
@@ -164,13 +164,13 @@ Result<void> MapSet::reuse(const OpenMaps& shared) {
             records.push_back(map);
         } else {
             return Error{ErrorCode::failed, std::string("the pinned map ") + bpf_map__name(map) +
-                                                " is of another kind; remove it with `reseat detach`"};
+                                                " is incompatible; remove it with `reseat detach`"};
         }
     }
     if (others_fit) records.insert(records.end(), others.begin(), others.end());
     for (bpf_map* wanted : records)
         if (const int failure = bpf_map__reuse_fd(wanted, shared.at(bpf_map__name(wanted)).get()))
-            return system_error(std::string("use the map again: ") + bpf_map__name(wanted), -failure);
+            return system_error(std::string("reuse the map ") + bpf_map__name(wanted), -failure);
     return {};
 }
 
@@ -210,7 +210,7 @@ void MapSet::unfile(lb_unfiling entry) const {
     run.ctx_in = &entry;
     run.ctx_size_in = sizeof(entry);
     if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_unfile), &run))
-        spdlog::debug("cannot take a socket out of the index: {}", std::strerror(errno));
+        spdlog::debug("cannot remove a socket from the index: {}", std::strerror(errno));
 }
 
 std::vector<bpf_program*> MapSet::attachable() const {

@@ -73,7 +73,7 @@ public:
         MappedArray<lb_backend> backends;
         MappedArray<lb_outcome> outcomes;
     };
-    View view;  ///< the same again, for those who outlive this
+    View view;  ///< a copy of these, for users that outlive this object
 
 private:
     MapSet(lb_bpf* skeleton, const MapSizes& sizes) : skeleton_(skeleton), sizes_(sizes) {}

@@ -67,7 +67,7 @@ Result<ForeignMap> find(const OpenMaps& maps, const char* name, std::size_t key_
     map.fd = known->second.get();
     if (bpf_obj_get_info_by_fd(map.fd, &map.info, &size)) return system_error(name, errno);
     if (map.info.key_size != key_size)
-        return Error{ErrorCode::failed, std::string(name) + " has keys of another kind"};
+        return Error{ErrorCode::failed, std::string(name) + " has keys of another type"};
     return map;
 }
 
@@ -102,7 +102,7 @@ Result<MappedArray<Value>> map_array(const OpenMaps& maps, const char* name) {
     if (!map) return map.error();
     const std::size_t stride = (map->info.value_size + 7) / 8 * 8;
     if (stride < sizeof(Value))
-        return Error{ErrorCode::failed, std::string(name) + " is of a version before all others"};
+        return Error{ErrorCode::failed, std::string(name) + " has values of an unknown version"};
     return MappedArray<Value>::map(map->fd, map->info.max_entries, stride);
 }
 

@@ -21,8 +21,8 @@ void OperatorOverrideTable::keep(const lb::OperatorOverrides& of_service, Protoc
         if (bpf_map_update_elem(map_, &key, &value, BPF_ANY) == 0)
             kept.push_back(key.backend);
         else
-            spdlog::warn("the operator's word on {} will not survive a restart: {}", to_string(word.backend),
-                         std::strerror(errno));
+            spdlog::warn("the operator's settings of {} will not survive a restart: {}",
+                         to_string(word.backend), std::strerror(errno));
     }
     for (const lb_endpoint& before : std::exchange(kept_[of_service.service], kept)) {
         const lb_word_key key{of_service.service, before};

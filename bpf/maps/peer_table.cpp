@@ -52,7 +52,7 @@ Result<void> PeerTable::write(std::uint32_t service, const lb_endpoint& backend,
     }
     const lb_peer peer{.dialled = *dialled};
     if (bpf_map_update_elem(map_fd_, &key, &peer, BPF_ANY) != 0)
-        return system_error("note the address of a backend", errno);
+        return system_error("record the address of a backend", errno);
     return {};
 }
 

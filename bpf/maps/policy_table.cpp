@@ -121,7 +121,7 @@ Result<void> PolicyTable::write(std::uint32_t set, const lb::RuleSet& rules,
     };
     if (std::ranges::any_of(networks_, same_element))
         return Error{ErrorCode::failed,
-                     "policies change faster than the kernel forgets the old ones; try again"};
+                     "policies change faster than the kernel releases old ones; try again"};
     write_set(programs_.rule_sets[set % LB_RULE_SETS], rules, elements);
     auto& written = networks_[set];
     for (const auto& network : rules.networks) {
@@ -188,7 +188,7 @@ lb::Event PolicyTable::describe(const lb_denied& event) {
         "policy {} denied {} to {} ({}) by pid {}{}{}", found != denials_.end() ? found->first : "?",
         event.operation == LB_DENIED_CONNECT ? "connect" : "send", to_string(from_kernel(event.dialled)),
         to_string(protocol), event.pid, command.empty() ? "" : fmt::format(" ({})", command),
-        more ? fmt::format(", and {} more since it was last told", more) : "");
+        more ? fmt::format(", and {} more since the last report", more) : "");
     return {.type = lb::Event::Type::policy_denied, .message = std::move(line)};
 }
 

@@ -38,7 +38,7 @@ public:
 private:
     struct Denial {
         std::uint32_t element = 0;
-        std::uint64_t told = 0;  ///< denials that lines tell of
+        std::uint64_t told = 0;  ///< denials that log lines have reported
         bool in_force = false;
     };
 

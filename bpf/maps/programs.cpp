@@ -89,7 +89,7 @@ Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
     for (auto found = adopted.find(drawer_name(0)); found != adopted.end();
          found = adopted.find(drawer_name(fixed_.drawers.size())))
         fixed_.drawers.push_back(std::move(found->second));
-    if (fixed_.drawers.empty()) return Error{ErrorCode::failed, "the pinned socket index is not whole"};
+    if (fixed_.drawers.empty()) return Error{ErrorCode::failed, "the pinned socket index is incomplete"};
     return {};
 }
 
@@ -147,7 +147,7 @@ std::uint64_t Programs::stat(std::uint32_t id) const {
 Result<Programs::OwnedSockets> Programs::iterate_owned(lb::LifeId life) const {
     if (!owned_)
         return Error{ErrorCode::unsupported,
-                     "sockets beyond the index cannot be found without CAP_PERFMON and BTF"};
+                     "sockets that are not in the index cannot be found without CAP_PERFMON and BTF"};
     OwnedSockets sockets{.turn = std::unique_lock(iterating_), .fd = {}};
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_map__fd(owned_->maps.lb_wanted), &zero, &life, BPF_ANY))

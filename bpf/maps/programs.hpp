@@ -16,7 +16,7 @@ struct owned_bpf;
 
 namespace reseat::bpf {
 
-/// The data path's maps as all of us see them, whichever set of them is in use. What is named here may be
+/// The data path's maps as all users see them, whichever set of them is in use. What is named here may be
 /// used on any thread.
 class Programs {
 public:

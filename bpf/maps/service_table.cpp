@@ -29,7 +29,7 @@ std::vector<std::uint32_t> shares_of(const std::vector<std::uint32_t>& elements)
 }
 
 Error no_room(const std::string& what) {
-    return {ErrorCode::failed, "the data path has no room for more " + what};
+    return {ErrorCode::failed, "the BPF maps have no room for more " + what};
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ Result<void> ServiceTable::write_name(const Entry& entry) const {
                  .name = {}};
     entry.spec.name.copy(name.name, LB_NAME_SIZE - 1);
     if (bpf_map_update_elem(maps_.fd("lb_names"), &entry.spec.id, &name, BPF_ANY))
-        return system_error("note the name of service " + entry.spec.name, errno);
+        return system_error("record the name of service " + entry.spec.name, errno);
     return {};
 }
 

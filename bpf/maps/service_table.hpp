@@ -25,15 +25,15 @@ public:
     /// What the set needs to take this plan in; equal to its own sizes where it fits.
     MapSizes needed(const lb::Plan& plan) const;
 
-    /// Name and table, for a service that may be known already. Nobody can dial it yet.
+    /// Name and table, for a service that may be known already. It cannot be reached yet.
     Result<void> introduce(const lb::ServiceSpec& spec);
-    /// The service's addresses are these from now on, whoever had them.
+    /// The service's addresses are these from now on, even if others had them.
     Result<void> publish_addresses(const lb::ServiceSpec& spec);
     /// Takes back addresses that are not its own any more.
     void drop_addresses(lb::ServiceId id);
     /// `elements` in order; one store makes them visible.
     Result<void> publish_table(lb::ServiceId id, Family family, const std::vector<std::uint32_t>& elements);
-    /// Nobody can dial it any more. Forgotten when no life of it is left.
+    /// It can no longer be reached. Forgotten when no life of it is left.
     void remove(lb::ServiceId id);
     void life_began(lb::ServiceId id);
     void life_ended(lb::ServiceId id);

@@ -97,10 +97,9 @@ unsigned OrderExecutor::settle_suspects(Sweep& sweep) {
     std::string why;
     const auto diag = namespaces_->channel(suspects.front().value.netns, suspects.front().value.pid, why);
     const bool known = suspects.front().value.local.port_be != 0;  // else it cannot be looked for like this
-    const auto found =
-        diag && known
-            ? diag->find(tuples_of(suspects))
-            : Result<std::vector<std::optional<DiagSocket>>>(Error{ErrorCode::failed, "no way to look"});
+    const auto found = diag && known ? diag->find(tuples_of(suspects))
+                                     : Result<std::vector<std::optional<DiagSocket>>>(
+                                           Error{ErrorCode::failed, "the sockets cannot be looked up"});
     bool stuck = false;
     for (std::size_t i = 0; i < suspects.size(); ++i) {
         if (found && !(*found)[i]) {
@@ -178,7 +177,7 @@ void OrderExecutor::terminate(std::uint64_t netns, std::vector<Flow> flows, Swee
     ending.netns = netns;
     ending.diag = namespaces_->channel(netns, flows.front().value.pid, ending.why);
     if (netns == namespaces_->own()) ending.look = look_.get();
-    // Where one that is not indexed is connected from, the dump tells; its descriptor needs no telling.
+    // The dump has the source of one that is not indexed; its descriptor does not need it.
     const bool dumped = ending.diag && only_ != Engine::descriptor;
     for (Flow& flow : flows)
         (flow.indexed || !dumped ? ending.open : ending.unseen).push_back(std::move(flow));
@@ -194,7 +193,7 @@ void OrderExecutor::terminate(std::uint64_t netns, std::vector<Flow> flows, Swee
 }
 
 void OrderExecutor::settle_leftovers(Ending& ending) const {
-    // Who can end it at once could not: then later, by its subflow.
+    // The engine that ends it at once could not: then later, by its subflow.
     std::vector<Flow> subflows;
     std::erase_if(ending.open, [&](const Flow& flow) {
         if (flow.multipath && ending.diag) subflows.push_back(flow);
@@ -203,7 +202,7 @@ void OrderExecutor::settle_leftovers(Ending& ending) const {
     if (!subflows.empty()) {
         if (ending.sweep.report.first_failure.empty())
             ending.sweep.report.first_failure =
-                "Multipath TCP, told only after net.mptcp.close_timeout: " + ending.why;
+                "Multipath TCP, notified only after net.mptcp.close_timeout: " + ending.why;
         end_by_tuple(ending, std::move(subflows), true);
     }
     ending.clear_index();

@@ -14,14 +14,14 @@
 
 namespace reseat::bpf {
 
-/// Ends or moves the sockets of lives: the steps of an order, each of which may block. Thread-safe; shared
-/// with the workers, as one that is stuck may outlive everybody else.
+/// Terminates or re-points the sockets of lives: the steps of an order, each of which may block. Thread-safe;
+/// shared with the workers, as one that is stuck may outlive everybody else.
 class OrderExecutor {
 public:
     using Engines = std::vector<std::unique_ptr<TerminationEngine>>;
 
     /// `engines`: what ends sockets, best first. `only`: the index or the dump is to be left aside. `mark`
-    /// exempts a socket of ours from balancing.
+    /// exempts reseat's own sockets from balancing.
     OrderExecutor(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
                   std::string cgroup, std::function<void(int)> mark, Engines engines,
                   std::optional<Engine> only);

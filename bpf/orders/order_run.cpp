@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 /// A life is swept at once and, while something was not settled, so long after the sweep before.
 constexpr std::array<Duration, 4> kSweeps = {0ms, 1ms, 10ms, 100ms};
 /// And so many more times at the last pause, while there are descriptors that no process has: until they
-/// arrive, nobody can use their sockets.
+/// arrive, no process can use their sockets.
 constexpr std::size_t kSweepsInFlight = 10;
 
 }  // namespace
@@ -22,7 +22,7 @@ constexpr std::size_t kSweepsInFlight = 10;
 Task<lb::TerminationReport> run_order(std::shared_ptr<OrderExecutor> reseater, Workers& workers,
                                       lb::ReseatOrder order, std::uint32_t backend) {
     const auto start = std::chrono::steady_clock::now();
-    // Shared: a worker may be at it while whoever awaits this goes away.
+    // Shared: a worker may use it while the caller of this goes away.
     const auto sweep = std::make_shared<Sweep>();
     sweep->order = order;
     sweep->backend = backend;

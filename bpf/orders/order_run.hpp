@@ -8,7 +8,7 @@
 
 namespace reseat::bpf {
 
-/// Carries out one order on `workers`: sweeps until nothing is left or no progress is made, ends TCP sockets
+/// Runs one order on `workers`: sweeps until nothing is left or no progress is made, ends TCP sockets
 /// at the pace of order.spread, and goes on with the others when one is stuck. `workers` must outlive it.
 Task<lb::TerminationReport> run_order(std::shared_ptr<OrderExecutor> reseater, Workers& workers,
                                       lb::ReseatOrder order, std::uint32_t backend);

@@ -20,9 +20,9 @@ namespace {
 
 constexpr auto kOvertaken = "re-connected by the application";
 constexpr auto kAbsent = "no process of the workload has the socket";
-constexpr auto kInvisible = "no process of the workload is visible (reseat has a PID namespace of its own)";
-constexpr auto kClaimed = "it is being moved for another backend";
-constexpr auto kFull = "too many sockets are being moved";
+constexpr auto kInvisible = "no process of the workload is visible (reseat runs in another PID namespace)";
+constexpr auto kClaimed = "it is being re-pointed for another backend";
+constexpr auto kFull = "too many sockets are being re-pointed";
 
 std::string because(const std::string& what, int number) {
     return what + ": " + std::strerror(number);
@@ -38,7 +38,7 @@ void make_record_follow_peer(int fd) {
 
 }  // namespace
 
-/// The socket's entry of lb_repoint, for as long as this lives: whoever has it moves the socket, nobody else
+/// The socket's entry of lb_repoint, for as long as this lives: its holder moves the socket, no other
 /// does at the same time.
 class Repointer::Claim {
 public:
@@ -114,7 +114,7 @@ UniqueFd Repointer::duplicate_from(std::uint32_t pid, const Flow& flow, std::str
         if (!gone) why = because("pidfd_getfd from process " + std::to_string(pid), errno);
         return UniqueFd();
     }
-    // Closed and its number used again meanwhile: then it is somebody else's.
+    // Closed and its number used again meanwhile: then it is another one.
     return cookie_of(fd.get()) == flow.key.cookie ? std::move(fd) : UniqueFd();
 }
 
@@ -223,7 +223,7 @@ Repointer::Result Repointer::confirm(const Move& move) const {
     const lb_endpoint local = local_of(move.fd);
     lb_owner owner{};
     if (bpf_map_lookup_elem(programs_.owner_fd(), &move.fd, &owner) != 0)
-        return {Outcome::failed, because("ask who owns the socket", errno)};
+        return {Outcome::failed, because("look up the owner of the socket", errno)};
     if (same_endpoint(owner.current.peer, move.target.endpoint)) {
         const bool same_port = local.port_be == move.flow.value.local.port_be;
         return {Outcome::moved, same_port ? "" : "the local port changed"};
@@ -251,7 +251,7 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
         const bool wait = in_flight && !insist;
         return {wait ? Outcome::pending : Outcome::failed, why, wait};
     }
-    // Before the look at its owner, which whoever moves it changes.
+    // Before the look at its owner, which a re-point changes.
     const Claim claim(programs_, flow.key.cookie, own_tgid_);
     if (claim.error() == EEXIST) return {Outcome::pending, kClaimed};
     if (claim.error() == E2BIG) return {Outcome::pending, kFull};
@@ -260,14 +260,14 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     const int number = fd.get();
     make_record_follow_peer(number);
     if (bpf_map_lookup_elem(programs_.owner_fd(), &number, &owner) != 0)
-        return {Outcome::not_ours, "nothing is noted on the socket"};
+        return {Outcome::not_ours, "the socket has no owner record"};
     // As the programs judge: the record that names the actual peer is true, of two the newer one.
     const bool settled = same_endpoint(owner.current.peer, flow.value.remote);
     const lb_record& record = settled ? owner.current : owner.previous;
     if (record.life != flow.life()) return {Outcome::not_ours, kOvertaken};
     if (!settled && !insist) return {Outcome::pending, kOvertaken};
     Target target;
-    if (!choose_target(owner, record, target)) return {Outcome::failed, "no backend to move to"};
+    if (!choose_target(owner, record, target)) return {Outcome::failed, "no backend to re-point to"};
     const Move moving{.diag = diag,
                       .fd = number,
                       .flow = flow,

@@ -25,7 +25,7 @@ public:
         moved,     ///< connected to a live backend
         not_ours,  ///< closed, unconnected or re-connected by the application meanwhile: leave it
         pending,   ///< the application is about to connect it elsewhere, or tried to; or its descriptor is
-                   ///< on the way from one process to another; or somebody else moves it: look again soon
+                   ///< on the way from one process to another; or another one moves it: look again soon
         failed,    ///< still on the old backend: terminate it
     };
     struct Result {
@@ -34,7 +34,7 @@ public:
         bool in_flight = false;  ///< pending: no process has its descriptor
     };
 
-    /// `mark` exempts a socket of ours from balancing. What is read from /proc is remembered: make one per
+    /// `mark` exempts reseat's sockets from balancing. What is read from /proc is remembered: make one per
     /// look.
     Repointer(const Programs& programs, NetNamespaces& namespaces, std::string cgroup,
               std::function<void(int)> mark);

@@ -83,7 +83,7 @@ Result<lb_endpoint> SourceAddress::fresh(int fd, const Flow& flow, const lb_endp
     const auto socket = probe(fd, flow);
     if (!socket) return socket.error();
     if (const int refused = connect_to_endpoint(socket->get(), to))
-        return system_error("no way there", refused);
+        return system_error("connect a test socket", refused);
     return local_of(socket->get());
 }
 

@@ -16,10 +16,10 @@ lb_endpoint local_of(int fd);
 int connect_to_endpoint(int fd, const lb_endpoint& to);
 
 /// Asks the routing of a UDP socket's network namespace, by sockets of our own that are bound to its device
-/// and carry its mark.
+/// and have its mark.
 class SourceAddress {
 public:
-    /// `mark` exempts a socket of ours from balancing.
+    /// `mark` exempts reseat's own sockets from balancing.
     SourceAddress(NetNamespaces& namespaces, std::function<void(int)> mark)
         : namespaces_(namespaces), mark_(std::move(mark)) {}
 

@@ -10,7 +10,7 @@ namespace reseat::bpf {
 
 class Baton;
 
-/// Sockets whose lock a worker waits for: no other shall wait for it as well. Thread-safe.
+/// Sockets whose lock a worker waits for: no other worker may wait for them too. Thread-safe.
 class StuckSockets {
 public:
     /// Until the worker with this baton is through.

@@ -13,7 +13,7 @@
 
 namespace reseat::bpf {
 
-/// The sockets among a process's descriptors, as /proc/PID/fd tells them, or /proc/PID/fdinfo: the former
+/// The sockets among a process's descriptors, as /proc/PID/fd lists them, or /proc/PID/fdinfo: the former
 /// is closed to other users even with CAP_SYS_PTRACE. What was read is remembered: for one sweep. A process
 /// that is gone or hidden has none.
 class DescriptorTable {
@@ -21,7 +21,7 @@ public:
     explicit DescriptorTable(std::uint32_t pid);
 
     /// The descriptor of the socket with this inode; looks at `hint` first (-1: none), then reads on until
-    /// it is found. Costs some 2 us per descriptor read.
+    /// it is found. Takes about 2 us per descriptor read.
     std::optional<int> find(std::uint32_t inode, int hint);
 
     /// A descriptor of each socket.

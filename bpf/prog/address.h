@@ -67,7 +67,8 @@ static __always_inline __u32 host_port(const struct lb_endpoint *endpoint)
 	return bpf_ntohs(endpoint->port_be);
 }
 
-/* The address that the kernel takes it for: who dials 0.0.0.0 or :: gets the loopback address. */
+/* The address that the kernel takes it for: a connect to 0.0.0.0 or :: gets the loopback address.
+ */
 static __always_inline void copy_judged(__be32 *addr_be, const struct lb_endpoint *endpoint)
 {
 	addr_be[0] = endpoint->addr_be[0];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whose name a datagram carries that comes from a backend: what was dialled last at that peer. */
+/* The source address that a datagram of a backend is given: what was dialled last at that peer. */
 #ifndef LB_ANSWER_H
 #define LB_ANSWER_H
 
@@ -15,7 +15,7 @@ static __always_inline int dialled_by_record(const struct lb_record *record,
 	return 1;
 }
 
-/* What the application dialled to be connected to `peer`; 0: not through us. */
+/* What the application dialled to be connected to `peer`; 0: not balanced. */
 static __always_inline int dialled_peer(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 					const struct lb_endpoint *peer, struct lb_endpoint *dialled)
 {
@@ -88,7 +88,7 @@ static __always_inline int dialled_by_connecting(struct bpf_sock_addr *ctx, stru
 	return 1;
 }
 
-/* What the application dialled to get a datagram from `source`; 0: not through us. */
+/* What the application dialled to get a datagram from `source`; 0: not balanced. */
 static __always_inline int dialled_source(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
 					  const struct lb_endpoint *source,
 					  struct lb_endpoint *dialled)

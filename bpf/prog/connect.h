@@ -76,7 +76,7 @@ static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock
 	if (!dial->connected)
 		note_bound(owner, &flow.local);
 	index_flow(backend, &owner->current, dial->cookie, &flow);
-	count(LB_STAT_UDP_FILED); /* after it: who sees the same count as before has missed none */
+	count(LB_STAT_UDP_FILED); /* after it: a reader that sees the same count has missed none */
 	report_if_condemned(backend, &owner->current, dial->cookie);
 }
 
@@ -128,7 +128,7 @@ static __always_inline int connect_to_service(struct bpf_sock_addr *ctx, struct 
 	}
 	if (!backend) {
 		count(LB_STAT_NO_BACKEND);
-		return refuse_connection(); /* fails closed: nobody may be chosen */
+		return refuse_connection(); /* fails closed: no backend can be chosen */
 	}
 	count(LB_STAT_BALANCED);
 	*to = backend->endpoint;
@@ -176,7 +176,7 @@ static __always_inline int balance_connect(struct bpf_sock_addr *ctx,
 	if (!service) {
 		asm volatile(""); /* two tests: made one, they or pointers, which is refused */
 		if (!owner)
-			return LB_PROCEED; /* not ours: the common case */
+			return LB_PROCEED; /* not balanced: the common case */
 	}
 
 	dial.cookie = bpf_get_socket_cookie(ctx);

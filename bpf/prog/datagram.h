@@ -80,7 +80,7 @@ struct lb_send {
 	struct lb_recalled known;
 };
 
-/* Would an answer from this backend be taken for one of somebody else's? */
+/* Would an answer from this backend be taken for one of another peer? */
 static __always_inline int is_ambiguous(const struct lb_send *send, const struct lb_endpoint *peer)
 {
 	if (same_endpoint(send->connected_to, peer))
@@ -164,7 +164,7 @@ static __always_inline void renew_sent(struct lb_history *history, struct lb_rec
 		sent->flags &= ~LB_RECORD_OVERRIDDEN;
 }
 
-/* No room to note it: what the socket sends to this service goes where the table has it. */
+/* No room to note it: what the socket sends to this service goes where the table says. */
 static __always_inline int send_unnoted(struct bpf_sock_addr *ctx, struct lb_send *send,
 					struct lb_endpoint *to)
 {
@@ -193,7 +193,7 @@ static __always_inline int send_elsewhere(struct bpf_sock *sk, struct lb_owner *
 
 	if (!backend) {
 		count(LB_STAT_NO_BACKEND);
-		return refuse_connection(); /* fails closed: nobody may be chosen */
+		return refuse_connection(); /* fails closed: no backend can be chosen */
 	}
 	count(LB_STAT_BALANCED);
 	*to = backend->endpoint;
@@ -201,7 +201,7 @@ static __always_inline int send_elsewhere(struct bpf_sock *sk, struct lb_owner *
 	if (!owner)
 		owner = bpf_sk_storage_get(&lb_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!history || !owner) {
-		count(LB_STAT_UNOWNED); /* fails open: delivered, but replies carry the backend's
+		count(LB_STAT_UNOWNED); /* fails open: delivered, but replies have the backend's
 					   address */
 		return LB_PROCEED;
 	}
@@ -259,7 +259,7 @@ static __always_inline int balance_datagram(struct bpf_sock_addr *ctx,
 	int connected;
 	__u32 policy;
 
-	/* Port 0: a connected send that carries an IP-level control message; its address is not
+	/* Port 0: a connected send with an IP-level control message; its address is not
 	 * ours. */
 	if (!sk || !dialled->port_be)
 		return LB_PROCEED;

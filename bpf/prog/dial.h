@@ -6,11 +6,11 @@
 
 #include "owner.h"
 
-/* One connect() on a socket that is ours, or is about to be. */
+/* One connect() on a socket that is balanced, or is about to be. */
 struct lb_dial {
 	const struct lb_endpoint *dialled;
 	const struct lb_repoint *repoint; /* null: the application's own doing */
-	struct lb_endpoint actual;	  /* whom the socket is connected to now */
+	struct lb_endpoint actual;	  /* the peer of the socket now */
 	int connected;
 	__u32 thread; /* of several that connect one UDP socket, which one */
 	__u64 cookie;
@@ -109,7 +109,7 @@ static __always_inline void let_go(struct bpf_sock_addr *ctx, struct lb_owner *o
 		drop_record(record, dial->cookie);
 }
 
-/* Before a connect: the record that tells the truth (the actual peer decides) becomes `current`. A
+/* Before a connect: the record that is true (the actual peer decides) becomes `current`. A
  * failed connect leaves the older one true; an unconnected socket, and TCP before it connects,
  * none. */
 static __always_inline void settle(struct bpf_sock_addr *ctx, struct lb_owner *owner,
@@ -128,7 +128,7 @@ static __always_inline void settle(struct bpf_sock_addr *ctx, struct lb_owner *o
 		owner->current.flags &= ~LB_RECORD_UNDER_WAY;
 }
 
-/* Makes room for the record of the connect to come. Whom the socket is connected to matters as
+/* Makes room for the record of the connect to come. The socket's peer matters as
  * long as this connect may fail. */
 static __noinline int begin_record(struct bpf_sock_addr *ctx, struct lb_owner *owner,
 				   const struct lb_dial *dial)

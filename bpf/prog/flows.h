@@ -18,7 +18,7 @@ static __always_inline int file_in_drawer(struct lb_backend *backend, __u32 draw
 
 	if (!flows)
 		return -1;
-	/* Noted before it is filed: who walks the noted drawers misses nothing. */
+	/* Noted before it is filed: a walk of the noted drawers misses nothing. */
 	if (!(backend->drawers[(drawer / 64) % LB_DRAWER_WORDS] & (1ULL << (drawer % 64))))
 		__sync_fetch_and_or(&backend->drawers[(drawer / 64) % LB_DRAWER_WORDS],
 				    1ULL << (drawer % 64));

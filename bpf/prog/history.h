@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a socket remembers beside its owner record: whom it sends datagrams to, and connects that
- * other threads have under way. Sockets that only connect, one thread at a time, have none. */
+/* What a socket remembers beside its owner record: the services it sends datagrams to, and connects
+ * that other threads have under way. Sockets that only connect, one thread at a time, have none. */
 #ifndef LB_HISTORY_H
 #define LB_HISTORY_H
 

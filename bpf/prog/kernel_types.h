@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What only the kernel's own types tell of a TCP socket; nothing where they may not be read
+/* What only the kernel's own types show of a TCP socket; nothing where they may not be read
  * (without LB_TYPED). */
 #ifndef LB_KERNEL_TYPES_H
 #define LB_KERNEL_TYPES_H

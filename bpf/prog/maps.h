@@ -47,7 +47,7 @@ struct {
 	__type(value, __u64);
 } lb_tables SEC(".maps");
 
-/* Whose turn it is: the next position in the table of the same index in lb_tables. */
+/* Round robin: the next position in the table of the same index in lb_tables. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How connects to a backend end: what outlier detection judges by. Only TCP has states that tell; a
- * connect that the kernel refuses before the SYN (no route, no port left) is not the backend's
- * fault and is not seen here. Nothing is written on the way of a connect that succeeds, as long as
- * none failed before. */
+/* How connects to a backend end: what outlier detection judges by. Only TCP has states that show
+ * it; a connect that the kernel refuses before the SYN (no route, no port left) is not the
+ * backend's fault and is not seen here. Nothing is written on the way of a connect that succeeds,
+ * as long as none failed before. */
 #ifndef LB_OUTCOME_H
 #define LB_OUTCOME_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What we know of a socket: to whom it is connected and was connected before. */
+/* The record of a socket: the peer that it is connected to, and the one before. */
 #ifndef LB_OWNER_H
 #define LB_OWNER_H
 
@@ -43,7 +43,7 @@ static __always_inline int must_leave(const struct lb_backend *backend)
 	       (state == LB_LIFE_DRAINING && backend->endpoint.protocol == LB_IPPROTO_UDP);
 }
 
-/* Without room it is not lost for good: user space then looks at all lives. */
+/* Without room it is not lost for good: user space then rescans all lives. */
 static __always_inline void tell_of_life(__u32 kind, __u32 service, __u64 life, __u64 cookie)
 {
 	struct lb_event *event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);

@@ -114,7 +114,7 @@ static __always_inline void tell_denial(struct lb_denial *denial, __u32 policy, 
 		return;
 	event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
 	if (!event)
-		return; /* the counter has it */
+		return; /* the counter includes it */
 	event->kind = LB_EVENT_DENIED;
 	event->policy = policy;
 	event->denied = denial->denied;

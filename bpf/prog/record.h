@@ -14,7 +14,7 @@ static __always_inline void uncount(__u32 index, __u64 life)
 		__sync_fetch_and_add(&backend->open, -1);
 }
 
-/* Forgets a record that no socket stands for any more. Close and the end of a TCP connection may
+/* Forgets a record whose socket no longer exists. Close and the end of a TCP connection may
  * come here at once: the flags are taken by one of them, which has read the rest before. */
 static __noinline int drop_record(struct lb_record *record, __u64 cookie)
 {

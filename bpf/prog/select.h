@@ -119,7 +119,7 @@ static __always_inline __u32 choose_position(const struct lb_service *service, _
 	return next_turn(table, length);
 }
 
-/* Whom the service's table names next; null: nobody is eligible. */
+/* The backend that the service's table has next; null: none is eligible. */
 static __always_inline struct lb_backend *pick_backend(const struct lb_service *service,
 						       __u32 family, struct lb_pick *pick)
 {

@@ -9,7 +9,7 @@
 
 #define LB_ECONNABORTED 103 /* what ended by SOCK_DESTROY fails with */
 
-/* Has the kernel tell us how this connect goes on, beside what others asked for. */
+/* Asks the kernel for callbacks of this connect, beside those that others asked for. */
 static __always_inline void watch_outcome(struct bpf_sock_ops *ops, struct lb_owner *owner)
 {
 	__u32 asked = FIELD(ops->bpf_sock_ops_cb_flags);
@@ -135,7 +135,7 @@ static __always_inline void judge_hang_up(struct bpf_sock_ops *ops, struct lb_ow
 	note_unanswered(&owner->current, bpf_get_socket_cookie(ops));
 }
 
-/* The application has closed its socket just now: what comes after that concerns nobody. */
+/* The application has closed its socket just now: what comes after that is of no interest. */
 static __always_inline void judge_closed(struct bpf_sock_ops *ops, struct lb_owner *owner,
 					 __u32 before)
 {

@@ -19,7 +19,7 @@ struct DiagSocket {
     SocketTuple tuple;
     std::uint8_t state = 0;
     std::uint32_t inode = 0;   ///< of the application's descriptor; 0: closed
-    std::uint64_t cgroup = 0;  ///< id of the one that it was created in; 0: not told (before Linux 5.9)
+    std::uint64_t cgroup = 0;  ///< id of the one that it was created in; 0: not reported (before Linux 5.9)
     std::uint32_t unread = 0;  ///< bytes in its receive queue
     std::uint32_t unsent = 0;  ///< bytes not sent or not acknowledged
     bool multipath = false;    ///< part of a Multipath TCP connection that did not fall back to TCP

@@ -23,7 +23,7 @@ UniqueFd namespace_of(std::uint32_t pid) {
     return UniqueFd(open(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
 }
 
-/// On a thread of its own, which ends there: a thread of ours never is in a foreign namespace for long.
+/// On a thread of its own, which ends there: no other thread ever is in a foreign namespace.
 /// errno of entering.
 int call_inside(int netns, const std::function<void()>& function) {
     int error = 0;

@@ -15,10 +15,10 @@
 namespace reseat::bpf {
 
 /// The network namespaces of the workload, by the cookie that the hooks note; found through its processes.
-/// Ours needs no privilege, others CAP_SYS_ADMIN and CAP_SYS_PTRACE. Thread-safe.
+/// Its own needs no privilege, others CAP_SYS_ADMIN and CAP_SYS_PTRACE. Thread-safe.
 class NetNamespaces {
 public:
-    /// Ours is that of the calling thread. `cgroup`: where the workload's processes are.
+    /// Its own is that of the calling thread. `cgroup`: where the workload's processes are.
     explicit NetNamespaces(std::string cgroup);
 
     std::uint64_t own() const { return own_; }
@@ -27,12 +27,12 @@ public:
     /// in, `why` says why. `pid`: a process that was in there once, 0: none known.
     std::shared_ptr<SockDiag> channel(std::uint64_t netns, std::uint32_t pid, std::string& why);
 
-    /// One into each namespace that a process of the workload is in, ours first; where there is no way in,
+    /// One into each namespace that a process of the workload is in, its own first; where there is no way in,
     /// none.
     std::vector<std::shared_ptr<SockDiag>> channels_of_workload();
 
-    /// Calls `function` on a thread that is inside a namespace into which there was a channel; in ours, here.
-    /// False: it is not known (any more).
+    /// Calls `function` on a thread that is inside a namespace into which there was a channel; for its own,
+    /// here. False: it is not known (any more).
     bool run_inside(std::uint64_t netns, const std::function<void()>& function);
 
     /// Lets go of namespaces that were not used for half a minute: we would keep them alive.
@@ -40,7 +40,7 @@ public:
 
 private:
     struct Entry {
-        UniqueFd fd;  ///< the namespace; none for ours
+        UniqueFd fd;  ///< the namespace; none for the own one
         std::vector<std::unique_ptr<SockDiag>> free;
         TimePoint used;
     };

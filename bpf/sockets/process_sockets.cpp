@@ -114,7 +114,7 @@ ProcessSockets::Process& ProcessSockets::process(std::uint32_t pid, std::string&
             process.by_cookie[cookie_of(fd.get())] = number;
     }
     if (!error) error = descriptors.error();
-    if (error) why = "take a descriptor of process " + std::to_string(pid) + ": " + std::strerror(error);
+    if (error) why = "copy a descriptor of process " + std::to_string(pid) + ": " + std::strerror(error);
     return process;
 }
 
@@ -124,7 +124,7 @@ UniqueFd ProcessSockets::duplicate_from(std::uint32_t pid, const Flow& flow, std
     const auto by_subflow = owner.by_subflow.find({bytes_of(flow.value.local), bytes_of(flow.value.remote)});
     if (by_cookie != owner.by_cookie.end()) {
         UniqueFd fd = get_descriptor(owner.pidfd, by_cookie->second);
-        // Closed and its number used again meanwhile: then it is somebody else's.
+        // Closed and its number used again meanwhile: then it is another one.
         if (fd && cookie_of(fd.get()) == flow.key.cookie) return fd;
     }
     if (by_subflow != owner.by_subflow.end()) {

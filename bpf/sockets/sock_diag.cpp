@@ -35,7 +35,7 @@ bool may_be_ended(const DiagSocket& socket, const SocketTuple& meant) {
 }
 
 Error interrupted() {
-    return {ErrorCode::failed, "sock_diag: the answer was cut short again and again; it is tried again"};
+    return {ErrorCode::failed, "sock_diag: the answer was truncated repeatedly; it is tried again"};
 }
 
 /// nlmsg_len .. nlmsg_seq and the payload, at `to`.
@@ -72,7 +72,7 @@ std::uint64_t SockDiag::netns() const {
     return cookie;
 }
 
-/// errno; 0: `answer` is what the kernel sent, empty where somebody else did. ENOBUFS: something was lost.
+/// errno; 0: `answer` is what the kernel sent, empty where another sender did. ENOBUFS: something was lost.
 int SockDiag::receive(std::span<std::uint8_t> buffer, int flags, Bytes& answer) const {
     sockaddr_nl from{};
     socklen_t from_length = sizeof(from);
@@ -87,7 +87,7 @@ int SockDiag::receive(std::span<std::uint8_t> buffer, int flags, Bytes& answer) 
     return 0;
 }
 
-/// errno; 0: `visit` has seen at least one answer of the kernel's, or none where somebody else sent it. The
+/// errno; 0: `visit` has seen at least one answer of the kernel's, or none where another sender did. The
 /// first is waited for; up to `most` small ones come by one system call.
 int SockDiag::receive_some(std::size_t most, const std::function<void(Bytes)>& visit) const {
     alignas(nlmsghdr) std::array<std::array<std::uint8_t, kSmallAnswer>, kBatch> buffers;

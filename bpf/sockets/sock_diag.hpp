@@ -13,7 +13,7 @@
 namespace reseat::bpf {
 
 /// The TCP states in which a socket may be ended: SYN_SENT, ESTABLISHED, CLOSE_WAIT, FIN_WAIT1/2. Never
-/// LISTEN (a server) nor TIME_WAIT (nobody to tell).
+/// LISTEN (a server) nor TIME_WAIT (no application to notify).
 inline constexpr std::uint32_t kLiveTcpStates = 1u << 1 | 1u << 2 | 1u << 4 | 1u << 5 | 1u << 8;
 /// A UDP socket is only ever ended while it is connected: aborting another one would take its port away.
 inline constexpr std::uint32_t kConnectedUdp = 1u << 1;

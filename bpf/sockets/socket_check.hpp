@@ -25,7 +25,7 @@ public:
 
     /// Which of these are known to be connected as they are filed, in a state in which they may be ended, as
     /// part of their life. Of the others nothing is known: they may be bound to a device, or hidden behind a
-    /// twin. Whether the cookie is right is for who ends them. Takes no lock of any socket.
+    /// twin. The caller that ends them verifies the cookie. Takes no lock of any socket.
     std::vector<bool> live(std::span<const Flow> flows);
 
 private:

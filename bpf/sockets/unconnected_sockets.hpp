@@ -17,9 +17,9 @@
 namespace reseat::bpf {
 
 /// Takes UDP sockets out of the index that are not connected to their backend, so that they count as open no
-/// more: no hook runs when an application unconnects one (AF_UNSPEC), nor when somebody aborts it. As a
-/// connect may sit between its hook and the kernel's part of it, two looks must find the socket so, a second
-/// apart, and its connect must be three seconds ago.
+/// more: no hook runs when an application unconnects one (AF_UNSPEC), nor when it is aborted from outside. As
+/// a connect may sit between its hook and the kernel's part of it, two looks must find the socket so, a
+/// second apart, and its connect must be three seconds ago.
 class UnconnectedSockets {
 public:
     explicit UnconnectedSockets(const Programs& programs) : index_(programs) {}

@@ -31,7 +31,7 @@ lb_endpoint name_of(int fd, decltype(getsockname) get) {
     return from_sockaddr(address, Protocol::tcp);
 }
 
-/// A client that is connected to a listener of ours.
+/// A client that is connected to a test listener.
 class ThrowAway {
 public:
     ThrowAway()
@@ -89,7 +89,7 @@ std::string try_engine(TerminationEngine& engine, const Programs& programs, NetN
     (engine.kind() == Engine::diag ? ending.unseen : ending.open).push_back(socket.flow());
     baton.carry([&] { engine.end(ending); });
     if (socket.ended() && sweep.report.terminated == 1) return {};
-    return ending.why.empty() ? "a throw-away socket was not found" : ending.why;
+    return ending.why.empty() ? "a test socket was not found" : ending.why;
 }
 
 struct Chooser {

@@ -8,7 +8,7 @@
 
 namespace reseat::bpf {
 
-/// The engines that work here, best first, each tried on a throw-away loopback socket of ours that it must
+/// The engines that work here, best first, each tried on a loopback test socket that it must
 /// find and end: one that silently lists nothing does not work. A few milliseconds. The iterator engine,
 /// which looks at all sockets of the namespace, is tried only where SOCK_DESTROY does not work. `only`: this
 /// one or an error.

@@ -52,7 +52,7 @@ Outcome judge(const Programs& programs, int fd, lb::LifeId life, bool udp) {
     if (previous.life == life && dialled_alone(previous, current, told)) return {Fate::ended, ""};
     if (!same_endpoint(told, current.dialled) && !same_endpoint(told, previous.dialled))
         return {Fate::gone, ""};
-    return {Fate::failed, "which backend the socket is connected to cannot be told from outside"};
+    return {Fate::failed, "the backend of the socket cannot be determined from outside"};
 }
 
 Outcome end_socket(const Programs& programs, ProcessSockets& sockets, const Flow& flow) {

@@ -7,7 +7,7 @@ namespace reseat::bpf {
 
 /// connect(AF_UNSPEC) on a duplicate of the application's descriptor (pidfd_getfd): ends Multipath TCP at
 /// once, and sockets in network namespaces that we may not enter. TCP: the application sees ECONNRESET or
-/// EPIPE. UDP: send() fails with EDESTADDRREQ, but who sleeps in recv() is not woken. Costs by the
+/// EPIPE. UDP: send() fails with EDESTADDRREQ, but a thread that sleeps in recv() is not woken. Costs by the
 /// descriptors of the process. Needs CAP_SYS_PTRACE where the process is another user's.
 class DescriptorEngine final : public TerminationEngine {
 public:

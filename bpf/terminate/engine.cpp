@@ -21,7 +21,7 @@ void Ending::ended(const Flow& flow) {
     if (flow.is_udp())
         gone(flow);
     else
-        sweep.settled.insert(flow.key.cookie);  // the programs hear of its end, and have forgotten it
+        sweep.settled.insert(flow.key.cookie);  // the programs see its end, and have forgotten it
 }
 
 void Ending::gone(const Flow& flow) {

@@ -61,7 +61,7 @@ Result<lb_ending> IteratorEngine::one_pass(const lb_ending& what, std::uint64_t 
         iterator.reset(bpf_iter_create(bpf_link__fd(link.get())));
         error = errno;
     });
-    if (!inside || !iterator) return system_error("make an iterator over sockets", inside ? error : EPERM);
+    if (!inside || !iterator) return system_error("create an iterator over sockets", inside ? error : EPERM);
     if (auto all = read_to_the_end(iterator.get()); !all) return all.error();
     lb_ending result{};
     bpf_map_lookup_elem(map, &zero, &result);
@@ -85,7 +85,7 @@ void IteratorEngine::end(Ending& ending) {
     ending.unseen.clear();
     if (busy_.exchange(true)) {
         for (const Flow& flow : flows)
-            ending.stays(flow, "the iterator waits for a socket whose lock its owner holds");
+            ending.stays(flow, "the iterator waits for a socket whose lock another thread holds");
         return;
     }
     lb_ending what{.life = ending.sweep.order.life, .peer = ending.backend};

@@ -10,10 +10,10 @@ struct destroy_bpf;
 
 namespace reseat::bpf {
 
-/// bpf_sock_destroy from iter/tcp and iter/udp, where the kernel has it (6.5) and tracing is allowed
+/// bpf_sock_destroy from iter/tcp and iter/udp, where the kernel supports it (6.5) and tracing is allowed
 /// (CAP_PERFMON, BTF): ends all sockets of the life in the namespace, indexed or not. Costs by all sockets of
 /// the namespace, and takes the lock of each TCP socket there: one that its owner holds keeps it waiting, and
-/// with it whoever comes next. For where SOCK_DESTROY is missing.
+/// with it all later users. For where SOCK_DESTROY is missing.
 class IteratorEngine final : public TerminationEngine {
 public:
     static Result<std::unique_ptr<IteratorEngine>> load(const Programs& programs,

@@ -8,7 +8,7 @@ namespace reseat::bpf {
 /// Ends sockets by exact SOCK_DESTROY (tuple, cookie and bound device), each batch looked at immediately
 /// before: a socket that was unconnected meanwhile, or listens, is still found under its old tuple. What is
 /// not found so is left `unseen`: it may be bound to a device by now, or hidden behind a twin. Multipath TCP
-/// is left to who can end it.
+/// is left to an engine that can end it.
 class TupleEngine final : public TerminationEngine {
 public:
     Engine kind() const override { return Engine::tuple; }

@@ -13,10 +13,10 @@
 
 namespace reseat::bpf {
 
-/// What blocking() throws when somebody else took over meanwhile: leave at once, touch nothing.
+/// What blocking() throws when another thread took over meanwhile: leave at once, touch nothing.
 struct Overtaken {};
 
-/// Between a worker and who supervises it. The worker has the baton, and with it the state that both share,
+/// Between a worker and its supervisor. The worker has the baton, and with it the state that both share,
 /// except while the kernel may keep it waiting: then it can be taken away from it, so that another worker
 /// goes on. One baton per worker and step.
 class Baton {

@@ -21,7 +21,7 @@ std::size_t Pace::due(TimePoint now) const {
     if (count_ == 0 || at_once_ == count_ || now - start_ >= spread_) return count_;
     const double share = std::max(0.0, std::chrono::duration<double>(now - start_) / spread_);
     const auto later = static_cast<double>(count_ - at_once_);
-    // The first one at once: somebody has to be told now.
+    // The first one at once: a client must be notified now.
     return std::clamp<std::size_t>(at_once_ + static_cast<std::size_t>(later * share), 1, count_);
 }
 

@@ -14,10 +14,10 @@ namespace reseat::bpf {
 
 /// Why a socket is left that a worker waits for.
 inline constexpr auto kLocked =
-    "its owner holds the socket's lock (it sleeps in a page fault inside send(), say)";
+    "another thread holds the socket lock (for example, in a page fault inside send())";
 
-/// What the steps of one piece of work share: whoever carries the baton has it. Kept alive by each of them,
-/// as a worker may be at it while whoever awaits the end goes away.
+/// What the steps of one piece of work share: the holder of the baton owns it. Kept alive by each of them,
+/// as a worker may use it while the one that awaits the end goes away.
 struct Supervised {
     virtual ~Supervised() = default;
     /// A step threw.
@@ -32,10 +32,10 @@ struct Supervised {
 using Step = std::function<void(const std::shared_ptr<Baton>&)>;
 
 /// Has `step` done by a worker; by another one, with another baton, for as long as one gets stuck in one call
-/// and is overtaken: then `state` says what that one waits for. Cancelled: the worker goes on by itself.
+/// and is overtaken: then `state` says what that one waits for. Cancelled: the worker continues on its own.
 Task<void> supervise(Workers& workers, std::shared_ptr<Supervised> state, Step step);
 
-/// Calls `step`, told how many are due, until `left` says 0: as many a time as `spread` allows (pace.hpp).
+/// Calls `step` with how many are due, until `left` says 0: as many a time as `spread` allows (pace.hpp).
 Task<void> supervise_paced(Workers& workers, std::shared_ptr<Supervised> state,
                            std::optional<Duration> spread, std::function<std::size_t()> left,
                            std::function<void(const std::shared_ptr<Baton>&, std::size_t most)> step);

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <condition_variable>
@@ -74,13 +75,14 @@ Workers::~Workers() {
     state_->waiting.clear();
     state_->changed.notify_all();
     const bool all = state_->changed.wait_for(lock, kLastPatience, [this] { return state_->threads == 0; });
-    state_->executor = {};  // nobody posts any more
+    state_->executor = {};  // nothing is posted any more
     state_->under_way.clear();
     if (!all)
         spdlog::warn(
-            "{} sockets are still waited for: their owners hold their locks (a page fault inside "
-            "send(), say); the kernel lets go of us when they let go of them",
-            state_->threads);
+            "{} blocked in the kernel: another thread holds the socket lock (for example, in a page "
+            "fault inside send()); the termination completes when it is released",
+            state_->threads == 1 ? "1 socket termination is"
+                                 : fmt::format("{} socket terminations are", state_->threads));
 }
 
 void Workers::run(std::function<void()> work, std::function<void()> done) {

@@ -22,7 +22,7 @@ UntrackedSockets older_sockets(const Programs& programs, NetNamespaces& namespac
     for (const auto& diag : namespaces.channels_of_workload()) {
         WorkloadSockets sockets(programs, *diag, cgroup);
         if (auto noted = older.add(sockets); !noted)
-            spdlog::debug("sockets older than reseat are not known: {}", noted.error().message);
+            spdlog::debug("sockets older than reseat cannot be listed: {}", noted.error().message);
     }
     return older;
 }

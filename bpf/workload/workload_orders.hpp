@@ -16,7 +16,7 @@
 namespace reseat::bpf {
 
 /// The workload's sockets as they are before the programs are attached; see UntrackedSockets::add(). Where
-/// the kernel does not let us look there are none.
+/// the kernel does not allow a look there are none.
 UntrackedSockets older_sockets(const Programs& programs, NetNamespaces& namespaces,
                                const std::string& cgroup);
 

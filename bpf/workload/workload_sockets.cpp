@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint32_t kListening = 1u << 10;
 
-/// Ports that somebody listens on: who was accepted there did not dial anybody.
+/// Ports with a listener: sockets accepted there did not connect.
 class Listeners {
 public:
     static Result<Listeners> find(SockDiag& diag) {

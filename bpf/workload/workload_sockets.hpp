@@ -13,7 +13,7 @@
 
 namespace reseat::bpf {
 
-/// The ids of the cgroup2 directory and of all below it, as sock_diag tells them of sockets.
+/// The ids of the cgroup2 directory and of all below it, as sock_diag reports them of sockets.
 std::unordered_set<std::uint64_t> cgroup_ids(const std::string& cgroup);
 
 /// One connected socket of the workload, balanced or not.
@@ -26,7 +26,7 @@ struct WorkloadSocket {
 };
 
 /// The sockets of the workload, found by the cgroup that they were created in, descendants included, whether
-/// the data path has heard of them or not; never reseat's own. One network namespace, one thread.
+/// the data path knows them or not; never reseat's own. One network namespace, one thread.
 class WorkloadSockets {
 public:
     /// All must outlive this.
@@ -34,9 +34,9 @@ public:
         : programs_(programs), diag_(diag), cgroup_(std::move(cgroup)) {}
 
     /// Those of the protocol that are connected, or about to be (SYN_SENT), by their own doing: not those
-    /// that were accepted, as far as somebody still listens on their port. Costs by all sockets of the
-    /// namespace, and all that were ever balanced. Blocks. Error `unsupported`: it cannot be told which are
-    /// balanced or reseat's own.
+    /// that were accepted, as far as a socket still listens on their port. Reads all sockets of the
+    /// namespace, and all that were ever balanced. Blocks. Error `unsupported`: it cannot be determined which
+    /// are balanced or reseat's own.
     Result<std::vector<WorkloadSocket>> connected(Protocol protocol);
     /// Connected raw sockets, whose ports mean nothing; none where the kernel does not list them (raw_diag).
     Result<std::vector<WorkloadSocket>> raw();

@@ -28,12 +28,12 @@ void warn_of_health_check(const HealthCheckBlock& block, const lb::Service& serv
     if (check.type == lb::CheckType::none) return;
     if (check.timeout > check.interval)
         out.warning(at_or(block.timeout, at_or(block.interval, where)),
-                    "timeout: is longer than the interval, so a check may still run when the next is due; "
-                    "make it shorter");
+                    "timeout: is longer than the interval, so a check may still be running when the next one "
+                    "is due; make it shorter");
     if (check.type == lb::CheckType::udp && check.udp.expect.empty())
         out.warning(at_or(block.type, where),
-                    "health_check: a udp check without 'expect' never notices a host that vanished, only one "
-                    "that answers 'port unreachable'; write udp: {send: ..., expect: ...}");
+                    "health_check: a udp check without 'expect' does not detect a host that vanished, only "
+                    "one that answers 'port unreachable'; write udp: {send: ..., expect: ...}");
 }
 
 /// Settings of a check that does not run are most likely a forgotten `type`.
@@ -70,13 +70,13 @@ void warn_of_tls(const ServiceBlock& service, Diagnostics& out) {
                         "its tcp, http or grpc settings, or remove it");
         if (backend.check_host && !has_host)
             out.warning(backend.check_host->at,
-                        "host: has no effect, as only http and grpc checks and TLS name a host; remove it");
+                        "host: has no effect, as only http and grpc checks and TLS use it; remove it");
     }
     const bool insecure = block.tls_insecure_skip_verify && block.tls_insecure_skip_verify->value;
     if (insecure && block.tls_ca_file)
-        out.warning(
-            block.tls_ca_file->at,
-            "ca_file: has no effect beside insecure_skip_verify: true, which trusts anybody; remove one");
+        out.warning(block.tls_ca_file->at,
+                    "ca_file: has no effect beside insecure_skip_verify: true, which accepts every "
+                    "certificate; remove one");
 }
 
 /// Which families a name has is DNS's to say.
@@ -93,8 +93,8 @@ void warn_of_families(const ServiceBlock& block, const lb::Service& service, Dia
             return backend.endpoint.address.family() == family;
         });
         if (!reachable)
-            out.warning(address.at, fmt::format("address: no backend has an {} address, so sockets of that "
-                                                "family find none here; add such a backend",
+            out.warning(address.at, fmt::format("address: no backend has an {} address, so connects to it "
+                                                "are refused; add such a backend",
                                                 to_string(family)));
     }
 }
@@ -108,10 +108,9 @@ void warn_of_addresses(const ServiceBlock& block, const lb::Service& service, Di
                                     to_string(endpoint)));
         const bool session = endpoint.port == 443 || endpoint.port == 853 || endpoint.port == 4433;
         if (session && service.protocol == Protocol::udp && service.connections.udp == lb::UdpFate::repoint)
-            out.warning(at,
-                        fmt::format("connections: port {} usually carries QUIC or DTLS, whose sessions do "
-                                    "not survive a re-point; write udp: terminate",
-                                    endpoint.port));
+            out.warning(at, fmt::format("connections: port {} is usually QUIC or DTLS, whose sessions do not "
+                                        "survive a re-point; write udp: terminate",
+                                        endpoint.port));
     }
 }
 
@@ -148,11 +147,11 @@ void warn_of_admin_address(const ConfigFile& file, Diagnostics& out) {
     if (!file.admin_address || !file.admin_address->value) return;
     const Endpoint& endpoint = *file.admin_address->value;
     if (endpoint.address.is_loopback()) return;
-    out.warning(file.admin_address->at,
-                fmt::format("address: {} is not a loopback address: whoever reaches it may read names and "
-                            "addresses of services and processes, without a password; choose 127.0.0.1, or "
-                            "see to it that only who may does",
-                            to_string(endpoint)));
+    out.warning(
+        file.admin_address->at,
+        fmt::format("address: {} is not a loopback address: anyone who can reach it can read service and "
+                    "process names without authentication; use 127.0.0.1 or restrict access to it",
+                    to_string(endpoint)));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace reseat::config {
 namespace {
 
-/// Each port of `range` is in one of `ranges`; nothing in `ranges` stands for all ports.
+/// Each port of `range` is in one of `ranges`; an empty `ranges` means all ports.
 bool within(lb::PortRange range, std::vector<lb::PortRange> ranges) {
     if (ranges.empty()) return true;
     std::ranges::sort(ranges, {}, &lb::PortRange::first);
@@ -46,8 +46,8 @@ void warn_of_order(const std::vector<PolicyBlock>& policies, Diagnostics& out) {
         for (const auto& [to, at] : policies[i].to) {
             const PolicyBlock* first = covered_by(std::span(policies).first(i), to);
             if (!first) continue;
-            out.warning(at, fmt::format("to: this destination never decides, as the policy {} on line {} "
-                                        "matches all of it first; put this policy before that one",
+            out.warning(at, fmt::format("to: this destination has no effect, as the policy {} on line {} "
+                                        "matches all of it first; move this policy before that one",
                                         quote(first->name->value), first->name->at.line));
         }
         const auto& [at, name, action, to, existing] = policies[i];
@@ -69,7 +69,7 @@ void warn_of_service(const ConfigFile& file, const lb::Service& service,
         if (const auto* policy = denied_by(policies, address, service.protocol))
             out.warning(position_of(file, *policy),
                         fmt::format("policies: {} denies {} over {}, the address of the service {}, which "
-                                    "nobody reaches then; let a policy before it allow that",
+                                    "becomes unreachable; allow it in an earlier policy",
                                     quote(policy->name), to_string(address), to_string(service.protocol),
                                     quote(service.name)));
     if (!service.named_backends.empty()) return;  // their addresses are not known here
@@ -80,8 +80,8 @@ void warn_of_service(const ConfigFile& file, const lb::Service& service,
     }
     if (denial)
         out.warning(position_of(file, *denial),
-                    fmt::format("policies: with {} every backend of the service {} is denied over {}, so "
-                                "nobody is served; let a policy before it allow them",
+                    fmt::format("policies: with {} every backend of the service {} is denied over {}, so the "
+                                "service is unreachable; allow them in an earlier policy",
                                 quote(denial->name), quote(service.name), to_string(service.protocol)));
 }
 

@@ -16,11 +16,11 @@ void check_hash_key(const ConfigFile& file, Diagnostics& out) {
         const bool is_maglev = service.lb_policy && service.lb_policy->value == lb::LbPolicy::maglev;
         if (is_maglev && !service.hash_key)
             out.error(service.lb_policy->at,
-                      "lb_policy: maglev needs to know what to choose by; write hash_key: workload, uid or "
+                      "lb_policy: maglev needs a hash key; write hash_key: workload, uid or "
                       "process");
         if (!is_maglev && service.hash_key && is_own(service, file.defaults))
             out.error(service.hash_key->at,
-                      "hash_key: only maglev chooses by it; write lb_policy: maglev or remove the key");
+                      "hash_key: only maglev uses it; write lb_policy: maglev or remove the key");
     }
 }
 

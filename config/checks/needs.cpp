@@ -53,7 +53,7 @@ Context make_context(const HealthCheckBlock& block, bool insecure, Diagnostics& 
         good = with_file(
             block.tls_ca_file, "ca_file", [&](const auto& pem) { return context->trust(pem); }, out);
     else if (!insecure)
-        (void)context->trust_system();  // none there: then nobody is trusted, which each check will tell
+        (void)context->trust_system();  // none there: then no peer is trusted, as each check will report
     if (block.tls_cert_file)
         good &= with_file(
             block.tls_cert_file, "cert_file", [&](const auto& pem) { return context->present(pem); }, out);
@@ -66,10 +66,10 @@ Context make_context(const HealthCheckBlock& block, bool insecure, Diagnostics& 
 void load_tls(HealthCheckBlock& block, Contexts& known, Diagnostics& out) {
     if (block.tls_cert_file && !block.tls_key_file)
         return out.error(block.tls_cert_file->at,
-                         "cert_file: a certificate is of no use without its key; write key_file, too");
+                         "cert_file: a certificate needs its key; write key_file too");
     if (block.tls_key_file && !block.tls_cert_file)
         return out.error(block.tls_key_file->at,
-                         "key_file: a key is of no use without its certificate; write cert_file, too");
+                         "key_file: a key needs its certificate; write cert_file too");
     const bool insecure = block.tls_insecure_skip_verify && block.tls_insecure_skip_verify->value;
     auto& context = known[{text_of(block.tls_ca_file), text_of(block.tls_cert_file),
                            text_of(block.tls_key_file), insecure}];
@@ -84,7 +84,7 @@ void check_exec(const HealthCheckBlock& block, ExecChecks exec, Diagnostics& out
                   "type: exec has no command; write exec: {command: [/path/to/program, argument]}");
     else if (exec == ExecChecks::refused)
         out.error(block.type->at,
-                  "type: exec runs a command, which has to be permitted; start reseat with --allow-exec");
+                  "type: exec runs a command, which must be allowed; start reseat with --allow-exec");
     else if (exec == ExecChecks::doubtful)
         out.warning(block.type->at, "type: exec runs a command; reseat needs --allow-exec for it");
 }

@@ -35,7 +35,7 @@ void check_addresses(const ConfigFile& file, Diagnostics& out) {
         if (!is_new)
             out.error(at,
                       fmt::format("address: {} over {} already belongs to a service, on {}; "
-                                  "an address leads to one service",
+                                  "an address can belong to only one service",
                                   to_string(endpoint), to_string(protocol), elsewhere(first->second, at)));
     }
 }

@@ -21,7 +21,7 @@ using ServiceId = std::uint32_t;
 /// One period of one backend in one service. Never used again while anything may remember it; 0 is none.
 using LifeId = std::uint64_t;
 
-/// What the data path must know of a service: who dials these addresses is balanced.
+/// What the data path must know of a service: connects to these addresses are balanced.
 struct ServiceSpec {
     ServiceId id = 0;
     std::string name;
@@ -37,11 +37,11 @@ struct LifeSpec {
     Endpoint backend;
 };
 
-/// Who serves clients of one address family. No slots: connects fail with ECONNREFUSED.
+/// The backends for clients of one address family. No slots: connects fail with ECONNREFUSED.
 struct Table {
     ServiceId service = 0;
     Family family = Family::v4;
-    /// All of this family and service, as often as their shares of the connects have it: in order of round
+    /// All of this family and service, as often as their shares of the connects require: in order of round
     /// robin, or where maglev hashes to.
     std::vector<LifeId> slots;
 };
@@ -66,7 +66,7 @@ struct UntrackedOrder {
     std::optional<Duration> spread;
 };
 
-/// What the operator wants of a backend instead of what the configuration says. It stands until the
+/// What the operator wants of a backend instead of what the configuration says. It applies until the
 /// configuration says something else than it did then.
 struct OperatorOverride {
     Endpoint backend;
@@ -89,12 +89,12 @@ struct Plan {
         change_services;  ///< known ones, with other addresses or another lb_policy or hash_key
     std::vector<LifeSpec> begin;
     std::vector<Table> tables;
-    std::vector<LifeId> drain;    ///< no new sockets; those that are open live on
-    std::vector<LifeId> resume;   ///< a draining life whose backend is well again
+    std::vector<LifeId> drain;    ///< no new sockets; those that are open continue
+    std::vector<LifeId> resume;   ///< a draining life whose backend is healthy again
     std::vector<LifeId> condemn;  ///< no new sockets; a connect that was under way is reported and ended
     std::vector<LifeId> retire;   ///< condemned and idle: forget it
-    /// Their addresses are nobody's from now on, unless another service of this plan has them. What is still
-    /// known of their lives stays until those are retired.
+    /// Their addresses are not balanced from now on, unless another service of this plan has them. What is
+    /// still known of their lives stays until those are retired.
     std::vector<ServiceId> remove_services;
     /// Of each of these services, instead of what was said before. Only the next process reads it: where it
     /// cannot be kept, that is logged and is no error.
@@ -149,7 +149,7 @@ public:
     /// What was adopted; empty where there was nothing. The same at each call: what was there at the start.
     virtual Inheritance inheritance() const = 0;
 
-    /// Carries out `plan`; microseconds, does not block. On error nothing that clients see has changed
+    /// Applies `plan`; takes microseconds, does not block. On error nothing that clients see has changed
     /// for the tables not yet published; the message says which step failed.
     /// The controller then tries again with a plan made anew, in which lives of the failed one may begin
     /// again under the same ids: for a life that is known already, `begin` changes nothing.
@@ -160,7 +160,7 @@ public:
 
     /// Sockets (open descriptors) that were balanced to this life and are not closed yet.
     virtual std::uint64_t open_sockets(LifeId life) const = 0;
-    /// No socket can hang on this life any more. Not the same as no open sockets: one whose next connect
+    /// No socket can use this life any more. Not the same as no open sockets: one whose next connect
     /// failed is counted nowhere and still hangs here [E63]. Once true of a condemned life, it stays true,
     /// except for a connect that is under way.
     virtual bool is_idle(LifeId life) const = 0;
@@ -172,7 +172,7 @@ public:
     virtual void forgive(LifeId life) = 0;
 
     /// The open sockets of these lives, in pieces of memory that can be had for 100,000 of them, too. Runs on
-    /// a thread that may block; costs by what their drawers hold.
+    /// a thread that may block; reads the drawers of these lives.
     virtual Task<std::deque<SocketInfo>> sockets(std::vector<LifeId> lives) = 0;
 
     /// As reseat(), for sockets that no life knows of; matched 0 where there are none or they cannot be told

@@ -16,7 +16,7 @@ using Passing = std::function<std::set<Endpoint>(const std::string& service, Pro
 
 /// What serves: `dns`, what DNS says, and those of `before`, what served until now, that DNS does not name
 /// any more, that pass their checks and that have been absent for less than `hold`. Name servers that give
-/// out some of many addresses in turn would otherwise take away servers that are well.
+/// out some of many addresses in turn would otherwise take away healthy servers.
 ///
 /// An address that fails its checks goes at once; one that DNS names again is as it was; one that another
 /// entry of the service names is that one's.

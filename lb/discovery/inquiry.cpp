@@ -78,7 +78,7 @@ std::vector<std::size_t> Inquiry::on_reply(const Ask& ask, Found found) {
 
 bool Inquiry::is_last() const {
     if (name_ + 1 == names_.size()) return true;
-    // Nobody answers: the other names would fare no better.
+    // No server answers: the other names would fail, too.
     if (std::ranges::all_of(races_, [](const Race& race) { return race.found->silent; })) return true;
     // The question for the other family is elsewhere: a name that exists may have records of that one.
     const bool partial = question_.queries.size() < queries_of(question_.lookup).size();
@@ -112,7 +112,7 @@ void Inquiry::note(const Race& race) {
     if (!race.found->no_such_name) shortfalls_.emplace_back(race.query, *race.found);
 }
 
-/// No name has records. A failure anywhere says that there may be some; else a name that exists tells more
+/// No name has records. A failure anywhere says that there may be some; else a name that exists says more
 /// than one that does not.
 Found Inquiry::conclusion(const Race& race) const {
     std::vector<const Found*> all;

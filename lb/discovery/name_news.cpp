@@ -65,7 +65,7 @@ std::string changes(const NameView& before, const NameView& now) {
 
 std::string again(const NameView& view, TimePoint at) {
     const auto pause = std::max(view.next - at, Duration::zero());
-    return fmt::format("asked again in {} s", std::chrono::ceil<std::chrono::seconds>(pause).count());
+    return fmt::format("next query in {} s", std::chrono::ceil<std::chrono::seconds>(pause).count());
 }
 
 std::string about(const NameView& view) {
@@ -74,13 +74,13 @@ std::string about(const NameView& view) {
 
 std::string cannot_be_resolved(const NameView& view) {
     return fmt::format("{} cannot be resolved: {}; {}", about(view), view.error,
-                       view.endpoints.empty() ? "it has no backend yet" : "goes on with " + addresses(view));
+                       view.endpoints.empty() ? "no backend is known yet" : "still using " + addresses(view));
 }
 
 std::string leads_to_a_service(const NameView& view, const ServiceEndpoint& found) {
     return fmt::format(
-        "{} is {}, the address of {}: what is connected there is not balanced again; name the servers "
-        "themselves (of a Kubernetes Service, a headless one)",
+        "{} is {}, the address of {}: connections to it are not balanced again; use names of the servers "
+        "themselves (for a Kubernetes Service, of a headless one)",
         about(view), to_string(found.endpoint), owner(view, found));
 }
 
@@ -123,7 +123,7 @@ std::vector<Event> name_news(const std::vector<NameView>& before, const std::vec
                 say(view, Level::warn, leads_to_a_service(view, found));
         if (was.left_out == 0 && view.left_out > 0)
             say(view, Level::warn,
-                fmt::format("{} has more than {} addresses or {} SRV records: {} are left out", about(view),
+                fmt::format("{} has more than {} addresses or {} SRV records: ignoring {}", about(view),
                             kMaxNameAddresses, kMaxSrvTargets, view.left_out));
     }
     return news;

@@ -117,7 +117,7 @@ void NameState::merge() {
     left_out_ = sort_and_limit(addresses_, kMaxNameAddresses);
 }
 
-/// The first question that failed tells; where none did and nothing was found, the first that found nothing.
+/// The first question that failed counts; where none did and nothing was found, the first that found nothing.
 std::string NameState::find_error() const {
     const bool failed = any(Outcome::failed);
     const bool all_answered = std::ranges::all_of(parts_, &Part::answered);

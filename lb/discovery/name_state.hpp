@@ -18,7 +18,7 @@ inline constexpr Duration kMaxRetry = std::chrono::seconds(30);
 ///
 /// Records are replaced by what DNS says as long as that leaves the name with any record. The last good ones
 /// stay when a question fails (of its family), and when DNS says that there is nothing at all: an empty
-/// answer is the likelier mistake, and health checks find out who is gone.
+/// answer is the likelier mistake, and health checks find those that are gone.
 ///
 /// Each question goes its own way: the records of one family are used, and asked for again when their TTL is
 /// over, while the question for the other one is still on its way.
@@ -37,7 +37,7 @@ public:
 
     /// True when its records have changed, or whether there is an error(). Asked again when the lowest TTL is
     /// over, clamped to [kMinTtl, kMaxTtl]; after an error sooner: after 1 s, 2 s, 4 s ... kMaxRetry, of
-    /// which `random` in [0, 1) takes up to a fifth away. An answer that nobody asked for is ignored.
+    /// which `random` in [0, 1) takes up to a fifth away. An answer without a question is ignored.
     bool on_answer(Query query, Found found, TimePoint now, std::chrono::system_clock::time_point at,
                    double random);
 
@@ -45,10 +45,10 @@ public:
     const std::vector<SrvRecord>& srv() const { return srv_; }            ///< likewise
     bool has_records() const { return !addresses_.empty() || !srv_.empty(); }
     bool has(Family family) const;
-    /// Each question was answered, well or not; or one brought records, and the others have had
+    /// Each question was answered or failed; or one brought records, and the others have had
     /// kResolutionDelay since.
     bool answered(TimePoint now) const;
-    /// The question for this family was answered, well or not; also true where it is never asked.
+    /// The question for this family was answered or failed; also true where it is never asked.
     bool answered(Family family) const;
     /// It was answered last by a failure.
     bool failed(Family family) const;

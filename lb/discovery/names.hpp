@@ -20,7 +20,7 @@ struct Absence {
     bool operator==(const Absence&) const = default;
 };
 
-/// One backend that a name stands for.
+/// One backend that a name resolves to.
 struct NamedEndpoint {
     Endpoint endpoint;
     std::optional<SrvRecord> srv;   ///< the record that brought it
@@ -45,7 +45,7 @@ struct NameView {
     SocketFate on_remove = SocketFate::drain;
     Duration hold{};
     std::vector<NamedEndpoint> endpoints;  ///< sorted, each once
-    std::string error;                     ///< of the name or a target of its SRV records; empty: all is well
+    std::string error;                     ///< of the name or a target of its SRV records; empty: no error
     std::chrono::system_clock::time_point good_at{};
     TimePoint next{};  ///< it, or a target of its, is asked for then
     std::size_t left_out = 0;
@@ -57,7 +57,7 @@ using NameKey = std::tuple<std::string_view, Protocol, std::string_view, RecordT
 NameKey key_of(const NameView& view);
 
 /// All names that a configuration needs, and the targets of their SRV records. Each is asked for once,
-/// however many services have it. Pure: the caller asks, and brings the answers.
+/// however many services use it. Pure: the caller asks, and brings the answers.
 ///
 /// Targets that DNS replaced serve, family by family, until the addresses of the new ones are known.
 class Names {
@@ -76,17 +76,17 @@ public:
     std::vector<Question> take_due(TimePoint now);
     /// When there will be some; nothing: not before an answer or another configuration comes.
     std::optional<TimePoint> next_due() const;
-    /// True when view() has something new to tell. An answer that nobody wants is ignored.
+    /// True when view() has something new. An answer without a question is ignored.
     bool on_answer(const Lookup& lookup, Query query, Found found, TimePoint now,
                    std::chrono::system_clock::time_point at, double random);
-    /// When what is new is to be told: at once, or, while the other family of a name is on its way,
+    /// When what is new is to be reported: at once, or, while the other family of a name is on its way,
     /// kResolutionDelay later. Nothing: there is nothing new.
     std::optional<TimePoint> news_at() const { return news_at_; }
     void told() { news_at_ = std::nullopt; }
-    /// All are asked for at once: whoever answers is another one now.
+    /// All are asked for at once: the name servers have changed.
     void hurry(TimePoint now);
 
-    /// Each name of these services, and each target of its SRV records, was answered, well or not; of a
+    /// Each name of these services, and each target of its SRV records, was answered or failed; of a
     /// family that has no answer kResolutionDelay after the other one nothing is expected.
     bool answered(const std::vector<Service>& services, TimePoint now) const;
     /// The names that answered() waits for, as they are written, each once.

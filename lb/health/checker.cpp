@@ -108,8 +108,8 @@ void Checker::on_watch_end(WatchEnd end, TimePoint opened) {
     if (end != WatchEnd::talkative) probe_now_->notify();
     if (watch_->policy().given_up())
         spdlog::info(
-            "{} is not watched, as it {}: its death is noticed by checks and by the workload's own "
-            "connections",
+            "{} is not watched because it {}: failures are detected by health checks and by the workload's "
+            "own connections",
             to_string(endpoint_), end == WatchEnd::talkative ? "speaks first" : "closes idle connections");
 }
 

@@ -23,7 +23,7 @@ struct CheckStatus {
     std::chrono::system_clock::time_point at{};
     unsigned passes = 0;
     unsigned failures = 0;
-    /// The backend's host does not know a connection of ours any more that was opened then: it was restarted
+    /// The backend's host no longer knows a connection of reseat that was opened then: it was restarted
     /// since, or its address is another host's now.
     std::optional<TimePoint> forgot;
 };
@@ -59,7 +59,7 @@ public:
     /// `on_result` throws. Call once; the Checker must live until run() has ended.
     Task<void> run(Duration delay = Duration::zero());
 
-    /// A connect of somebody else's to this backend has just failed: confirming probes start at once, as when
+    /// A connect of the workload to this backend has just failed: confirming probes start at once, as when
     /// the watch connection is lost. Not while the backend is not up, nor more often than `fast_interval`.
     void suspect();
 
@@ -86,7 +86,7 @@ private:
     std::shared_ptr<UrgentPace> pace_;
     CheckMode mode_;
     std::optional<Duration> hurry_;    ///< the pause is over after this long
-    bool watch_lost_ = false;          ///< not yet told to the tracker
+    bool watch_lost_ = false;          ///< not yet passed to the tracker
     std::optional<TimePoint> forgot_;  ///< not yet reported
     TimePoint suspect_again_at_{};
     bool spread_next_ = false;  ///< the next pause is of random length

@@ -19,7 +19,7 @@ struct HealthEvent {
 
 enum class Health { unchecked, up, down };
 
-/// What earlier checks of a backend found, for whoever goes on checking it.
+/// What earlier checks of a backend found, for the checker that continues.
 struct KnownHealth {
     Health health = Health::unchecked;
     ProbeOutcome evidence = ProbeOutcome::passed;  ///< of the last verdict

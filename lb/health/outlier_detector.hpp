@@ -46,7 +46,7 @@ public:
     void readmit() { ejected_at_.reset(); }
 
     bool ejected() const { return ejected_at_.has_value(); }
-    /// Something to look at is left: an ejection, or a multiplier that has not come down yet.
+    /// Something to check is left: an ejection, or a multiplier that has not come down yet.
     bool is_pending() const { return ejected() || multiplier_ > 0; }
     unsigned multiplier() const { return multiplier_; }
     /// When the ejection has lasted long enough; nothing: it is not ejected.

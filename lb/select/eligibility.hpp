@@ -42,13 +42,13 @@ struct Choice {
     std::vector<std::size_t> members;  ///< positions in `candidates`, ascending
 };
 
-/// Who carries the new connections of `family`: the first of eligible, unchecked, fail_open that has a
+/// The backends for new connections of `family`: the first of eligible, unchecked, fail_open that has a
 /// member; of that set those with the lowest priority number. Never one that is in drain or maint, has
-/// weight 0 or is barred. With OnNoHealthy::reject nobody when none is eligible or unchecked.
+/// weight 0 or is barred. With OnNoHealthy::reject none when none is eligible or unchecked.
 ///
 /// Panic: in no priority are `panic_threshold` percent of those that may be used and were checked eligible.
-/// Then all that may be used of the priority that carries do, whatever their health. As long as one priority
-/// is above the threshold there is none, as Envoy has it; with nobody eligible `on_no_healthy` decides.
+/// Then all usable backends of the priority in use are used, whatever their health. As long as one priority
+/// is above the threshold there is none, as in Envoy; with no eligible backend `on_no_healthy` decides.
 Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy on_no_healthy,
               unsigned panic_threshold);
 

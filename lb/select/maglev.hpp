@@ -13,7 +13,7 @@
 namespace reseat::lb {
 
 struct MaglevBackend {
-    Endpoint address;  ///< who it is: the table depends on this, not on names, order or earlier tables
+    Endpoint address;  ///< its identity: the table depends on this, not on names, order or earlier tables
     unsigned weight = 1;
 };
 
@@ -24,7 +24,7 @@ std::size_t maglev_size(std::size_t backends);
 
 /// Positions in `backends`, `size` of them; empty without a weight above 0. The same backends give the same
 /// table in every process and in every version. Of each round the heaviest takes one slot and the others
-/// as much of one as they weigh, all in the first: whoever weighs anything has a slot.
+/// as much of one as they weigh, all in the first: each with a weight has a slot.
 std::vector<std::uint32_t> maglev(std::span<const MaglevBackend> backends, std::size_t size);
 
 }  // namespace reseat::lb

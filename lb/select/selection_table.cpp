@@ -53,7 +53,7 @@ void divide_by_gcd(std::vector<Item>& items) {
     for (auto& item : items) item.weight /= divisor;
 }
 
-/// Lightest first: who would get less than one slot gets one, the rest is shared out by weight.
+/// Lightest first: one that would get less than one slot gets one, the rest is shared out by weight.
 void scale_down(std::vector<Item>& items, std::uint64_t slots) {
     std::ranges::stable_sort(items, std::less{}, &Item::weight);
     if (items.size() > slots) items.erase(items.begin(), items.end() - static_cast<std::ptrdiff_t>(slots));

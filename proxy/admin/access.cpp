@@ -14,15 +14,14 @@ namespace http = boost::beast::http;
 
 std::optional<Reply> refusal_over_tcp(const Request& request) {
     if (request.method != "GET" && request.method != "HEAD") {
-        Reply reply = error_reply(405, "read_only", "over TCP nothing can be changed",
-                                  "use the reseat command, or the Unix socket, on the machine itself");
+        Reply reply = error_reply(405, "read_only", "the TCP listener is read-only",
+                                  "use the reseat command or the Unix socket on the machine itself");
         reply.allow = "GET, HEAD";
         return reply;
     }
     if (!is_address_or_localhost(request.host))
-        return error_reply(403, "foreign_host",
-                           "the host that is asked for is neither an IP address nor localhost",
-                           "ask for http://ADDRESS:PORT/ by the address of admin.address");
+        return error_reply(403, "foreign_host", "the requested host is neither an IP address nor localhost",
+                           "use http://ADDRESS:PORT/ with the address of admin.address");
     return std::nullopt;
 }
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-/// HTTP's side of requests and answers: who may ask what, and how an answer is framed.
+/// HTTP's side of requests and answers: access control, and how an answer is framed.
 namespace reseat::proxy {
 
 /// What counts of a request.
@@ -35,7 +35,7 @@ boost::beast::http::response<boost::beast::http::string_body> framed(Reply reply
 /// "Sat, 28 Nov 2026 06:30:00 GMT" (RFC 9110, 5.6.7)
 std::string http_date(std::chrono::system_clock::time_point at);
 
-/// Fields of every answer: who answers, and what browsers may do with it.
+/// Fields of every answer: the server's name, and what browsers may do with it.
 template <class Response>
 void add_common_fields(Response& response) {
     namespace http = boost::beast::http;

@@ -8,9 +8,9 @@
 namespace reseat::proxy {
 
 /// The body of `GET /config`: the configuration in force in the form of the file, every option written out,
-/// so that it may be loaded again. Not told, as secrets may be in them: what tcp and udp checks send and
+/// so that it may be loaded again. Left out, as secrets may be in them: what tcp and udp checks send and
 /// expect, the values of http.headers, the query of http.path, and the arguments of exec.command. What is
-/// empty is told as empty.
+/// empty is shown as empty.
 boost::json::object config_json(const lb::Model& model);
 
 }  // namespace reseat::proxy

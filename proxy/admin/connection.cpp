@@ -23,7 +23,7 @@ using Stream = beast::basic_stream<asio::generic::stream_protocol>;
 
 constexpr auto kFirstRequest = 5s;
 constexpr auto kNextRequest = 15s;
-constexpr auto kPatience = 5s;  ///< with who takes nothing of an answer
+constexpr auto kPatience = 5s;  ///< with a client that reads nothing of an answer
 constexpr auto kFarewell = 1s;  ///< for what is still on its way when we refuse
 constexpr std::uint32_t kHeaderLimit = 8 * 1024;
 constexpr std::uint64_t kBodyLimit = 64 * 1024;
@@ -68,8 +68,8 @@ private:
         *stage_ = Stage::answering;
         Reply reply;
         if (door_ == ListenerKind::unix_socket && !peer_is_trusted(stream_.socket().native_handle())) {
-            reply =
-                error_reply(403, "forbidden", "only root and the user of this instance may ask", "use sudo");
+            reply = error_reply(403, "forbidden", "only root and the user of this instance have access",
+                                "use sudo");
             failure = http::error::end_of_stream;
         } else if (failure) {
             reply = unreadable(failure);
@@ -80,8 +80,8 @@ private:
         }
         const bool is_head = parser.is_header_done() && parser.get().method() == http::verb::head;
         if (reply.follow && !is_head && !may_follow_())
-            reply = error_reply(503, "too_many_followers", "too many are following events already",
-                                "end another one, or ask without follow=1");
+            reply = error_reply(503, "too_many_followers", "too many clients are following events",
+                                "stop one of them, or omit follow=1");
         if (reply.follow) {
             if (co_await begin_stream("application/x-ndjson", false) && !is_head)
                 co_await follow(*reply.follow);

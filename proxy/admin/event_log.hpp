@@ -25,8 +25,8 @@ struct LoggedEvent {
 using LoggedEvents = std::vector<std::shared_ptr<const LoggedEvent>>;
 
 /// The events that are remembered: 1,000. When there is no room the type that has most of them gives up its
-/// oldest, so that what happens every second does not push out what happens once. Whoever follows reads from
-/// here and has no buffer of its own: who is too slow has missed something. One thread.
+/// oldest, so that what happens every second does not push out what happens once. A follower reads from
+/// here and has no buffer of its own: one that is too slow misses events. One thread.
 class EventLog {
 public:
     static constexpr std::size_t kCapacity = 1000;

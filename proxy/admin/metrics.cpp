@@ -15,17 +15,18 @@ double seconds(std::chrono::system_clock::time_point at) {
 }
 
 void add_reloads(MetricFamilies& all, const Snapshot& snapshot) {
-    auto reloads =
-        MetricFamily::counter("reseat_config_reloads_total", "Attempts to reload the configuration.");
+    auto reloads = MetricFamily::counter("reseat_config_reloads_total",
+                                         "Number of attempts to reload the configuration, by result.");
     reloads.add({{"result", "ok"}}, snapshot.counts.reloads_ok);
     reloads.add({{"result", "failed"}}, snapshot.counts.reloads_failed);
     all.push_back(reloads.take());
-    auto ok = MetricFamily::gauge("reseat_config_last_reload_successful",
-                                  "1: the configuration file is in force; 0: the one before it is.");
+    auto ok = MetricFamily::gauge(
+        "reseat_config_last_reload_successful",
+        "1 if the last reload succeeded, 0 if the previous configuration stayed in force.");
     ok.add({}, snapshot.info.last_reload.ok ? 1.0 : 0.0);
     all.push_back(ok.take());
     auto at = MetricFamily::gauge("reseat_config_last_reload_timestamp_seconds",
-                                  "When the configuration was last read, well or not.");
+                                  "Time of the last attempt to reload the configuration.");
     at.add({}, seconds(snapshot.info.last_reload.at));
     all.push_back(at.take());
 }
@@ -38,26 +39,29 @@ void add_data_path(MetricFamilies& all, const InstanceCounts& counts) {
         all.push_back(family.take());
     };
     add("index_overflow", "reseat_index_overflow_total",
-        "Sockets that found no room in the index: they are found more slowly when they are to be ended.");
+        "Number of sockets that did not fit into the socket index and take longer to terminate.");
     add("unowned", "reseat_unowned_connects_total",
-        "Connects that were balanced without room to note it: such a socket is not ended.");
+        "Number of connects balanced without a record because the map was full; these sockets are not "
+        "terminated.");
     add("unnoted", "reseat_unnoted_datagrams_total",
-        "Datagrams to a service beyond those that their socket remembers: the backend follows from the "
-        "table.");
-    add("no_backend", "reseat_refused_connects_total", "Connects refused because nobody is eligible.");
+        "Number of datagrams sent to more services than a socket's record holds; the selection table decides "
+        "their backend.");
+    add("no_backend", "reseat_refused_connects_total",
+        "Number of connects refused because no backend was eligible.");
     add("events_lost", "reseat_kernel_events_lost_total",
-        "Events of the kernel's side that found no room; what they would have told is looked for.");
-    auto unresolved = MetricFamily::gauge(
-        "reseat_unresolved_sockets",
-        "Connected UDP sockets whose port was not known at the last look: ending them takes longer.");
+        "Number of kernel events dropped because the ring buffer was full; affected backends are rescanned.");
+    auto unresolved = MetricFamily::gauge("reseat_unresolved_sockets",
+                                          "Connected UDP sockets whose local port was unknown at the last "
+                                          "scan; they take longer to terminate.");
     unresolved.add({}, counts.unresolved_sockets);
     all.push_back(unresolved.take());
 }
 
 void add_policies(MetricFamilies& all, const std::vector<lb::PolicyStatus>& policies) {
-    auto denied =
-        MetricFamily::counter("reseat_policy_denied_total", "Connects and sends refused by a policy.");
-    auto ended = MetricFamily::counter("reseat_policy_terminated_total", "Open sockets ended by a policy.");
+    auto denied = MetricFamily::counter("reseat_policy_denied_total",
+                                        "Number of connects and sends denied by a policy.");
+    auto ended = MetricFamily::counter("reseat_policy_terminated_total",
+                                       "Number of open sockets terminated because of a policy.");
     for (const auto& policy : policies) {
         denied.add({{"policy", policy.name}}, policy.denied_total);
         ended.add({{"policy", policy.name}}, policy.terminated_total);
@@ -81,22 +85,24 @@ void MetricFamily::add(Labels labels, const lb::DurationHistogram& durations) {
 
 MetricFamilies instance_metrics(const Snapshot& snapshot) {
     MetricFamilies all;
-    auto build = MetricFamily::gauge("reseat_build_info", "Always 1; the labels say what runs.");
+    auto build = MetricFamily::gauge("reseat_build_info",
+                                     "Always 1; the labels show the version, build type and kernel.");
     build.add({{"version", RESEAT_VERSION},
                {"build_type", RESEAT_BUILD_TYPE},
                {"kernel", snapshot.info.kernel_release}},
               1.0);
     all.push_back(build.take());
-    auto start = MetricFamily::gauge("reseat_start_time_seconds", "When this instance started.");
+    auto start = MetricFamily::gauge("reseat_start_time_seconds", "Start time of this instance.");
     start.add({}, seconds(snapshot.info.started_at));
     all.push_back(start.take());
     auto ready = MetricFamily::gauge(
-        "reseat_ready", "1: programs are attached and the first round of health checks is over.");
+        "reseat_ready",
+        "1 if the BPF programs are attached and every backend has been checked once, else 0.");
     ready.add({}, snapshot.ready ? 1.0 : 0.0);
     all.push_back(ready.take());
     add_reloads(all, snapshot);
-    auto events =
-        MetricFamily::counter("reseat_events_total", "Events, as GET /events lists the last of them.");
+    auto events = MetricFamily::counter("reseat_events_total",
+                                        "Number of events, by type; GET /events lists the latest.");
     for (int i = 0; i <= static_cast<int>(lb::Event::Type::warning); ++i) {
         const auto type = static_cast<lb::Event::Type>(i);
         const auto found = snapshot.counts.events.find(type);
@@ -105,7 +111,7 @@ MetricFamilies instance_metrics(const Snapshot& snapshot) {
     }
     all.push_back(events.take());
     auto lag = MetricFamily::histogram("reseat_event_loop_lag_seconds",
-                                       "How late a timer comes that is due each second.");
+                                       "Delay of a timer that expires every second.");
     lag.add({}, snapshot.counts.loop_lag);
     all.push_back(lag.take());
     add_data_path(all, snapshot.counts);

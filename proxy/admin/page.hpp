@@ -10,7 +10,7 @@ namespace reseat::proxy {
 std::string_view status_page();
 
 /// The Content-Security-Policy of `page`: a browser may run the scripts that are in it, no others whatever
-/// ends up in the page, and ask this server. Scripts are between <script> and </script>, as they stand.
+/// ends up in the page, and ask this server. Scripts are between <script> and </script>, unchanged.
 std::string page_policy(std::string_view page);
 
 }  // namespace reseat::proxy

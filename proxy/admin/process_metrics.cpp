@@ -54,14 +54,17 @@ MetricFamilies process_metrics() {
     using Family = MetricFamily;
     MetricFamilies all;
     all.push_back(
-        one(Family::counter("process_cpu_seconds_total", "Time on the CPU, user and system."), cpu_seconds())
+        one(Family::counter("process_cpu_seconds_total", "Total user and system CPU time in seconds."),
+            cpu_seconds())
+            .take());
+    all.push_back(one(Family::gauge("process_resident_memory_bytes", "Resident memory size in bytes."),
+                      resident_bytes())
+                      .take());
+    all.push_back(
+        one(Family::gauge("process_open_fds", "Number of open file descriptors."), open_descriptors())
             .take());
     all.push_back(
-        one(Family::gauge("process_resident_memory_bytes", "Resident memory."), resident_bytes()).take());
-    all.push_back(
-        one(Family::gauge("process_open_fds", "Open file descriptors."), open_descriptors()).take());
-    all.push_back(
-        one(Family::gauge("process_max_fds", "File descriptors that may be open."), most_descriptors())
+        one(Family::gauge("process_max_fds", "Maximum number of open file descriptors."), most_descriptors())
             .take());
     return all;
 }

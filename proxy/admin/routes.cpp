@@ -35,7 +35,7 @@ Reply json_reply(unsigned status, const json::object& body) {
 
 Reply ready_reply(bool ready) {
     if (ready) return json_reply(200, {{"ready", true}});
-    return json_reply(503, {{"ready", false}, {"reason", "the first round of health checks is not over"}});
+    return json_reply(503, {{"ready", false}, {"reason", "not every backend has been checked yet"}});
 }
 
 /// Only names that do not exist are refused this way; everything else is a report.
@@ -95,7 +95,7 @@ Task<Reply> reload(const AdminView& view) {
 }
 
 Reply bad_filter(std::string_view path) {
-    return error_reply(400, "bad_filter", "backend needs a service beside it",
+    return error_reply(400, "bad_filter", "backend requires service",
                        "GET " + std::string(path) + "?service=NAME&backend=NAME");
 }
 
@@ -232,7 +232,7 @@ Task<Reply> answer(std::string method, std::string target, const AdminView& view
     if (allowed.empty()) co_return no_such_path();
     if (method != allowed) {
         auto reply =
-            error_reply(405, "method_not_allowed", "this path only answers " + allowed, "use " + allowed);
+            error_reply(405, "method_not_allowed", "this path only accepts " + allowed, "use " + allowed);
         reply.allow = allowed;
         co_return reply;
     }

@@ -42,21 +42,24 @@ std::vector<Labels> labels_of(const std::vector<lb::ServiceStatus>& services) {
 
 /// Metrics of whole services.
 struct ServiceFamilies {
-    MetricFamily backends = MetricFamily::gauge("reseat_backends", "Backends of a service.");
-    MetricFamily eligible = MetricFamily::gauge("reseat_eligible_backends",
-                                                "Backends that may get new connections by their own state.");
-    MetricFamily panic = MetricFamily::gauge(
-        "reseat_service_panic", "1: too few are eligible, health is ignored (panic_threshold or fail_open).");
+    MetricFamily backends = MetricFamily::gauge("reseat_backends", "Number of backends of the service.");
+    MetricFamily eligible =
+        MetricFamily::gauge("reseat_eligible_backends", "Number of backends that may get new connections.");
+    MetricFamily panic = MetricFamily::gauge("reseat_service_panic",
+                                             "1 if health is ignored because too few backends are eligible "
+                                             "(panic_threshold or fail_open), else 0.");
     MetricFamily waiting = MetricFamily::gauge(
-        "reseat_waiting_sockets", "Sockets spared because there is no alternative, to be judged again.");
-    MetricFamily stuck = MetricFamily::gauge("reseat_stuck_sockets", "Sockets that could not be ended.");
-    MetricFamily untracked = MetricFamily::gauge(
-        "reseat_untracked_sockets", "Sockets older than reseat that were to be ended and could not be.");
+        "reseat_waiting_sockets",
+        "Sockets not terminated because no other backend is eligible (only_if_alternative).");
+    MetricFamily stuck =
+        MetricFamily::gauge("reseat_stuck_sockets", "Sockets that could not be terminated; retried.");
+    MetricFamily untracked = MetricFamily::gauge("reseat_untracked_sockets",
+                                                 "Sockets older than reseat that could not be terminated.");
     MetricFamily checks =
-        MetricFamily::histogram("reseat_health_check_duration_seconds", "How long health checks took.");
+        MetricFamily::histogram("reseat_health_check_duration_seconds", "Duration of health checks.");
     MetricFamily failovers = MetricFamily::histogram(
         "reseat_failover_duration_seconds",
-        "From the order to end or move the sockets of a backend until the last of them was done.");
+        "Time from the order to terminate or re-point the sockets of a backend until the last one was done.");
 
     void add(const lb::ServiceStatus& status, const Labels& labels) {
         backends.add(labels, std::uint64_t{status.backends.size()});
@@ -83,27 +86,34 @@ void add_if_it_happens(MetricFamily& family, const Labels& labels, const char* n
 
 /// Metrics of single backends.
 struct BackendFamilies {
-    MetricFamily up = MetricFamily::gauge("reseat_backend_up", "1: its state is up; 0: any other.");
-    MetricFamily weight = MetricFamily::gauge("reseat_backend_effective_weight",
-                                              "Its weight now; 0: it gets no new connections.");
-    MetricFamily open = MetricFamily::gauge("reseat_backend_open_sockets", "Open sockets balanced to it.");
-    MetricFamily checks = MetricFamily::counter("reseat_health_checks_total", "Health checks by result.");
-    MetricFamily connects = MetricFamily::counter("reseat_connects_total", "Connects balanced to it.");
-    MetricFamily failures =
-        MetricFamily::counter("reseat_connect_failures_total", "Connects of the workload to it that failed.");
+    MetricFamily up =
+        MetricFamily::gauge("reseat_backend_up", "1 if the state of the backend is up, else 0.");
+    MetricFamily weight =
+        MetricFamily::gauge("reseat_backend_effective_weight",
+                            "Current weight of the backend; with 0 it gets no new connections.");
+    MetricFamily open =
+        MetricFamily::gauge("reseat_backend_open_sockets", "Open sockets balanced to the backend.");
+    MetricFamily checks =
+        MetricFamily::counter("reseat_health_checks_total", "Number of health checks, by result.");
+    MetricFamily connects =
+        MetricFamily::counter("reseat_connects_total", "Number of connects balanced to the backend.");
+    MetricFamily failures = MetricFamily::counter(
+        "reseat_connect_failures_total", "Number of connects of the workload to the backend that failed.");
     MetricFamily resets = MetricFamily::counter(
-        "reseat_early_resets_total", "Connections to it that broke before the first byte of an answer.");
-    MetricFamily unanswered =
-        MetricFamily::counter("reseat_unanswered_connections_total",
-                              "Connections that it closed after a request, without a byte of an answer.");
-    MetricFamily transitions =
-        MetricFamily::counter("reseat_backend_transitions_total", "Changes of its state, by what it became.");
+        "reseat_early_resets_total",
+        "Number of connections to the backend that were reset before the first byte of an answer.");
+    MetricFamily unanswered = MetricFamily::counter("reseat_unanswered_connections_total",
+                                                    "Number of connections that the backend closed after a "
+                                                    "request without sending any byte of an answer.");
+    MetricFamily transitions = MetricFamily::counter("reseat_backend_transitions_total",
+                                                     "Number of state changes of the backend, by new state.");
     MetricFamily terminated =
-        MetricFamily::counter("reseat_sockets_terminated_total", "Sockets ended, by why.");
-    MetricFamily repointed = MetricFamily::counter("reseat_sockets_repointed_total",
-                                                   "Connected UDP sockets moved to another backend.");
-    MetricFamily failed = MetricFamily::counter("reseat_terminations_failed_total",
-                                                "Attempts to end a socket that failed; each is repeated.");
+        MetricFamily::counter("reseat_sockets_terminated_total", "Number of sockets terminated, by reason.");
+    MetricFamily repointed = MetricFamily::counter(
+        "reseat_sockets_repointed_total", "Number of connected UDP sockets re-pointed to another backend.");
+    MetricFamily failed =
+        MetricFamily::counter("reseat_terminations_failed_total",
+                              "Number of failed attempts to terminate a socket; each is retried.");
 
     void add(const lb::BackendStatus& status, std::uint64_t open_sockets, const Labels& labels) {
         up.add(labels, status.state == lb::BackendState::up ? 1.0 : 0.0);

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-/// All that /status and /metrics tell, as a value that another thread may put into words.
+/// All that /status and /metrics report, as a value that another thread may put into words.
 namespace reseat::proxy {
 
 /// How the last attempt to reload the configuration ended; the start counts as one.
@@ -21,7 +21,7 @@ struct LastReload {
     std::string error;
 };
 
-/// Who this instance is.
+/// The identity of this instance.
 struct InstanceInfo {
     std::string instance;
     std::string cgroup;

@@ -10,10 +10,10 @@
 
 namespace reseat::proxy {
 
-/// The TCP address on which an instance may be asked, and not told anything.
+/// The TCP address on which an instance may be queried, but not changed.
 class TcpListener final : public Listener {
 public:
-    /// `failed`: the address is in use, or not ours.
+    /// `failed`: the address is in use, or not local.
     static Result<std::unique_ptr<TcpListener>> listen(asio::any_io_executor executor,
                                                        const Endpoint& endpoint);
 

@@ -94,7 +94,7 @@ std::string unexpected(const CLI::App& command, const std::string& word) {
     return text + did_you_mean(word.substr(0, word.find('=')), valid);
 }
 
-/// A word that nobody takes explains what is missing, so it comes first. Of exec it may be the command.
+/// An unexpected word explains what is missing, so it comes first. Of exec it may be the command.
 bool is_unexpected(const CLI::App& command, const CLI::ParseError& error, const Words& rest) {
     if (rest.empty()) return false;
     if (dynamic_cast<const CLI::ExtrasError*>(&error)) return true;
@@ -105,7 +105,7 @@ bool is_unexpected(const CLI::App& command, const CLI::ParseError& error, const 
 /// In the words of the help.
 std::string explained(const CLI::App& app, const std::string& first, const CLI::ParseError& error) {
     const auto parsed = app.get_subcommands();
-    if (parsed.empty() || first.starts_with('-')) return "the command comes first, and its flags behind it";
+    if (parsed.empty() || first.starts_with('-')) return "the command comes first, then its flags";
     const auto rest = app.remaining(true);
     if (is_unexpected(*parsed.front(), error, rest)) return unexpected(*parsed.front(), rest.front());
     return error.what();
@@ -116,16 +116,17 @@ std::string explained(const CLI::App& app, const std::string& first, const CLI::
 std::unique_ptr<CLI::App> command_line(Options& options, const std::string& chosen) {
     auto app = std::make_unique<CLI::App>(
         "A load balancer inside connect(): no proxy in the data path, and clients of a dead\n"
-        "backend are told at once.",
+        "backend are notified at once.",
         "reseat");
     app->set_version_flag("--version", "reseat " RESEAT_VERSION);
     app->require_subcommand(1);
     app->formatter(std::make_shared<HelpFormatter>());
     app->footer(
-        "`reseat COMMAND --help` has an example. Every flag is also an environment variable: "
+        "`reseat COMMAND --help` has an example. Every flag can also be set by an environment variable: "
         "RESEAT_CONFIG...\n"
-        "Exit status: 0 done, 1 failed, 2 usage, 3 invalid configuration, 4 kernel feature, capability\n"
-        "or mount missing.");
+        "Exit status: 0 success, 1 failure, 2 wrong usage, 3 invalid configuration, 4 missing kernel "
+        "feature,\n"
+        "capability or mount.");
     for (const Command& command : all_commands()) {
         const std::string name(command.name);
         auto* added = app->add_subcommand(name, std::string(command.summary));

@@ -11,7 +11,7 @@ class App;
 
 namespace reseat::proxy {
 
-/// What only running instances know; asked when it is needed. None: nobody answers.
+/// What only running instances know; queried when needed. None: no instance answers.
 struct RunningNames {
     std::function<std::vector<std::string>()> instances;
     std::function<std::vector<std::string>()> services;

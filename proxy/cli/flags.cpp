@@ -42,11 +42,11 @@ std::string check_weight(const std::string& text) {
     constexpr unsigned most = 256;
     unsigned weight = 0;
     return is_number(text, weight) && weight <= most ? std::string()
-                                                     : "'" + text + "' is no whole number from 0 to 256";
+                                                     : "'" + text + "' is not a whole number from 0 to 256";
 }
 
 std::string check_duration(const std::string& text) {
-    return config::duration_in(text) ? std::string() : "'" + text + "' is no duration such as 90s or 5m";
+    return config::duration_in(text) ? std::string() : "'" + text + "' is not a duration such as 90s or 5m";
 }
 
 Since since(const std::string& text) {
@@ -66,7 +66,7 @@ std::string check_since(const std::string& text) {
     const Since read = since(text);
     if (read.id || read.at) return {};
     return "'" + text +
-           "' is no duration such as 10m, no time such as 2026-11-22T15:00:00Z, and no number of an event";
+           "' is not a duration such as 10m, a time such as 2026-11-22T15:00:00Z or the id of an event";
 }
 
 template <class T>
@@ -118,9 +118,9 @@ void Flags::config_argument() {
 
 void Flags::workload() {
     auto* cgroup = command_.add_option("--cgroup", options_.cgroup,
-                                       "Workload's cgroup: a path, absolute or below the cgroup2 mount");
+                                       "Cgroup of the workload: a path, absolute or below the cgroup2 mount");
     from_environment(cgroup->type_name("PATH"), "RESEAT_CGROUP");
-    auto* pid = command_.add_option("--pid", options_.pid, "Workload's cgroup: that of this process");
+    auto* pid = command_.add_option("--pid", options_.pid, "Balance the cgroup of this process");
     from_environment(pid->type_name("PID"), "RESEAT_PID")->check(check_pid)->excludes(cgroup);
 }
 
@@ -130,8 +130,8 @@ void Flags::instance_name(const std::string& meaning) {
 }
 
 void Flags::instance() {
-    instance_name("Instance to ask (default: the only one running)");
-    admin("Its admin socket (default: /run/reseat/INSTANCE/admin.sock)");
+    instance_name("Name of the instance (default: the only one running)");
+    admin("Path of its admin socket (default: /run/reseat/INSTANCE/admin.sock)");
 }
 
 void Flags::new_instance(const std::string& by_default) {
@@ -148,13 +148,13 @@ void Flags::admin(const std::string& meaning) {
 
 void Flags::log_level() {
     from_environment(add_choice(command_, "--log-level", kLogLevels, options_.log_level,
-                                "Least severe level that is logged; wins over the configuration"),
+                                "Log only this level and above; overrides the configuration"),
                      "RESEAT_LOG_LEVEL");
 }
 
 void Flags::engine() {
     from_environment(add_choice(command_, "--engine", kEngines, options_.engine,
-                                "For debugging: sockets are ended by this engine only"),
+                                "Terminate sockets with this engine only (for debugging)"),
                      "RESEAT_ENGINE");
 }
 
@@ -181,7 +181,7 @@ void Flags::argument(const std::string& type, const std::string& meaning, bool r
         const bool has_backend = slash != std::string::npos;
         const bool whole = slash != 0 && slash + 1 != text.size() && !text.empty();
         const bool fits = has_backend ? type != "SERVICE" : type != "SERVICE/BACKEND";
-        return whole && fits ? std::string() : "'" + text + "' is not of this form";
+        return whole && fits ? std::string() : "'" + text + "' does not have this form";
     };
     command_.add_option_function<std::string>(type, take, meaning)
         ->type_name(type)
@@ -196,48 +196,50 @@ void Flags::child() {
 void Flags::weight() {
     command_
         .add_option_function<std::string>(
-            "N", [&into = options_.weight](const std::string& text) { is_number(text, into); }, "0 to 256")
+            "N", [&into = options_.weight](const std::string& text) { is_number(text, into); },
+            "New weight, 0 to 256")
         ->type_name("N")
         ->check(check_weight)
         ->required();
 }
 
 void Flags::confirmation() {
-    auto* dry = command_.add_flag("--dry-run", options_.dry_run, "Only list what would be ended");
+    auto* dry = command_.add_flag("--dry-run", options_.dry_run, "List the sockets that would be terminated");
     from_environment(dry, "RESEAT_DRY_RUN");
-    from_environment(command_.add_flag("--yes", options_.yes, "Do not ask"), "RESEAT_YES");
+    from_environment(command_.add_flag("--yes", options_.yes, "Do not ask for confirmation"), "RESEAT_YES");
 }
 
 void Flags::allow_exec() {
     auto* allow = command_.add_flag("--allow-exec", options_.allow_exec,
-                                    "Health checks of type exec may run their commands, as this user");
+                                    "Allow health checks of type exec to run commands as this user");
     from_environment(allow, "RESEAT_ALLOW_EXEC");
 }
 
 void Flags::pin() {
-    auto* pin =
-        command_.add_option("--pin", options_.pin, "Directory (default: /sys/fs/bpf/reseat/INSTANCE)");
+    auto* pin = command_.add_option("--pin", options_.pin,
+                                    "Directory of the pins (default: /sys/fs/bpf/reseat/INSTANCE)");
     from_environment(pin->type_name("DIR"), "RESEAT_PIN");
 }
 
 void Flags::output() {
     from_environment(
-        add_choice(command_, "-o,--output", kFormats, options_.output, "For people (the default), or JSON"),
+        add_choice(command_, "-o,--output", kFormats, options_.output, "Print a table (the default) or JSON"),
         "RESEAT_OUTPUT");
 }
 
 void Flags::watch() {
     auto* watch = command_.add_flag("-w,--watch", options_.watch,
-                                    "Again every second, in place on a terminal, until Ctrl-C");
+                                    "Refresh every second until Ctrl-C, in place on a terminal");
     from_environment(watch, "RESEAT_WATCH");
 }
 
 void Flags::events() {
-    from_environment(command_.add_flag("-f,--follow", options_.follow, "Go on with new ones, until Ctrl-C"),
-                     "RESEAT_FOLLOW");
+    from_environment(
+        command_.add_flag("-f,--follow", options_.follow, "Print new events as they occur, until Ctrl-C"),
+        "RESEAT_FOLLOW");
     auto* after = command_.add_option_function<std::string>(
         "--since", [&into = options_.since](const std::string& text) { into = since(text); },
-        "Only since then: 10m (ago), 2026-11-22T15:00:00Z, or 17 (after that event)");
+        "Print only events since: 10m (ago), 2026-11-22T15:00:00Z, or 17 (after that event)");
     from_environment(after->type_name("WHEN"), "RESEAT_SINCE")->check(check_since);
 }
 
@@ -247,7 +249,7 @@ void Flags::waiting(const std::string& until) {
     auto* timeout = command_.add_option_function<std::string>(
         "--timeout",
         [&into = options_.timeout](const std::string& text) { into = config::duration_in(text); },
-        "Longest wait, such as 90s or 5m (default: for ever)");
+        "Wait at most this long, such as 90s or 5m (default: no limit)");
     from_environment(timeout->type_name("DURATION"), "RESEAT_TIMEOUT")->check(check_duration)->needs(wait);
 }
 

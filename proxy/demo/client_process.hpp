@@ -7,7 +7,7 @@
 
 namespace reseat::proxy {
 
-/// A client of the demo in a process of its own, killed with this object, or with us.
+/// A client of the demo in a process of its own, killed with this object, or with reseat.
 class ClientProcess {
 public:
     /// Forks, in the network namespace of the calling thread. `cgroup_procs`: the cgroup.procs of the cgroup

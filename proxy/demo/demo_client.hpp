@@ -19,7 +19,7 @@ constexpr bool is_tcp(ClientKind kind) {
     return kind == ClientKind::idle_tcp || kind == ClientKind::busy_tcp;
 }
 
-/// What a client of the demo tells; written whole into the pipe of events.
+/// What a client of the demo reports; written whole into the pipe of events.
 struct ClientEvent {
     enum What : std::uint32_t {
         working,  ///< it was answered for the first time (connected UDP: sent its first datagram)
@@ -29,7 +29,7 @@ struct ClientEvent {
     std::uint32_t client;
     What what;
     std::int32_t error;
-    char server;         ///< first letter of the server's name; 0 where nobody answered
+    char server;         ///< first letter of the server's name; 0 where no server answered
     std::int64_t at_ns;  ///< std::chrono::steady_clock
 };
 

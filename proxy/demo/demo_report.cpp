@@ -30,7 +30,7 @@ std::string ms(const std::optional<Milliseconds>& time) {
 }
 
 Cell without(const ClientOutcome& outcome, Milliseconds observed) {
-    if (outcome.control) return {fmt::format("heard of it: {}", ms(outcome.control)), Colour::warning};
+    if (outcome.control) return {fmt::format("noticed: {}", ms(outcome.control)), Colour::warning};
     return {fmt::format("hangs, > {:.0f}", observed.count()), Colour::bad};
 }
 
@@ -45,9 +45,8 @@ Cell with(const ClientOutcome& outcome) {
     if (outcome.told)
         text += fmt::format(", {} {}", error_name(outcome.error), ms(outcome.told));
     else if (is_tcp(outcome.kind))
-        text += ", never told";
-    text +=
-        outcome.back ? fmt::format(", {} {}", how(outcome.kind), ms(outcome.back)) : ", never back at work";
+        text += ", never notified";
+    text += outcome.back ? fmt::format(", {} {}", how(outcome.kind), ms(outcome.back)) : ", never recovered";
     return {text, failed_over(outcome) ? Colour::good : Colour::bad};
 }
 
@@ -82,7 +81,7 @@ std::string report_text(const DemoReport& report, bool colours) {
     std::string text = table.render(0, colours);
     if (!report.reason.empty()) text += "\nreseat's verdict: " + report.reason + "\n";
     text += succeeded(report)
-                ? paint("Clients behind reseat went on; the others hang.", Colour::good, colours)
+                ? paint("Clients with reseat recovered; the others hang.", Colour::good, colours)
                 : paint("The demo failed: see the table.", Colour::bad, colours);
     return text + "\n";
 }

@@ -18,11 +18,11 @@ using Milliseconds = std::chrono::duration<double, std::milli>;
 /// from there; nothing: it did not happen while we looked.
 struct ClientOutcome {
     ClientKind kind = ClientKind::idle_tcp;
-    std::optional<Milliseconds> control;  ///< when the client without reseat heard anything
+    std::optional<Milliseconds> control;  ///< when the client without reseat noticed anything
     std::optional<Milliseconds> noticed;  ///< when reseat knew
     std::optional<Milliseconds> told;     ///< when the client's socket was ended
     int error = 0;                        ///< errno that it saw
-    std::optional<Milliseconds> back;     ///< when a live backend answered, or had its datagram
+    std::optional<Milliseconds> back;     ///< when a live backend answered, or got its datagram
 };
 
 struct DemoReport {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kTimeoutMs = 500;  ///< of the first try; then 1 s, 2 s
 constexpr int kTries = 3;
-constexpr int kUdpSize = 1232;  ///< what IPv6 carries unfragmented, as on the DNS flag day of 2020
+constexpr int kUdpSize = 1232;  ///< what fits into IPv6 unfragmented, as on the DNS flag day of 2020
 constexpr int kFailed = -1;
 
 using OnReply = AresChannel::OnReply;
@@ -63,7 +63,7 @@ int set_server(ares_channel channel, const Endpoint& server) {
 
 }  // namespace
 
-/// c-ares forbids doing it at the same time twice, and all of ours is one thread.
+/// c-ares forbids doing it at the same time twice, and reseat uses it on one thread.
 int init_ares() {
     static const int status = ares_library_init(ARES_LIB_INIT_ALL);
     return status;

@@ -75,7 +75,7 @@ void Discovery::on_answer(const lb::Lookup& lookup, lb::Query query, lb::Found f
 void Discovery::tell_and_apply() {
     const bool has_to_apply = std::exchange(reconsider_, false) || refused_;
     names_.told();
-    answered_.cancel();  // who waits for the other family has waited for long enough
+    answered_.cancel();  // a wait for the other family has lasted long enough
     auto now = view();
     const bool alike = lb::expand_alike(told_, now);
     for (const auto& event : lb::name_news(told_, now, steady_clock::now())) tell_(event);
@@ -84,7 +84,7 @@ void Discovery::tell_and_apply() {
     if (services_.empty() || (alike && !has_to_apply)) return;
     const auto done = apply_(lb::expand(services_, told_));
     if (!done && !refused_)
-        spdlog::error("cannot change the backends, trying again: {}", done.error().message);
+        spdlog::error("cannot update the backends, trying again: {}", done.error().message);
     refused_ = !done;
 }
 
@@ -147,7 +147,7 @@ Task<void> Discovery::watch(const char* path, std::function<void()> changed) {
         if (!file.take().any) continue;
         do co_await sleep_for(kSettles);
         while (file.take().any);
-        spdlog::info("{} has changed: names are asked for again", path);
+        spdlog::info("{} has changed: resolving all names again", path);
         changed();
         names_.hurry(steady_clock::now());
         wake_up_.notify();
@@ -162,7 +162,7 @@ Task<void> Discovery::watch_files() {
         failure = error.what();
     }
     if (!failure.empty())
-        spdlog::warn("/etc/resolv.conf is not watched: {}; start reseat again after a change", failure);
+        spdlog::warn("/etc/resolv.conf is not watched: {}; restart reseat after a change", failure);
 }
 
 void learn_now(asio::io_context& loop, Discovery& discovery, const std::vector<lb::Service>& services,

@@ -25,7 +25,7 @@ public:
     /// Puts services, all backends with addresses, in force.
     using Apply = std::function<Result<void>(std::vector<lb::Service>)>;
 
-    /// `prepare` gets each socket before it connects; `tell` hears what is new of names.
+    /// `prepare` gets each socket before it connects; `tell` gets what is new of names.
     Discovery(asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
               lb::Passing passing = {}, lb::EventSink tell = lb::log_event);
 

@@ -20,7 +20,7 @@ using lb::Query;
 
 /// A record takes 16 bytes of a message of at most 64 KiB.
 constexpr std::size_t kMostRecords = 4096;
-constexpr std::uint32_t kMaxTtl = 0x7fffffff;  ///< beyond, RFC 2181 has it mean 0
+constexpr std::uint32_t kMaxTtl = 0x7fffffff;  ///< beyond, it means 0 (RFC 2181)
 
 /// Of all records of the answer, aliases on the way included. c-ares' SRV records have none.
 Duration lowest_ttl(Bytes message) {
@@ -95,11 +95,11 @@ std::string_view complaint(int status) {
         case ARES_ESERVFAIL:
             return "failed (SERVFAIL)";
         case ARES_EREFUSED:
-            return "refuses the question (REFUSED)";
+            return "refuses the query (REFUSED)";
         case ARES_ENOTIMP:
-            return "does not implement the question (NOTIMP)";
+            return "does not implement the query (NOTIMP)";
         case ARES_EFORMERR:
-            return "does not understand the question (FORMERR)";
+            return "does not understand the query (FORMERR)";
         case ARES_ECONNREFUSED:
             return "cannot be reached";
         case ARES_EBADRESP:
@@ -121,7 +121,7 @@ lb::Found without_records(Query query, int status, std::string_view server) {
     return {.reason = fmt::format("the name server {}: {}", server, ares_strerror(status))};
 }
 
-/// c-ares passes messages with a response code that it does not know as if all were well.
+/// c-ares passes messages with a response code that it does not know as if they were valid.
 int response_code(Bytes message) {
     return message.size() > 3 ? message[3] & 0x0f : 0;
 }

@@ -138,7 +138,7 @@ void Resolver::set_timer() {
 void Resolver::reread() {
     auto servers = open();
     if (!servers) {
-        spdlog::warn("{}; the name servers stay as they were", servers.error().message);
+        spdlog::warn("{}; the name servers stay unchanged", servers.error().message);
         return;
     }
     servers_ = std::move(*servers);

@@ -18,7 +18,7 @@
 namespace reseat::proxy {
 
 /// Answers questions as the C library would: /etc/hosts first, then the name servers and search domains of
-/// /etc/resolv.conf. It carries out what Inquiry and ServerOrder decide. One thread; nothing of it waits.
+/// /etc/resolv.conf. It does what Inquiry and ServerOrder decide. One thread; nothing of it waits.
 class Resolver {
 public:
     using OnAnswer = std::function<void(const lb::Lookup&, lb::Query, lb::Found)>;
@@ -31,7 +31,7 @@ public:
     /// One answer for each of the questions follows.
     void ask(const lb::Question& question);
 
-    /// "10.0.0.1, 10.0.0.2": who is asked.
+    /// "10.0.0.1, 10.0.0.2": the name servers.
     std::string servers() const;
 
     /// resolv.conf has changed: what is under way is asked for again as it says now. Not from within

@@ -94,13 +94,14 @@ std::string names_of(const std::vector<Instance>& instances) {
     return fmt::format("{}", fmt::join(names, ", "));
 }
 
-/// Why nobody can be asked at `socket`, and who can.
+/// Why no instance can be reached at `socket`, and which can.
 Error unreachable(const std::string& socket, int why) {
     std::string message;
     if (why == EACCES || why == EPERM)
-        message = "may not connect to " + socket + ": only root and the instance's user may; use sudo";
+        message = "no permission to connect to " + socket +
+                  ": only root and the instance's user have access; use sudo";
     else if (why == ECONNREFUSED)
-        message = "nobody listens at " + socket + ": the instance was killed; start it again with reseat run";
+        message = "no process listens at " + socket + ": the instance was killed; restart it with reseat run";
     else
         message = "there is no instance at " + socket;
     const auto others = running_instances();
@@ -170,10 +171,9 @@ Result<std::string> find_admin_socket(const std::string& admin, const std::strin
     const auto instances = running_instances(directory);
     if (instances.size() == 1) return instances.front().socket;
     if (instances.empty())
-        return Error{
-            ErrorCode::failed,
-            "no instance of reseat that you may reach is running; start one with reseat run, or name "
-            "its socket with --admin"};
+        return Error{ErrorCode::failed,
+                     "no running instance of reseat is accessible; start one with reseat run, or give its "
+                     "socket with --admin"};
     return Error{
         ErrorCode::failed,
         fmt::format("several instances are running: choose one with --instance ({})", names_of(instances))};

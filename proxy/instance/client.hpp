@@ -20,7 +20,7 @@ struct HttpReply {
 };
 
 /// Asks the instance that listens at `socket`; blocks for at most `patience`. `failed`: there is no such
-/// instance, it may not be reached, nobody listens, or it does not answer; the message says which.
+/// instance, it may not be reached, no process listens, or it does not answer; the message says which.
 Result<HttpReply> admin_get(const std::string& socket, const std::string& target,
                             Duration patience = std::chrono::seconds(5));
 Result<HttpReply> admin_post(const std::string& socket, const std::string& target,

@@ -10,7 +10,7 @@ namespace reseat::proxy {
 /// The way by which a request came: it decides what may be asked.
 enum class ListenerKind { unix_socket, tcp };
 
-/// A socket on which an instance waits for those who ask.
+/// A socket on which an instance accepts clients.
 class Listener {
 public:
     using Socket = asio::generic::stream_protocol::socket;

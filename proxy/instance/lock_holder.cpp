@@ -32,7 +32,7 @@ std::optional<pid_t> holder_of(const fs::path& cgroup, std::string_view locks) {
     return parse_locks(locks, about.st_dev, about.st_ino);
 }
 
-/// Who holds `cgroup`, the nearest one above it, or any below it.
+/// The holder of `cgroup`, the nearest one above it, or any below it.
 std::optional<pid_t> find_holder(const fs::path& cgroup, std::string_view locks) {
     for (fs::path at = cgroup; at.has_relative_path(); at = at.parent_path())
         if (const auto pid = holder_of(at, locks)) return pid;

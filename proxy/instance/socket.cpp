@@ -24,8 +24,8 @@ int make_parents(const std::filesystem::path& directory) {
     return ::mkdir(directory.c_str(), 0755) == 0 || errno == EEXIST ? 0 : errno;
 }
 
-/// Makes the missing directories above `path`: /run/reseat open to all instances' users, ours to us alone.
-/// Returns the innermost one if it was made.
+/// Makes the missing directories above `path`: /run/reseat open to all instances' users, the last to this
+/// one. Returns the innermost one if it was made.
 Result<std::string> make_directory(const std::filesystem::path& path) {
     const auto directory = path.parent_path();
     if (directory.empty() || std::filesystem::exists(directory)) return std::string();
@@ -36,7 +36,7 @@ Result<std::string> make_directory(const std::filesystem::path& path) {
     return system_error("cannot create " + directory.string() + " for the admin socket", number);
 }
 
-/// Whoever may rename files where the socket is can have our clients talk to him.
+/// A user who can rename files there could have clients connect to another socket.
 Result<void> check_directory(const std::filesystem::path& path) {
     const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
     struct stat about {};
@@ -44,9 +44,9 @@ Result<void> check_directory(const std::filesystem::path& path) {
     const bool foreign = about.st_uid != 0 && about.st_uid != ::geteuid();
     const bool open_to_all = (about.st_mode & S_IWOTH) != 0 && (about.st_mode & S_ISVTX) == 0;
     if (!foreign && !open_to_all) return {};
-    return Error{ErrorCode::failed, "the admin socket " + path.string() + " would be where " +
-                                        (foreign ? "another user is the owner" : "everybody may write") +
-                                        ": choose another directory, or mend this one's owner and mode"};
+    return Error{ErrorCode::failed, "the admin socket " + path.string() + " would be in a directory that " +
+                                        (foreign ? "another user owns" : "is world-writable") +
+                                        ": choose another directory, or fix the owner and mode of this one"};
 }
 
 Error cannot_listen(const std::string& path, int number) {
@@ -58,15 +58,15 @@ ino_t inode_of(const std::string& path) {
     return ::stat(path.c_str(), &entry) == 0 ? entry.st_ino : 0;
 }
 
-/// Removes a socket file that nobody answers at; anything that is not a socket stays.
+/// Removes a socket file without a listener; anything that is not a socket stays.
 Result<void> clear_the_way(const std::string& path) {
     struct stat entry {};
     if (::lstat(path.c_str(), &entry) != 0) return {};
     if (!S_ISSOCK(entry.st_mode)) return cannot_listen(path, EEXIST);
     if (somebody_listens(path))
         return Error{ErrorCode::failed, "the admin socket " + path +
-                                            " is in use by another instance: stop that one, or give this "
-                                            "one a name with --instance"};
+                                            " is in use by another instance: stop that one, or give this one "
+                                            "another name with --instance"};
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_listen(path, errno);
     return {};
 }

@@ -40,13 +40,13 @@ private:
 };
 
 /// Removes the socket `path` that a killed instance left, and its directory if nothing else is in it. False:
-/// there is none, somebody listens, or it cannot be removed.
+/// there is none, a process listens, or it cannot be removed.
 bool remove_dead_socket(const std::string& path);
 
 /// Removes the admin sockets under /run/reseat of instances named PREFIX + PID whose process is gone.
 void remove_sockets_left_behind(const std::string& prefix);
 
-/// 0 when somebody accepts connections at `path`, else the errno: ENOENT, EACCES, ECONNREFUSED...
+/// 0 when a process accepts connections at `path`, else the errno: ENOENT, EACCES, ECONNREFUSED...
 int cannot_connect(const std::string& path);
 bool somebody_listens(const std::string& path);
 

@@ -15,7 +15,7 @@
 namespace reseat::proxy {
 namespace {
 
-/// variable → the flags that it stands for.
+/// variable → the flags that it sets.
 using Variables = std::map<std::string, std::set<std::string>>;
 
 /// "-c, --config FILE"
@@ -84,26 +84,27 @@ std::string commands(Variables& variables) {
 std::string environment(const Variables& variables) {
     std::string out =
         roff::section("ENVIRONMENT") +
-        roff::paragraph("What a flag is not given may come from a variable; the command line wins.");
+        roff::paragraph(
+            "Each flag can also be set by an environment variable; the command line takes precedence.");
     for (const auto& [variable, flags] : variables) {
         std::string named;
         for (const auto& flag : flags) named += (named.empty() ? "" : ", ") + roff::bold(flag);
         out += roff::item(roff::bold(variable), named);
     }
     return out + roff::item(roff::bold("NO_COLOR"),
-                            "Set to anything: no colours, as where standard output is no terminal.");
+                            "If set, output has no colours, as when standard output is not a terminal.");
 }
 
 std::string exit_status() {
     std::string out = roff::section("EXIT STATUS");
     for (const auto& [status, meaning] :
-         {std::pair{"0", "Done."},
+         {std::pair{"0", "Success."},
           {"1", "Failed at run time."},
-          {"2", "The command line makes no sense."},
+          {"2", "The command line is wrong."},
           {"3", "The configuration is invalid."},
-          {"4", "A kernel feature, a capability or a mount is missing; reseat doctor says which."},
+          {"4", "A kernel feature, a capability or a mount is missing; reseat doctor shows which."},
           {"125, 126, 127",
-           "Of exec: reseat failed or was called wrongly, CMD cannot be run, CMD was not found."}})
+           "For exec: reseat failed or its arguments are wrong; CMD cannot be run; CMD was not found."}})
         out += roff::item(roff::bold(status), roff::escaped(meaning));
     return out;
 }
@@ -121,15 +122,16 @@ std::string command_page() {
         "connections\n"
         "in the kernel: a connect to a service address goes straight to a live backend. It checks the "
         "backends,\n"
-        "and when one dies it ends or moves the client sockets that hang on it. What it balances is said by "
-        "a\n"
-        "file, see reseat.yaml(5). The commands that look or change ask the running instance over its "
-        "socket.\n");
+        "and when one fails it terminates or re-points the client sockets connected to it. A file "
+        "configures\n"
+        "what is balanced, see reseat.yaml(5). The commands that inspect or change a running instance use\n"
+        "its admin socket.\n");
     out += commands(variables);  // first: it finds the variables
     out += environment(variables) + exit_status();
-    out += roff::section("FILES") +
-           roff::item("\\fI/run/reseat/INSTANCE/admin.sock\\fR", "Socket of a running instance.") +
-           roff::item("\\fI/sys/fs/bpf/reseat/INSTANCE\\fR", "What outlives it there, if it may pin.");
+    out +=
+        roff::section("FILES") +
+        roff::item("\\fI/run/reseat/INSTANCE/admin.sock\\fR", "Admin socket of a running instance.") +
+        roff::item("\\fI/sys/fs/bpf/reseat/INSTANCE\\fR", "Pinned BPF objects, which outlive the instance.");
     return out + roff::section("SEE ALSO") + roff::bold("reseat.yaml") + "(5)\n";
 }
 

@@ -7,7 +7,7 @@
 /// As much of man(7) as the manual pages need.
 namespace reseat::proxy::roff {
 
-/// Text that stands for itself, of one line or several.
+/// Literal text, of one line or several.
 std::string escaped(std::string_view text);
 
 /// `text` as the argument of a macro, in quotes.

@@ -9,7 +9,7 @@
 
 namespace reseat::proxy {
 
-/// Decides what looking at a file means while somebody may be writing it. No clock, no file: step it by hand.
+/// Decides what a state of a file means while it may be being written. No clock, no file: step it by hand.
 class FileJudge {
 public:
     void on_news(const PathWatch::News& news);

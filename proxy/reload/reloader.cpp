@@ -18,7 +18,7 @@ Task<config::LoadOutcome> load_now(std::string file, config::ExecChecks exec) {
     co_return config::load_file(file, exec);
 }
 
-/// As many as an event tells.
+/// As many as an event lists.
 std::vector<std::string> first_of(std::vector<std::string> lines) {
     if (lines.size() <= kToldLines) return lines;
     const std::size_t more = lines.size() - kToldLines;
@@ -90,8 +90,8 @@ ReloadReport Reloader::apply(config::Loaded loaded) {
     for (const auto& warning : loaded.warnings) report.warnings.push_back(config::to_string(warning));
     if (const auto names = needing_restart(started_with_, loaded.model); !names.empty())
         report.warnings.push_back(
-            fmt::format("{}: changed in {}, but only a restart of reseat puts {} in force",
-                        fmt::join(names, ", "), loaded.file, names.size() == 1 ? "it" : "them"));
+            fmt::format("{}: changed in {}, but {} effect only after a restart of reseat",
+                        fmt::join(names, ", "), loaded.file, names.size() == 1 ? "takes" : "take"));
     running_ = std::move(loaded);
     return report;
 }
@@ -121,8 +121,8 @@ void Reloader::tell_last() const {
     } else {
         event.type = lb::Event::Type::reload_failed;
         event.level = lb::Event::Level::error;
-        event.message =
-            fmt::format("{} was not reloaded, the running configuration stays: {}", file(), last_.summary());
+        event.message = fmt::format("{} was not reloaded, the running configuration stays in force: {}",
+                                    file(), last_.summary());
     }
     if (last_.lines.size() > 1) event.details = first_of(last_.lines);
     tell_(event);

@@ -48,12 +48,12 @@ public:
     /// Reads the file on a thread of its own and prepares for it. A load that ends later than another one has
     /// read no older content.
     Task<config::LoadOutcome> load();
-    /// Puts it in force or keeps what is; tells either.
+    /// Puts it in force or keeps the running one; reports either.
     const ReloadReport& take(config::LoadOutcome outcome);
     /// load() and take().
     Task<ReloadReport> reload();
 
-    /// Tells one content of the file from another; of an unreadable or invalid one, its faults.
+    /// Identifies one content of the file; of an unreadable or invalid one, its faults.
     static std::string identity(const config::LoadOutcome& outcome);
     /// identity() of what was taken last, applied or not.
     const std::string& known() const { return known_; }

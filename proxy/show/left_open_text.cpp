@@ -41,7 +41,7 @@ std::string upper(std::string text) {
 
 std::string fate(const BackendView& backend, SystemTime now) {
     if (backend.stuck) return "could not be terminated yet, tried again";
-    if (backend.waiting) return "terminated as soon as another backend is eligible";
+    if (backend.waiting) return "to be terminated as soon as another backend is eligible";
     if (!backend.sockets_end_at) return "open until the process closes them";
     if (*backend.sockets_end_at <= now) return "being terminated";
     return fmt::format("terminated in {} unless closed before", human(*backend.sockets_end_at - now));
@@ -61,7 +61,7 @@ std::string left_open_text(const json::array& sockets, const std::map<std::strin
         const auto& [who, count] = most[i];
         const auto half = halves.find(who.protocol);
         lines += fmt::format("  {}: {}, {}\n", who.process, counted(count, upper(who.protocol) + " socket"),
-                             half == halves.end() ? "its backend has gone" : fate(half->second, now));
+                             half == halves.end() ? "its backend is gone" : fate(half->second, now));
     }
     if (const std::size_t more = most.size() - shown)
         lines += fmt::format("  and {} more process{}\n", more, more == 1 ? "" : "es");

@@ -47,7 +47,7 @@ std::string heading(const StatusView& status, SystemTime now, std::size_t max_wi
 
 std::string failed_reload(const StatusView& status, SystemTime now, bool colours) {
     if (status.reload_error.empty()) return "";
-    return fmt::format("{} {} ago, the configuration before it runs: {}\n",
+    return fmt::format("{} {} ago, the previous configuration stays in force: {}\n",
                        paint("reload FAILED", Colour::bad, colours), age(status.reload_at, now),
                        status.reload_error);
 }
@@ -101,13 +101,13 @@ std::string remarks(const ServiceView& service, const DnsNameView& name, SystemT
     if (!name.error.empty())
         lines += fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
                              service.title(), name.name, name.error,
-                             name.has_addresses ? "the last good ones serve" : "no backend is known");
+                             name.has_addresses ? "the last good addresses are used" : "no backend is known");
     for (const auto& [address, owner] : name.service_addresses)
         lines += fmt::format("{} {}: {}: {} is the address of {}\n",
                              paint("not a server:", Colour::warning, colours), service.title(), name.name,
                              address, owner);
     for (const auto& [address, absent_since, until] : name.held)
-        lines += fmt::format("held: {}: {}: {} is absent from DNS for {}, serves for {} more\n",
+        lines += fmt::format("held: {}: {}: {} is absent from DNS for {}, is used for another {}\n",
                              service.title(), name.name, address, age(absent_since, now),
                              human(std::max(until.value_or(now) - now, SystemTime::duration())));
     return lines;
@@ -136,8 +136,8 @@ std::string failovers(const StatusView& status, SystemTime now) {
 std::string remarks(const BackendView& backend) {
     std::string text = backend.state == "up" ? "" : backend.reason;
     const auto add = [&](const std::string& more) { text += (text.empty() ? "" : "; ") + more; };
-    if (backend.waiting) add(counted(backend.waiting, "socket") + " waiting for an alternative");
-    if (backend.stuck) add(counted(backend.stuck, "socket") + " that cannot be ended");
+    if (backend.waiting) add(counted(backend.waiting, "socket") + " waiting for an eligible backend");
+    if (backend.stuck) add(counted(backend.stuck, "socket") + " that cannot be terminated");
     return text;
 }
 

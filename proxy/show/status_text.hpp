@@ -5,7 +5,7 @@
 
 #include <string>
 
-/// What an instance tells of itself, as tables for people, `max_width` columns wide (0: as wide as needed).
+/// The status of an instance, as tables for people, `max_width` columns wide (0: as wide as needed).
 namespace reseat::proxy {
 
 /// `reseat status`.
@@ -14,7 +14,7 @@ std::string status_text(const StatusView& status, SystemTime now, std::size_t ma
 /// `reseat ls`.
 std::string services_text(const StatusView& status, SystemTime now, std::size_t max_width, bool colours);
 
-/// `reseat backends`; why one is not up stands below it.
+/// `reseat backends`; the reason why one is not up is below it.
 std::string backends_text(const std::vector<ServiceView>& services, SystemTime now, std::size_t max_width,
                           bool colours);
 

@@ -122,7 +122,7 @@ struct StatusView {
     std::optional<SystemTime> started_at;
     std::string cgroup;
     bool pinned = false;
-    std::string reload_error;  ///< empty: the last reload went well
+    std::string reload_error;  ///< empty: the last reload succeeded
     std::optional<SystemTime> reload_at;
     std::vector<ServiceView> services;
     std::vector<PolicyView> policies;

@@ -66,7 +66,7 @@ int fail(const Error& error) {
 bool write_out(std::string_view text) {
     const bool sent =
         std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    if (!sent && why_not_written == 0) why_not_written = errno;  // only the first one tells
+    if (!sent && why_not_written == 0) why_not_written = errno;  // only the first one counts
     return std::ferror(stdout) == 0;
 }
 

@@ -91,7 +91,7 @@ void Checks::warn_of_descriptors(std::size_t backends) {
     const bool too_many = backends > checkable_backends(limit);
     if (too_many && !std::exchange(short_of_descriptors_, true))
         spdlog::warn(
-            "{} backends are checked, and the limit of {} open descriptors is enough for {}: raise it "
+            "{} backends are checked, but the limit of {} open descriptors allows only {}: raise it "
             "(ulimit -Hn, LimitNOFILE= of the unit), or some checks cannot be made",
             backends, limit, checkable_backends(limit));
     short_of_descriptors_ = too_many;

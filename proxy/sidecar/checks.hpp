@@ -51,7 +51,7 @@ private:
     std::shared_ptr<lb::UrgentPace> pace_;
     OnResult on_result_;
     std::unordered_map<lb::BackendId, std::shared_ptr<Check>> running_;
-    bool short_of_descriptors_ = false;  ///< and that was told
+    bool short_of_descriptors_ = false;  ///< and that was reported
 };
 
 }  // namespace reseat::proxy

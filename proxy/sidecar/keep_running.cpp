@@ -22,7 +22,7 @@ Task<void> keep_running(std::string name, std::function<Task<void>()> make) {
         }
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
-        spdlog::error("{}: {}; starting it again", name, failure);
+        spdlog::error("{}: {}; restarting it", name, failure);
         co_await sleep_for(kPause);
     }
 }

@@ -17,8 +17,8 @@ void set_up_logging(lb::LogLevel level, lb::LogFormat format);
 /// lb::log_event(), with the event's fields where the format has any.
 void log(const lb::Event& event);
 
-/// While this lives, whatever is logged as a warning or an error without being an event is told as one, of
-/// type `warning`, though log.level may leave it out of the log. One at a time. `tell` is called on the
+/// While this lives, whatever is logged as a warning or an error without being an event is reported as one,
+/// of type `warning`, though log.level may leave it out of the log. One at a time. `tell` is called on the
 /// thread that logs.
 class WarningsAsEvents {
 public:

@@ -41,7 +41,7 @@ Result<void> can_pin_in(const std::string& directory) {
                      directory + " has a dot in a name, which a bpffs does not allow"};
     if (::access(place.c_str(), W_OK | X_OK) != 0)
         return Error{ErrorCode::unsupported,
-                     place.string() + " may not be written to: give this user the right to"};
+                     place.string() + " is not writable: grant this user write access"};
     return {};
 }
 
@@ -51,19 +51,19 @@ Result<PinChoice> choose_pin(const lb::Model& model, const std::string& instance
     if (model.pin == "off") {
         if (wanted)
             return Error{ErrorCode::invalid_config,
-                         "on_exit: keep needs something pinned: write pin: auto or a directory"};
-        return PinChoice{{}, "not pinned (pin: off): balancing ends with this process"};
+                         "on_exit: keep requires pinning: write pin: auto or a directory"};
+        return PinChoice{{}, "not pinned (pin: off): balancing ends when this process exits"};
     }
     const auto possible = can_pin_in(directory);
     if (possible)
         return PinChoice{directory,
-                         "pinned in " + directory + ": connections go on being balanced if reseat dies"};
+                         "pinned in " + directory + ": connections continue to be balanced if reseat dies"};
     if (wanted || model.pin != "auto")
         return Error{ErrorCode::unsupported, "pin: " + possible.error().message};
-    return PinChoice{
-        {},
-        "not pinned, balancing ends with this process: " + possible.error().message + ", or write pin: off",
-        true};
+    return PinChoice{{},
+                     "not pinned, balancing ends when this process exits: " + possible.error().message +
+                         ", or write pin: off",
+                     true};
 }
 
 }  // namespace reseat::proxy

@@ -101,7 +101,7 @@ Result<Capabilities> find_needed(const Sets& held, const LaterWork& work) {
 /// For what this process may start: nothing that it does not hold itself.
 void close_the_way_back(const Sets& held, Capabilities keep) {
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (!has(held.effective, CAP_SETPCAP)) return;  // whoever took it away has set the bounds
+    if (!has(held.effective, CAP_SETPCAP)) return;  // it was taken away with the bounds set
     for (unsigned capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
         if (!has(keep, capability)) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
@@ -128,18 +128,17 @@ std::vector<std::string> missing_capabilities(Capabilities effective) {
 }
 
 std::vector<OptionalCapability> optional_capabilities(Capabilities effective) {
-    return {
-        {"CAP_PERFMON", has(effective, kCapPerfmon) || has(effective, CAP_SYS_ADMIN),
-         "reseat does not run before Linux 6.18; from there on sockets that the index has no room for are "
-         "not found, and open ones that a policy denies or that "
-         "are older than reseat are not ended; Multipath TCP and why connects fail are not seen; commands "
-         "of exec checks inside the balanced cgroup are balanced"},
-        {"CAP_SYS_PTRACE", has(effective, CAP_SYS_PTRACE),
-         "connected UDP sockets are terminated instead of re-pointed, and Multipath TCP sockets are "
-         "notified late"},
-        {"CAP_SYS_ADMIN", has(effective, CAP_SYS_ADMIN),
-         "sockets in other network namespaces of the workload are ended by way of their descriptors "
-         "(CAP_SYS_PTRACE), and not re-pointed; workloads in one network namespace do not need it"}};
+    return {{"CAP_PERFMON", has(effective, kCapPerfmon) || has(effective, CAP_SYS_ADMIN),
+             "reseat does not run before Linux 6.18; on newer kernels, sockets that do not fit into the "
+             "index are not found; open sockets that a policy denies or that are older than reseat are not "
+             "terminated; Multipath TCP and causes of failed connects are not observed; commands of exec "
+             "checks inside the balanced cgroup are balanced"},
+            {"CAP_SYS_PTRACE", has(effective, CAP_SYS_PTRACE),
+             "connected UDP sockets are terminated instead of re-pointed, and Multipath TCP sockets are "
+             "notified late"},
+            {"CAP_SYS_ADMIN", has(effective, CAP_SYS_ADMIN),
+             "sockets in other network namespaces of the workload are terminated through their descriptors "
+             "(CAP_SYS_PTRACE) and not re-pointed; workloads in one network namespace do not need it"}};
 }
 
 std::string names_of(Capabilities set) {

@@ -18,7 +18,7 @@ using Capabilities = std::uint64_t;
 /// The effective capabilities in the text of a /proc/PID/status ("CapEff:", hexadecimal).
 std::optional<Capabilities> parse_effective(std::string_view status);
 
-/// Of this process; nothing: /proc does not tell.
+/// Of this process; empty: /proc does not show them.
 std::optional<Capabilities> effective_capabilities();
 
 /// What reseat can do without.
@@ -51,7 +51,7 @@ struct LaterWork {
 /// returns what is kept. Of what is held, these stay: CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE;
 /// CAP_SYS_ADMIN, with which sockets in the workload's other network namespaces are ended like any other;
 /// CAP_DAC_READ_SEARCH where a file of the configuration cannot be read without, CAP_DAC_OVERRIDE where the
-/// socket's directory cannot be written to without. Commands of exec checks inherit none of ours; where they
+/// socket's directory cannot be written to without. Commands of exec checks inherit none of them; where they
 /// are allowed, what root or a set-user-id program gets when it is started stays as it is, else that goes too
 /// (bounding set, no_new_privs). `failed`: the kernel refuses.
 Result<Capabilities> drop_privileges(const LaterWork& work);

@@ -56,8 +56,7 @@ ServiceManager ServiceManager::from_environment() {
     const auto meant = take_variable("WATCHDOG_PID");
     if (path.empty()) return manager;
     manager.socket_ = connected_to(path);
-    if (!manager.socket_)
-        spdlog::warn("NOTIFY_SOCKET={} cannot be connected to: {}", path, std::strerror(errno));
+    if (!manager.socket_) spdlog::warn("cannot connect to NOTIFY_SOCKET={}: {}", path, std::strerror(errno));
     const bool for_us = meant.empty() || meant == std::to_string(::getpid());
     if (silence && *silence > 0 && for_us) manager.watchdog_ = std::chrono::microseconds(*silence);
     return manager;
@@ -66,7 +65,7 @@ ServiceManager ServiceManager::from_environment() {
 void ServiceManager::tell(std::string_view message) const {
     if (!socket_) return;
     if (::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0)
-        spdlog::debug("the service manager was not told: {}", std::strerror(errno));
+        spdlog::debug("the service manager was not notified: {}", std::strerror(errno));
 }
 
 void ServiceManager::tell_reloading() const {

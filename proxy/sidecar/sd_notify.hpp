@@ -10,12 +10,12 @@
 
 namespace reseat::proxy {
 
-/// The service manager that waits for word from us, as sd_notify(3) has it. By default there is none, and
+/// The service manager that expects messages, as in sd_notify(3). By default there is none, and
 /// telling does nothing.
 class ServiceManager {
 public:
-    /// The one in $NOTIFY_SOCKET. Takes its variables out of the environment: a command of ours must not
-    /// speak for us.
+    /// The one in $NOTIFY_SOCKET. Takes its variables out of the environment: a child command must not
+    /// use it.
     static ServiceManager from_environment();
 
     bool listens() const { return static_cast<bool>(socket_); }

@@ -88,7 +88,7 @@ Result<void> Sidecar::attach() {
     auto plane = bpf::KernelDataPlane::attach(executor(), settings_.workload.directory, options);
     if (!plane) return with_holder(plane.error(), settings_.workload.directory);
     plane_ = std::move(*plane);
-    // Until we serve, a fault of ours must not take away what an earlier process left balancing.
+    // Until reseat serves, its failure must not remove what a previous process left balancing.
     if (!plane_->inheritance().services.empty()) afterwards_ = Afterwards::as_pinned;
     return check_workload(settings_.workload);
 }
@@ -204,9 +204,9 @@ void Sidecar::on_check(lb::BackendId backend, const lb::CheckStatus& status,
     if (first_round_over_ || !ready()) return;
     first_round_over_ = true;
     first_round_.cancel();
-    std::string message = "ready: every backend was checked once";
+    std::string message = "ready: every backend has been checked once";
     if (const auto ups = controller_->untold_first_ups())
-        message += fmt::format("; {} are up, without a line for each", ups);
+        message += fmt::format("; {} of them are up, without a line for each", ups);
     tell({.type = lb::Event::Type::ready, .message = std::move(message)});
 }
 
@@ -233,7 +233,7 @@ bool Sidecar::serve() {
 
 /// What still runs in the loop refers to the objects: it ends first, then they do.
 void Sidecar::end() {
-    events_.close();  // who follows hears the last ones
+    events_.close();  // followers get the last ones
     loop_.restart();
     loop_.poll();
     tasks_.clear();

@@ -37,7 +37,7 @@ struct SidecarSettings {
     config::ExecChecks exec_checks = config::ExecChecks::refused;
     bool watch_config = true;  ///< reload when the file changes
     std::optional<bpf::Engine> only_engine = {};
-    ServiceManager manager = {};  ///< to be told how we are
+    ServiceManager manager = {};  ///< gets the state of reseat
 };
 
 /// One running instance: owns every long-lived object, in the order in which they are made; they end in the
@@ -56,7 +56,8 @@ public:
     /// Runs `task` beside the others until stop(); if it fails, so does serve().
     void add(std::string name, Task<void> task);
 
-    /// Serves until stop(), then ends everything by cancellation. False when a task of ours failed for good.
+    /// Serves until stop(), then ends everything by cancellation. False when a task of reseat failed for
+    /// good.
     bool serve();
 
     enum class Afterwards {
@@ -75,7 +76,7 @@ public:
     bool ready() const { return controller_->first_round_over(); }
     /// Waits until ready(), but no longer than `at_most`.
     Task<void> first_round(Duration at_most);
-    /// Waits until each DNS name was answered, well or not, but no longer than `at_most`; says so first.
+    /// Waits until each DNS name was answered or failed, but no longer than `at_most`; says so first.
     Task<void> names_answered(Duration at_most);
     /// The services of whose names no address is known.
     std::vector<std::string> without_backends() const;

@@ -9,7 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-/// What Sidecar tells and does through its admin interface.
+/// Sidecar's side of its admin interface.
 namespace reseat::proxy {
 namespace {
 

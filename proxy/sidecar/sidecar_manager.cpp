@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
 #include "proxy/sidecar/sidecar.hpp"
 
 #include <fmt/format.h>
 
-/// What Sidecar tells the service manager, and when.
+/// What Sidecar reports to the service manager, and when.
 namespace reseat::proxy {
 namespace {
 
@@ -19,8 +20,8 @@ std::string summary(const std::vector<lb::ServiceStatus>& services) {
         backends += service.backends.size();
         sockets += service.open_sockets;
     }
-    return fmt::format("{} services, {} of {} backends take connections, {} open sockets", services.size(),
-                       eligible, backends, sockets);
+    return fmt::format("{}, {} of {} eligible, {}", counted(services.size(), "service"), eligible,
+                       counted(backends, "backend"), counted(sockets, "open socket"));
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ Task<void> Sidecar::tell_manager() {
     }
 }
 
-/// Whoever asks for it, the manager hears of it; a file that was refused leaves us as ready as before.
+/// The manager is notified of every reload; a refused file leaves reseat as ready as before.
 Task<ReloadReport> Sidecar::reload_now() {
     if (manager_knows_) settings_.manager.tell_reloading();
     auto report = co_await reloader_.reload();

@@ -20,8 +20,8 @@ bool serves(const lb::Inheritance::Life& life) {
 
 }  // namespace
 
-/// Names are asked for when sockets of ours are exempt from balancing. What an earlier process left serving
-/// is the last good answer for those that nobody answers now.
+/// Names are asked for when reseat's sockets are exempt from balancing. What a previous process left serving
+/// is the last good answer for those without an answer now.
 void Sidecar::resolve_names() {
     const lb::Model& model = reloader_.running().model;
     discovery_ = std::make_unique<Discovery>(
@@ -55,7 +55,7 @@ void Sidecar::follow_names(const lb::Model& model) {
     add("name files", discovery_->watch_files());
 }
 
-/// A file that is still being read when we are told to end is there only after what it needs has gone.
+/// A file that is still being read when reseat is stopped is there only after what it needs has gone.
 Task<bool> Sidecar::prepare(const lb::Model& model) {
     if (!discovery_) co_return false;
     co_return co_await discovery_->learn(model.services, kFirstAnswers);

@@ -76,10 +76,9 @@ Result<CgroupMount> cgroup_mount() {
     const auto whole = std::ranges::find(*mounts, "/", &CgroupMount::root);
     if (whole != mounts->end()) return *whole;
     if (!mounts->empty()) return mounts->front();
-    return Error{
-        ErrorCode::unsupported,
-        "no cgroup2 is mounted: mount -t cgroup2 none /sys/fs/cgroup/unified, or in a container give "
-        "it the host's /sys/fs/cgroup"};
+    return Error{ErrorCode::unsupported,
+                 "no cgroup2 is mounted: mount one (mount -t cgroup2 none /sys/fs/cgroup/unified), or in a "
+                 "container mount the host's /sys/fs/cgroup"};
 }
 
 bool is_root_cgroup(const std::string& directory) {

@@ -20,7 +20,7 @@ namespace {
 
 enum Step : int { kJoin, kExec };
 
-/// What the child tells through the pipe when it cannot become the command.
+/// What the child reports through the pipe when it cannot become the command.
 struct Fault {
     int step;
     int number;

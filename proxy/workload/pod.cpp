@@ -64,8 +64,7 @@ fs::path find_our_root(const fs::path& top, std::size_t depth, const CgroupMount
 fs::path our_container(const std::vector<CgroupMount>& mounts, const std::string& cgroup) {
     const auto whole = std::ranges::find(mounts, "/", &CgroupMount::root);
     const CgroupMount* own = whole == mounts.end() ? nullptr : &*whole;
-    if (own && is_root_cgroup(own->path))
-        return join(own->path, *below("/", cgroup));  // no namespace of ours
+    if (own && is_root_cgroup(own->path)) return join(own->path, *below("/", cgroup));  // no cgroup namespace
     for (const auto& mount : mounts)
         if (const auto depth = height(mount))
             if (auto found = find_our_root(mount.path, depth, own); !found.empty()) return found;
@@ -79,22 +78,21 @@ Result<Workload> find_pod() {
     if (!mounts) return mounts.error();
     const auto text = read_file("/proc/self/cgroup");
     const auto cgroup = text ? parse_process_cgroup(*text) : std::nullopt;
-    if (!cgroup) return Error{ErrorCode::unsupported, "--cgroup pod: we are in no cgroup2"};
+    if (!cgroup) return Error{ErrorCode::unsupported, "--cgroup pod: reseat is not in a cgroup2"};
     const fs::path container = our_container(*mounts, *cgroup);
     if (container.empty())
         return Error{ErrorCode::unsupported,
-                     "--cgroup pod: no mount shows the cgroup above our container's; mount the host's "
-                     "/sys/fs/cgroup, read-only, beside our own"};
+                     "--cgroup pod: no mount shows the parent cgroup of this container; mount the host's "
+                     "/sys/fs/cgroup read-only into it"};
     fs::path pod = container.parent_path();
     // A scope is one container's, with a cgroup below it for the processes (crun).
     while (pod.extension() == ".scope") pod = pod.parent_path();
     const auto name = pod.filename().string();
     if (is_root_cgroup(container) || is_root_cgroup(pod) ||
         std::ranges::find(kNotPods, name) != kNotPods.end())
-        return Error{ErrorCode::failed,
-                     fmt::format("--cgroup pod: our own cgroup is {}, which is in no pod; give --cgroup "
-                                 "PATH or --pid PID",
-                                 container.string())};
+        return Error{ErrorCode::failed, fmt::format("--cgroup pod: reseat's own cgroup is {}, which is not "
+                                                    "in a pod; give --cgroup PATH or --pid PID",
+                                                    container.string())};
     auto found = open_workload(pod, "pod");
     if (found) found->member = ::getpid();
     return found;

@@ -46,8 +46,8 @@ UniqueFd open_below_root(int root, const std::string& path) {
 
 Error not_shown(pid_t pid, const std::string& cgroup) {
     return {ErrorCode::failed,
-            fmt::format("the cgroup of process {} ({}) is shown by no cgroup2 mount of ours nor of its own; "
-                        "give reseat the host's /sys/fs/cgroup, or --cgroup",
+            fmt::format("the cgroup of process {} ({}) is not visible in any cgroup2 mount of reseat or of "
+                        "the process; mount the host's /sys/fs/cgroup, or give --cgroup",
                         pid, cgroup)};
 }
 
@@ -58,8 +58,8 @@ Result<Workload> find_through_its_root(pid_t pid, const std::string& cgroup) {
     const UniqueFd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!top)
         return Error{ErrorCode::unsupported,
-                     fmt::format("process {} has a cgroup namespace of its own, and its root directory "
-                                 "cannot be opened ({}): grant CAP_SYS_PTRACE, or give --cgroup",
+                     fmt::format("process {} is in another cgroup namespace, and its root directory cannot "
+                                 "be opened ({}): grant CAP_SYS_PTRACE, or give --cgroup",
                                  pid, std::strerror(errno))};
     for (const auto& mount : parse_cgroup_mounts(*mountinfo)) {
         const auto rest = below(mount.root, cgroup);
@@ -111,14 +111,15 @@ Result<Workload> find_workload(const std::string& cgroup) {
 Result<Workload> find_workload_of(pid_t pid) {
     const auto text = read_file(fmt::format("/proc/{}/cgroup", pid));
     if (!text)
-        return Error{ErrorCode::failed, fmt::format("process {} does not exist, or is hidden from us", pid)};
+        return Error{ErrorCode::failed,
+                     fmt::format("process {} does not exist or is not visible to reseat", pid)};
     const auto cgroup = parse_process_cgroup(*text);
-    if (!cgroup) return Error{ErrorCode::failed, fmt::format("process {} is in no cgroup2", pid)};
+    if (!cgroup) return Error{ErrorCode::failed, fmt::format("process {} is not in a cgroup2", pid)};
     auto found = find_below_mounts(pid, *cgroup);
     if (found && is_root_cgroup(found->directory))
         return Error{ErrorCode::failed,
-                     fmt::format("process {} is in the root cgroup ({}), as is all of this machine; give "
-                                 "the workload a cgroup of its own",
+                     fmt::format("process {} is in the root cgroup ({}), which contains every process of "
+                                 "this machine; put the workload into a separate cgroup",
                                  pid, found->name)};
     return found;
 }
@@ -129,16 +130,16 @@ Result<void> check_workload(const Workload& workload) {
     }, now{};
     if (::fstat(workload.held.get(), &found) != 0 || ::stat(workload.directory.c_str(), &now) != 0 ||
         found.st_ino != now.st_ino)
-        return Error{ErrorCode::failed,
-                     fmt::format("the cgroup {} was removed, or replaced by another of its name, while "
-                                 "reseat attached to it; try again",
-                                 workload.name)};
+        return Error{
+            ErrorCode::failed,
+            fmt::format("the cgroup {} was removed or replaced while reseat attached to it; try again",
+                        workload.name)};
     if (!workload.member) return {};
     const auto members = bpf::processes_below(workload.directory);
     if (std::ranges::find(members, static_cast<std::uint32_t>(*workload.member)) != members.end()) return {};
     return Error{ErrorCode::failed,
-                 fmt::format("process {} is not in the cgroup {} that reseat attached to for its sake: it "
-                             "has ended, or moved; not balancing somebody else",
+                 fmt::format("process {} is no longer in the cgroup {} that reseat attached to: it exited or "
+                             "moved; not balancing other processes",
                              *workload.member, workload.name)};
 }
 

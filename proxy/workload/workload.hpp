@@ -24,14 +24,15 @@ struct Workload {
 /// not exist or is no cgroup2 directory; for "pod" also `unsupported`, see find_pod().
 Result<Workload> find_workload(const std::string& cgroup);
 
-/// The cgroup of process `pid`: below a cgroup2 mount of ours, or else, where it lives in a cgroup namespace
-/// of its own, below one of its own, by way of /proc/PID/root. Errors: `failed` there is no such process, it
-/// is in no cgroup2 or in the root cgroup, with all others; `unsupported` its root directory is closed to us.
+/// The cgroup of process `pid`: below a cgroup2 mount of reseat, or else, where it lives in a cgroup
+/// namespace of its own, below one of its own, by way of /proc/PID/root. Errors: `failed` there is no such
+/// process, it is in no cgroup2 or in the root cgroup, with all others; `unsupported` its root directory is
+/// not accessible.
 Result<Workload> find_workload_of(pid_t pid);
 
 /// The cgroup of our pod: the one above our container's, which is the root of our cgroup namespace, found by
 /// its inode below a mount of the host's cgroups; or found by its name where we have no such namespace.
-/// Errors: `unsupported` no mount shows what is above us; `failed` we are in no pod.
+/// Errors: `unsupported` no mount shows the cgroups above; `failed` reseat is not in a pod.
 Result<Workload> find_pod();
 
 /// `failed` unless the directory still is the cgroup that was found, and the member in it. To be asked after

@@ -76,7 +76,8 @@ WorkloadCgroup::~WorkloadCgroup() {
         kill_all(path_);
         std::this_thread::sleep_for(kPoll);
     }
-    if (::access(path_.c_str(), F_OK) == 0) spdlog::warn("the cgroup {} could not be removed", path_);
+    if (::access(path_.c_str(), F_OK) == 0)
+        spdlog::warn("the cgroup {} could not be removed: a process is left in it", path_);
 }
 
 Task<void> WorkloadCgroup::empty(Duration patience) {

@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Without inotify; and of an empty cgroup, which alone can be removed: where another mount namespace's mount
-/// shows it, nothing tells of that, as the directory above is out of reach.
+/// shows it, nothing reports that, as the directory above is out of reach.
 constexpr Duration kLooksOften = 1s;
 constexpr Duration kBackstop = 30s;  ///< for a directory on the way that we may not watch
 
@@ -34,7 +34,7 @@ std::unique_ptr<PathWatch> watch_events_of(asio::any_io_executor executor, const
         return std::make_unique<PathWatch>(std::move(executor), cgroup + "/cgroup.events");
     } catch (const std::system_error& failure) {
         spdlog::warn(
-            "{}: the workload's cgroup is looked at every second instead; raise "
+            "{}: the workload's cgroup is polled every second instead; raise "
             "fs.inotify.max_user_instances",
             failure.what());
         return nullptr;
@@ -59,7 +59,7 @@ bool is_populated(const std::string& cgroup) {
 
 namespace {
 
-/// A removed cgroup whose directory somebody holds open still has an inode, but no files.
+/// A removed cgroup whose directory a process holds open still has an inode, but no files.
 bool is_there(const std::string& cgroup, ino_t inode) {
     struct stat now {};
     return ::stat(cgroup.c_str(), &now) == 0 && now.st_ino == inode &&

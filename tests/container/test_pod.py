@@ -93,4 +93,4 @@ def test_the_sidecar_is_there_before_the_application_and_outlives_it(engine, lab
     engine.stop("app", within=1)
     assert sidecar.reseat("health").returncode == 0, "it goes on after the application"
     assert engine.stop("reseat") == 0
-    assert "told to stop" in engine.logs("reseat")
+    assert "stopping: " in engine.logs("reseat")

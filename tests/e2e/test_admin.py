@@ -172,7 +172,7 @@ def test_over_tcp_nothing_is_changed(lab, sidecar):
     for path in ("/reload", "/services/echo/terminate", "/services/echo/backends/a/drain", "/status"):
         for method in ("POST", "PUT", "DELETE"):
             status, head, body = curl(lab, path, "-X", method)
-            assert status == 405 and "over TCP nothing can be changed" in body, body
+            assert status == 405 and "the TCP listener is read-only" in body, body
     assert sidecar.states("echo") == {"a": "up", "b": "up"}
 
 

@@ -109,4 +109,4 @@ def test_a_command_that_is_not_there_is_warned_of_once_and_explained(lab):
     for words in (["status"], ["backends"], ["explain", "echo"]):
         told = attempt(lab, *words, "--admin", sidecar.admin)
         assert told.popen.returncode == 0 and "cannot be checked" in told.out, told.describe()
-    assert "a, b: reseat cannot make the check" in told.out and "Nothing." not in told.out
+    assert "a, b: reseat cannot make the check" in told.out and "No action is needed." not in told.out

@@ -68,7 +68,7 @@ def test_hostile_http_servers_get_their_verdict_within_the_timeout_and_no_memory
     assert SLOWNESS > 1 or resident_kb(sidecar.pid) - before < 4096, "memory grows with what the peers send"
 
 
-RESET = r"connection reset (while sending|before the answer|within the TLS handshake)"
+RESET = r"connection reset (while sending|before the answer|during the TLS handshake)"
 SILENT = "connected, but no answer within 200ms"
 
 

@@ -66,8 +66,8 @@ def test_doctor_tries_every_feature_and_is_content_with_root_E25(lab):
     text = attempt(lab, "doctor")
     assert text.popen.returncode == 0, text.describe()
     for engine in ("tuple", "diag", "iterator", "descriptor"):
-        assert re.search(rf"^terminate: {engine} +yes +ended 3 throw-away sockets", text.out, re.M), text.describe()
-    assert "sockets are ended by: tuple, then " in text.out
+        assert re.search(rf"^terminate: {engine} +yes +terminated 3 test sockets", text.out, re.M), text.describe()
+    assert "sockets are terminated by: tuple, then " in text.out
     assert json.loads(attempt(lab, "doctor", "-o", "json").out)
 
 

@@ -38,7 +38,7 @@ def names_below(directory):
 def test_killed_it_leaves_connections_balanced_and_the_next_one_takes_over_E40(lab, echo, pin):
     cgroup = lab.cgroup()
     first = lab.sidecar(pinned(lab, pin), cgroup, label="first")
-    first.logs("pinned in .*go on being balanced")
+    first.logs("pinned in .*continue to be balanced")
     assert first.status()["workload"]["pinned"] is True
     load = lab.spawn([PYTHON, HERE / "clients/connect_load.py", f"{SERVICE}:7", 4], "load", cgroup=cgroup, stdin=True)
     client, host = idle(lab, cgroup)
@@ -160,7 +160,7 @@ def test_on_exit_and_the_signal_decide_what_stays(lab, echo, pin, on_exit, numbe
 def test_unpinned_it_says_so_and_nothing_stays(lab, echo):
     cgroup = lab.cgroup()
     sidecar = lab.sidecar(config(service("echo", f"{SERVICE}:7", backends(lab, ECHO_PORT))), cgroup)
-    sidecar.logs("not pinned .*balancing ends with this process")
+    sidecar.logs("not pinned .*balancing ends when this process exits")
     killed(sidecar)
     wait_until(lambda: dialled(lab, cgroup, times=1) == {"ENETUNREACH"}, 5, "the kernel to remove the links")
 

@@ -18,13 +18,13 @@ def echo_at(*hosts, **more):
 
 
 @pytest.mark.parametrize("code, words", [
-    ("servfail", r"failed \(SERVFAIL\)"), ("refused", r"refuses the question \(REFUSED\)"),
-    ("notimp", r"does not implement the question \(NOTIMP\)"),
-    ("formerr", r"does not understand the question \(FORMERR\)")])
+    ("servfail", r"failed \(SERVFAIL\)"), ("refused", r"refuses the query \(REFUSED\)"),
+    ("notimp", r"does not implement the query \(NOTIMP\)"),
+    ("formerr", r"does not understand the query \(FORMERR\)")])
 def test_a_name_server_that_fails_is_told_with_what_it_says_and_its_address(lab, echo, code, words):
     dns = BadDns(lab, lab.n, echo_at(lab.a), rules=[{"do": code}])
     sidecar = start(lab, config(named()), lab.cgroup())
-    sidecar.logs(rf"echo\.test cannot be resolved: the name server {lab.n.v4} {words}; it has no backend yet", within=5)
+    sidecar.logs(rf"echo\.test cannot be resolved: the name server {lab.n.v4} {words}; no backend is known yet", within=5)
     assert re.search(words, discovery(sidecar)["error"])
     dns.set(echo_at(lab.a))
     up(sidecar, at(lab.a), within=FOLLOWED + 4)
@@ -34,7 +34,7 @@ def test_each_of_several_name_servers_is_told_with_its_own_failure(lab, echo):
     BadDns(lab, lab.n, {}, rules=[{"do": "refused"}])
     BadDns(lab, lab.b, {}, rules=[{"do": "servfail"}])
     sidecar = start(lab, config(named()), lab.cgroup(), files=Files(lab, lab.n.v4, lab.b.v4))
-    sidecar.logs(rf"the name server {lab.n.v4} refuses the question \(REFUSED\); the name server {lab.b.v4} failed", within=5)
+    sidecar.logs(rf"the name server {lab.n.v4} refuses the query \(REFUSED\); the name server {lab.b.v4} failed", within=5)
 
 
 def test_a_lost_AAAA_delays_neither_the_start_nor_a_change(lab, echo):
@@ -99,7 +99,7 @@ def test_exec_says_what_it_waits_for_and_that_the_command_has_no_backend(lab):
     command = behind_a_silent_server(lab, "echo.test.")
     command.logs(rf"waiting for an answer about echo\.test\. \(asking {lab.b.v4}, {lab.n.v4}\)", within=10)
     command.logs("echo.test.* cannot be resolved: no answer from the name server", within=10)
-    command.logs("no backend of echo is known yet, so connects are refused; starting the command anyway", within=10)
+    command.logs("no backend of echo is known yet, so connects to it are refused; starting the command anyway", within=10)
     command.exits()
     assert command.err.index("waiting for") < command.err.index("no backend of echo") < command.err.index("Refused")
 
@@ -111,7 +111,7 @@ def test_a_name_that_leads_to_the_service_itself_is_told(lab):
     sidecar.logs(rf"warn echo: echo\.test is {SERVICE}:7, the address of this very service: .*headless", within=5)
     assert discovery(sidecar)["service_addresses"] == [{"address": f"{SERVICE}:7", "service": "echo"}]
     explained = lab.reseat("explain", "echo", "--admin", sidecar.admin).stdout
-    assert "leads to" in explained and "all is well" not in explained, explained
+    assert "resolves to" in explained and ": healthy, " not in explained, explained
     assert "not a server:" in lab.reseat("status", "--admin", sidecar.admin).stdout
     checked = lab.run(*Files(lab, lab.n.v4, label="check").wrapper(), reseat_binary(), "check", sidecar.file,
                       check=False)

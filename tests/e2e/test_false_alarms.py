@@ -51,7 +51,7 @@ def two_services():
 
 
 OURS = f"10.98.0.1:{ECHO_PORT}"
-SUSPECTED = r"no backend on another machine answers any more \(2 machines or more, of 2 services\): our own network is the likelier culprit"
+SUSPECTED = r"no backend on another machine answers any more \(2 machines or more, of 2 services\): the local network is the likely cause"
 
 
 def whose_is_held(sidecar):

@@ -70,7 +70,7 @@ def test_denials_are_told_in_the_log_once_a_second_and_none_is_lost(lab, echo):
         nonlocal tried
         assert answers(lab, cgroup, lab.a) == dict.fromkeys(WAYS, "EPERM")
         tried += len(WAYS)
-        return re.search(r"policy no-a denied .*, and (\d+) more since it was last told", sidecar.err)
+        return re.search(r"policy no-a denied .*, and (\d+) more since the last report", sidecar.err)
     more = int(wait_until(told_again, 10, sidecar.describe)[1])
     lines = re.findall("policy no-a denied", sidecar.err)
     assert len(lines) < tried, "one line for each"

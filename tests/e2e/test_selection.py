@@ -118,7 +118,7 @@ def test_dual_stack_a_family_with_nobody_left_is_refused_at_once_while_the_other
     lab.b.vanish()
     sidecar.wait_state("echo", "b", "down")
     assert answers() == ["a", "ECONNREFUSED"]
-    sidecar.logs("echo has no eligible IPv6 backend: connections are refused, the other address family serves")
+    sidecar.logs("echo has no eligible IPv6 backend: connections are refused, the other address family is available")
     explained = attempt(lab, "explain", "echo", "--admin", sidecar.admin).out
     assert "connects to the IPv6 address are refused at once, so that clients use IPv4" in " ".join(explained.split())
     lab.b.reappear()

@@ -78,7 +78,7 @@ def test_it_is_ready_when_all_was_checked_reloading_while_it_reloads_and_stoppin
     sidecar = start(lab, manager, echoes(lab))
     at = manager.hears("READY", "1")
     assert sidecar.get("/ready")[0] == 200
-    at = manager.hears("STATUS", "1 services, 2 of 2 backends take connections, 0 open sockets", after=at - 1)
+    at = manager.hears("STATUS", "1 service, 2 of 2 backends eligible, 0 open sockets", after=at - 1)
     for reload in (lambda: sidecar.send_signal(signal.SIGHUP), lambda: sidecar.get("/reload", "POST")):
         reload()
         at = manager.hears("RELOADING", "1", after=at)
@@ -139,10 +139,10 @@ def test_the_journal_is_told_the_level_and_keeps_the_time_itself(lab, echo):
     sidecar.wait_ready()
     lab.a.vanish()
     sidecar.logs(r"(?m)^<4>echo/a is DOWN: no answer within")
-    sidecar.logs(r"(?m)^<6>ready: every backend was checked once$")
+    sidecar.logs(r"(?m)^<6>ready: every backend has been checked once$")
 
 
 def test_where_only_the_manager_itself_writes_to_the_journal_lines_are_whole(lab, echo):
     sidecar = lab.start_sidecar(echoes(lab), lab.cgroup(), environment={"JOURNAL_STREAM": "1:2"})
     sidecar.wait_ready()
-    sidecar.logs(r"(?m)^\d{4}-\S+Z info ready: every backend was checked once$")
+    sidecar.logs(r"(?m)^\d{4}-\S+Z info ready: every backend has been checked once$")

@@ -81,7 +81,7 @@ def test_it_shows_who_serves_what(lab, echo, browser):
         assert found["check"].startswith("tcp · passed · ") and found["miss"] == ""
         assert " passed, latency " in found["plot"]
     status = sidecar.status()
-    for word in ("echo is well", "10.96.0.7:7", "default", status["version"], status["kernel"]["release"], "ready · live",
+    for word in ("echo is healthy", "10.96.0.7:7", "default", status["version"], status["kernel"]["release"], "ready · live",
                  str(cgroup.path), str(sidecar.file)):
         browser.wait(f"document.body.innerText.includes({json.dumps(word)})", SHOWN)
     assert browser.complaints == []
@@ -101,7 +101,7 @@ def test_it_follows_a_failover_without_a_reload(lab, echo, browser):
     shows(browser, "b", lambda r: r["share"].startswith("100 %") and r["open"] == "2")
     assert "1 socket" in browser.wait(EVENT % '"echo/a is DOWN: no answer within 200ms"', SHOWN)
     assert browser.evaluate("document.getElementById('verdict').textContent") == "echo: a is down"
-    assert "Last failover" in browser.text() and "1 ended" in browser.text()
+    assert "Last failover" in browser.text() and "1 terminated" in browser.text()
     lab.a.reappear()
     shows(browser, "a", lambda r: r["shape"] == "#g-up" and r["share"].startswith("50 %"))
     browser.wait(EVENT % '"echo/a is UP"', SHOWN)

@@ -59,7 +59,7 @@ def test_sockets_lists_whose_they_are_and_where_they_lead(lab, scene):
 
 def test_a_dry_run_lists_and_ends_nothing(scene):
     dry = scene.reseat("terminate", "echo", "--dry-run")
-    assert dry.popen.returncode == 0 and "2 open sockets of echo would be ended" in dry.out, dry.describe()
+    assert dry.popen.returncode == 0 and "2 open sockets of echo would be terminated" in dry.out, dry.describe()
     stays_false(scene.broken, 0.5, "a dry run ended sockets")
 
 

@@ -96,19 +96,19 @@ def test_events_tell_the_night_in_order_with_what_became_of_clients(night):
     assert int(down[2]) == len(night.on_a), text
     assert re.search(r"shop/b is DOWN: connection refused", text), text
     assert re.search(r"shop/c is set to DRAIN", text), text
-    assert re.search(r"lonely/e is DOWN: no answer .* 0 of 1 backends left; 1 socket (waits|spared): no alternative", text), text
+    assert re.search(r"lonely/e is DOWN: no answer .* 0 of 1 backend left; 1 socket (waits|spared): no alternative", text), text
 
 
 def test_explain_says_who_does_not_serve_why_and_since_when(night):
     text = night.reseat("explain", "shop")
-    out = between(text, "Not serving", "How one is chosen")
-    for name, state, meaning in (("a", "down", "its host is gone or cut off from here"),
-                                 ("b", "down", "Its host lives, but nothing listens there"),
+    out = between(text, "Not in use", "How a backend is selected")
+    for name, state, meaning in (("a", "down", "its host is down or unreachable from here"),
+                                 ("b", "down", "Its host is alive, but nothing listens on the port"),
                                  ("c", "draining", ": set by the operator.")):
         found = re.search(rf"^  {name} at {night.lab.host(name).at(ECHO_PORT)} is {state} since (\S+), for .*{re.escape(meaning)}", out, re.M)
         assert found, text
         assert_within_the_night(night, found[1])
-    serving = between(text, "Serving now", "Not serving")
+    serving = between(text, "In use", "Not in use")
     assert re.search(r"^  d at \S+ is up .* gets 100 % of new connections", serving, re.M) and " a at" not in serving, text
 
 
@@ -126,13 +126,13 @@ def test_explain_says_who_still_drains_and_until_when(night):
     held = "" if still == 1 else f"{still} x "
     assert still >= 1 and re.search(
         rf"{still} sockets? (is|are) open on it, of {held}python3.*\(pid {night.idle.pid}\); "
-        r"what is still open is ended in \d+ (s|min)", text), text
+        r"those that are still open are terminated in \d+ (s|min)", text), text
     assert "reseat ready shop/c" in text
 
 
 def test_explain_names_who_is_stuck_why_and_what_to_do(night):
     text = night.reseat("explain", "shop")
-    assert re.search(rf"STUCK on a: 1 socket \(held by python3.*\(pid {night.stuck.pid}\)\) could not be ended: .*lock", text), text
+    assert re.search(rf"STUCK on a: 1 socket \(held by python3.*\(pid {night.stuck.pid}\)\) could not be terminated: .*lock", text), text
     advice = text[text.index("What to do"):]
     assert re.search(rf"1 socket is stuck on a: a thread of python3.*\(pid {night.stuck.pid}\)", advice), text
     assert "reseat sockets shop/a" in advice and "reseat maint shop/a" in advice
@@ -140,9 +140,9 @@ def test_explain_names_who_is_stuck_why_and_what_to_do(night):
 
 def test_explain_names_who_waits_for_want_of_an_alternative_and_what_to_do(night):
     text = night.reseat("explain", "lonely")
-    assert re.search(rf"WAITING on e: 1 socket \(held by python3.*\(pid {night.waiting.pid}\)\), to be ended or moved as soon as "
-                     "another backend is eligible", text), text
-    assert "no backend is well; the last healthy ones serve" in text
+    assert re.search(rf"WAITING on e: 1 socket \(held by python3.*\(pid {night.waiting.pid}\)\), to be terminated or re-pointed as "
+                     "soon as another backend is eligible", text), text
+    assert "no backend is healthy; the last healthy ones are used" in text
     assert "reseat terminate lonely/e" in text[text.index("What to do"):]
     assert night.waiting.events("w broken") == []
 
@@ -156,4 +156,4 @@ def test_what_explain_advises_works(night):
     assert night.reseat("ready", "shop/c", "--wait") .startswith("shop/c: up")
     wait_until(lambda: night.status("shop")["stuck"] == 0, 40, night.sidecar.describe)
     text = night.reseat("explain", "shop")
-    assert "None waits, none is stuck." in text and re.search(r"^  c at \S+ is up ", text, re.M), text
+    assert "No socket is waiting or stuck." in text and re.search(r"^  c at \S+ is up ", text, re.M), text

@@ -62,7 +62,7 @@ def test_by_process_across_a_private_cgroup_namespace(lab, echo, reseat):
     fails_over(lab, cgroup)
     second = lab.start_sidecar(text(lab), cgroup, label="second")
     assert second.exits() == FAILED, "the same cgroup, whichever way it was found [E24]"
-    assert "another reseat holds" in second.err
+    assert "another reseat is attached to" in second.err
 
 
 def test_found_by_process_it_is_left_when_it_is_removed_E59(lab, echo):
@@ -128,7 +128,7 @@ def test_outside_of_a_pod_there_is_none(lab):
     file = lab.write("x.yaml", echoes(lab))
     done = attempt(lab, "run", "--config", file, "--cgroup", "pod", cgroup=lab.cgroup())
     assert done.popen.returncode == FAILED, done.describe()
-    assert "is in no pod" in done.err
+    assert "is not in a pod" in done.err
 
 
 def test_a_process_in_the_root_cgroup_does_not_have_all_of_the_machine_balanced(lab):
@@ -172,7 +172,7 @@ def tcp_is_told_and_udp_is_moved(lab, sidecar, cgroup):
     wait_until(lambda: sidecar.backend("statsd", victim.name)["open_sockets"] == 0, BOUND, sidecar.describe)
     sender.event("sent", within=5, after=now())
     assert sender.events("error") == [], "moved, not ended"
-    assert "starting it again" not in sidecar.err
+    assert "restarting it" not in sidecar.err
 
 
 def both_services(lab):

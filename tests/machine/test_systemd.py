@@ -96,7 +96,7 @@ def test_the_application_starts_after_a_sidecar_that_is_ready_and_meets_no_error
     assert int(shown("reseat@app", "ActiveEnterTimestampMonotonic")) <= int(shown("app", "ExecMainStartTimestampMonotonic"))
     waits_for(lambda: {"a", "b"} <= set(Load.all()))
     assert set(Load.all()) == {"a", "b"}, "not one error since the first connect"
-    assert "2 of 2 backends take connections" in shown("reseat@app", "StatusText")
+    assert "2 of 2 backends eligible" in shown("reseat@app", "StatusText")
 
 
 def test_it_holds_four_capabilities_at_most_and_says_that_it_is_well():

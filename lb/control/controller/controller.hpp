@@ -19,7 +19,7 @@ namespace reseat::lb {
 /// loop become one plan. Publishing never waits for sockets being ended.
 class Controller {
 public:
-    /// `tell` hears of what happens.
+    /// `tell` gets the events.
     Controller(asio::any_io_executor executor, DataPlane& plane, std::vector<Service> services,
                std::vector<AccessPolicy> policies = {}, EventSink tell = log_event);
     ~Controller();
@@ -29,7 +29,7 @@ public:
 
     /// All or nothing: on error what ran before goes on. State is kept by (service name, protocol) and the
     /// backend's address. Returns a line for each change, for people: "postgres: backend pg-3 added"; none:
-    /// nothing changed. It is for the caller to tell. Does not wait for sockets being ended.
+    /// nothing changed. The caller reports it. Does not wait for sockets being ended.
     Result<std::vector<std::string>> reload(std::vector<Service> services,
                                             std::vector<AccessPolicy> policies);
 
@@ -37,7 +37,7 @@ public:
     /// itself.
     Result<void> change_backends(std::vector<Service> services);
 
-    /// Who is to be checked now: also backends that are being removed and still have sockets.
+    /// The backends to be checked now: also those that are being removed and still have sockets.
     std::vector<CheckTarget> targets() const;
     /// Called when targets() has changed, from a turn of the loop, never from within a call to the
     /// controller.
@@ -64,18 +64,18 @@ public:
 
     /// True once each backend that was there at the start and has a health check was checked once.
     bool first_round_over() const;
-    /// Of very many backends at the start: how many were found up and were not told one by one.
+    /// Of very many backends at the start: how many were found up and were not reported one by one.
     std::size_t untold_first_ups() const;
     std::vector<ServiceStatus> status() const;
-    /// For who asks for one after the other: in the order of the configuration. Nothing: it is gone.
+    /// In the order of the configuration, so that they can be read one by one. Empty: it no longer exists.
     std::vector<ServiceId> services() const;
     std::optional<ServiceStatus> status(ServiceId service, bool history) const;
     std::vector<PolicyStatus> policies() const;
 
     /// Asynchronous: sockets that connected to `life` while it was being condemned or drained.
     void on_raced_connect(LifeId life);
-    /// A connect to `life` failed (DataPlane::connect_outcomes tells more) or has to wait for long, or the
-    /// peer closed a connection that was open.
+    /// A connect to `life` failed (DataPlane::connect_outcomes has the details) or has to wait for long, or
+    /// the peer closed a connection that was open.
     void on_failing_connect(LifeId life);
     /// Called with each backend that is to be probed at once, as a connect to it failed.
     void on_suspect(std::function<void(BackendId)> suspected);

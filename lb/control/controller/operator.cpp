@@ -100,7 +100,7 @@ Task<Result<TerminationReport>> Controller::terminate(std::string service,
     if (waiting->over) co_return Error{ErrorCode::failed, "reseat is stopping"};
     impl.orders.no_more_awaited(waiting);
     if (!waiting->lives.empty() && waiting->sum.first_failure.empty())
-        waiting->sum.first_failure = "sockets are still being ended";
+        waiting->sum.first_failure = "sockets are still being terminated";
     co_return waiting->sum;
 }
 

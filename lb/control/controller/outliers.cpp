@@ -98,7 +98,7 @@ void Outliers::look(TimePoint now) {
 
 void Outliers::on_recovery(const Place& place) {
     place.stats().outlier.readmit();
-    readmit(place, "its checks found it down, too, and up again");
+    readmit(place, "its health checks failed as well and pass again");
 }
 
 void Outliers::readmit_the_last(TrackedService& service) {

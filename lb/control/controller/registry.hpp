@@ -15,7 +15,7 @@
 
 namespace reseat::lb {
 
-/// A backend in the service that has it. Until either changes.
+/// A backend in its service. Until either changes.
 struct Place {
     TrackedService* service = nullptr;
     std::size_t backend = 0;

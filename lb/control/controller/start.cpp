@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
 #include "lb/control/controller/controller_impl.hpp"
 #include "lb/control/plan/events.hpp"
 #include "lb/control/report/wording.hpp"
@@ -31,7 +32,7 @@ public:
         return state;
     }
 
-    /// The states of services that nobody claimed.
+    /// The states of services that were not claimed.
     std::vector<ServiceState> rest() {
         std::vector<ServiceState> states;
         for (const auto& [key, spec] : std::exchange(specs_, {}))
@@ -66,8 +67,11 @@ Result<void> Controller::Impl::start() {
     if (!inheritance.lives.empty())
         state.tell(
             {.type = Event::Type::started,
-             .message = fmt::format("took over from an earlier process: {} services, {} periods of backends",
-                                    inheritance.services.size(), inheritance.lives.size())});
+             .message = fmt::format("adopted pinned state of a previous process: {}, {}",
+                                    counted(inheritance.services.size(), "service"),
+                                    inheritance.lives.size() == 1
+                                        ? "1 backend life"
+                                        : fmt::format("{} backend lives", inheritance.lives.size()))});
     InheritedState inherited(std::move(inheritance));
     if (!policies.empty() || !inherited.empty())
         if (auto done = state.plane.set_policies(policies); !done) return done;

@@ -26,7 +26,7 @@ void Controller::Impl::turn(TimePoint now) {
     if (auto done = decide(now); !done) {
         state.tell({.type = Event::Type::warning,
                     .level = Event::Level::error,
-                    .message = "cannot change the data path, trying again in 1s: " + done.error().message});
+                    .message = "cannot update the data path, trying again in 1s: " + done.error().message});
         publisher.retry(now + kPublishRetry);
     }
     if (std::exchange(targets_changed, false) && on_targets_changed) on_targets_changed();

@@ -113,7 +113,7 @@ std::vector<std::string> differences(const std::vector<AccessPolicy>& running,
     for (const AccessPolicy& policy : running)
         if (std::ranges::find(configured, policy.name, &AccessPolicy::name) == configured.end())
             lines.push_back(fmt::format("policy {} removed", policy.name));
-    if (lines.empty() && running != configured) lines.emplace_back("policies: another order");
+    if (lines.empty() && running != configured) lines.emplace_back("policies: order changed");
     return lines;
 }
 

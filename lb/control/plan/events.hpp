@@ -8,7 +8,7 @@
 /// What happens to a service, folded into its state; the next plan acts on it.
 namespace reseat::lb {
 
-/// A verdict that ends sockets without grace stands even if the recovery is folded into the same plan.
+/// A verdict that ends sockets without grace remains even if the recovery is folded into the same plan.
 /// `held_until`: our own network is suspected; no socket is ended for this verdict before.
 void on_verdict(ServiceState& state, std::size_t backend, const HealthEvent& event, TimePoint now,
                 std::optional<TimePoint> held_until = std::nullopt);
@@ -20,7 +20,7 @@ void on_network_cleared(ServiceState& state, std::size_t backend, TimePoint now)
 /// lives that had begun by then.
 void on_restart(ServiceState& state, std::size_t backend, TimePoint opened, TimePoint now);
 
-/// The operator's word.
+/// The operator sets the state of a backend.
 void on_operator(ServiceState& state, std::size_t backend, OperatorState operator_state);
 
 /// The operator gives it another weight.
@@ -41,7 +41,7 @@ bool on_policies(ServiceState& state, const std::vector<AccessPolicy>& policies)
 
 /// After a plan was refused by the data plane, perhaps half carried out: `state` stays as it was, except that
 /// the lives that `planned` began keep their ids for the next attempt, that tables which it changed are to be
-/// published again whatever they are then, and that lives are retired only after another look.
+/// published again whatever they are then, and that lives are retired only after another check.
 void on_refused(ServiceState& state, const ServiceState& planned);
 
 }  // namespace reseat::lb

@@ -13,7 +13,7 @@ struct SocketAction {
     bool must_end = false;
 };
 
-/// By those who say that it is not to be used, whatever its health; none: nobody does.
+/// By the reasons not to use it, whatever its health; none: there is no reason.
 std::optional<SocketAction> by_order(const ServiceState& state, std::size_t backend) {
     const BackendRecord& record = state.backends[backend];
     const Connections& connections = state.service->connections;

@@ -204,7 +204,7 @@ private:
         decision_.plan.tables.push_back({state_.id, family, slots_of(state_, family)});
     }
 
-    /// Whether clients can ask for this family at all: then even "nobody" is said explicitly.
+    /// Whether clients can ask for this family at all: then even "none" is published.
     bool is_spoken(Family family) const {
         const Service& service = *state_.service;
         return std::ranges::any_of(service.addresses,

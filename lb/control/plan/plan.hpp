@@ -18,14 +18,14 @@ struct Decision {
 };
 
 /// Decides; touches nothing. The caller publishes `plan`, takes `after` as the new state if that succeeded,
-/// and then has the `orders` carried out. Takes ids for new lives from `next_life`, which only grows.
+/// and then has the `orders` run. Takes ids for new lives from `next_life`, which only grows.
 ///
 /// - Tables: `choose` per family; weights as smooth_weighted has them; only those that changed.
-/// - Open sockets: as `judge` (fate.hpp) has it. With on_recover, lives that served are condemned when a
+/// - Open sockets: decided by `judge` (fate.hpp). With on_recover, lives that served are condemned when a
 /// lower
-///   priority number than theirs carries.
+///   priority number than theirs is in use.
 /// - A life of a backend that is being removed ends when it is vacated.
-/// - Orders: as give_orders (orders.hpp) has it.
+/// - Orders: given by give_orders (orders.hpp).
 Decision make_plan(const ServiceState& state, LifeId& next_life, TimePoint now);
 
 /// `more` after `plan`, as one.

@@ -121,7 +121,7 @@ std::optional<Reconfigured> forget_gone(const ServiceState& before) {
 ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::vector<Inheritance::Life> lives,
                      std::vector<OperatorOverride> overrides) {
     Service service = configured ? *configured : Service{.name = spec.name, .protocol = spec.protocol};
-    if (!configured) service.health_check.type = CheckType::none;  // nobody knows how to check it
+    if (!configured) service.health_check.type = CheckType::none;  // there is no way to check it
     Positions known = positions(service.backends);
     const std::size_t configured_backends = service.backends.size();
     for (const auto& life : lives) {

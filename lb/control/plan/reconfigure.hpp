@@ -18,7 +18,8 @@ struct Reconfigured {
 };
 
 /// Backends that left stay, as removing, while the data plane knows lives of theirs. One that comes back goes
-/// on where it was. The operator's word stands unless the configuration now says something else than before.
+/// on where it was. The operator's settings apply unless the configuration now says something else than
+/// before.
 Reconfigured reconfigure(const ServiceState& before, const Service& configured);
 
 /// The service left: it has no addresses, and all its backends are being removed.
@@ -27,7 +28,7 @@ Reconfigured remove(const ServiceState& before);
 /// Without the backends that are gone; nothing: none is.
 std::optional<Reconfigured> forget_gone(const ServiceState& before);
 
-/// A service of which an earlier process left `spec`, `lives` (in any order) and `overrides` behind: what
+/// A service of which a previous process left `spec`, `lives` (in any order) and `overrides` behind: what
 /// served is taken to be up, what did not is down until its first check. Of two lives of one backend the
 /// newer is kept. `configured` null: it left the configuration.
 ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::vector<Inheritance::Life> lives,

@@ -26,11 +26,11 @@ enum class EndCause {
     commanded,  ///< by the operator: these sockets, now
     removed,    ///< left the configuration
     ejected,
-    recovered,  ///< a level that comes before its own carries again
+    recovered,  ///< a level that comes before its own is in use again
     denied,     ///< by a policy
     alternative,
     restarted,  ///< its backend's host has forgotten them
-    inherited,  ///< left over by the process before us
+    inherited,  ///< left over by the previous process
 };
 
 /// One period of one backend in one service, as the data plane knows it.
@@ -64,7 +64,7 @@ struct Life {
 struct BackendRecord {
     Health health = Health::unchecked;
     OperatorState operator_state = OperatorState::ready;
-    unsigned weight = 1;                           ///< as configured, or the operator's word
+    unsigned weight = 1;                           ///< as configured, or as set by the operator
     ProbeOutcome evidence = ProbeOutcome::passed;  ///< of the last verdict
     unsigned verdicts_against = 0;                 ///< down verdicts and ejections
     bool last_healthy = false;                     ///< eligible when its family last had an eligible backend
@@ -82,7 +82,7 @@ struct BackendRecord {
     std::vector<Life> ended;              ///< condemned, not retired; or pardoned
     LifeId spare = 0;                     ///< begun by a plan that failed: the next life of this backend
 
-    /// Nothing is known of it any more that the data plane has to be told.
+    /// It has nothing left that the data plane must be given.
     bool is_gone() const { return removing && !life && ended.empty() && spare == 0; }
 };
 
@@ -131,7 +131,7 @@ BackendRecord initial_record(const Service& service, const Backend& backend);
 
 Candidate candidate(const ServiceState& state, std::size_t backend);
 bool has_eligible(const ServiceState& state, Family family);
-/// Somebody is eligible whose health is not only presumed: sockets may be ended because they can go there.
+/// A backend is eligible whose health is not only presumed: sockets may be ended because they can go there.
 bool has_alternative(const ServiceState& state, Family family);
 /// What the operator said of those that are configured, where it differs.
 std::vector<OperatorOverride> overrides_of(const ServiceState& state);

@@ -10,7 +10,7 @@
 /// What is counted of backends and services, for the metrics.
 namespace reseat::lb {
 
-/// Why sockets were ended or moved, for those who count.
+/// Why sockets were ended or moved, for the counters.
 enum class EndReason {
     unreachable,
     refused,
@@ -22,7 +22,7 @@ enum class EndReason {
     commanded,
     removed,
     ejected,
-    recovered,  ///< a level that comes before carries again
+    recovered,  ///< a level that comes before is in use again
     denied,
     restarted,
     inherited,
@@ -30,7 +30,7 @@ enum class EndReason {
 inline constexpr std::size_t kEndReasons = 14;
 /// "unreachable", ... "operator", "command", ..., "policy", "restarted", "inherited": as the metrics name it.
 std::string_view to_string(EndReason reason);
-/// An order of this cause for a backend that `record` tells of.
+/// An order of this cause for the backend of `record`.
 EndReason end_reason(const BackendRecord& record, EndCause cause);
 
 /// Of a backend, as long as it is known.

@@ -11,7 +11,7 @@
 
 namespace reseat::lb {
 
-/// Something that happened, for people. The line in the log and what else is told of it are made of the same
+/// Something that happened, for people. The line in the log and all other output are made of the same
 /// value, so that they agree.
 struct Event {
     enum class Type {
@@ -23,8 +23,8 @@ struct Event {
         backend_drain,
         backend_maint,
         backend_weight,
-        backend_restarted,  ///< its host has forgotten a connection of ours
-        service_degraded,   ///< nobody is eligible, or too few: the last healthy ones serve, all, or nobody
+        backend_restarted,  ///< its host answered a keepalive probe with a reset
+        service_degraded,   ///< none is eligible, or too few: the last healthy ones serve, all, or none
         service_recovered,  ///< it is not in panic any more
         sockets_ended,
         policy_denied,
@@ -54,7 +54,7 @@ struct Event {
 std::string_view to_string(Event::Type type);
 std::string_view to_string(Event::Level level);
 
-/// Where events are told. Called on the loop's thread.
+/// Receives events. Called on the loop's thread.
 using EventSink = std::function<void(const Event&)>;
 
 /// Writes the event's lines to the log, nothing else.

@@ -34,7 +34,7 @@ void EventCoalescer::on_report(LifeId life, const TerminationReport& report) {
 void EventCoalescer::hurry(TimePoint now) {
     for (auto& [life, pending] : pending_)
         if (pending.transition && now - pending.since >= kPatience)
-            tell_transition(pending, "its sockets are still being ended");
+            tell_transition(pending, "its sockets are still being terminated");
 }
 
 void EventCoalescer::forget(LifeId life) {

@@ -11,7 +11,7 @@
 
 namespace reseat::lb {
 
-/// Tells each transition once: at once, or, when sockets are ended because of it, together with what became
+/// Reports each transition once: at once, or, when sockets are ended because of it, together with what became
 /// of them. A transition is never kept back for longer than `kPatience` by sockets that are stuck.
 class EventCoalescer {
 public:
@@ -24,12 +24,12 @@ public:
     void await_report(LifeId life, Event about, std::optional<Event> transition, TimePoint now);
     void on_report(LifeId life, const TerminationReport& report);
 
-    /// Tells `event`, which is what transitions of its service led to: not before those that are kept back.
+    /// Reports `event`, which is what transitions of its service led to: not before those that are kept back.
     void tell_consequence(Event event);
 
     /// Gives up waiting where the patience is over.
     void hurry(TimePoint now);
-    /// Something else happened to this service: what its transitions led to so far is told before that.
+    /// Something else happened to this service: what its transitions led to so far is reported before that.
     void hurry(const Service& service);
     void forget(LifeId life);
 
@@ -38,7 +38,7 @@ private:
         Event about;
         std::optional<Event> transition;
         TimePoint since;
-        unsigned failed = 0;  ///< as last told
+        unsigned failed = 0;  ///< as last reported
     };
     /// What is kept back of one service.
     struct KeptBack {

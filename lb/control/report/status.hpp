@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-/// What the controller tells people and those who check backends.
+/// What the controller reports to people and to health checkers.
 namespace reseat::lb {
 
 /// One backend (an address) of one service (name and protocol), while it is configured or has open sockets.
@@ -82,7 +82,7 @@ struct PolicyStatus {
     std::uint64_t terminated_total = 0;  ///< open sockets that it ended
 };
 
-/// Open sockets, and whose they are. A life that was retired meanwhile has no name.
+/// Open sockets and their processes. A life that was retired meanwhile has no name.
 struct ListedSockets {
     struct Name {
         std::string service;

@@ -8,8 +8,8 @@ namespace {
 
 std::string first_reason(const Service& service, const BackendRecord& record) {
     if (service.health_check.type == CheckType::none) return "no health check";
-    if (record.health == Health::up) return "served before this process started, not checked yet";
-    if (record.health == Health::down) return "did not serve before this process started, not checked yet";
+    if (record.health == Health::up) return "up before this process started, not checked yet";
+    if (record.health == Health::down) return "down before this process started, not checked yet";
     return "not checked yet";
 }
 

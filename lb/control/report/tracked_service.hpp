@@ -27,7 +27,7 @@ ConnectCounts count_connects(const DataPlane& plane, LifeId life);
 struct BackendStats {
     BackendId id = 0;
     CheckStatus check;
-    CheckMode mode;  ///< what its checker was told last
+    CheckMode mode;  ///< the last mode set in its checker
     bool checked = false;
     CheckHistory checks;
     BackendCounters counters;

@@ -7,7 +7,7 @@
 
 namespace reseat::lb {
 
-/// Something that happened to a backend and was not yet told.
+/// A change of a backend that was not yet reported.
 struct Transition {
     /// ready, drain and maint: by the operator; ejected and readmitted: by outlier detection.
     enum class Kind { up, down, ready, drain, maint, ejected, readmitted };
@@ -20,7 +20,7 @@ struct Transition {
 
 Transition::Kind kind_of(OperatorState state);
 
-/// Good news needs nobody's attention.
+/// Good news: it needs no attention.
 bool is_good(const Transition& transition);
 
 }  // namespace reseat::lb

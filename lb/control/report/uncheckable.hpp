@@ -12,9 +12,9 @@
 
 namespace reseat::lb {
 
-/// Backends whose checks cannot be made, by our own fault. Each is told once until a check of it could be
-/// made again; those of one service that lack the same are one line. A service that was told of is left in
-/// peace for `kQuiet`, so that a lack that comes and goes does not fill the log.
+/// Backends whose checks cannot be made, through no fault of theirs. Each is reported once until a check of
+/// it could be made again; those of one service that lack the same are one line. A service that was reported
+/// is left in peace for `kQuiet`, so that a lack that comes and goes does not fill the log.
 class Uncheckable {
 public:
     static constexpr Duration kQuiet = std::chrono::seconds(10);
@@ -23,8 +23,8 @@ public:
     void on_check(BackendId id, const std::shared_ptr<const Service>& service, const std::string& backend,
                   const ProbeResult& result);
 
-    /// What is to be told now: "postgres/pg-1 cannot be checked: Too many open files", "postgres/pg-1 and 2
-    /// more backends cannot be checked: ...". Ids that are not `known` any more are forgotten.
+    /// What is to be reported now: "postgres/pg-1 cannot be checked: Too many open files", "postgres/pg-1 and
+    /// 2 more backends cannot be checked: ...". Ids that are not `known` any more are forgotten.
     std::vector<Event> take_due(TimePoint now, const std::function<bool(BackendId)>& known);
 
 private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/report/wording.hpp"
 
+#include "base/text.hpp"
 #include "lb/control/plan/families.hpp"
 
 #include <fmt/format.h>
@@ -11,30 +12,30 @@ namespace reseat::lb {
 namespace {
 
 std::string sockets(std::uint64_t count) {
-    return fmt::format("{} socket{}", count, count == 1 ? "" : "s");
+    return counted(count, "socket");
 }
 
 double milliseconds(Duration duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-/// Who carries the family of this backend: "dns/local carries".
-std::string carriers(const ServiceState& state, std::size_t backend) {
+/// The backends in use for the family of this backend: "dns/local is in use".
+std::string in_use(const ServiceState& state, std::size_t backend) {
     const Family family = state.service->backends[backend].endpoint.address.family();
     std::vector<std::string> names;
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         const auto& life = state.backends[i].life;
         if (life && state.family(family).has(life->id)) names.push_back(subject(state, i));
     }
-    if (names.size() > 2) return fmt::format("{} and {} more carry", names[0], names.size() - 1);
-    return fmt::format("{} {}", fmt::join(names, " and "), names.size() == 1 ? "carries" : "carry");
+    if (names.size() > 2) return fmt::format("{} and {} more are in use", names[0], names.size() - 1);
+    return fmt::format("{} {} in use", fmt::join(names, " and "), names.size() == 1 ? "is" : "are");
 }
 
 /// "2 of 3 backends"
 std::string eligible_of_all(const ServiceState& state) {
     const auto removing = std::ranges::count_if(state.backends, &BackendRecord::removing);
     const std::size_t total = state.backends.size() - static_cast<std::size_t>(removing);
-    return fmt::format("{} of {} backends", eligible_count(state), total);
+    return fmt::format("{} of {}", eligible_count(state), counted(total, "backend"));
 }
 
 /// "postgres has 1 of 3 IPv4 backends eligible"
@@ -46,8 +47,8 @@ std::string eligible_of(const ServiceState& state, Family family) {
         ++total;
         eligible += is_eligible(one);
     }
-    return fmt::format("{} has {} of {} {} backends eligible", title(*state.service), eligible, total,
-                       to_string(family));
+    return fmt::format("{} has {} of {} {} backend{} eligible", title(*state.service), eligible, total,
+                       to_string(family), total == 1 ? "" : "s");
 }
 
 struct Headline {
@@ -162,7 +163,7 @@ Event ending(const ServiceState& state, std::size_t backend, const std::string& 
 
 std::string describe(const TerminationReport& report) {
     if (!report.terminated && !report.repointed && !report.failed)
-        return report.matched ? "no socket was left to end" : "no socket was open";
+        return report.matched ? "no socket was left to terminate" : "no socket was open";
     std::string text = fmt::format("{} terminated, {} re-pointed in {:.1f} ms", sockets(report.terminated),
                                    report.repointed, milliseconds(report.duration));
     if (report.failed)
@@ -187,8 +188,7 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
 }
 
 std::string pardon(std::uint64_t open) {
-    return sockets(open) + " that " + (open == 1 ? "was" : "were") + " spared " +
-           (open == 1 ? "stays" : "stay");
+    return counted(open, "spared socket") + " kept";
 }
 
 std::string because(const ServiceState& state, const DueOrder& due) {
@@ -198,7 +198,7 @@ std::string because(const ServiceState& state, const DueOrder& due) {
         case EndCause::grace_over:
             return "grace is over";
         case EndCause::suspicion_over:
-            return "held while our own network was suspected";
+            return "held while the local network was suspected";
         case EndCause::drain_timeout:
             return "drain timed out";
         case EndCause::quiet:
@@ -206,21 +206,21 @@ std::string because(const ServiceState& state, const DueOrder& due) {
         case EndCause::taken_out:
             return "taken out by the operator";
         case EndCause::commanded:
-            return "ended by the operator";
+            return "terminated by the operator";
         case EndCause::removed:
             return "removed from the configuration";
         case EndCause::ejected:
             return "ejected";
         case EndCause::recovered:
-            return carriers(state, due.backend) + " again";
+            return in_use(state, due.backend) + " again";
         case EndCause::denied:
             return "denied by policy " + state.backends[due.backend].denied_by;
         case EndCause::alternative:
-            return "an alternative is there";
+            return "another backend is eligible";
         case EndCause::restarted:
-            return "its host has forgotten them";
+            return "its host no longer knows them";
         case EndCause::inherited:
-            return "left by an earlier process";
+            return "left by a previous process";
     }
     return "";
 }
@@ -228,8 +228,8 @@ std::string because(const ServiceState& state, const DueOrder& due) {
 Event restarted(const ServiceState& state, std::size_t backend) {
     return about(state, backend, Event::Type::backend_restarted, Event::Level::warn,
                  subject(state, backend) +
-                     ": its host has forgotten a connection of ours (a keepalive probe was answered by a "
-                     "reset): it was restarted, or its address is another host's now");
+                     ": its host answered a keepalive probe with a reset: it was restarted, or its address "
+                     "now belongs to another host");
 }
 
 std::vector<Event> losses(const ServiceState& before, const ServiceState& after) {
@@ -242,15 +242,16 @@ std::vector<Event> losses(const ServiceState& before, const ServiceState& after)
         const ChosenFrom now = after.family(family).from;
         if (!before.family(family).published || before.family(family).from == now) continue;
         if (now == ChosenFrom::panic)
-            add(fmt::format("{}, less than panic_threshold ({} %): it is in panic, health is ignored",
+            add(fmt::format("{}, less than panic_threshold ({} %): it is in panic mode, health is ignored",
                             eligible_of(after, family), after.service->panic_threshold));
         if (now == ChosenFrom::fail_open)
-            add(fmt::format("{} has no eligible {} backend: the last healthy ones serve (fail_open)",
+            add(fmt::format("{} has no eligible {} backend: the last healthy backends are used (fail_open)",
                             title(*after.service), to_string(family)));
         if (now == ChosenFrom::nothing)
-            add(fmt::format("{} has no eligible {} backend: connections are refused{}", title(*after.service),
-                            to_string(family),
-                            other_family_serves(after, family) ? ", the other address family serves" : ""));
+            add(fmt::format(
+                "{} has no eligible {} backend: connections are refused{}", title(*after.service),
+                to_string(family),
+                other_family_serves(after, family) ? ", the other address family is available" : ""));
     }
     return events;
 }
@@ -261,8 +262,9 @@ std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState&
     for (Family family : {Family::v4, Family::v6})
         if (before.family(family).from == ChosenFrom::panic &&
             after.family(family).from == ChosenFrom::eligible)
-            events.push_back(about(after, Event::Type::service_recovered, Event::Level::info,
-                                   eligible_of(after, family) + ": its panic is over, health counts again"));
+            events.push_back(
+                about(after, Event::Type::service_recovered, Event::Level::info,
+                      eligible_of(after, family) + ": panic mode is over, health is considered again"));
     return events;
 }
 
@@ -270,8 +272,7 @@ Event cannot_be_checked(const Service& service, const std::set<std::string>& bac
                         const std::string& why) {
     const std::string& first = *backends.begin();
     const std::size_t more = backends.size() - 1;
-    const std::string others =
-        more ? fmt::format(" and {} more backend{}", more, more == 1 ? "" : "s") : std::string();
+    const std::string others = more ? " and " + counted(more, "more backend") : std::string();
     return {.type = Event::Type::warning,
             .level = Event::Level::warn,
             .service = service.name,
@@ -281,20 +282,19 @@ Event cannot_be_checked(const Service& service, const std::set<std::string>& bac
 }
 
 Event suspect_network(const NetworkSuspicion& suspicion) {
-    return {
-        .type = Event::Type::network_suspected,
-        .level = Event::Level::error,
-        .message = fmt::format(
-            "no backend on another machine answers any more ({} machines or more, of {} service{}): our own "
-            "network is the likelier culprit; no sockets are ended for it in the next {:.1f}s",
-            suspicion.machines(), suspicion.services(), suspicion.services() == 1 ? "" : "s",
-            std::chrono::duration<double>(suspicion.round()).count())};
+    return {.type = Event::Type::network_suspected,
+            .level = Event::Level::error,
+            .message = fmt::format(
+                "no backend on another machine answers any more ({} machines or more, of {} service{}): the "
+                "local network is the likely cause; no socket is terminated for it in the next {:.1f}s",
+                suspicion.machines(), suspicion.services(), suspicion.services() == 1 ? "" : "s",
+                std::chrono::duration<double>(suspicion.round()).count())};
 }
 
 Event network_cleared(const ServiceState& state, std::size_t backend) {
     return about(state, backend, Event::Type::network_cleared, Event::Level::info,
                  subject(state, backend) +
-                     " answers: our own network is not the culprit, verdicts have their consequences again");
+                     " answers: the local network works, sockets of failed backends are terminated again");
 }
 
 }  // namespace reseat::lb

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-/// What operators read in the log, word by word.
+/// The texts of log lines and events.
 namespace reseat::lb {
 
 /// "postgres/pg-1", "dns/local (udp)"
@@ -27,7 +27,7 @@ Event headline(const ServiceState& state, std::size_t backend, const Transition&
 /// becomes of its `open` sockets.
 Event reweighted(const ServiceState& state, std::size_t backend, unsigned before, std::uint64_t open);
 
-/// What an earlier process was told by the operator, as far as it still stands: "postgres/pg-1 is still set
+/// What the operator set in a previous process, as far as it still applies: "postgres/pg-1 is still set
 /// to DRAIN, by the operator before reseat started", "postgres/pg-1 still has weight 5 (configured: 1), ...".
 std::vector<Event> still_standing(const ServiceState& state);
 
@@ -44,14 +44,14 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
 /// "3 sockets that were spared stay", as their backend is back.
 std::string pardon(std::uint64_t open);
 
-/// Said of an order that no transition of the same moment explains: "drain timed out", "dns/local carries
+/// Said of an order that no transition of the same moment explains: "drain timed out", "dns/local is in
 /// again"; empty for a verdict.
 std::string because(const ServiceState& state, const DueOrder& due);
 
-/// "postgres/pg-1: its host has forgotten a connection of ours (...): ..."
+/// "postgres/pg-1: its host answered a keepalive probe with a reset: ..."
 Event restarted(const ServiceState& state, std::size_t backend);
 
-/// One for each family that has just lost its last eligible backend, or so many that it panics: who serves it
+/// One for each family that has just lost its last eligible backend, or so many that it panics: what serves it
 /// now.
 std::vector<Event> losses(const ServiceState& before, const ServiceState& after);
 /// One for each family that is not in panic any more.

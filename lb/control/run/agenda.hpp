@@ -20,7 +20,7 @@ public:
     void done(ServiceId service, std::optional<TimePoint> next);
     void forget(ServiceId service) { done(service, std::nullopt); }
 
-    /// Whoever is due, in order of their ids. They stay due until done().
+    /// Those that are due, in order of their ids. They stay due until done().
     std::vector<ServiceId> due(TimePoint now);
     /// The first clock that runs out.
     std::optional<TimePoint> next() const;

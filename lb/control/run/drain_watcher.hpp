@@ -8,7 +8,7 @@
 
 namespace reseat::lb {
 
-/// Looks whether lives that are to go away still have sockets. One look costs a counter; only where that says
+/// Checks whether lives that are to go away still have sockets. A check reads a counter; only where that says
 /// nothing is open the data plane is asked whether something hangs there all the same, less and less often.
 class DrainWatcher {
 public:
@@ -30,7 +30,7 @@ public:
     /// It is not vacated, in spite of what look() found.
     void doubt(LifeId life);
 
-    /// Looks at those that are due.
+    /// Checks those that are due.
     Found look(TimePoint now);
 
 private:

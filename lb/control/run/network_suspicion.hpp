@@ -38,10 +38,10 @@ private:
     std::array<std::size_t, 4> count_{};  ///< machines, by their families
 };
 
-/// Tells our own network's failure from that of the backends [E67]. It is suspected when, since a backend on
-/// another machine last answered a check, backends on two machines at least have fallen silent. One machine
-/// that dies is no such case, whatever it serves, nor is anything while another one answers. Pure: step it by
-/// hand.
+/// Distinguishes a failure of the local network from one of the backends [E67]. It is suspected when, since a
+/// backend on another machine last answered a check, backends on two machines at least have fallen silent.
+/// One machine that dies is no such case, whatever it serves, nor is anything while another one answers.
+/// Pure: step it by hand.
 class NetworkSuspicion {
 public:
     struct Silence {
@@ -60,7 +60,7 @@ public:
     /// To be asked with a verdict "no answer": true when a suspicion begins with it.
     bool begins(TimePoint now);
     /// While suspicion lasts, until when the consequences of a verdict of now are held: for one round, the
-    /// longest of all that were heard when it began.
+    /// longest of all that were known when it began.
     std::optional<TimePoint> hold(TimePoint now);
 
     /// What the suspicion rests on.

@@ -13,14 +13,14 @@ namespace reseat::lb {
 /// then 30 s for ever.
 Duration retry_delay(unsigned failures);
 
-/// Has orders carried out, each life by itself: one that is stuck delays no other.
+/// Runs orders, each life separately: one that is stuck delays no other.
 class OrderRunner {
 public:
     /// Hears what became of each order, retries included.
     using OnReport = std::function<void(const ReseatOrder&, const TerminationReport&)>;
 
     OrderRunner(asio::any_io_executor executor, DataPlane& plane, OnReport on_report);
-    /// Cancels what is under way; nobody hears of it.
+    /// Cancels what is under way, without a report.
     ~OrderRunner();
 
     /// Has `order` carried out, and again while it leaves sockets hanging and the life is not idle. While
@@ -28,7 +28,8 @@ public:
     /// it leaves is not stuck.
     void issue(const ReseatOrder& order);
 
-    /// An order that failed is not tried again: the backend of this life is well. What is under way goes on.
+    /// An order that failed is not tried again: the backend of this life is healthy. What is under way goes
+    /// on.
     void withdraw(LifeId life);
 
     /// An order of this life is under way or will be tried again.

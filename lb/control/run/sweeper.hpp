@@ -20,7 +20,7 @@ class Sweeper {
 public:
     Sweeper(asio::any_io_executor executor, DataPlane& plane)
         : executor_(std::move(executor)), plane_(plane) {}
-    /// Cancels what is under way; nobody hears of it.
+    /// Cancels what is under way, without a report.
     ~Sweeper();
 
     void end_untracked(UntrackedOrder order, std::function<void(const TerminationReport&)> on_report);

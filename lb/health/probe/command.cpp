@@ -26,7 +26,7 @@ namespace {
     throw boost::system::system_error(errno, boost::system::system_category());
 }
 
-/// Both ends are closed on exec; only what reads is ours to wait for.
+/// Both ends are closed on exec; only the reading end is waited for.
 struct Pipe {
     int ends[2] = {-1, -1};
     Pipe() {
@@ -73,7 +73,7 @@ void lower_descriptor_limit() {
     const int written = ::fcntl(output, F_DUPFD_CLOEXEC, first_free);
     if (told >= 0 && ::dup2(empty, STDIN_FILENO) >= 0 && ::dup2(written, STDOUT_FILENO) >= 0 &&
         ::dup2(written, STDERR_FILENO) >= 0) {
-        // What a library of ours may have opened without O_CLOEXEC.
+        // What a library may have opened without O_CLOEXEC.
         ::syscall(SYS_close_range, first_free, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
         lower_descriptor_limit();
@@ -128,7 +128,7 @@ Task<void> Command::ended() {
 }
 
 int Command::status() {
-    // Before it is reaped: until then nobody else gets its number.
+    // Before it is reaped: until then no other process gets its number.
     ::kill(-pid_, SIGKILL);
     int status = 0;
     ::waitpid(pid_, &status, 0);

@@ -12,12 +12,12 @@
 namespace reseat::lb {
 
 /// A command that runs for a probe: without a shell, in a session and process group of its own, standard
-/// input empty, standard output and error in one pipe, no other descriptor of ours. Ends with this object:
+/// input empty, standard output and error in one pipe, no other descriptor of reseat. Ends with this object:
 /// what is left of its group is killed, and its process is reaped as soon as it is dead.
 class Command {
 public:
-    /// `environment`: NAME=VALUE, in addition to ours. Throws boost::system::system_error where processes or
-    /// descriptors are lacking.
+    /// `environment`: NAME=VALUE, in addition to reseat's. Throws boost::system::system_error where processes
+    /// or descriptors are lacking.
     Command(asio::any_io_executor executor, const std::vector<std::string>& arguments,
             const std::vector<std::string>& environment, const SessionPreparer& prepare);
     ~Command();
@@ -25,11 +25,11 @@ public:
 
     /// 0 once it runs, or why it cannot, as errno.
     Task<int> started();
-    /// What it writes, as it comes; `eof` once nobody can write any more.
+    /// What it writes, as it comes; `eof` once no process can write any more.
     asio::posix::stream_descriptor& output() { return output_; }
     /// Waits until it has ended.
     Task<void> ended();
-    /// After ended(): as waitpid() has it. Kills the rest of the group.
+    /// After ended(): as from waitpid(). Kills the rest of the group.
     int status();
 
 private:

@@ -51,7 +51,7 @@ Task<std::variant<std::unique_ptr<Connection>, ProbeResult>> connect(const Dial&
     if (!dial.tls.context) co_return std::move(tcp);
     auto tls = std::make_unique<TlsConnection>(std::move(tcp), dial, progress);
     if (const auto error = co_await tls->shake_hands())
-        co_return tls->failure(error, "within the TLS handshake");
+        co_return tls->failure(error, "during the TLS handshake");
     if (dial.h2 && !tls->speaks_h2())
         co_return ProbeResult{ProbeOutcome::answered_badly, "TLS: the server does not offer h2 (ALPN)"};
     co_return std::move(tls);

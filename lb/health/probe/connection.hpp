@@ -22,13 +22,13 @@ public:
     /// At least one byte, or an error; `eof` at the peer's end.
     virtual Task<Read> read_some(std::span<char> into) = 0;
     virtual Task<error_code> write(std::string_view all) = 0;
-    /// The socket, where it carries nothing but what was written and read; the connection is over then.
+    /// The socket, where it holds nothing but what was written and read; the connection is over then.
     virtual std::optional<asio::ip::tcp::socket> release() { return std::nullopt; }
-    /// The meaning of what read_some() or write() failed with, as talk_failure() has it.
+    /// The meaning of what read_some() or write() failed with, as from talk_failure().
     virtual ProbeResult failure(const error_code& error, std::string_view what) const = 0;
 };
 
-/// Whom to connect to, and how.
+/// The address to connect to, and how.
 struct Dial {
     Endpoint endpoint;
     SocketPreparer prepare;

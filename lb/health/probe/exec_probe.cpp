@@ -21,8 +21,8 @@ constexpr std::size_t kMaxLine = 200;
 ProbeResult judge(int status) {
     if (WIFSIGNALED(status)) {
         const char* name = ::sigabbrev_np(WTERMSIG(status));
-        return {ProbeOutcome::answered_badly, name ? fmt::format("ended by SIG{}", name)
-                                                   : fmt::format("ended by signal {}", WTERMSIG(status))};
+        return {ProbeOutcome::answered_badly, name ? fmt::format("killed by SIG{}", name)
+                                                   : fmt::format("killed by signal {}", WTERMSIG(status))};
     }
     const int code = WEXITSTATUS(status);
     return {code == 0 ? ProbeOutcome::passed : ProbeOutcome::answered_badly,
@@ -75,7 +75,7 @@ Task<ProbeResult> ExecProbe::watch(Command& command) {
     const auto ended = co_await unless(read_output(command), wait(command));
     if (!ended)
         co_return ProbeResult{ProbeOutcome::answered_badly,
-                              fmt::format("it prints more than {} KiB", kMaxAnswer / 1024)};
+                              fmt::format("it printed more than {} KiB", kMaxAnswer / 1024)};
     // What it wrote just before its end may not have been read yet.
     std::array<char, kMaxLine> rest;
     error_code nothing;
@@ -85,7 +85,7 @@ Task<ProbeResult> ExecProbe::watch(Command& command) {
     co_return judge(command.status());
 }
 
-/// Returns when it has printed too much; waits for ever when nobody can print any more.
+/// Returns when it has printed too much; waits for ever when no process can print any more.
 Task<void> ExecProbe::read_output(Command& command) {
     std::array<char, 4096> buffer;
     while (length_ < kMaxAnswer) {

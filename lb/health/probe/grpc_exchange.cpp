@@ -45,7 +45,7 @@ std::string grpc_timeout(Duration timeout) {
     return fmt::format("{}m", std::clamp<long long>(milliseconds, 1, 99'999'999));
 }
 
-/// "5 NOT_FOUND", or what stands there instead of a number that has a name.
+/// "5 NOT_FOUND", or the text itself if it is not a number with a name.
 std::string named_status(const std::string& number) {
     for (std::size_t i = 0; i < kStatusNames.size(); ++i)
         if (number == std::to_string(i)) return fmt::format("{} {}", number, kStatusNames[i]);
@@ -182,11 +182,11 @@ void GrpcExchange::fail(std::string detail) {
     result_ = ProbeResult{ProbeOutcome::answered_badly, std::move(detail)};
 }
 
-/// The answer is complete. What stands lower relies on what stands higher.
+/// The answer is complete. Later checks rely on earlier ones.
 void GrpcExchange::judge() {
     if (auto fault = fault_of_status()) return fail(std::move(*fault));
     const auto serving = decode_health_response(response_);
-    if (!serving) return fail(fmt::format("{} bytes that are no HealthCheckResponse", response_.size()));
+    if (!serving) return fail(fmt::format("{} bytes that are not a HealthCheckResponse", response_.size()));
     if (*serving == kServing) {
         result_ = ProbeResult{ProbeOutcome::passed, "SERVING"};
         return;

@@ -18,7 +18,7 @@ namespace reseat::lb {
 /// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md and .../health-checking.md
 class GrpcExchange {
 public:
-    /// `scheme`: "http" or "https". `timeout`: told to the server. Throws std::bad_alloc.
+    /// `scheme`: "http" or "https". `timeout`: sent to the server. Throws std::bad_alloc.
     GrpcExchange(const std::string& service, const std::string& authority, std::string_view scheme,
                  Duration timeout);
     ~GrpcExchange();
@@ -46,7 +46,7 @@ private:
     std::unique_ptr<nghttp2_session, Free> session_;
     std::string request_;
     std::size_t sent_ = 0;  ///< bytes of request_
-    std::string status_;    ///< :status, and what else is told by headers and trailers
+    std::string status_;    ///< :status, and what else headers and trailers contain
     std::string content_type_, grpc_status_, grpc_message_;
     std::string response_;    ///< of data frames, cut
     std::string going_away_;  ///< why the peer ends the connection, if it does

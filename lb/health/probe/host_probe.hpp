@@ -13,8 +13,8 @@ namespace reseat::lb {
 /// port, that is a command, or that uses UDP, does not speak for the host: its silence is `no_answer` only if
 /// the address where the backend serves does not answer a TCP connect either, be it by a refusal, and
 /// `unresponsive` otherwise. One that connects to that address itself speaks for it, until the process hangs
-/// and leaves its queue of connections to fill up, when the kernel drops whoever comes: then a connection
-/// from before tells (HostWitness). As long as checks pass, nothing but them is asked.
+/// and leaves its queue of connections to fill up, when the kernel drops new connections: then a connection
+/// from before shows it (HostWitness). As long as checks pass, nothing but them is asked.
 class HostProbe final : public Probe {
 public:
     /// `serves`: where the backend serves. `check`, `target` and `means` are those that `probe` was made of.

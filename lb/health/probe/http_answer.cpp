@@ -79,7 +79,7 @@ Task<ProbeResult> HttpAnswer::read_body() {
         body.size = piece.size();
         body.more = true;
         const auto error = co_await parse_more();
-        if (error && error != http::error::need_buffer) co_return failure(error, "within the answer");
+        if (error && error != http::error::need_buffer) co_return failure(error, "during the answer");
         if (expectation.add({piece.data(), piece.size() - body.size})) {
             auto detail = fmt::format("HTTP {}, body as expected", status());
             co_return ProbeResult{ProbeOutcome::passed, std::move(detail)};
@@ -89,7 +89,7 @@ Task<ProbeResult> HttpAnswer::read_body() {
     co_return ProbeResult{ProbeOutcome::answered_badly, std::move(detail)};
 }
 
-/// Reads until the parser gets on. Not Beast's async_read_some: that tells of bytes only at its end, and a
+/// Reads until the parser gets on. Not Beast's async_read_some: that reports bytes only at its end, and a
 /// peer that drips a header for ever could not be told from one that is silent.
 Task<error_code> HttpAnswer::parse_more() {
     error_code result = http::error::need_more;

@@ -7,7 +7,7 @@ namespace reseat::lb {
 
 /// One HTTP/1.1 request over a connection of its own; read_http_answer() judges what comes back.
 /// Redirects are not followed: their status is judged.
-/// Headers in `check.headers` replace ours (Host, User-Agent, Connection).
+/// Headers in `check.headers` replace the default ones (Host, User-Agent, Connection).
 class HttpProbe final : public Probe {
 public:
     /// `host` is the header.

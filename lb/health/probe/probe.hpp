@@ -21,7 +21,7 @@ namespace reseat::lb {
 enum class ProbeOutcome {
     passed,
     no_answer,       ///< silence at connect, no route: the host is gone or cut off, clients would hang
-    refused,         ///< RST or ICMP port unreachable: the host lives, nobody listens
+    refused,         ///< RST or ICMP port unreachable: the host lives, no process listens
     answered_badly,  ///< it answers, but not as it should (status, expect, close before the answer)
     unresponsive,    ///< it takes the check and does not answer: its host lives, its process hangs
     not_probed,      ///< our own fault (no descriptor, no memory): says nothing about the backend
@@ -44,7 +44,7 @@ std::string_view to_string(ProbeOutcome outcome);
 /// balancing (reseat may itself live in the balanced cgroup).
 using SocketPreparer = std::function<void(int descriptor)>;
 
-/// Does the same for the sockets of a command that is about to run: called in its process, a child of ours
+/// Does the same for the sockets of a command that is about to run: called in its process, a child of reseat
 /// that leads a session, between fork and exec, so it may only make system calls. Ends with the session.
 struct SessionPreparer {
     std::function<void(pid_t session)> begin;
@@ -58,7 +58,7 @@ struct ProbeTarget {
     std::string backend;
     std::string dns_name;                     ///< as in Backend
     std::string server_name = {}, host = {};  ///< as in BackendCheck
-    std::optional<Endpoint> serves = {};  ///< where the backend serves: what its host's silence is told by
+    std::optional<Endpoint> serves = {};  ///< where the backend serves: used to detect a silent host
 
     bool operator==(const ProbeTarget&) const = default;
 };
@@ -73,7 +73,7 @@ struct ProbeMeans {
     std::shared_ptr<Semaphore> probes;    ///< how many other probes may be under way at once
 };
 
-/// One way to ask one backend whether it is well.
+/// One way to check whether one backend is healthy.
 class Probe {
 public:
     virtual ~Probe() = default;

@@ -40,7 +40,7 @@ bool is_unreachable(int number) {
         case EHOSTDOWN:
         case ENETDOWN:
         case ENONET:
-        case EACCES:  // how ICMPv6 "administratively prohibited" is told
+        case EACCES:  // how ICMPv6 "administratively prohibited" is reported
             return true;
         default:
             return false;

@@ -23,7 +23,7 @@ error_code protocol_error() {
     return {EPROTO, boost::system::system_category()};
 }
 
-/// Whom the certificate must name, and SNI, which must not carry an address (RFC 6066, 3).
+/// The name in the certificate and in SNI, which must not be an address (RFC 6066, 3).
 void expect_peer(SSL* tls, const Dial& dial) {
     const std::string& name = dial.tls.server_name;
     if (name.empty() || parse_address(name)) {
@@ -107,7 +107,7 @@ Task<error_code> TlsConnection::run(Step step) {
         ERR_clear_error();
         const int done = step();
         const int reason = done == 1 ? SSL_ERROR_NONE : SSL_get_error(tls_.get(), done);
-        // Even a failure may leave an alert that tells the peer why.
+        // Even a failure may leave an alert that gives the peer the reason.
         const auto unsent = co_await flush();
         if (reason == SSL_ERROR_NONE) co_return unsent;
         if (reason != SSL_ERROR_WANT_READ) co_return refuse(reason);

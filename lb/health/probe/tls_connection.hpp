@@ -11,8 +11,8 @@ struct ssl_st;
 
 namespace reseat::lb {
 
-/// TLS over another connection. OpenSSL sees memory only, so that every byte of the wire passes by us: what a
-/// peer may make us read for a handshake and for an answer is bounded.
+/// TLS over another connection. OpenSSL sees memory only, so that every byte of the wire is counted: what a
+/// peer may make reseat read for a handshake and for an answer is bounded.
 class TlsConnection final : public Connection {
 public:
     TlsConnection(std::unique_ptr<Connection> below, const Dial& dial, Progress& progress);

@@ -9,7 +9,7 @@
 
 namespace reseat::lb {
 
-/// How a connection that was held came to its end, other than by us.
+/// How a connection that was held came to its end, other than by reseat.
 enum class WatchEnd {
     lost,       ///< the peer closed or reset it: perhaps its process died
     forgotten,  ///< a keepalive probe on it was answered by a reset: the host lost its state
@@ -42,7 +42,7 @@ private:
 };
 
 /// Holds the connection of a check idle until the next check brings another, so that a process death is seen
-/// at once and nothing of ours is older than one interval: servers that wait for their connections when they
+/// at once and no connection is older than one interval: servers that wait for their connections when they
 /// are reloaded wait no longer [E81]. While the backend is silent the connection stays: once it answers
 /// again, a keepalive probe on it shows whether its host still knows it [E77].
 class ConnectionWatch {

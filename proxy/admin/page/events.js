@@ -38,7 +38,7 @@ function showEvents() {
     if (day(event.at) !== today) nodes.push(make("li", {class: "day"}, today = day(event.at)));
     nodes.push(entry(event));
   }
-  if (!nodes.length) nodes.push(make("li", {class: "day"}, words.length ? "Nothing that matches the filter." : "Nothing so far."));
+  if (!nodes.length) nodes.push(make("li", {class: "day"}, words.length ? "No event matches the filter." : "No events so far."));
   $("events").replaceChildren(...nodes);
   $("older").hidden = list.length <= shownEvents;
 }

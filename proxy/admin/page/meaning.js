@@ -29,9 +29,9 @@ function remark(backend, service) {
   if (backend.state === "up" && !backend.effective_weight) {
     if (backend.weight === 0) return "weight 0";
     const level = Math.min(...service.backends.filter(b => b.effective_weight).map(b => b.priority));
-    return level < backend.priority ? "standing by" : "not in use";
+    return level < backend.priority ? "standby" : "not in use";
   }
-  return TROUBLED.has(backend.state) && backend.effective_weight ? "in use all the same" : "";
+  return TROUBLED.has(backend.state) && backend.effective_weight ? "still in use" : "";
 }
 
 /** 2: nobody is there to serve; 1: look at it; 0: well. */
@@ -63,30 +63,30 @@ function trouble(service) {
 
 function verdict(status, worried) {
   const all = status.services.length;
-  if (!status.ready) return ["unchecked", "warn", "Starting: the first round of checks is not over"];
+  if (!status.ready) return ["unchecked", "warn", "Starting: not every backend has been checked yet"];
   if (!all) return ["info", "soft", "No service is configured"];
   const worst = Math.max(0, ...worried.map(rank));
   const sign = worst === 2 ? ["down", "bad"] : ["warn", "warn"];
   if (worried.length === 1) return [...sign, `${worried[0].name}: ${trouble(worried[0])}`];
   if (worried.length) return [...sign, `${worried.length} of ${all} services need attention`];
-  return ["up", "good", all === 1 ? `${status.services[0].name} is well` : `All ${all} services are well`];
+  return ["up", "good", all === 1 ? `${status.services[0].name} is healthy` : `All ${all} services are healthy`];
 }
 
 /** Where new connections go while no backend is eligible, or health is ignored. */
 function plight(service) {
   if (!service.total) return "There is no backend: new connections are refused.";
-  if (service.eligible) return "Panic: too few backends are healthy, so health is ignored where new connections go.";
-  if (service.panic) return "No backend is eligible: new connections go to the last healthy ones all the same (fail open).";
+  if (service.eligible) return "Panic mode: too few backends are healthy, so health is ignored for new connections.";
+  if (service.panic) return "No backend is eligible: new connections go to the last healthy ones (fail open).";
   return service.backends.some(b => b.effective_weight)
-    ? "No backend is known to be healthy: new connections go to those that are not checked yet."
+    ? "No backend is known to be healthy: new connections go to those that have not been checked yet."
     : "No backend is eligible: new connections are refused.";
 }
 
 function unresolved(name) {
-  const good = `The last good answer${name.at ? `, ${age(name.at)} old,` : ""} serves on.`;
-  const serves = name.addresses.length ? good : "No backend is known by it.";
+  const good = `The last good answer${name.at ? `, ${age(name.at)} old,` : ""} is still used.`;
+  const serves = name.addresses.length ? good : "No address is known.";
   const wait = Date.parse(name.next) - now();
-  return `${name.name} does not resolve: ${name.error}. ${serves} Asked again ${wait > 0 ? `in ${lasting(wait)}` : "now"}.`;
+  return `${name.name} does not resolve: ${name.error}. ${serves} Next query ${wait > 0 ? `in ${lasting(wait)}` : "now"}.`;
 }
 
 /** [tone, text] for each thing about a service that needs words. */
@@ -95,19 +95,19 @@ function notes(service) {
   const add = (tone, text) => list.push([tone, text]);
   if (!service.eligible || service.panic) add("bad", plight(service));
   if (service.waiting)
-    add("warn", `${many(service.waiting, "socket")} waiting: on a backend that is out, and spared because no other is eligible. ` +
-      "Ended or moved as soon as one is.");
+    add("warn", `${many(service.waiting, "socket")} waiting: their backend is out, but no other backend is eligible. ` +
+      "They are terminated or re-pointed as soon as one is.");
   if (service.stuck)
-    add("warn", `${many(service.stuck, "socket")} stuck: could not be ended so far, so their clients hang. reseat tries again; ` +
-      `“reseat sockets ${service.name}” tells whose they are.`);
+    add("warn", `${many(service.stuck, "socket")} stuck: could not be terminated yet, so their clients hang. reseat retries; ` +
+      `“reseat sockets ${service.name}” shows their processes.`);
   if (service.untracked)
-    add("warn", `${many(service.untracked, "socket")} untracked: older than reseat, were to be ended and could not be. ` +
-      "Restarting their processes helps.");
+    add("warn", `${many(service.untracked, "socket")} untracked: older than reseat and could not be terminated. ` +
+      "Restart their processes.");
   for (const name of service.discovery || []) {
     if (name.error) add("warn", unresolved(name));
     for (const found of name.service_addresses || [])
-      add("warn", `${name.name} leads to ${found.address}, which is the address of a service and not of a server: what is connected ` +
-        "there is not balanced again.");
+      add("warn", `${name.name} resolves to ${found.address}, the address of a service and not of a server: connections to it ` +
+        "are not balanced again.");
   }
   return list;
 }
@@ -117,7 +117,7 @@ function footnotes(service) {
   const last = service.last_failover, lines = [];
   if (last)
     lines.push(`Last failover ${age(last.at)} ago: ${last.backend}, ${last.reason}: of ${many(last.matched, "socket")} ` +
-      `${last.terminated} ended, ${last.repointed} re-pointed, ${last.failed} failed, in ${latency(last.duration_us)}.`);
+      `${last.terminated} terminated, ${last.repointed} re-pointed, ${last.failed} failed, in ${latency(last.duration_us)}.`);
   for (const name of service.discovery || [])
     if (!name.error && name.at)
       lines.push(`${name.name} has ${many(name.addresses.length, "address", "addresses")}, as of ${age(name.at)} ago` +

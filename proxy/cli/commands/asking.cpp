@@ -35,7 +35,7 @@ Result<boost::json::object> get_object(const std::string& socket, const std::str
     boost::system::error_code fault;
     auto value = boost::json::parse(*body, fault);
     if (fault || !value.is_object())
-        return Error{ErrorCode::failed, "the instance at " + socket + " answers with no JSON object"};
+        return Error{ErrorCode::failed, "the instance at " + socket + " did not answer with a JSON object"};
     return std::move(value.get_object());
 }
 

@@ -45,16 +45,16 @@ int run(const Options& options) {
 Command backends_command() {
     return {.name = "backends",
             .group = group::kLook,
-            .summary = "List the backends, and why one is not in use",
+            .summary = "List the backends and why any is not in use",
             .flags =
                 [](Flags& f) {
-                    f.service("Only those of this service", false);
+                    f.service("List only those of this service", false);
                     f.instance();
                     f.watch();
                     f.output();
                 },
             .help =
-                "SHARE: of the new connections of its address family; - means that it gets none.\n\n"
+                "SHARE: its share of the new connections of its address family; - means none.\n\n"
                 "Example:\n  reseat backends postgres",
             .run = run};
 }

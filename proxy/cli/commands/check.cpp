@@ -170,7 +170,7 @@ int run(const Options& options) {
 Command check_command() {
     return {.name = "check",
             .group = group::kTry,
-            .summary = "Probe every backend once; needs no privilege",
+            .summary = "Probe every backend once; needs no privileges",
             .flags =
                 [](Flags& f) {
                     f.config_argument();

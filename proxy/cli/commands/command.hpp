@@ -13,8 +13,8 @@ class Flags;
 /// Headings of `reseat --help`, in this order.
 namespace group {
 inline constexpr std::string_view kBalance = "Balance";
-inline constexpr std::string_view kTry = "Try beforehand";
-inline constexpr std::string_view kLook = "Look at a running instance";
+inline constexpr std::string_view kTry = "Before running";
+inline constexpr std::string_view kLook = "Inspect a running instance";
 inline constexpr std::string_view kChange = "Change a running instance";
 inline constexpr std::string_view kHidden = "";
 }  // namespace group

@@ -16,7 +16,7 @@
 namespace reseat::proxy {
 namespace {
 
-constexpr auto kPatience = std::chrono::milliseconds(500);  ///< somebody has pressed a key
+constexpr auto kPatience = std::chrono::milliseconds(500);  ///< a user has pressed a key
 
 /// What `flag` is given among the words, else by the environment.
 std::string value_of(const std::vector<std::string>& words, const std::string& flag, const char* variable) {
@@ -82,7 +82,7 @@ int run(const Options& options) try {
 Command complete_command() {
     return {.name = "complete",
             .group = group::kHidden,
-            .summary = "Words for the completion of a shell",
+            .summary = "Print completions for a shell",
             .flags = [](Flags&) {},
             .help = "Example:\n  reseat complete -- drain post",
             .run = run};

@@ -32,7 +32,7 @@ std::string admin_socket(const Options& options, const std::string& configured, 
     if (!is_told && !configured.empty()) return configured;
     const std::string socket = options.admin.empty() ? default_admin_socket(instance) : options.admin;
     if (!configured.empty() && configured != socket)
-        spdlog::warn("the admin socket is {}, as {} says: admin.socket of the configuration ({}) is not used",
+        spdlog::warn("the admin socket is {} (set by {}): admin.socket of the configuration ({}) is ignored",
                      socket, options.admin.empty() ? "--instance" : "--admin", configured);
     return socket;
 }

@@ -50,7 +50,7 @@ int play_demo(const Options& options) {
     if (options.output == Output::table) {
         std::puts(
             "Two hosts, four kinds of clients, with and without reseat. The first host's machine vanishes:\n"
-            "its link goes down; no FIN, no RST, no ICMP. Looking on for 4 seconds...\n");
+            "its link goes down; no FIN, no RST, no ICMP. Watching for 4 seconds...\n");
         write_out();
     }
     (*sidecar)->add("demo", demo.run(**sidecar));
@@ -66,7 +66,7 @@ int run(const Options& options) {
     } catch (const std::system_error& error) {
         if (error.code().value() != EPERM) throw;
         return fail(
-            {ErrorCode::unsupported, std::string("the demo makes network namespaces, which needs root "
+            {ErrorCode::unsupported, std::string("the demo creates network namespaces, which needs root "
                                                  "(CAP_SYS_ADMIN): ") +
                                          error.what()});
     }
@@ -80,11 +80,12 @@ Command demo_command() {
             .summary = "Show what happens when a backend's machine vanishes",
             .flags = [](Flags& f) { f.output(); },
             .help =
-                "Takes no configuration: makes two hosts as network namespaces and clients of four kinds, "
-                "with and\n"
-                "without reseat, and takes one host away. Needs root; takes less than 10 seconds; leaves "
-                "nothing.\n"
-                "Exit status 0: clients with reseat went on, those without hung.\n\n"
+                "Needs no configuration. Creates two hosts as network namespaces and clients of four kinds, "
+                "with\n"
+                "and without reseat, and takes one host away. Needs root, takes less than 10 seconds, and "
+                "leaves\n"
+                "nothing behind. The exit status is 0 if clients with reseat recovered and those without "
+                "hung.\n\n"
                 "Example:\n  sudo reseat demo",
             .run = run};
 }

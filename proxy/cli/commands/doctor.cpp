@@ -28,7 +28,7 @@ namespace json = boost::json;
 constexpr std::string_view kTerminate = "terminate: ";
 
 /// The engines that end sockets here, best first: the features named "terminate: ENGINE". The iterator only
-/// stands in for SOCK_DESTROY.
+/// replaces SOCK_DESTROY.
 std::vector<std::string> engines(const std::vector<bpf::Feature>& features) {
     std::vector<std::string> names;
     for (const auto& feature : features)
@@ -58,7 +58,7 @@ void print_table(const std::vector<bpf::Feature>& features) {
         if (!feature.available && !feature.remedy.empty())
             std::printf("%s: %s\n", feature.name.c_str(), one_line(feature.remedy).c_str());
     const auto names = engines(features);
-    std::puts(fmt::format("sockets are ended by: {}",
+    std::puts(fmt::format("sockets are terminated by: {}",
                           names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", then ")))
                   .c_str());
     std::puts(can_run(features) ? paint("reseat can run here", Colour::good, colours).c_str()
@@ -86,12 +86,12 @@ bpf::Feature try_pinning() {
     if (const auto possible = can_pin_in(directory); !possible) {
         pinning.detail = possible.error().message;
         pinning.remedy =
-            "without it balancing ends with reseat; mount -t bpf bpf /sys/fs/bpf, or write a "
-            "directory in another bpffs as pin: DIR";
+            "without it, balancing ends when reseat exits; mount a bpffs (mount -t bpf bpf /sys/fs/bpf), or "
+            "set pin: DIR to a directory in another one";
         return pinning;
     }
     pinning.available = std::filesystem::create_directories(directory, failure) && !failure;
-    pinning.detail = pinning.available ? "balancing goes on if reseat dies" : failure.message();
+    pinning.detail = pinning.available ? "balancing continues if reseat dies" : failure.message();
     std::filesystem::remove(directory, failure);
     std::filesystem::remove(std::filesystem::path(directory).parent_path(), failure);
     return pinning;
@@ -103,7 +103,7 @@ bpf::Feature look_at_descriptors() {
     return {.name = "descriptors",
             .available = enough_for > 0,
             .detail = fmt::format("at most {}: enough to check {} backends", limit, enough_for),
-            .remedy = enough_for > 0 ? "" : "raise the limit: ulimit -Hn, LimitNOFILE= of the unit"};
+            .remedy = enough_for > 0 ? "" : "raise it: ulimit -Hn, or LimitNOFILE= of the unit"};
 }
 
 /// Those that it can do without, and what each is worth.
@@ -115,7 +115,7 @@ std::vector<bpf::Feature> look_at_optional_capabilities() {
             features.push_back({.name = std::string(name),
                                 .available = held,
                                 .detail = held ? "held" : "not held",
-                                .remedy = held ? "" : "optional; without it " + std::string(without)});
+                                .remedy = held ? "" : "optional; without it, " + std::string(without)});
     return features;
 }
 
@@ -126,14 +126,14 @@ std::vector<bpf::Feature> try_everything() {
     if (auto held = require_capabilities(); !held) {
         capabilities.available = false;
         capabilities.detail = held.error().message;
-        capabilities.remedy = "run as root, or give this process CAP_BPF and CAP_NET_ADMIN";
+        capabilities.remedy = "run as root, or grant this process CAP_BPF and CAP_NET_ADMIN";
     }
     bpf::Feature scratch{.name = "cgroup2", .required = true};
     auto cgroup = WorkloadCgroup::create("reseat-doctor");
     scratch.available = cgroup.has_value();
     scratch.detail = cgroup ? "made " + cgroup->path() : cgroup.error().message;
     if (!cgroup)
-        scratch.remedy = "mount cgroup2, and run where a cgroup may be made, or attach to an existing one";
+        scratch.remedy = "mount cgroup2 where reseat may create a cgroup, or attach to an existing cgroup";
     std::vector<bpf::Feature> features = {capabilities};
     std::ranges::move(look_at_optional_capabilities(), std::back_inserter(features));
     features.push_back(look_at_descriptors());
@@ -156,7 +156,7 @@ int run(const Options& options) {
 Command doctor_command() {
     return {.name = "doctor",
             .group = group::kTry,
-            .summary = "Try what this machine allows, feature by feature",
+            .summary = "Test what this machine supports, feature by feature",
             .flags = [](Flags& f) { f.output(); },
             .help =
                 "Exit status: 0 reseat can run, 4 something required is missing.\n\n"

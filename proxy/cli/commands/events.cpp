@@ -49,7 +49,7 @@ int list(const std::string& socket, const Options& options) {
         return 0;
     }
     for (const auto& event : events) write_out(event_text(event.as_object(), use_colours()));
-    if (events.empty()) std::fputs("reseat: nothing has happened\n", stderr);
+    if (events.empty()) std::fputs("reseat: no events\n", stderr);
     return 0;
 }
 
@@ -66,7 +66,7 @@ int follow(const std::string& socket, const Options& options) {
     if (std::ferror(stdout) != 0) return kFailed;  // main says why
     if (!reply) return fail(reply.error());
     if (reply->status != 200) return fail(error_of(*reply, socket));
-    return fail({ErrorCode::failed, "the instance at " + socket + " has ended"});
+    return fail({ErrorCode::failed, "the instance at " + socket + " has stopped"});
 }
 
 int run(const Options& options) {
@@ -80,17 +80,18 @@ int run(const Options& options) {
 Command events_command() {
     return {.name = "events",
             .group = group::kLook,
-            .summary = "What has happened, the oldest first",
+            .summary = "Print past events, oldest first",
             .flags =
                 [](Flags& f) {
-                    f.target("Only what is about this service or backend", false);
+                    f.target("Print only events of this service or backend", false);
                     f.events();
                     f.instance();
                     f.output();
                 },
             .help =
-                "The last 1,000 are remembered. With -f, JSON is one event a line; it ends when the instance "
-                "does.\n\n"
+                "An instance keeps its last 1,000 events. With -f, JSON output has one event per line and "
+                "ends when\n"
+                "the instance stops.\n\n"
                 "Example:\n  reseat events --since 1h\n  reseat events -f postgres -o json | jq .message",
             .run = run};
 }

@@ -32,7 +32,7 @@ constexpr auto kPatience = 2s;            // for what the command left running, 
 constexpr auto kPatienceWithNames = 10s;  // some name servers that are silent, one after the other
 constexpr auto kCheckSlack = 500ms;       // beyond the checks' own timeouts
 
-/// The command's life: starts when the backends are known, hears our signals, ends the sidecar.
+/// The command's life: starts when the backends are known, gets reseat's signals, ends the sidecar.
 class Execution {
 public:
     Execution(const Options& options, const Inherited& inherited, WorkloadCgroup& cgroup, Sidecar& sidecar)
@@ -41,10 +41,11 @@ public:
     Task<void> run(Duration patience_with_checks) {
         co_await sidecar_.names_answered(kPatienceWithNames);
         co_await sidecar_.first_round(patience_with_checks);
-        if (!sidecar_.ready()) spdlog::warn("not every backend was checked yet; starting the command anyway");
+        if (!sidecar_.ready())
+            spdlog::warn("not every backend has been checked yet; starting the command anyway");
         if (const auto without = sidecar_.without_backends(); !without.empty())
             spdlog::warn(
-                "no backend of {} is known yet, so connects are refused; starting the command anyway",
+                "no backend of {} is known yet, so connects to it are refused; starting the command anyway",
                 fmt::join(without, ", "));
         if (!start()) co_return;
         exit_status_ = co_await child_->wait();
@@ -139,28 +140,27 @@ int run(const Options& options) {
 }  // namespace
 
 Command exec_command() {
-    return {
-        .name = "exec",
-        .group = group::kBalance,
-        .summary = "Run a command behind the load balancer",
-        .flags =
-            [](Flags& f) {
-                f.config();
-                f.new_instance("exec-PID");
-                f.allow_exec();
-                f.log_level();
-                f.engine();
-                f.child();
-            },
-        .help =
-            "CMD starts in a cgroup of its own once the backends were checked for the first time. Signals "
-            "are\n"
-            "passed on to it. When it ends, what it left running gets SIGTERM and, 2 seconds later, "
-            "SIGKILL.\n"
-            "Exit status: CMD's (128 + N when signal N ended it), 125 reseat failed or was called wrongly,\n"
-            "126 CMD cannot be run, 127 CMD was not found.\n\n"
-            "Example:\n  reseat exec --config reseat.yaml -- psql -h 10.96.0.10",
-        .run = run};
+    return {.name = "exec",
+            .group = group::kBalance,
+            .summary = "Run a command behind the load balancer",
+            .flags =
+                [](Flags& f) {
+                    f.config();
+                    f.new_instance("exec-PID");
+                    f.allow_exec();
+                    f.log_level();
+                    f.engine();
+                    f.child();
+                },
+            .help =
+                "CMD starts in a new cgroup once every backend has been checked. Signals are forwarded to "
+                "it. When\n"
+                "it exits, processes that it left running get SIGTERM and, 2 seconds later, SIGKILL.\n"
+                "Exit status: that of CMD (128 + N if signal N killed it), 125 if reseat failed or its "
+                "arguments are\n"
+                "wrong, 126 if CMD cannot be run, 127 if CMD was not found.\n\n"
+                "Example:\n  reseat exec --config reseat.yaml -- psql -h 10.96.0.10",
+            .run = run};
 }
 
 }  // namespace reseat::proxy

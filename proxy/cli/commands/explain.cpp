@@ -104,10 +104,10 @@ int run(const Options& options) {
 Command explain_command() {
     return {.name = "explain",
             .group = group::kLook,
-            .summary = "Tell in plain words how a service is, why, and what to do",
+            .summary = "Explain a service's state and what to do about it",
             .flags =
                 [](Flags& f) {
-                    f.service("Which one", true);
+                    f.service("Name of the service", true);
                     f.instance();
                     f.watch();
                     f.output();

@@ -25,10 +25,11 @@ int run(const Options& options) {
 Command health_command() {
     return {.name = "health",
             .group = group::kLook,
-            .summary = "Exit status 0 when an instance is ready",
+            .summary = "Test whether an instance is ready",
             .flags = [](Flags& f) { f.instance(); },
             .help =
-                "Ready: programs are attached and every backend was checked once.\n\n"
+                "The exit status is 0 if it is: programs are attached and every backend has been checked "
+                "once.\n\n"
                 "Example:\n  reseat health --instance default",
             .run = run};
 }

@@ -39,20 +39,19 @@ int run(const Options& options) {
 }  // namespace
 
 Command ls_command() {
-    return {
-        .name = "ls",
-        .group = group::kLook,
-        .summary = "List the services",
-        .flags =
-            [](Flags& f) {
-                f.instance();
-                f.watch();
-                f.output();
-            },
-        .help =
-            "ELIGIBLE: how many of its backends may get new connections. OPEN: sockets of the workload.\n\n"
-            "Example:\n  reseat ls",
-        .run = run};
+    return {.name = "ls",
+            .group = group::kLook,
+            .summary = "List the services",
+            .flags =
+                [](Flags& f) {
+                    f.instance();
+                    f.watch();
+                    f.output();
+                },
+            .help =
+                "ELIGIBLE: backends that may get new connections. OPEN: open sockets of the workload.\n\n"
+                "Example:\n  reseat ls",
+            .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -60,7 +60,7 @@ bool is_reached(const Progress& progress, const Options& options) {
     return progress.open_sockets == 0;
 }
 
-/// Somebody else, or a reload, wants something else by now.
+/// Another operator or a reload has changed the state.
 bool is_contradicted(const Progress& progress, const Options& options) {
     if (!progress.exists) return options.command == "ready";
     const bool is_out =
@@ -103,9 +103,8 @@ Result<Progress> wait(const std::string& socket, const Options& options) {
         if (!progress || is_reached(*progress, options)) return progress;
         ticker.show(describe(*progress, options) + " ...");
         if (is_contradicted(*progress, options))
-            return Error{ErrorCode::failed,
-                         fmt::format("{} is {} by now: no longer waiting", subject(options),
-                                     progress->exists ? progress->state : "gone")};
+            return Error{ErrorCode::failed, fmt::format("{} is {} now: no longer waiting", subject(options),
+                                                        progress->exists ? progress->state : "gone")};
         progress->given_up = options.timeout && Clock::now() - began >= *options.timeout;
         if (progress->given_up) return progress;
         std::this_thread::sleep_for(kPoll);
@@ -131,13 +130,13 @@ void offer(const Options& options, const char* what, const std::string& command)
 
 /// Tells which sockets are left below the error, as that takes more than a line.
 int fail_late(const std::string& socket, const Progress& progress, const Options& options) {
-    const int status = fail({ErrorCode::failed, fmt::format("not within {}: {}", human(*options.timeout),
+    const int status = fail({ErrorCode::failed, fmt::format("timed out after {}: {}", human(*options.timeout),
                                                             describe(progress, options))});
     if (options.command == "ready") return status;
     const auto now = std::chrono::system_clock::now();
     if (const auto list = get_object(socket, "/sockets" + query_for(options)))
         std::fputs(left_open_text(list->at("sockets").as_array(), progress.halves, now).c_str(), stderr);
-    offer(options, "to go on waiting:", options.command + " " + subject(options) + " --wait");
+    offer(options, "to keep waiting:", options.command + " " + subject(options) + " --wait");
     offer(options, "to list them:", "sockets " + subject(options));
     offer(options, "to terminate them now:", "terminate " + subject(options));
     offer(options, "to use it again:", "ready " + subject(options));
@@ -156,7 +155,7 @@ int run(const Options& options) {
 }
 
 void take(Flags& f, const std::string& until) {
-    f.backend("Which one");
+    f.backend("Name of the backend");
     f.waiting(until);
     f.instance();
     f.output();
@@ -165,20 +164,20 @@ void take(Flags& f, const std::string& until) {
 }  // namespace
 
 Command drain_command() {
-    return {
-        .name = "drain",
-        .group = group::kChange,
-        .summary = "Give a backend no new connections, and let its open ones end",
-        .flags = [](Flags& f) { take(f, "no socket is open on it"); },
-        .help =
-            "What becomes of open sockets is said by on_drain: by default TCP ones live for drain_timeout "
-            "at\n"
-            "most, and connected UDP ones are re-pointed at once. Holds until `reseat ready`, or until a\n"
-            "reload gives the backend another state than before. With --wait: exit status 1 when sockets "
-            "are\n"
-            "still open after --timeout; the processes that hold them are named.\n\n"
-            "Example:\n  reseat drain postgres/pg-1 --wait --timeout 5m",
-        .run = run};
+    return {.name = "drain",
+            .group = group::kChange,
+            .summary = "Stop new connections to a backend and let its open ones end",
+            .flags = [](Flags& f) { take(f, "no socket is open on it"); },
+            .help =
+                "on_drain decides what happens to open sockets: by default, TCP sockets stay open for "
+                "drain_timeout\n"
+                "at most, and connected UDP sockets are re-pointed at once. The state lasts until `reseat "
+                "ready`,\n"
+                "or until a reload changes the configured state. With --wait, the exit status is 1 if "
+                "sockets are\n"
+                "still open after --timeout; the processes that hold them are listed.\n\n"
+                "Example:\n  reseat drain postgres/pg-1 --wait --timeout 5m",
+            .run = run};
 }
 
 Command ready_command() {
@@ -187,7 +186,7 @@ Command ready_command() {
             .summary = "Use a backend again after drain or maint",
             .flags = [](Flags& f) { take(f, "it is up"); },
             .help =
-                "It gets connections as soon as its health check passes.\n\n"
+                "It gets new connections as soon as its health check passes.\n\n"
                 "Example:\n  reseat ready postgres/pg-1 --wait",
             .run = run};
 }
@@ -198,7 +197,8 @@ Command maint_command() {
             .summary = "Take a backend out for maintenance",
             .flags = [](Flags& f) { take(f, "no socket is open on it"); },
             .help =
-                "As drain: HAProxy's word for a backend that is not to be used whatever its health.\n\n"
+                "Like drain: the backend gets no new connections, whatever its health, as with HAProxy's "
+                "maint.\n\n"
                 "Example:\n  reseat maint postgres/pg-1",
             .run = run};
 }

@@ -21,7 +21,7 @@ void print_text(const json::object& body, bool ok) {
     if (ok && body.at("changes").as_array().empty()) std::puts("reloaded; nothing changed");
     print_lines(ok ? stdout : stderr, body.at(ok ? "changes" : "faults"));
     print_lines(stderr, body.at("warnings"));
-    if (!ok) std::fputs("reseat: not reloaded; the running configuration stays\n", stderr);
+    if (!ok) std::fputs("reseat: not reloaded; the running configuration stays in force\n", stderr);
 }
 
 int run(const Options& options) {
@@ -44,15 +44,14 @@ int run(const Options& options) {
 Command reload_command() {
     return {.name = "reload",
             .group = group::kChange,
-            .summary = "Read the configuration again and say what changed",
+            .summary = "Reload the configuration and print what changed",
             .flags =
                 [](Flags& f) {
                     f.instance();
                     f.output();
                 },
             .help =
-                "All or nothing: an invalid file changes nothing. Exit status: 0 reloaded, 3 the file is "
-                "invalid.\n\n"
+                "An invalid file changes nothing. Exit status: 0 reloaded, 3 the file is invalid.\n\n"
                 "Example:\n  reseat reload",
             .run = run};
 }

@@ -25,10 +25,10 @@ Result<Workload> workload_of(const Options& options, const std::optional<std::st
     if (options.pid != 0) return find_workload_of(options.pid);
     if (configured) return find_workload(*configured);
     return Error{ErrorCode::usage,
-                 "no workload: give --cgroup PATH or --pid PID, or workload.cgroup in the configuration"};
+                 "no workload: set --cgroup PATH or --pid PID, or workload.cgroup in the configuration"};
 }
 
-/// SIGTERM is what a restart or an upgrade sends; whoever types Ctrl-C wants it gone.
+/// SIGTERM is what a restart or an upgrade sends; a user who types Ctrl-C wants it gone.
 Sidecar::Afterwards afterwards(int number, lb::OnExit on_exit, bool pinned) {
     const bool keep = on_exit == lb::OnExit::keep || (on_exit == lb::OnExit::automatic && pinned);
     return number == SIGTERM && keep ? Sidecar::Afterwards::as_pinned : Sidecar::Afterwards::detached;
@@ -43,10 +43,11 @@ Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::OnExi
         }
         const auto how = afterwards(received.number, on_exit, sidecar.pinned());
         const bool detaches = how == Sidecar::Afterwards::detached;
-        sidecar.tell({.type = lb::Event::Type::stopping,
-                      .message = std::string("told to stop: ") +
-                                 (detaches ? "detaching"
-                                           : "what is pinned goes on balancing; reseat detach removes it")});
+        sidecar.tell(
+            {.type = lb::Event::Type::stopping,
+             .message = std::string("stopping: ") +
+                        (detaches ? "detaching"
+                                  : "pinned programs keep balancing; remove them with reseat detach")});
         sidecar.stop(how);
         co_return;
     }
@@ -60,7 +61,7 @@ int run(const Options& options) {
     if (!workload) return fail(workload.error());
     if (const auto may = require_capabilities(); !may) return fail(may.error());
     if (is_root_cgroup(workload->directory))
-        spdlog::warn("{} is the root cgroup: all of this machine is balanced", workload->name);
+        spdlog::warn("{} is the root cgroup: every process of this machine is balanced", workload->name);
     raise_descriptor_limit();
     SignalSource signals({SIGINT, SIGTERM, SIGHUP});
     std::signal(SIGPIPE, SIG_IGN);  // losing the log must not end the balancing
@@ -105,24 +106,24 @@ int run(const Options& options) {
 }  // namespace
 
 Command run_command() {
-    return {.name = "run",
-            .group = group::kBalance,
-            .summary = "Balance a workload's connections until SIGTERM",
-            .flags =
-                [](Flags& f) {
-                    f.config();
-                    f.workload();
-                    f.new_instance("default");
-                    f.allow_exec();
-                    f.log_level();
-                    f.engine();
-                },
-            .help =
-                "SIGHUP reloads the configuration, as does a change of its file. SIGTERM ends: what is "
-                "pinned goes\n"
-                "on balancing unless on_exit says otherwise. SIGINT (Ctrl-C) ends and detaches.\n\n"
-                "Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service",
-            .run = run};
+    return {
+        .name = "run",
+        .group = group::kBalance,
+        .summary = "Balance a workload's connections until SIGTERM",
+        .flags =
+            [](Flags& f) {
+                f.config();
+                f.workload();
+                f.new_instance("default");
+                f.allow_exec();
+                f.log_level();
+                f.engine();
+            },
+        .help =
+            "SIGHUP reloads the configuration, as does a change of its file. SIGTERM stops reseat: pinned\n"
+            "programs keep balancing unless on_exit is detach. SIGINT (Ctrl-C) stops and detaches.\n\n"
+            "Example:\n  reseat run --config reseat.yaml --cgroup system.slice/app.service",
+        .run = run};
 }
 
 }  // namespace reseat::proxy

@@ -28,10 +28,10 @@ int run(const Options& options) {
 Command sockets_command() {
     return {.name = "sockets",
             .group = group::kLook,
-            .summary = "List the open sockets that are balanced",
+            .summary = "List the open balanced sockets",
             .flags =
                 [](Flags& f) {
-                    f.target("Only those of this service or backend", false);
+                    f.target("List only those of this service or backend", false);
                     f.instance();
                     f.watch();
                     f.output();

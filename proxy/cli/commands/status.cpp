@@ -46,18 +46,18 @@ int run(const Options& options) {
 Command status_command() {
     return {.name = "status",
             .group = group::kLook,
-            .summary = "All about the services and backends of an instance",
+            .summary = "Show the state of all services and backends",
             .flags =
                 [](Flags& f) {
-                    f.service("Only this one", false);
+                    f.service("Show only this service", false);
                     f.instance();
                     f.watch();
                     f.output();
                 },
             .help =
-                "WAITING: sockets that were to be ended and are spared, as there is no other backend to go "
-                "to. STUCK:\n"
-                "sockets that could not be ended; `reseat events` says why.\n\n"
+                "WAITING: sockets that are not terminated because no other backend is eligible. STUCK: "
+                "sockets that\n"
+                "could not be terminated; `reseat events` shows why.\n\n"
                 "Example:\n  reseat status -w\n  reseat status postgres\n  reseat status -o json | jq "
                 "'.services[].eligible'",
             .run = run};

@@ -24,7 +24,7 @@ std::string open_sockets(std::size_t count) {
 }
 
 bool confirmed(const Options& options, std::size_t sockets) {
-    fmt::print("End {} of {}? [y/N] ", open_sockets(sockets), subject(options));
+    fmt::print("Terminate {} of {}? [y/N] ", open_sockets(sockets), subject(options));
     write_out();
     std::string line;
     return std::getline(std::cin, line) && (line == "y" || line == "Y" || line == "yes");
@@ -48,7 +48,7 @@ int end_them(const std::string& socket, const Options& options) {
     }
     if (failed == 0) return 0;
     const auto& why = report.at("first_failure");
-    return fail({ErrorCode::failed, fmt::format("{} could not be ended: {}", open_sockets(failed),
+    return fail({ErrorCode::failed, fmt::format("{} could not be terminated: {}", open_sockets(failed),
                                                 why.is_string() ? why.as_string().c_str() : "unknown")});
 }
 
@@ -63,16 +63,18 @@ int run(const Options& options) {
             write_out(json::serialize(*list) + "\n");
         else
             write_out(
-                fmt::format("{}{} of {} would be ended\n",
+                fmt::format("{}{} of {} would be terminated\n",
                             sockets_text(list->at("sockets").as_array(), terminal_width(), use_colours()),
                             open_sockets(count), subject(options)));
         return 0;
     }
     if (!options.yes && ::isatty(STDIN_FILENO) == 0)
-        return fail({ErrorCode::usage, fmt::format("this would end {} of {}; nobody is there to be asked, "
-                                                   "so add --yes to do it or --dry-run to look",
-                                                   open_sockets(count), subject(options))});
-    if (!options.yes && !confirmed(options, count)) return fail({ErrorCode::failed, "nothing was ended"});
+        return fail(
+            {ErrorCode::usage, fmt::format("this would terminate {} of {}; standard input is not a terminal, "
+                                           "so add --yes to confirm or --dry-run to list them",
+                                           open_sockets(count), subject(options))});
+    if (!options.yes && !confirmed(options, count))
+        return fail({ErrorCode::failed, "nothing was terminated"});
     return end_them(*socket, options);
 }
 
@@ -81,18 +83,18 @@ int run(const Options& options) {
 Command terminate_command() {
     return {.name = "terminate",
             .group = group::kChange,
-            .summary = "End the open sockets of a service or backend now",
+            .summary = "Terminate the open sockets of a service or backend now",
             .flags =
                 [](Flags& f) {
-                    f.target("Whose sockets", true);
+                    f.target("Service or backend", true);
                     f.confirmation();
                     f.instance();
                     f.output();
                 },
             .help =
-                "The backend stays in use: clients may connect to it again. Asks first; needs --yes where "
-                "standard\n"
-                "input is no terminal.\n\n"
+                "The backend stays in use: clients may connect to it again. Asks for confirmation; needs "
+                "--yes if\n"
+                "standard input is not a terminal.\n\n"
                 "Example:\n  reseat terminate postgres/pg-1 --dry-run",
             .run = run};
 }

@@ -34,7 +34,7 @@ int run(const Options& options) {
 Command validate_command() {
     return {.name = "validate",
             .group = group::kTry,
-            .summary = "Check a configuration; needs no privilege",
+            .summary = "Check a configuration file; needs no privileges",
             .flags = [](Flags& f) { f.config_argument(); },
             .help = "Exit status: 0 valid, 3 invalid.\n\nExample:\n  reseat validate reseat.yaml",
             .run = run};

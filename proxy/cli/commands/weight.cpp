@@ -26,17 +26,18 @@ int run(const Options& options) {
 Command weight_command() {
     return {.name = "weight",
             .group = group::kChange,
-            .summary = "Give a backend another weight",
+            .summary = "Set the weight of a backend",
             .flags =
                 [](Flags& f) {
-                    f.backend("Which one");
+                    f.backend("Name of the backend");
                     f.weight();
                     f.instance();
                     f.output();
                 },
             .help =
-                "Holds until a reload gives the backend another weight than before. With 0 it gets no new\n"
-                "connections; its open ones stay, however long.\n\n"
+                "The weight applies until a reload changes the configured weight. A backend of weight 0 gets "
+                "no new\n"
+                "connections; its open ones stay.\n\n"
                 "Example:\n  reseat weight postgres/pg-1 5",
             .run = run};
 }

@@ -20,50 +20,51 @@ std::string target(const Facts& facts, const BackendView& backend) {
 
 void down(Page& page, const Facts& facts, const BackendView& backend) {
     if (backend.check.result == "unresponsive")
-        page.paragraph(fmt::format(
-            "{}: see on its host what the checked process does (its log, its load); if it hangs, restart "
-            "it. It is used again by itself when its check passes. To take it out meanwhile:",
-            backend.name));
+        page.paragraph(
+            fmt::format("{}: look at the checked process on its host (log, load); if it hangs, restart it. "
+                        "It is used again automatically when its check passes. To take it out meanwhile:",
+                        backend.name));
     else if (backend.check.result == "timeout")
         page.paragraph(
-            fmt::format("{}: see whether its host runs and can be reached from here. It is used again by "
-                        "itself when its check passes. To take it out for good, or for repair:",
+            fmt::format("{}: check that its host runs and is reachable from here. It is used again "
+                        "automatically when its check passes. To take it out for maintenance:",
                         backend.name));
     else if (backend.check.result == "refused")
         page.paragraph(
-            fmt::format("{}: start what is to listen at {}. It is used again by itself when its check "
-                        "passes. To take it out meanwhile:",
+            fmt::format("{}: start the process that should listen on {}. It is used again automatically when "
+                        "its check passes. To take it out meanwhile:",
                         backend.name, backend.address));
     else
-        page.paragraph(fmt::format("{}: ask it what is wrong; its check says: {}. To take it out meanwhile:",
-                                   backend.name, backend.check.detail));
+        page.paragraph(fmt::format(
+            "{}: look for the cause on the backend; its check reports: {}. To take it out meanwhile:",
+            backend.name, backend.check.detail));
     page.command("reseat maint " + target(facts, backend));
 }
 
 void taken_out(Page& page, const Facts& facts, const BackendView& backend) {
     if (backend.open_sockets) {
         page.paragraph(
-            fmt::format("{}: to see who is still on it, to end them now, or to use it again:", backend.name));
+            fmt::format("{}: to list its open sockets, terminate them now, or use it again:", backend.name));
         page.command("reseat sockets " + target(facts, backend));
         page.command("reseat terminate " + target(facts, backend));
     } else {
-        page.paragraph(fmt::format("{}: nobody is on it any more. When it may be used again:", backend.name));
+        page.paragraph(fmt::format("{}: no socket is open on it any more. To use it again:", backend.name));
     }
     page.command("reseat ready " + target(facts, backend));
 }
 
 void ejected(Page& page, const Facts& facts, const BackendView& backend) {
     page.paragraph(
-        fmt::format("{}: connect to it yourself from the workload's side ({}); something lies between, or it "
-                    "accepts and then does nothing. To give it no connections until that is found:",
+        fmt::format("{}: connect to it from the workload's side ({}); the path to it is blocked, or it "
+                    "accepts connections and does not serve them. To give it no connections meanwhile:",
                     backend.name, backend.address));
     page.command("reseat maint " + target(facts, backend));
 }
 
 void waiting(Page& page, const Facts& facts, const BackendView& backend) {
     page.paragraph(
-        fmt::format("{} on {}: bring a backend back, and they are ended or moved by themselves. If the "
-                    "clients are to be told now, although there is nowhere to go:",
+        fmt::format("{} on {}: once a backend is eligible again, they are terminated or re-pointed "
+                    "automatically. To notify the clients now, without an alternative:",
                     backend.waiting == 1 ? "1 socket waits" : fmt::format("{} sockets wait", backend.waiting),
                     backend.name));
     page.command("reseat terminate " + target(facts, backend));
@@ -72,9 +73,8 @@ void waiting(Page& page, const Facts& facts, const BackendView& backend) {
 void stuck(Page& page, const Facts& facts, const BackendView& backend) {
     const std::string who = holders(facts, backend.name);
     page.paragraph(fmt::format(
-        "{} on {}: a thread of {} is in the middle of a system call with that socket and does "
-        "not come back. It ends by itself when that thread goes on; see what it waits for, or end "
-        "the process:",
+        "{} on {}: a thread of {} holds the socket lock in a system call that does not return. Termination "
+        "completes when the thread releases it; find out what it waits for, or stop the process:",
         backend.stuck == 1 ? "1 socket is stuck" : fmt::format("{} sockets are stuck", backend.stuck),
         backend.name, who.empty() ? "its process" : who));
     page.command("reseat sockets " + target(facts, backend));
@@ -94,18 +94,18 @@ bool uncheckable(Page& page, const Facts& facts) {
         runs_commands |= backend.check.type == "exec";
     }
     for (const auto& [lack, names] : by_lack)
-        page.paragraph(fmt::format("{}: reseat cannot make the check: {}. That is no fault of the backend.",
+        page.paragraph(fmt::format("{}: reseat cannot make the check: {}. The backend is not the cause.",
                                    fmt::join(names, ", "), lack));
     if (by_lack.empty()) return false;
     if (!runs_commands) {
         page.paragraph(
-            "Descriptors are short (LimitNOFILE=, ulimit -n), or memory, or this machine is overloaded. "
-            "It is tried again by itself.");
+            "This machine is short of descriptors (LimitNOFILE=, ulimit -n) or memory, or overloaded. The "
+            "check is retried automatically.");
         return true;
     }
     page.paragraph(
-        "See that the program of health_check.exec.command is there, and that the user that reseat runs as "
-        "may run it. It is tried again by itself. After a change of the configuration:");
+        "Check that the program of health_check.exec.command exists and that the user of reseat may run it. "
+        "The check is retried automatically. After a change of the configuration:");
     page.command("reseat reload");
     return true;
 }
@@ -113,10 +113,11 @@ bool uncheckable(Page& page, const Facts& facts) {
 /// It goes by itself. True: something was said.
 bool leaving(Page& page, const Facts& facts) {
     if (!facts.service.has_left()) return false;
-    page.paragraph("If that was not meant: add it to the configuration again, then:");
+    page.paragraph("If this was not intended, add it to the configuration again, then:");
     page.command("reseat reload");
     if (facts.service.open_sockets == 0) return true;
-    page.paragraph("Otherwise nothing: it goes away with its last socket. To end them now:");
+    page.paragraph(
+        "Otherwise, do nothing: it is removed with its last socket. To terminate its sockets now:");
     page.command("reseat terminate " + facts.service.name);
     return true;
 }
@@ -129,13 +130,14 @@ bool unresolved(Page& page, const Facts& facts) {
         if (name.error.empty() && (name.has_addresses || serves)) continue;
         page.paragraph(fmt::format(
             "The name {}: {}.", name.name,
-            !name.error.empty() ? "see why it is not resolved: " + name.error : "no address of it is known"));
+            !name.error.empty() ? "find out why it does not resolve: " + name.error : "no address is known"));
         commands.push_back("dig +search " + name.name + (name.type == "srv" ? " SRV" : ""));
     }
     if (commands.empty()) return false;
     page.paragraph(
-        "reseat asks /etc/hosts, then the name servers of /etc/resolv.conf, as it sees these files itself. "
-        "It asks again by itself, and the backends are used as soon as there is an answer. To ask yourself:");
+        "reseat queries /etc/hosts, then the name servers of /etc/resolv.conf, as seen in its own mount "
+        "namespace. It retries automatically and uses the backends as soon as there is an answer. To query "
+        "manually:");
     for (const auto& command : commands) page.command(command);
     return true;
 }
@@ -145,17 +147,17 @@ bool misled(Page& page, const Facts& facts) {
     bool said = false;
     for (const auto& name : facts.service.names) {
         if (name.service_addresses.empty()) continue;
-        page.paragraph(fmt::format(
-            "The name {}: write one that stands for the servers themselves (of a Kubernetes Service, that of "
-            "a headless one), or their addresses; then:",
-            name.name));
+        page.paragraph(
+            fmt::format("The name {}: replace it by a name of the servers themselves (for a Kubernetes "
+                        "Service, of a headless one) or by their addresses; then:",
+                        name.name));
         page.command("reseat reload");
         said = true;
     }
     return said;
 }
 
-/// What fits this backend; nothing: it is well.
+/// The advice for this backend; null: it is healthy.
 Advise advice_for(const BackendView& backend) {
     if (backend.state == "down") return is_uncheckable(backend) ? nullptr : down;
     if (backend.state == "drain" || backend.state == "maint") return taken_out;
@@ -177,7 +179,7 @@ void explain_advice(Page& page, const Facts& facts) {
         if (backend.stuck) stuck(page, facts, backend);
         anything |= advise || backend.waiting || backend.stuck;
     }
-    if (!anything) page.paragraph("Nothing.");
+    if (!anything) page.paragraph("No action is needed.");
 }
 
 }  // namespace reseat::proxy

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-/// Who serves, who does not, and why.
+/// Which backends serve, which do not, and why.
 namespace reseat::proxy {
 namespace {
 
@@ -23,7 +23,7 @@ std::string since(const BackendView& backend, SystemTime now) {
 std::string last_check(const Facts& facts, const BackendView& backend, SystemTime now) {
     const CheckView& check = backend.check;
     if (check.type == "none") return "It has no health check.";
-    if (check.result.empty()) return "It was not checked yet.";
+    if (check.result.empty()) return "It has not been checked yet.";
     if (check.result == "not_probed")
         return fmt::format("Its {} check could not be made {} ago: {}.", check.type, age(check.at, now),
                            check.detail);
@@ -39,38 +39,41 @@ std::string last_check(const Facts& facts, const BackendView& backend, SystemTim
     return text + ".";
 }
 
-/// What a failed check means, for who has not seen it before.
+/// What a failed check means.
 std::string meaning(const CheckView& check) {
-    if (check.result == "timeout") return "Nothing answers at all: its host is gone or cut off from here.";
+    if (check.result == "timeout") return "Nothing answers: its host is down or unreachable from here.";
     if (check.result == "unresponsive")
-        return "Its host lives, but what is checked does not answer: it hangs, is stopped or overloaded.";
+        return "Its host is alive, but the checked process does not answer: it hangs, is stopped or is "
+               "overloaded.";
     if (check.result == "refused")
-        return "Its host lives, but nothing listens there: the process died, or is shutting down.";
-    if (check.result == "bad_answer") return "It answers, but not as a healthy one would.";
-    if (check.result == "not_probed") return "It could not be asked, which says nothing about it.";
+        return "Its host is alive, but nothing listens on the port: the process died or is shutting down.";
+    if (check.result == "bad_answer") return "It answers, but the answer is not the expected one.";
+    if (check.result == "not_probed")
+        return "The check could not be made, which says nothing about the backend.";
     return "";
 }
 
 /// Why one that is up gets nothing.
 std::string why_idle(const Facts& facts, const BackendView& backend) {
     if (backend.reason.starts_with("denied by policy")) return "It is " + backend.reason + ".";
-    if (backend.weight == 0) return "Its weight is 0: it gets no new connections, and open ones stay.";
+    if (backend.weight == 0) return "Its weight is 0: it gets no new connections; open ones stay.";
     const auto carries = std::ranges::find_if(facts.service.backends, [&](const BackendView& other) {
         return other.serves() && other.priority < backend.priority && is_v6(other) == is_v6(backend);
     });
     if (carries != facts.service.backends.end())
-        return fmt::format("It is in reserve: priority {} is used when nobody of priority {} is eligible.",
-                           backend.priority, carries->priority);
+        return fmt::format(
+            "It is in reserve: priority {} is used when no backend of priority {} is eligible.",
+            backend.priority, carries->priority);
     return "";
 }
 
-/// What its state means for who has not seen it before.
+/// What its state means.
 std::string why_out(const Facts& facts, const BackendView& backend, SystemTime now) {
     const std::string& state = backend.state;
     if (state == "up") return why_idle(facts, backend);
     if (state == "down") return meaning(backend.check);
     if (state == "unchecked") return backend.check.result == "not_probed" ? meaning(backend.check) : "";
-    if (state == "removing") return "It goes when its last socket does.";
+    if (state == "removing") return "It is removed when its last socket is closed.";
     if (state != "ejected") return "";
     const bool is_due = !backend.ejected_until || *backend.ejected_until <= now;
     return fmt::format("Its check passes, but the workload's own connects to it fail. It is tried again {}.",
@@ -100,7 +103,8 @@ std::string its_sockets(const Facts& facts, const BackendView& backend, SystemTi
             " open on it";
     if (const std::string who = holders(facts, backend.name); !who.empty()) text += ", of " + who;
     if (backend.sockets_end_at && *backend.sockets_end_at > now)
-        text += fmt::format("; what is still open is ended in {}", human(*backend.sockets_end_at - now));
+        text += fmt::format("; those that are still open are terminated in {}",
+                            human(*backend.sockets_end_at - now));
     return text + ".";
 }
 
@@ -118,7 +122,7 @@ void serving(Page& page, const Facts& facts, const BackendView& backend, SystemT
     const std::string why = is_well ? "" : why_out(facts, backend, now);
     page.paragraph(fmt::format("{}{}{} {} {} of new connections and has {}.",
                                head(backend, now, page.colours()), why.empty() ? "" : " ", why,
-                               is_well ? "It gets" : "In spite of that it gets", percent(backend.share),
+                               is_well ? "It gets" : "It still gets", percent(backend.share),
                                counted(backend.open_sockets, "open socket")));
     page.paragraph(last_check(facts, backend, now), 4);
 }
@@ -132,31 +136,31 @@ void idle(Page& page, const Facts& facts, const BackendView& backend, SystemTime
 
 void about_name(Page& page, const DnsNameView& name, SystemTime now) {
     if (!name.error.empty())
-        page.paragraph(fmt::format(
-            "The name {} is not resolved: {}. {}", name.name, name.error,
-            name.has_addresses ? "The addresses that it had serve on." : "No address of it is known."));
+        page.paragraph(
+            fmt::format("The name {} does not resolve: {}. {}", name.name, name.error,
+                        name.has_addresses ? "Its last addresses are still used." : "No address is known."));
     for (const auto& [address, owner] : name.service_addresses)
-        page.paragraph(fmt::format(
-            "The name {} leads to {}, the address of {}, and not to a server: what is connected there is not "
-            "balanced again, and what stands behind it is not known here.",
-            name.name, address, owner));
+        page.paragraph(
+            fmt::format("The name {} resolves to {}, the address of {}, not to a server: connections to it "
+                        "are not balanced again, and the servers behind it are unknown.",
+                        name.name, address, owner));
     for (const auto& [address, absent_since, until] : name.held)
-        page.paragraph(fmt::format(
-            "{} is held: absent from DNS for {}, but it passes its checks. It serves for {} more, unless {} "
-            "names it again (names.hold).",
-            address, age(absent_since, now),
-            human(std::max(until.value_or(now) - now, SystemTime::duration())), name.name));
+        page.paragraph(
+            fmt::format("{} is held: absent from DNS for {}, but it passes its checks. It is used for "
+                        "another {}, or longer if {} resolves to it again (names.hold).",
+                        address, age(absent_since, now),
+                        human(std::max(until.value_or(now) - now, SystemTime::duration())), name.name));
 }
 
 void those_that_serve(Page& page, const Facts& facts, SystemTime now) {
-    page.heading("Serving now");
+    page.heading("In use");
     bool anybody = false;
     for (const auto& backend : facts.service.backends)
         if (backend.serves()) {
             serving(page, facts, backend, now);
             anybody = true;
         }
-    if (!anybody) page.paragraph("Nobody: a connect is refused at once.");
+    if (!anybody) page.paragraph("No backend: connects are refused at once.");
     for (const auto& name : facts.service.names) about_name(page, name, now);
 }
 
@@ -165,7 +169,7 @@ void those_that_serve(Page& page, const Facts& facts, SystemTime now) {
 void explain_backends(Page& page, const Facts& facts, SystemTime now) {
     if (!facts.service.has_left()) those_that_serve(page, facts, now);
     if (std::ranges::all_of(facts.service.backends, &BackendView::serves)) return;
-    page.heading(facts.service.has_left() ? "Its backends" : "Not serving");
+    page.heading(facts.service.has_left() ? "Its backends" : "Not in use");
     for (const auto& backend : facts.service.backends)
         if (!backend.serves()) idle(page, facts, backend, now);
 }

@@ -39,7 +39,7 @@ std::string shares(const ServiceView& service) {
                                 : "Shares: " + list + ".";
 }
 
-/// Which level carries; empty where there is but one.
+/// Which level is in use; empty where there is but one.
 std::string levels(const ServiceView& service) {
     std::set<unsigned> all, carrying;
     for (const auto& backend : service.backends) {
@@ -47,7 +47,7 @@ std::string levels(const ServiceView& service) {
         if (backend.serves()) carrying.insert(backend.priority);
     }
     if (all.size() < 2 || carrying.empty()) return "";
-    return fmt::format("Priority {} carries, of {}; the lowest number with an eligible backend does.",
+    return fmt::format("Priority {} is in use (of {}): the lowest number with an eligible backend.",
                        *carrying.begin(), counted(all.size(), "level"));
 }
 
@@ -56,13 +56,13 @@ std::string in_distress(const Facts& facts) {
     const bool somebody = std::ranges::any_of(service.backends, &BackendView::serves);
     if (!service.panic)
         return service.eligible == 0 && somebody
-                   ? "Nobody is eligible: those that no check has judged yet are used."
+                   ? "No backend is eligible: those that have not been checked yet are used."
                    : "";
     if (service.eligible == 0)
-        return "Nobody is eligible: on_no_healthy is fail_open, so those that were healthy last are used, or "
-               "all.";
+        return "No backend is eligible: on_no_healthy is fail_open, so the last healthy backends are used, "
+               "or all.";
     return fmt::format(
-        "Panic: less than {} % of the backends are eligible (panic_threshold), so health is ignored.",
+        "Panic mode: less than {} % of the backends are eligible (panic_threshold), so health is ignored.",
         setting(facts, "panic_threshold").value_or("the wanted"));
 }
 
@@ -94,13 +94,13 @@ std::string warming(const ServiceView& service) {
     const bool warms = std::ranges::any_of(service.backends, [](const BackendView& backend) {
         return backend.serves() && backend.effective_weight < backend.weight;
     });
-    return warms ? "A backend that came back gets its weight little by little (slow_start)." : "";
+    return warms ? "A recovered backend gets its weight gradually (slow_start)." : "";
 }
 
 }  // namespace
 
 void explain_choice(Page& page, const Facts& facts) {
-    page.heading("How one is chosen");
+    page.heading("How a backend is selected");
     std::string text = policy(facts);
     for (const auto& more : {shares(facts.service), levels(facts.service), in_distress(facts),
                              refused_family(facts.service), warming(facts.service)})

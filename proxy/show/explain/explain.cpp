@@ -23,21 +23,22 @@ struct Verdict {
 };
 
 Verdict verdict(const ServiceView& service) {
-    if (service.has_left()) return {"it has left the configuration", Colour::warning};
+    if (service.has_left()) return {"no longer in the configuration", Colour::warning};
     const bool somebody = std::ranges::any_of(service.backends, &BackendView::serves);
-    if (!somebody) return {"nobody serves it: connects are refused", Colour::bad};
+    if (!somebody) return {"no backend serves it: connects are refused", Colour::bad};
     if (service.eligible == 0 && !service.panic)
-        return {"no backend is known to be well; those that were not checked yet serve", Colour::warning};
-    if (service.eligible == 0) return {"no backend is well; the last healthy ones serve", Colour::bad};
+        return {"no backend is known to be healthy; those not checked yet are used", Colour::warning};
+    if (service.eligible == 0) return {"no backend is healthy; the last healthy ones are used", Colour::bad};
     if (service.panic)
-        return {"in panic: too few backends are well, so their health is ignored", Colour::bad};
+        return {"panic mode: too few backends are healthy, so their health is ignored", Colour::bad};
     if (service.eligible < service.total || service.stuck || service.waiting)
-        return {fmt::format("it works, with {} of {} backends", service.eligible, service.total),
+        return {fmt::format("works with {} of {}", service.eligible, counted(service.total, "backend")),
                 Colour::warning};
     const bool misled = std::ranges::any_of(
         service.names, [](const DnsNameView& name) { return !name.service_addresses.empty(); });
-    if (misled) return {"it leads to the address of a service, not to its servers", Colour::warning};
-    return {fmt::format("all is well, {} of {} backends are eligible", service.eligible, service.total),
+    if (misled)
+        return {"a DNS name resolves to the address of a service, not to its servers", Colour::warning};
+    return {fmt::format("healthy, {} of {} eligible", service.eligible, counted(service.total, "backend")),
             Colour::good};
 }
 
@@ -50,7 +51,7 @@ std::string trouble(const ServiceView& service) {
 
 void lately(Page& page, const Facts& facts) {
     if (facts.events.empty()) return;
-    page.heading("What happened lately");
+    page.heading("Recent events");
     const std::size_t first = facts.events.size() - std::min(facts.events.size(), kMostEvents);
     for (std::size_t i = first; i < facts.events.size(); ++i) {
         std::string line = event_text(facts.events[i], false);
@@ -62,7 +63,7 @@ void lately(Page& page, const Facts& facts) {
 
 /// Until when its last sockets go on.
 std::string farewell(const ServiceView& service, SystemTime now) {
-    if (service.open_sockets == 0) return "No socket is open any more: it is about to be forgotten.";
+    if (service.open_sockets == 0) return "No socket is open any more: the service is about to be removed.";
     SystemTime last{};
     bool all_end = true;
     for (const BackendView& backend : service.backends) {
@@ -72,18 +73,19 @@ std::string farewell(const ServiceView& service, SystemTime now) {
     }
     const std::string open =
         counted(service.open_sockets, "socket") + (service.open_sockets == 1 ? " goes" : " go");
-    if (!all_end) return open + " on until closed by whoever holds it.";
-    if (last <= now) return open + " on; what is still open is being ended.";
-    return fmt::format("{} on; what is still open in {} is ended then.", open, human(last - now));
+    if (!all_end) return open + " on until their processes close them.";
+    if (last <= now) return open + " on; those that are still open are being terminated.";
+    return fmt::format("{} on; those that are still open in {} are terminated then.", open,
+                       human(last - now));
 }
 
 std::string introduction(const ServiceView& service, SystemTime now) {
     if (service.has_left())
-        return "Its address is not balanced any more: a connect to it goes where the network takes it. " +
+        return "Its address is no longer balanced: connects to it go to the network unchanged. " +
                farewell(service, now);
     return fmt::format(
-        "The workload dials {}. Each connect is given a backend there and then, in the "
-        "kernel, and its bytes go to that one directly.",
+        "The workload connects to {}. The kernel assigns each connect to a backend and the data goes to it "
+        "directly.",
         fmt::join(service.addresses, ", "));
 }
 

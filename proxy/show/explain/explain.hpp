@@ -6,8 +6,8 @@
 
 namespace reseat::proxy {
 
-/// For a stranger at night: what the workload dials, who serves it and why, who does not, why and since when,
-/// how one is chosen, what became of sockets, who waits or is stuck, what will happen, and what to do.
+/// What the workload connects to, which backends serve it and why, which do not, why and since when,
+/// how one is selected, what became of sockets, which wait or are stuck, what happens next, and what to do.
 std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, bool colours);
 
 /// Its parts, each a section or nothing.

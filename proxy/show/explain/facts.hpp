@@ -18,7 +18,7 @@ namespace reseat::proxy {
 struct Facts {
     ServiceView service;
     boost::json::object
-        settings;  ///< as `GET /config` has them, by the keys of the configuration; empty: not told
+        settings;  ///< as `GET /config` has them, by the keys of the configuration; empty: not given
     std::vector<boost::json::object> events;  ///< the oldest first
     std::map<std::string, boost::json::array>
         sockets;  ///< by backend: those that are not where they should be
@@ -29,7 +29,7 @@ struct Facts {
 bool is_about(const boost::json::object& event, const ServiceView& service);
 
 /// "connections.on_refused" of the settings as text: words and durations as they are, numbers and booleans
-/// spelt out. Nothing: not told.
+/// spelt out. Empty: not given.
 std::optional<std::string> setting(const Facts& facts, std::string_view path);
 
 /// The sockets of these events' reports, ended or moved.
@@ -39,11 +39,11 @@ struct Moved {
     std::uint64_t failed = 0;
 };
 
-/// What became of the sockets of `backend` since it has the state that it has, as the events tell; nothing:
+/// What became of the sockets of `backend` since it has the state that it has, from the events; empty:
 /// they do not.
 std::optional<Moved> moved_since(const Facts& facts, const BackendView& backend);
 
-/// "psql (pid 4711), 3 x python3 (pid 12)": who holds the sockets of `backend`, at most five of them.
+/// "psql (pid 4711), 3 x python3 (pid 12)": the holders of the sockets of `backend`, at most five of them.
 std::string holders(const Facts& facts, const std::string& backend);
 
 /// Some backend is eligible although it is not `backend`.

@@ -6,19 +6,18 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-/// What became of sockets, who waits, and who is stuck.
+/// What became of sockets, which wait, and which are stuck.
 namespace reseat::proxy {
 namespace {
 
 std::string last_failover(const FailoverView& failover, SystemTime now) {
     std::string text = fmt::format(
-        "The last failover was {} ago, from {}: {}. Of {} on it {} terminated (the client is told and "
-        "connects "
-        "again) and {} re-pointed (the client does not notice), within {}.",
+        "The last failover was {} ago, from {}: {}. Of {} on it {} terminated (the client is notified and "
+        "reconnects) and {} re-pointed (the client does not notice), within {}.",
         age(failover.at, now), failover.backend, failover.reason, counted(failover.matched, "socket"),
         failover.terminated == 1 ? "1 was" : fmt::format("{} were", failover.terminated), failover.repointed,
         human(failover.duration));
-    if (failover.failed) text += fmt::format(" {} could not be ended.", failover.failed);
+    if (failover.failed) text += fmt::format(" {} could not be terminated.", failover.failed);
     return text;
 }
 
@@ -41,14 +40,14 @@ std::string why_stuck(const Facts& facts, const BackendView& backend) {
 
 std::string stuck(const Facts& facts, const BackendView& backend) {
     const std::string why = why_stuck(facts, backend);
-    return fmt::format("STUCK on {}: {}{} could not be ended{}. It is tried again, at least every 30 s.",
+    return fmt::format("STUCK on {}: {}{} could not be terminated{}. This is retried at least every 30 s.",
                        backend.name, counted(backend.stuck, "socket"), held_by(facts, backend),
                        why.empty() ? "" : ": " + why);
 }
 
 std::string waiting(const Facts& facts, const BackendView& backend) {
     return fmt::format(
-        "WAITING on {}: {}{}, to be ended or moved as soon as another backend is eligible "
+        "WAITING on {}: {}{}, to be terminated or re-pointed as soon as another backend is eligible "
         "(only_if_alternative).",
         backend.name, counted(backend.waiting, "socket"), held_by(facts, backend));
 }
@@ -61,15 +60,15 @@ void explain_sockets(Page& page, const Facts& facts, SystemTime now) {
     if (service.last_failover)
         page.paragraph(last_failover(*service.last_failover, now));
     else
-        page.paragraph("No socket had to be terminated or re-pointed yet.");
+        page.paragraph("No socket has been terminated or re-pointed yet.");
     for (const auto& backend : service.backends) {
         if (backend.waiting) page.paragraph(waiting(facts, backend));
         if (backend.stuck) page.paragraph(stuck(facts, backend));
     }
     if (service.untracked)
-        page.paragraph(fmt::format("{} older than reseat should have been ended and could not be.",
+        page.paragraph(fmt::format("{} older than reseat could not be terminated.",
                                    counted(service.untracked, "socket")));
-    if (!service.waiting && !service.stuck) page.paragraph("None waits, none is stuck.");
+    if (!service.waiting && !service.stuck) page.paragraph("No socket is waiting or stuck.");
 }
 
 }  // namespace reseat::proxy

@@ -107,9 +107,10 @@ TEST_CASE("a second instance on the same cgroup, above or below is refused; else
     REQUIRE(first.has_value());
     const unsigned before = attached(outer.path());
     CHECK(before == kPrograms);
-    CHECK(refusal(outer.path()) == "another reseat holds " + outer.path() + " or a cgroup below it" + remedy);
+    CHECK(refusal(outer.path()) ==
+          "another reseat is attached to " + outer.path() + " or a cgroup below it" + remedy);
     CHECK(refusal(inner.path) ==
-          "another reseat holds a cgroup above " + inner.path + ", which covers this one" + remedy);
+          "another reseat is attached to a cgroup above " + inner.path + ", which covers this one" + remedy);
     CHECK(refusal(other.path()) == "");
     CHECK(attached(outer.path()) == before);
     CHECK(attached(inner.path) == 0);
@@ -117,7 +118,8 @@ TEST_CASE("a second instance on the same cgroup, above or below is refused; else
     first.value().reset();
     auto below = bpf::KernelDataPlane::attach(io.get_executor(), inner.path);
     REQUIRE(below.has_value());
-    CHECK(refusal(outer.path()) == "another reseat holds " + outer.path() + " or a cgroup below it" + remedy);
+    CHECK(refusal(outer.path()) ==
+          "another reseat is attached to " + outer.path() + " or a cgroup below it" + remedy);
 }
 
 TEST_CASE("the cgroup may be named with a slash at the end or by detours", "[kernel][attach]") {
@@ -137,7 +139,7 @@ TEST_CASE("a program attached the old, exclusive way is in the way: refused, and
         for (const auto& [path, where] :
              {std::pair{inner.path, "a cgroup above this one"}, std::pair{outer.path(), "this cgroup"}}) {
             const auto message = refusal(path);
-            CHECK_THAT(message, Catch::Contains(std::string(where) + " carries a program at the hook of"));
+            CHECK_THAT(message, Catch::Contains(std::string(where) + " has a program at the hook"));
             CHECK_THAT(message, Catch::Contains("exclusively") && Catch::Contains("ALLOW_MULTI") &&
                                     Catch::Contains(path));
         }
@@ -153,7 +155,7 @@ TEST_CASE("a program attached with ALLOW_OVERRIDE would be replaced silently: re
     const ForeignProgram foreign(outer.path(), BPF_F_ALLOW_OVERRIDE);
     CHECK_THAT(refusal(inner.path), Catch::Contains("a cgroup above this one") &&
                                         Catch::Contains("ALLOW_OVERRIDE") &&
-                                        Catch::Contains("silently replaced"));
+                                        Catch::Contains("reseat's would silently replace"));
     CHECK(attached(inner.path) == 0);
     CHECK(attached(outer.path()) == 1);
 }

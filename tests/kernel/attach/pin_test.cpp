@@ -179,7 +179,7 @@ TEST_CASE("a running process keeps its pins; of one that is gone all is removed"
     const auto options = pinned_in(bpffs);
     KillablePlane first(box, both(box), options);
     CHECK_THAT(refusal(elsewhere.path(), options),
-               Catch::Contains("another reseat is running that pins in " + options.pin));
+               Catch::Contains("another running reseat already pins in " + options.pin));
     const auto refused = bpf::KernelDataPlane::remove_pinned(options.pin);
     REQUIRE_FALSE(refused.has_value());
     CHECK_THAT(refused.error().message, Catch::Contains("stop it first"));
@@ -261,7 +261,7 @@ TEST_CASE(
                Catch::Contains("still attached") && Catch::Contains("reseat detach --pin DIR"));
     const std::string below = box.cgroup().path() + "/below";
     REQUIRE(::mkdir(below.c_str(), 0755) == 0);
-    CHECK_THAT(refusal(below, {}), Catch::Contains("still attached there, or above"));
+    CHECK_THAT(refusal(below, {}), Catch::Contains("still attached there or above"));
     CHECK(remove_cgroup(below));
     CHECK(links_on(box.cgroup().path()) == kPrograms);
     CHECK(box.client().connect(kVip) == 0);
@@ -278,7 +278,7 @@ TEST_CASE("nothing is pinned or adopted where another user could change it", "[k
     CHECK_THAT(refusal(cgroup.path(), options), Catch::Contains("belongs to another user"));
     REQUIRE(::chown(above.c_str(), 0, 0) == 0);
     REQUIRE(::chmod(above.c_str(), 0777) == 0);
-    CHECK_THAT(refusal(cgroup.path(), options), Catch::Contains("may be written to by everybody"));
+    CHECK_THAT(refusal(cgroup.path(), options), Catch::Contains("is world-writable"));
     REQUIRE(::chmod(above.c_str(), 0755) == 0);
     CHECK(refusal(cgroup.path(), options) == "");
 }

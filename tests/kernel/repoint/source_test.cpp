@@ -63,7 +63,7 @@ TEST_CASE("no backend of its family is left: terminated, and it says why", "[ker
     Client client = landing_on(box, "a", kVip, Protocol::udp);
     const auto report = plane.condemn(a);
     CHECK(report.terminated == 1);
-    CHECK(report.first_failure == "no backend to move to");
+    CHECK(report.first_failure == "no backend to re-point to");
     CHECK(client.recv_error() == ECONNABORTED);
 }
 

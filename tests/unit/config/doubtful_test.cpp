@@ -17,7 +17,7 @@ TEST_CASE("a sound file has no warnings", "[config]") {
 
 TEST_CASE("a timeout longer than the interval is doubtful", "[config]") {
     const std::string warning =
-        "timeout: is longer than the interval, so a check may still run when the next is due; "
+        "timeout: is longer than the interval, so a check may still be running when the next one is due; "
         "make it shorter";
     CHECK(warnings_with("health_check: {interval: 2s, timeout: 3s}") == Lines{"6:43 " + warning});
     CHECK(warnings_with("health_check: {interval: 500ms}") == Lines{"6:30 " + warning});
@@ -27,7 +27,7 @@ TEST_CASE("a timeout longer than the interval is doubtful", "[config]") {
 
 TEST_CASE("a udp check that expects nothing is doubtful", "[config]") {
     const std::string warning =
-        "health_check: a udp check without 'expect' never notices a host that vanished, only one that "
+        "health_check: a udp check without 'expect' does not detect a host that vanished, only one that "
         "answers 'port "
         "unreachable'; write udp: {send: ..., expect: ...}";
     CHECK(warnings_with("protocol: udp") == Lines{"3:11 " + warning});
@@ -58,8 +58,7 @@ TEST_CASE("addresses that lead nowhere good are doubtful", "[config]") {
                                                  "other programs may expect a server of their "
                                                  "own; choose one from a range set aside"});
     CHECK(warnings("[10.96.0.1:80, '[fd00::1]:80']", two) ==
-          Lines{"4:27 address: no backend has an IPv6 address, so sockets of that family find none here; add "
-                "such a "
+          Lines{"4:27 address: no backend has an IPv6 address, so connects to it are refused; add such a "
                 "backend"});
     CHECK(warnings("10.96.0.1:80", "[10.0.0.1:80]") ==
           Lines{"3:9 backends: there is only one, so clients have nowhere to go when it fails"});
@@ -90,10 +89,9 @@ TEST_CASE("re-pointing on the ports of session protocols is doubtful", "[config]
                 port, more);
         };
         CHECK(warnings_of(text("protocol: any")) ==
-              Lines{fmt::format(
-                  "4:12 connections: port {} usually carries QUIC or DTLS, whose sessions do not survive "
-                  "a re-point; write udp: terminate",
-                  port)});
+              Lines{fmt::format("4:12 connections: port {} is usually QUIC or DTLS, whose sessions do not "
+                                "survive a re-point; write udp: terminate",
+                                port)});
         CHECK(warnings_of(text("protocol: tcp")).empty());
         CHECK(warnings_of(text("protocol: udp\n  connections: {udp: terminate}")).empty());
     }
@@ -108,8 +106,7 @@ TEST_CASE("a file without services is doubtful, not wrong", "[config]") {
 }
 
 TEST_CASE("services with nothing behind it is wrong: a template may have lost them", "[config]") {
-    const std::string lost =
-        "2:1 services: there is nothing behind it; write 'services: []' if none is meant";
+    const std::string lost = "2:1 services: has no value; write 'services: []' if none is meant";
     CHECK(faults_of("version: 1\nservices:\n") == Lines{lost});
     CHECK(faults_of("version: 1\nservices: null\n").size() == 1);
     CHECK(faults_of("version: 1\nservices:\n  # - name: web\npolicies: []\n") == Lines{lost});

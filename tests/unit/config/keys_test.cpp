@@ -90,29 +90,27 @@ TEST_CASE("sections with only comments below are empty, not wrong", "[config]") 
 }
 
 TEST_CASE("all faults are told at once, each once, in the order of the file", "[config]") {
-    CHECK(
-        faults_of("log: {level: loud}\n"
-                  "version: one\n"
-                  "services:\n"
-                  "  - name: a\n"
-                  "    address: 10.1.1.1:80\n"
-                  "    backends: [10.0.0.1:80, {address: nowhere, weight: 900}]\n"
-                  "    health_check: {timeout: 0s, rise: 2}\n"
-                  "  - name: a\n"
-                  "    address: 10.1.1.1:80\n"
-                  "    slow_start: 5\n"
-                  "    backends: [10.0.0.1:80]\n") ==
-        Lines{
-            "1:14 level: 'loud' is not a choice; write one of: trace, debug, info, warn, error",
-            "2:10 version: expected 1, found 'one'",
-            "6:39 address: 'nowhere' has no port; write 1.2.3.4:80 or [fd00::1]:80",
-            "6:56 weight: '900' is out of range; write a whole number from 0 to 256",
-            "7:29 timeout: '0s' is out of range; write a duration from 1ms to 1h",
-            "7:33 unknown key 'rise' in health_check; did you mean 'healthy_threshold'?",
-            "8:11 name: a service 'a' is already on line 4; names must differ",
-            "9:14 address: 10.1.1.1:80 over tcp already belongs to a service, on line 5; an address leads to "
-            "one service",
-            "10:17 slow_start: expected a duration with its unit, such as 5s, found '5'"});
+    CHECK(faults_of("log: {level: loud}\n"
+                    "version: one\n"
+                    "services:\n"
+                    "  - name: a\n"
+                    "    address: 10.1.1.1:80\n"
+                    "    backends: [10.0.0.1:80, {address: nowhere, weight: 900}]\n"
+                    "    health_check: {timeout: 0s, rise: 2}\n"
+                    "  - name: a\n"
+                    "    address: 10.1.1.1:80\n"
+                    "    slow_start: 5\n"
+                    "    backends: [10.0.0.1:80]\n") ==
+          Lines{"1:14 level: 'loud' is not a choice; write one of: trace, debug, info, warn, error",
+                "2:10 version: expected 1, found 'one'",
+                "6:39 address: 'nowhere' has no port; write 1.2.3.4:80 or [fd00::1]:80",
+                "6:56 weight: '900' is out of range; write a whole number from 0 to 256",
+                "7:29 timeout: '0s' is out of range; write a duration from 1ms to 1h",
+                "7:33 unknown key 'rise' in health_check; did you mean 'healthy_threshold'?",
+                "8:11 name: a service 'a' is already on line 4; names must differ",
+                "9:14 address: 10.1.1.1:80 over tcp already belongs to a service, on line 5; an address can "
+                "belong to only one service",
+                "10:17 slow_start: expected a duration with its unit, such as 5s, found '5'"});
 }
 
 TEST_CASE("a diagnostic reads as compilers write them", "[config]") {

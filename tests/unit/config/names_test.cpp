@@ -38,7 +38,7 @@ TEST_CASE("a name that cannot be one is refused, and so is its port", "[config][
     CHECK(faults("{srv: _pg._tcp.internal, address: 10.0.0.1:80}").front() ==
           "6:5 a backend has either 'address' or 'srv', not both; remove one");
     CHECK(faults("{srv: _pg._tcp.internal, weight: 3}") ==
-          Lines{"6:38 weight: is what each SRV record says for itself; remove the key"});
+          Lines{"6:38 weight: comes from each SRV record; remove the key"});
     CHECK(faults("pg.internal:0") == Lines{"6:5 backends: 'pg.internal:0' has no port between 1 and 65535"});
     CHECK(faults("10.0.0.256:80") ==
           Lines{"6:5 backends: '10.0.0.256:80' does not start with an IP address"});
@@ -82,8 +82,8 @@ TEST_CASE("which addresses a name is asked for, and how long one is held, can be
         CHECK(faults_of(with("pg.internal:80") + bad).size() == 1);
     }
     CHECK(warnings_of(with("pg.internal:80") + "  names: {family: ipv6}\n") ==
-          Lines{"4:12 address: no backend has an IPv4 address, so sockets of that family find none here; add "
-                "such a backend"});
+          Lines{"4:12 address: no backend has an IPv4 address, so connects to it are refused; add such a "
+                "backend"});
 }
 
 }  // namespace

@@ -81,15 +81,13 @@ TEST_CASE("a TLS file that cannot be used is a fault where it is named", "[confi
                    Catch::EndsWith("' cannot be opened: No such file or directory; check the path"));
     CHECK_THAT(fault("ca_file", "/etc"), Catch::Contains("is a directory; name a file in it"));
     CHECK_THAT(fault("ca_file", files.write("text", "hello")),
-               Catch::EndsWith("holds no certificate in PEM form; name a PEM file"));
+               Catch::EndsWith("contains no certificate in PEM format; name a PEM file"));
     CHECK_THAT(fault("ca_file", "relative.pem"), Catch::Contains("is not an absolute path"));
     const Authority authority;
     const auto one = authority.issue("DNS:a"), other = authority.issue("DNS:b");
     const auto cert = files.write("cert.pem", one.certificate), key = files.write("key.pem", other.key);
-    CHECK_THAT(fault("cert_file", cert),
-               Catch::Contains("is of no use without its key; write key_file, too"));
-    CHECK_THAT(fault("key_file", key),
-               Catch::Contains("is of no use without its certificate; write cert_file, too"));
+    CHECK_THAT(fault("cert_file", cert), Catch::Contains("needs its key; write key_file too"));
+    CHECK_THAT(fault("key_file", key), Catch::Contains("needs its certificate; write cert_file too"));
     CHECK_THAT(fault_of(https("cert_file: " + cert + ", key_file: " + key)),
                Catch::EndsWith("does not belong to the certificate; name a PEM file"));
     CHECK_THAT(fault("server_name", "'a b'"), Catch::Contains("'a b' is not the name of a server"));
@@ -134,7 +132,7 @@ TEST_CASE("names of one backend that no check uses are doubtful", "[config][tls]
     CHECK(warned("type: grpc", "host: a").empty());
     CHECK(warned("tcp: {tls: true}", "server_name: a, host: b").empty());
     CHECK(warned("type: tcp", "host: a") ==
-          Lines{"8:49 host: has no effect, as only http and grpc checks and TLS name a host; remove it"});
+          Lines{"8:49 host: has no effect, as only http and grpc checks and TLS use it; remove it"});
     const auto name = warned("type: http", "server_name: a");
     REQUIRE(name.size() == 1);
     CHECK_THAT(name.front(),
@@ -144,8 +142,7 @@ TEST_CASE("names of one backend that no check uses are doubtful", "[config][tls]
 TEST_CASE("an exec check has to be permitted, and has a command", "[config][exec]") {
     const auto line = plain_service + "    health_check: {type: exec, exec: {command: [/bin/true, x]}}\n";
     CHECK(faults_of(line) ==
-          Lines{"6:26 type: exec runs a command, which has to be permitted; start reseat with "
-                "--allow-exec"});
+          Lines{"6:26 type: exec runs a command, which must be allowed; start reseat with --allow-exec"});
     const auto allowed = load_text(line, "f.yaml", ExecChecks::allowed);
     REQUIRE(allowed);
     CHECK(allowed.loaded->warnings.empty());

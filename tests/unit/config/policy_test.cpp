@@ -107,8 +107,8 @@ TEST_CASE("a destination that an earlier policy matches is doubtful", "[config][
                         second + "]}\n");
     };
     const Lines warned{
-        "5:32 to: this destination never decides, as the policy 'a' on line 4 matches all of "
-        "it first; put this policy before that one"};
+        "5:32 to: this destination has no effect, as the policy 'a' on line 4 matches all of it first; move "
+        "this policy before that one"};
     CHECK(second("{cidr: 0.0.0.0/0}", "{cidr: 10.0.0.0/8, protocol: udp, ports: [53]}") == warned);
     CHECK(second("{cidr: 10.0.0.0/8, ports: [1-100, 101-65535]}", "{cidr: 10.0.0.0/8, ports: [90-120]}") ==
           warned);
@@ -144,10 +144,10 @@ TEST_CASE("a policy that cuts the workload off from its own services is doubtful
     };
     const Lines address{
         "7:10 policies: 'no' denies 10.96.0.1:80 over tcp, the address of the service 'web', "
-        "which nobody reaches then; let a policy before it allow that"};
+        "which becomes unreachable; allow it in an earlier policy"};
     const Lines backends{
-        "7:10 policies: with 'no' every backend of the service 'web' is denied over tcp, so "
-        "nobody is served; let a policy before it allow them"};
+        "7:10 policies: with 'no' every backend of the service 'web' is denied over tcp, so the service is "
+        "unreachable; allow them in an earlier policy"};
     CHECK(with(deny("10.96.0.0/16")) == address);
     CHECK(with(deny("10.0.0.0/16")) == backends);
     CHECK(with(deny("10.0.0.2/32")).empty());

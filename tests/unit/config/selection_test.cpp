@@ -7,10 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string kNeedsKey =
-    "lb_policy: maglev needs to know what to choose by; write hash_key: workload, uid or process";
-const std::string kNeedless =
-    "hash_key: only maglev chooses by it; write lb_policy: maglev or remove the key";
+const std::string kNeedsKey = "lb_policy: maglev needs a hash key; write hash_key: workload, uid or process";
+const std::string kNeedless = "hash_key: only maglev uses it; write lb_policy: maglev or remove the key";
 
 TEST_CASE("how a backend is chosen", "[config]") {
     CHECK(service_with("lb_policy: least_conn").lb_policy == lb::LbPolicy::least_conn);

@@ -174,7 +174,8 @@ TEST_CASE("a fault in defaults is told once, where it is written", "[config]") {
 
 TEST_CASE("names and addresses lead to one service", "[config]") {
     const std::string backends = ", backends: ['10.0.0.1:80']}\n";
-    const std::string belongs = " already belongs to a service, on line 3; an address leads to one service";
+    const std::string belongs =
+        " already belongs to a service, on line 3; an address can belong to only one service";
     const std::string head = "version: 1\nservices:\n  - {name: a, address: '10.96.0.1:80', protocol: ";
     CHECK(faults_of(head + "tcp" + backends + "  - {name: a, address: '10.96.0.2:80'" + backends) ==
           Lines{"4:12 name: a service 'a' is already on line 3; names must differ"});
@@ -190,7 +191,7 @@ TEST_CASE("names and addresses lead to one service", "[config]") {
         faults_of("version: 1\ndefaults: {address: '10.1.1.1:1'}\nservices:\n  - {name: a" + backends +
                   "  - {name: b" + backends) ==
         Lines{"2:21 address: 10.1.1.1:1 over tcp already belongs to a service, on line 2 too (inherited from "
-              "'defaults'); an address leads to one service"});
+              "'defaults'); an address can belong to only one service"});
 }
 
 TEST_CASE("backends differ in name and address within a service", "[config]") {

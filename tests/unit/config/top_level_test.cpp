@@ -33,7 +33,7 @@ TEST_CASE("an admin address that others can reach is doubtful", "[config]") {
 
 TEST_CASE("keeping what is not pinned is a contradiction", "[config]") {
     CHECK(faults_of("version: 1\nservices: []\npin: off\non_exit: keep\n") ==
-          Lines{"4:10 on_exit: keep needs something pinned; write 'pin: auto' or a directory"});
+          Lines{"4:10 on_exit: keep requires pinning; write 'pin: auto' or a directory"});
     load("version: 1\nservices: []\npin: /sys/fs/bpf/x\non_exit: keep\n");
     load("version: 1\nservices: []\nworkload: {exit_when_idle: 5s}\non_exit: keep\n");
 }

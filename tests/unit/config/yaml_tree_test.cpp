@@ -52,13 +52,13 @@ TEST_CASE("an IPv6 address without quotes is told to have them", "[config]") {
 
 TEST_CASE("a key that is there twice is an error, wherever it is [E38]", "[config]") {
     CHECK(faults_of("version: 1\nversion: 1\nservices: []\n") ==
-          Lines{"2:1 the key 'version' is there twice, first on line 1; remove one"});
+          Lines{"2:1 the key 'version' occurs twice, first on line 1; remove one"});
     CHECK(fault_of("connections: {grace: 1s, udp: keep, grace: 2s}") ==
-          "6:41 the key 'grace' is there twice, first on line 6; remove one");
+          "6:41 the key 'grace' occurs twice, first on line 6; remove one");
     CHECK(fault_of("connections: {grace: 1s, \"grace\": 2s}") ==
-          "6:30 the key 'grace' is there twice, first on line 6; remove one");
+          "6:30 the key 'grace' occurs twice, first on line 6; remove one");
     CHECK(fault_of("health_check: {http: {headers: {A: 1, A: 2}}, type: http}") ==
-          "6:43 the key 'A' is there twice, first on line 6; remove one");
+          "6:43 the key 'A' occurs twice, first on line 6; remove one");
 }
 
 TEST_CASE("anchors and aliases are refused before anything is expanded [E38]", "[config]") {
@@ -126,7 +126,7 @@ TEST_CASE("a flood of faults is cut off, and says so [E38]", "[config]") {
     for (int i = 0; i < 50'000; ++i) text += fmt::format("key{}: 1\n", i);
     const auto faults = faults_of(text);
     CHECK(faults.size() == Diagnostics::limit + 1);
-    CHECK(faults.back() == "0:0 has more faults than the 200 shown; mend these first");
+    CHECK(faults.back() == "0:0 has more faults than the 200 shown; fix these first");
 }
 
 TEST_CASE("keys must be words", "[config]") {
@@ -138,7 +138,7 @@ TEST_CASE("keys must be words", "[config]") {
 TEST_CASE("an absent value is reported where it is missing, not where the next thing is", "[config]") {
     CHECK(faults_of("version:\n\n# comment\nservices:\nlog: {level, format: }\n") ==
           Lines{"1:1 version: expected 1, found nothing",
-                "4:1 services: there is nothing behind it; write 'services: []' if none is meant",
+                "4:1 services: has no value; write 'services: []' if none is meant",
                 "5:7 level: expected one of trace, debug, info, warn, error, found nothing",
                 "5:14 format: expected one of text, json, found nothing"});
     CHECK(faults_of("version: 1\nservices:\n  - # one\n\n  # two\n  - x\n").front() ==

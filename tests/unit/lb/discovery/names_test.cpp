@@ -250,17 +250,17 @@ TEST_CASE("people hear of other addresses, of the first failure and of the end o
         return lines;
     };
     CHECK(told({failed(), failed()}) ==
-          Lines{"! postgres: pg.test cannot be resolved: SERVFAIL; it has no backend yet"});
+          Lines{"! postgres: pg.test cannot be resolved: SERVFAIL; no backend is known yet"});
     CHECK(told({none(), none()}).empty());
     CHECK(told(v4_only(30s, {"10.0.1.11"})) ==
-          Lines{"postgres: pg.test is now 10.0.1.11 (1 added), asked again in 30 s"});
+          Lines{"postgres: pg.test is now 10.0.1.11 (1 added), next query in 30 s"});
     CHECK(told(v4_only(30s, {"10.0.1.11"})).empty());
     CHECK(told(v4_only(30s, {"10.0.1.11", "10.0.1.12"})) ==
-          Lines{"postgres: pg.test is now 10.0.1.11, 10.0.1.12 (1 added), asked again in 30 s"});
+          Lines{"postgres: pg.test is now 10.0.1.11, 10.0.1.12 (1 added), next query in 30 s"});
     CHECK(told(v4_only(5s, {"10.0.1.12", "10.0.1.13"})) ==
-          Lines{"postgres: pg.test is now 10.0.1.12, 10.0.1.13 (1 added, 1 drains), asked again in 5 s"});
+          Lines{"postgres: pg.test is now 10.0.1.12, 10.0.1.13 (1 added, 1 drains), next query in 5 s"});
     CHECK(told({failed(), failed()}) ==
-          Lines{"! postgres: pg.test cannot be resolved: SERVFAIL; goes on with 10.0.1.12, 10.0.1.13"});
+          Lines{"! postgres: pg.test cannot be resolved: SERVFAIL; still using 10.0.1.12, 10.0.1.13"});
     CHECK(told({failed(), failed()}).empty());
     CHECK(told(v4_only(5s, {"10.0.1.12", "10.0.1.13"})) ==
           Lines{"postgres: pg.test is resolved again: still 10.0.1.12, 10.0.1.13"});
@@ -279,12 +279,12 @@ TEST_CASE("they hear it once of a service for both protocols, and of what is lef
     const auto before = names.view({tcp, udp});
     CHECK(news({}, before) ==
           Lines{"dns: ns.test is now 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, "
-                "10.0.0.7 and 1016 more (1024 added), asked again in 1 s",
-                "! dns: ns.test has more than 1024 addresses or 256 SRV records: 6 are left out"});
+                "10.0.0.7 and 1016 more (1024 added), next query in 1 s",
+                "! dns: ns.test has more than 1024 addresses or 256 SRV records: ignoring 6"});
     names.take_due(kNow + 1s);
     hears(names, address("ns.test"), v4_only(1s, {"10.0.0.1", "10.0.0.2"}));
     CHECK(news(before, names.view({tcp, udp})) ==
-          Lines{"dns: ns.test is now 10.0.0.1, 10.0.0.2 (1022 terminated), asked again in 1 s"});
+          Lines{"dns: ns.test is now 10.0.0.1, 10.0.0.2 (1022 terminated), next query in 1 s"});
 }
 
 TEST_CASE("a name that leads to the address of a service is told, once", "[discovery]") {
@@ -298,9 +298,10 @@ TEST_CASE("a name that leads to the address of a service is told, once", "[disco
           std::vector<ServiceEndpoint>{{at("10.96.0.10:5432"), "postgres"}, {at("10.96.0.11:5432"), "db"}});
     const auto lines = news({}, view);
     REQUIRE(lines.size() == 3);
-    CHECK(lines[1] ==
-          "! postgres: pg.test is 10.96.0.10:5432, the address of this very service: what is connected there "
-          "is not balanced again; name the servers themselves (of a Kubernetes Service, a headless one)");
+    CHECK(
+        lines[1] ==
+        "! postgres: pg.test is 10.96.0.10:5432, the address of this very service: connections to it are not "
+        "balanced again; use names of the servers themselves (for a Kubernetes Service, of a headless one)");
     CHECK(lines[2].starts_with("! postgres: pg.test is 10.96.0.11:5432, the address of the service db: "));
     CHECK(news(view, view).empty());
     CHECK(names.view({with_names("postgres", {named("pg.test", 6432)})})[0].service_endpoints.empty());

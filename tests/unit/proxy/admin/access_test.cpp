@@ -27,14 +27,14 @@ Reply ask(Request request, ListenerKind door) {
 
 }  // namespace
 
-TEST_CASE("over TCP nothing can be changed, whatever the path", "[admin][access]") {
+TEST_CASE("the TCP listener is read-only, whatever the path", "[admin][access]") {
     for (const auto* method : {"POST", "PUT", "DELETE", "OPTIONS", "BREW"})
         for (const auto* target : {"/reload", "/services/a/terminate", "/ready", "/nothing"}) {
             const Reply reply = ask({method, target, "127.0.0.1:9901"}, ListenerKind::tcp);
             CHECK(reply.status == 405);
             CHECK(reply.allow == "GET, HEAD");
             CHECK_THAT(std::string(json::parse(reply.body).at("error").at("message").as_string()),
-                       Catch::Contains("over TCP nothing can be changed"));
+                       Catch::Contains("the TCP listener is read-only"));
         }
     CHECK(ask({"POST", "/reload", "reseat"}, ListenerKind::unix_socket).status == 200);
 }

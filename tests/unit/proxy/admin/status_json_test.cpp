@@ -135,7 +135,8 @@ TEST_CASE("the tables for people fit 80 columns and name what went wrong", "[sta
     CHECK_THAT(text, Catch::Contains("last failover 3 min ago: postgres/pg-1: no answer within 1s (3/3)"));
     CHECK_THAT(text,
                Catch::Contains("no-dns") && Catch::Contains(", pinned") &&
-                   Catch::Contains("reload FAILED 3 min ago, the configuration before it runs: a.yaml:1:1"));
+                   Catch::Contains(
+                       "reload FAILED 3 min ago, the previous configuration stays in force: a.yaml:1:1"));
     for (const auto line : split(text, '\n'))
         if (!line.starts_with("reload FAILED")) CHECK(width(line) <= 80);
 }

@@ -101,12 +101,12 @@ TEST_CASE("usage errors speak in the words of the help, and point to it", "[opti
     CHECK(said({"validate"}) == "reseat: FILE is required; see reseat validate --help\n");
     CHECK(said({"explain"}) == "reseat: SERVICE is required; see reseat explain --help\n");
     CHECK(said({"drain", "web"}) ==
-          "reseat: SERVICE/BACKEND: 'web' is not of this form; see reseat drain --help\n");
+          "reseat: SERVICE/BACKEND: 'web' does not have this form; see reseat drain --help\n");
     CHECK(said({"weight", "web/w1"}) == "reseat: N is required; see reseat weight --help\n");
     CHECK(said({"status", "--isntance", "x"}) ==
           "reseat: unexpected argument: --isntance; did you mean '--instance'? See reseat status --help\n");
     CHECK(said({"--instance", "x", "status"}) ==
-          "reseat: the command comes first, and its flags behind it; see reseat --help\n");
+          "reseat: the command comes first, then its flags; see reseat --help\n");
 }
 
 TEST_CASE("a word that nobody takes is named before what is missing", "[options]") {
@@ -176,7 +176,7 @@ TEST_CASE("weight takes a backend and a number", "[options]") {
         const auto outcome = ended({"weight", "postgres/pg-1", wrong});
         CHECK(outcome.status == 2);
         CHECK(outcome.err ==
-              "reseat: N: '" + wrong + "' is no whole number from 0 to 256; see reseat weight --help\n");
+              "reseat: N: '" + wrong + "' is not a whole number from 0 to 256; see reseat weight --help\n");
     }
 }
 

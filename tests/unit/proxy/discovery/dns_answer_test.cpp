@@ -94,9 +94,9 @@ TEST_CASE("nothing there is told from nobody there", "[discovery]") {
 TEST_CASE("each failure is told as what it is, and whose it is", "[discovery]") {
     for (const auto& [status, reason] : std::vector<std::pair<int, std::string>>{
              {ARES_ESERVFAIL, "the name server 10.0.0.53 failed (SERVFAIL)"},
-             {ARES_EREFUSED, "the name server 10.0.0.53 refuses the question (REFUSED)"},
-             {ARES_ENOTIMP, "the name server 10.0.0.53 does not implement the question (NOTIMP)"},
-             {ARES_EFORMERR, "the name server 10.0.0.53 does not understand the question (FORMERR)"},
+             {ARES_EREFUSED, "the name server 10.0.0.53 refuses the query (REFUSED)"},
+             {ARES_ENOTIMP, "the name server 10.0.0.53 does not implement the query (NOTIMP)"},
+             {ARES_EFORMERR, "the name server 10.0.0.53 does not understand the query (FORMERR)"},
              {ARES_ETIMEOUT, "no answer from the name server 10.0.0.53"},
              {ARES_ECONNREFUSED, "the name server 10.0.0.53 cannot be reached"},
              {ARES_EBADRESP, "the name server 10.0.0.53 sent a broken answer"}}) {

@@ -60,7 +60,7 @@ TEST_CASE("the admin socket is ours alone, whatever the umask", "[admin]") {
 TEST_CASE("no socket is made where others could put one of theirs in its place", "[admin]") {
     const Directory place;
     fs::permissions(place.path(), fs::perms::all);
-    CHECK_THAT(refusal(place.path() / "admin.sock"), Catch::Contains("everybody may write"));
+    CHECK_THAT(refusal(place.path() / "admin.sock"), Catch::Contains("is world-writable"));
     fs::permissions(place.path(), fs::perms::all | fs::perms::sticky_bit);
     CHECK(refusal(place.path() / "admin.sock") == "");
 }

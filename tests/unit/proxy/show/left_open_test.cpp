@@ -40,7 +40,7 @@ TEST_CASE("sockets that are left are told by process, with what becomes of them"
     BackendView waiting = draining();
     waiting.waiting = 1;
     CHECK(told(waiting) ==
-          "  unknown process: 1 TCP socket, terminated as soon as another backend is eligible\n");
+          "  unknown process: 1 TCP socket, to be terminated as soon as another backend is eligible\n");
     BackendView stuck = draining();
     stuck.stuck = 1;
     CHECK(told(stuck) == "  unknown process: 1 TCP socket, could not be terminated yet, tried again\n");

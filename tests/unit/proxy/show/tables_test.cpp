@@ -56,7 +56,7 @@ TEST_CASE("ls says how many backends of each service are eligible", "[tables]") 
 TEST_CASE("backends says what share each gets, and below it why it gets none", "[tables]") {
     const auto text = backends_text(two_of_three().services, kNow, 80, false);
     CHECK_THAT(text, Contains("down   90 s      -       1     0     0\n"
-                              "    no answer within 1s (3/3); 1 socket waiting for an alternative\n"));
+                              "    no answer within 1s (3/3); 1 socket waiting for an eligible backend\n"));
     CHECK_THAT(text, Contains("100 %") && Contains("0.3 %"));
     check_fits(text, 80);
     check_fits(backends_text(two_of_three().services, kNow, 60, false), 60);

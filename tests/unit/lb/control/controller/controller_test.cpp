@@ -180,7 +180,7 @@ TEST_CASE("sockets that are stuck delay neither the next plan nor other orders n
     CHECK(run_until(bench.context, [&] {
         return bench.log.has(
             "warning: postgres/a is DOWN: no answer within 1s (3/3), 2 of 3 backends left; "
-            "its sockets are still being ended");
+            "its sockets are still being terminated");
     }));
 }
 
@@ -208,7 +208,7 @@ TEST_CASE("a plan that the data plane refuses is tried again after 1 s, and noth
     bench.plane.reports = {done(1)};
     bench.hear(0, no_answer());
     CHECK(bench.plane.orders.empty());
-    CHECK(bench.log.has("error: cannot change the data path, trying again in 1s: lb_tables is full"));
+    CHECK(bench.log.has("error: cannot update the data path, trying again in 1s: lb_tables is full"));
     CHECK(bench.log.has("warning: postgres/a is DOWN: no answer within 1s (3/3), 1 of 2 backends left"));
     CHECK(bench.status().backends[0].effective_weight == 1);
     REQUIRE(run_until(bench.context, [&] { return !bench.plane.orders.empty(); }));
@@ -263,6 +263,6 @@ TEST_CASE("a family that is refused while the other serves is told, and is no pa
     bench.hear(1, no_answer());
     CHECK(
         bench.log.has("warning: postgres has no eligible IPv6 backend: connections are refused, the other "
-                      "address family serves"));
+                      "address family is available"));
     CHECK_FALSE(bench.status().panic);
 }

@@ -23,9 +23,8 @@ const Backend kB = backend("b", "198.51.100.2:80");
 const Backend kOurs = backend("ours", "127.0.0.1:80");
 
 constexpr std::string_view kSuspected =
-    "error: no backend on another machine answers any more (2 machines or more, of 1 service): our own "
-    "network is "
-    "the likelier culprit; no sockets are ended for it in the next 0.1s";
+    "error: no backend on another machine answers any more (2 machines or more, of 1 service): the local "
+    "network is the likely cause; no socket is terminated for it in the next 0.1s";
 
 /// A check that is part of a row.
 CheckStatus result(ProbeOutcome outcome) {
@@ -70,8 +69,7 @@ TEST_CASE("an answer of another machine has the held sockets ended at once [E67]
     bench.controller->on_check(far, result(ProbeOutcome::refused), {});
     bench.poll();
     CHECK(bench.log.has(
-        "info: web/far answers: our own network is not the culprit, verdicts have their consequences "
-        "again"));
+        "info: web/far answers: the local network works, sockets of failed backends are terminated again"));
     REQUIRE(bench.plane.orders.size() == 1);
     CHECK(bench.plane.orders[0].life == 7);
 }

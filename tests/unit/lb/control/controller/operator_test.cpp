@@ -141,7 +141,7 @@ TEST_CASE("the operator ends the sockets of a service: the report comes when the
     REQUIRE(*outcome);
     CHECK((*outcome)->value().terminated == 5);
     CHECK(bench.log.has(
-        "info: postgres/a: ended by the operator: 2 sockets terminated, 0 re-pointed in 0.9 ms"));
+        "info: postgres/a: terminated by the operator: 2 sockets terminated, 0 re-pointed in 0.9 ms"));
 }
 
 TEST_CASE("the operator ends the sockets of one backend, also those that wait for an alternative [E60]",
@@ -210,6 +210,6 @@ TEST_CASE("redirection is told: who carries again, and what became of the socket
     bench.plane.reports = {{.matched = 3, .repointed = 3, .duration = 900us}};
     bench.hear(0, up());
     CHECK(bench.log.has(
-        "info: dns/remote: dns/local carries again: 0 sockets terminated, 3 re-pointed in 0.9 ms"));
-    CHECK(bench.status().last_failover->reason == "dns/local carries again");
+        "info: dns/remote: dns/local is in use again: 0 sockets terminated, 3 re-pointed in 0.9 ms"));
+    CHECK(bench.status().last_failover->reason == "dns/local is in use again");
 }

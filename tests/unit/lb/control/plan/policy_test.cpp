@@ -122,11 +122,11 @@ TEST_CASE("entering and leaving panic is said, and status shows it [E20]", "[con
     CHECK(bench.status().eligible == 1);
     CHECK(bench.log.has(
         "warning: postgres has 1 of 3 IPv4 backends eligible, less than panic_threshold (50 %): "
-        "it is in panic, health is ignored"));
+        "it is in panic mode, health is ignored"));
     bench.hear(0, up());
     CHECK_FALSE(bench.status().panic);
     CHECK(bench.log.has(
-        "info: postgres has 2 of 3 IPv4 backends eligible: its panic is over, health counts again"));
+        "info: postgres has 2 of 3 IPv4 backends eligible: panic mode is over, health is considered again"));
 }
 
 TEST_CASE("backends that are being removed do not count in what is said of panic [E15][E20]", "[control]") {

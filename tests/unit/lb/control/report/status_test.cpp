@@ -139,7 +139,7 @@ TEST_CASE("a condemned life on which an uncounted socket hangs is kept, and its 
     CHECK(bench.plane.plans.back().retire == std::vector<LifeId>{7});
 }
 
-TEST_CASE("sockets that cannot be ended are shown as stuck and told with the reason", "[control][E43]") {
+TEST_CASE("sockets that cannot be terminated are shown as stuck and told with the reason", "[control][E43]") {
     Bench bench({service(2)});
     bench.all_up(2);
     bench.plane.open[7] = 1;

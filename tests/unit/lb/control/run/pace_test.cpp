@@ -53,8 +53,9 @@ TEST_CASE("drain_quiet: a short one is looked after as often as it says", "[cont
     bench.hear(0, up());
 }
 
-TEST_CASE("drain_quiet: idle sockets that cannot be ended are left to the next look, not to a retry [E52]",
-          "[control][pace]") {
+TEST_CASE(
+    "drain_quiet: idle sockets that cannot be terminated are left to the next look, not to a retry [E52]",
+    "[control][pace]") {
     Bench bench({paced(60s, 0s)});
     bench.all_up(2);
     bench.plane.reports = {{.matched = 1, .failed = 1, .first_failure = "the socket's lock is held"}};

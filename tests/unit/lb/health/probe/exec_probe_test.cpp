@@ -50,7 +50,7 @@ TEST_CASE("exit status 0 passes, and the first line explains", "[probe][exec]") 
     CHECK(bad.outcome == ProbeOutcome::answered_badly);
     CHECK(bad.detail == "exit status 3: replication is late");
     CHECK(shell("exit 1").detail == "exit status 1");
-    CHECK(shell("kill -SEGV $$").detail == "ended by SIGSEGV");
+    CHECK(shell("kill -SEGV $$").detail == "killed by SIGSEGV");
     CHECK(shell("printf 'a\\033[2Jb'").detail == "exit status 0: a?[2Jb");
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("a command that floods its output is bounded, and a silent pipe is no 
           "[probe][exec]") {
     const auto flood = run({"/usr/bin/yes", "no"});
     CHECK(flood.outcome == ProbeOutcome::answered_badly);
-    CHECK(flood.detail == "it prints more than 64 KiB: no");
+    CHECK(flood.detail == "it printed more than 64 KiB: no");
     CHECK(shell("exec >&- 2>&-; exit 4").detail == "exit status 4");
     CHECK(shell("exec >&- 2>&-; sleep 1000", 300ms).detail == "killed after 300ms");
 }

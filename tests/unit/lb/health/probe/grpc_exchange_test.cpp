@@ -81,7 +81,7 @@ TEST_CASE("HTTP/2 servers that speak no gRPC are bad answers", "[probe][grpc]") 
               "not gRPC: content-type 'text/html'");
     check_bad(settings() + headers({{":status", "200"}, {"content-type", "application/grpc"}}, true),
               "the answer has no grpc-status");
-    check_bad(answer("hello"), "5 bytes that are no HealthCheckResponse");
+    check_bad(answer("hello"), "5 bytes that are not a HealthCheckResponse");
 }
 
 TEST_CASE("a HealthCheckResponse is read whatever else is in it, and not beyond its end", "[probe][grpc]") {
@@ -130,5 +130,5 @@ TEST_CASE("a megabyte of message or of headers is not kept [E41]", "[probe][grpc
     for (int i = 0; i < 4; ++i) exchange.input(data(std::string(16'000, 'x')));
     exchange.input(headers({{"grpc-status", "0"}}, true));
     REQUIRE(exchange.result());
-    CHECK(exchange.result()->detail == "1025 bytes that are no HealthCheckResponse");
+    CHECK(exchange.result()->detail == "1025 bytes that are not a HealthCheckResponse");
 }

@@ -175,7 +175,7 @@ TEST_CASE("garbage, and an end before the answer, are bad answers [E41]", "[prob
     check_bad(answer_to(""), "connection closed before the answer");
     check_bad(answer_to("HTTP/1.1 200 OK\r\nContent-"), "connection closed before the answer");
     check_bad(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", {.expect_body = "long"}),
-              "connection closed within the answer");
+              "connection closed during the answer");
 }
 
 TEST_CASE("nobody listening is refused, also for HTTP", "[probe]") {

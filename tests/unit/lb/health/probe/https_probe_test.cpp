@@ -172,18 +172,18 @@ TEST_CASE("a client certificate is presented to a server that wants one", "[prob
 TEST_CASE("what is no PEM, or belongs to another certificate, is refused with a reason", "[probe][tls]") {
     TlsContext context(true);
     const auto one = authority().issue("DNS:a"), other = authority().issue("DNS:b");
-    CHECK(context.trust("hello").error().message == "holds no certificate in PEM form");
-    CHECK(context.trust(one.key).error().message == "holds no certificate in PEM form");
-    CHECK(context.present("").error().message == "holds no certificate in PEM form");
+    CHECK(context.trust("hello").error().message == "contains no certificate in PEM format");
+    CHECK(context.trust(one.key).error().message == "contains no certificate in PEM format");
+    CHECK(context.present("").error().message == "contains no certificate in PEM format");
     const auto broken =
         authority().certificate() + "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-    CHECK(context.trust(broken).error().message == "holds a certificate that cannot be read");
+    CHECK(context.trust(broken).error().message == "contains a certificate that cannot be read");
     REQUIRE(context.present(one.certificate).has_value());
-    CHECK(context.unlock("hello").error().message == "holds no private key in PEM form");
+    CHECK(context.unlock("hello").error().message == "contains no private key in PEM format");
     CHECK(context.unlock(other.key).error().message == "does not belong to the certificate");
     CHECK(context.unlock("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n")
               .error()
-              .message == "is protected by a passphrase; write it without one");
+              .message == "is protected by a passphrase; store it without one");
     CHECK(context.unlock(one.key).has_value());
 }
 
@@ -208,7 +208,7 @@ TEST_CASE("a server without TLS, and one that hangs up, are bad answers [E41]", 
         return probe(io, server.endpoint(), trusting(ca));
     };
     check_bad(answer_to_hello("HTTP/1.1 400 Bad Request\r\n\r\n"), "TLS: wrong version number");
-    check_bad(answer_to_hello(""), "connection closed within the TLS handshake");
+    check_bad(answer_to_hello(""), "connection closed during the TLS handshake");
     CHECK(answer_to_hello(std::string(64, '\x16')).outcome == ProbeOutcome::answered_badly);
 }
 
@@ -220,7 +220,7 @@ TEST_CASE("a reset within the handshake is a bad answer [E41]", "[probe][tls]") 
         socket.set_option(asio::socket_base::linger(true, 0));
     });
     check_bad(probe(io, server.endpoint(), trusting(authority().certificate())),
-              "connection reset within the TLS handshake");
+              "connection reset during the TLS handshake");
 }
 
 TEST_CASE("a handshake that hangs or drips ends with the timeout [E41]", "[probe][tls]") {
