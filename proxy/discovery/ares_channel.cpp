@@ -155,7 +155,8 @@ int AresChannel::on_socket_made(int descriptor, int, void* self) {
 
 void AresChannel::wait_for(const std::shared_ptr<Socket>& socket) {
     using Descriptor = asio::posix::stream_descriptor;
-    const auto wait = [&](bool Socket::*waiting, Descriptor::wait_type what) {
+    using Flag = decltype(&Socket::reading);
+    const auto wait = [&](Flag waiting, Descriptor::wait_type what) {
         (*socket).*waiting = true;
         socket->descriptor.async_wait(
             what, [weak = weak_from_this(), socket, waiting, what](boost::system::error_code error) {

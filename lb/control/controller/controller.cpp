@@ -3,6 +3,8 @@
 
 #include "lb/control/controller/controller_impl.hpp"
 
+#include <functional>
+
 namespace reseat::lb {
 
 Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, EventSink sink,
@@ -14,8 +16,7 @@ Controller::Impl::Impl(asio::any_io_executor with, DataPlane& to, EventSink sink
       policies(std::move(list)),
       next_life(plane.first_unused_life()),
       runner(executor, plane, [this](const auto& order, const auto& report) { on_report(order, report); }),
-      loop(
-          executor, [this] { return next_due(); }, [this](TimePoint now) { turn(now); }) {}
+      loop(executor, std::bind_front(&Impl::next_due, this), std::bind_front(&Impl::turn, this)) {}
 
 Controller::Impl::~Impl() {
     for (const auto& waiting : awaited) {
