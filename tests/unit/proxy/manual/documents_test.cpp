@@ -3,9 +3,9 @@
 #include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "proxy/cli/commands/command.hpp"
+#include "tests/support/catch.hpp"
 
 #include <CLI/CLI.hpp>
-#include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <regex>
