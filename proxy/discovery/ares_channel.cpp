@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/ares_channel.hpp"
 
+#include "proxy/discovery/ares.hpp"
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -8,7 +10,6 @@
 #include <cstring>
 #include <utility>
 
-#include <ares.h>
 #include <arpa/nameser.h>
 #include <netinet/in.h>
 #include <sys/time.h>
