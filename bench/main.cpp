@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
     for (const auto& measurement : bench::kMeasurements) names.push_back(measurement.name);
     app.add_option("measurement", wanted, "only these")->check(CLI::IsMember(names));
     CLI11_PARSE(app, argc, argv);
-    struct sigaction note {};
+    struct sigaction note = {};
     note.sa_handler = [](int) { bench::interrupted = 1; };
     for (const int number : {SIGINT, SIGTERM}) ::sigaction(number, &note, nullptr);
     proxy::set_up_logging(lb::LogLevel::error, lb::LogFormat::text);

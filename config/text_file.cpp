@@ -74,7 +74,7 @@ std::optional<std::string> read_bytes(const std::string& path, std::size_t limit
         const char* advice = why == EACCES ? "give this user the right to read it" : "check the path";
         return fail(out, fmt::format("cannot be opened: {}; {}", std::strerror(why), advice));
     }
-    struct stat status {};
+    struct stat status = {};
     if (::fstat(file.fd, &status) != 0)
         return fail(out, fmt::format("cannot be read: {}", std::strerror(errno)));
     if (S_ISDIR(status.st_mode)) return fail(out, "is a directory; name a file in it");

@@ -41,7 +41,7 @@ CheckSessions::~CheckSessions() = default;
 
 Result<std::unique_ptr<CheckSessions>> CheckSessions::attach(const std::string& cgroup, int owner_map) {
     auto impl = std::make_unique<Impl>();
-    struct stat about {};
+    struct stat about = {};
     if (::stat("/proc/self/ns/pid", &about) != 0) return failure(errno);
     impl->pid_namespace = static_cast<std::uint32_t>(about.st_ino);
     impl->object.reset(checks_bpf__open());

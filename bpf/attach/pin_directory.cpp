@@ -49,8 +49,8 @@ void remove_directory(const fs::path& directory) {
 /// bpffs is mounted, which may be open to all if each only may remove his own.
 Result<void> belongs_to_us(const fs::path& directory) {
     for (fs::path at = directory; at.has_relative_path(); at = at.parent_path()) {
-        struct statfs filesystem {};
-        struct stat about {};
+        struct statfs filesystem = {};
+        struct stat about = {};
         if (::statfs(at.c_str(), &filesystem) != 0 || ::stat(at.c_str(), &about) != 0)
             return system_error("pin directory " + at.string(), errno);
         if (filesystem.f_type != BPF_FS_MAGIC) return {};

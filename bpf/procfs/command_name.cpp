@@ -11,7 +11,7 @@ namespace {
 
 bool in_initial_pid_namespace() {
     constexpr ino_t kInitial = 0xEFFFFFFC;  // PROC_PID_INIT_INO, include/linux/proc_ns.h
-    struct stat about {};
+    struct stat about = {};
     return ::stat("/proc/self/ns/pid", &about) == 0 && about.st_ino == kInitial;
 }
 

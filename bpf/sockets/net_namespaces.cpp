@@ -90,7 +90,7 @@ std::unique_ptr<SockDiag> NetNamespaces::open(std::uint64_t netns, std::uint32_t
         if (auto channel = open_by_process(netns, pid, why)) return channel;
     std::set<ino_t> tried;
     for (const std::uint32_t candidate : processes_below(cgroup_)) {
-        struct stat its {};
+        struct stat its = {};
         const UniqueFd fd = namespace_of(candidate);
         if (!fd || fstat(fd.get(), &its) != 0 || !tried.insert(its.st_ino).second) continue;
         if (auto channel = open_by_process(netns, candidate, why)) return channel;
@@ -123,7 +123,7 @@ std::vector<std::shared_ptr<SockDiag>> NetNamespaces::channels_of_workload() {
     if (auto ours = channel(own_, 0, why)) channels.push_back(std::move(ours));
     std::set<ino_t> seen;
     for (const std::uint32_t process : processes_below(cgroup_)) {
-        struct stat its {};
+        struct stat its = {};
         const UniqueFd fd = namespace_of(process);
         if (!fd || fstat(fd.get(), &its) != 0 || !seen.insert(its.st_ino).second) continue;
         std::uint64_t netns = 0;

@@ -33,9 +33,8 @@ void destroy(Ending& ending, const std::vector<Flow>& flows) {
 
 /// Whether its peer speaks it, too: for that the kernel takes the socket's lock.
 bool is_multipath(Ending& ending, const Flow& flow) {
-    const auto found = ending.baton.blocking({&flow, 1}, [diag = ending.diag, tuple = flow.tuple()] {
-        return diag->find({&tuple, 1}, true);
-    });
+    const auto find = [diag = ending.diag, tuple = flow.tuple()] { return diag->find({&tuple, 1}, true); };
+    const auto found = ending.baton.blocking({&flow, 1}, find);
     return found && found->front() && found->front()->multipath;
 }
 

@@ -64,7 +64,7 @@ Result<std::unordered_map<std::uint64_t, lb_owner>> read_owners(const Programs& 
 std::unordered_set<std::uint64_t> cgroup_ids(const std::string& cgroup) {
     std::unordered_set<std::uint64_t> ids;
     for (const std::string& directory : cgroup_tree(cgroup)) {
-        struct stat status {};
+        struct stat status = {};
         if (::stat(directory.c_str(), &status) == 0) ids.insert(status.st_ino);
     }
     return ids;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/ares_channel.hpp"
 
+#include "proxy/discovery/ares.hpp"
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -8,7 +10,6 @@
 #include <cstring>
 #include <utility>
 
-#include <ares.h>
 #include <arpa/nameser.h>
 #include <netinet/in.h>
 #include <sys/time.h>
@@ -155,7 +156,8 @@ int AresChannel::on_socket_made(int descriptor, int, void* self) {
 
 void AresChannel::wait_for(const std::shared_ptr<Socket>& socket) {
     using Descriptor = asio::posix::stream_descriptor;
-    const auto wait = [&](bool Socket::*waiting, Descriptor::wait_type what) {
+    using Flag = decltype(&Socket::reading);
+    const auto wait = [&](Flag waiting, Descriptor::wait_type what) {
         (*socket).*waiting = true;
         socket->descriptor.async_wait(
             what, [weak = weak_from_this(), socket, waiting, what](boost::system::error_code error) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/dns_answer.hpp"
 
+#include "proxy/discovery/ares.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include <cstring>
 #include <memory>
 
-#include <ares.h>
 #include <arpa/nameser.h>
 
 namespace reseat::proxy {

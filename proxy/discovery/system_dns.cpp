@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/system_dns.hpp"
 
+#include "proxy/discovery/ares.hpp"
 #include "proxy/discovery/ares_channel.hpp"
 
 #include <array>
@@ -8,7 +9,6 @@
 #include <memory>
 #include <type_traits>
 
-#include <ares.h>
 #include <netinet/in.h>
 
 namespace reseat::proxy {

@@ -27,7 +27,7 @@ std::string described(pid_t pid) {
 }
 
 std::optional<pid_t> holder_of(const fs::path& cgroup, std::string_view locks) {
-    struct stat about {};
+    struct stat about = {};
     if (::stat(cgroup.c_str(), &about) != 0) return std::nullopt;
     return parse_locks(locks, about.st_dev, about.st_ino);
 }

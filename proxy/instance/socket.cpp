@@ -39,7 +39,7 @@ Result<std::string> make_directory(const std::filesystem::path& path) {
 /// A user who can rename files there could have clients connect to another socket.
 Result<void> check_directory(const std::filesystem::path& path) {
     const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
-    struct stat about {};
+    struct stat about = {};
     if (::stat(directory.c_str(), &about) != 0) return system_error(directory, errno);
     const bool foreign = about.st_uid != 0 && about.st_uid != ::geteuid();
     const bool open_to_all = (about.st_mode & S_IWOTH) != 0 && (about.st_mode & S_ISVTX) == 0;
@@ -54,13 +54,13 @@ Error cannot_listen(const std::string& path, int number) {
 }
 
 ino_t inode_of(const std::string& path) {
-    struct stat entry {};
+    struct stat entry = {};
     return ::stat(path.c_str(), &entry) == 0 ? entry.st_ino : 0;
 }
 
 /// Removes a socket file without a listener; anything that is not a socket stays.
 Result<void> clear_the_way(const std::string& path) {
-    struct stat entry {};
+    struct stat entry = {};
     if (::lstat(path.c_str(), &entry) != 0) return {};
     if (!S_ISSOCK(entry.st_mode)) return cannot_listen(path, EEXIST);
     if (somebody_listens(path))
@@ -118,7 +118,7 @@ Task<Listener::Socket> AdminSocket::accept() {
 }
 
 bool remove_dead_socket(const std::string& path) {
-    struct stat entry {};
+    struct stat entry = {};
     if (::lstat(path.c_str(), &entry) != 0 || !S_ISSOCK(entry.st_mode)) return false;
     if (cannot_connect(path) != ECONNREFUSED || ::unlink(path.c_str()) != 0) return false;
     ::rmdir(std::filesystem::path(path).parent_path().c_str());

@@ -59,7 +59,7 @@ int priority_of(spdlog::level::level_enum level) {
 /// $JOURNAL_STREAM says which device and inode lead to the journal (systemd.exec(5)).
 bool stderr_is_the_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat here {};
+    struct stat here = {};
     return stream && ::fstat(STDERR_FILENO, &here) == 0 &&
            fmt::format("{}:{}", here.st_dev, here.st_ino) == stream;
 }

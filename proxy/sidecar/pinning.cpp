@@ -32,7 +32,7 @@ std::string default_pin(const std::string& instance) {
 
 Result<void> can_pin_in(const std::string& directory) {
     const fs::path place = existing_part(directory);
-    struct statfs about {};
+    struct statfs about = {};
     if (::statfs(place.c_str(), &about) != 0) return system_error(place.string(), errno);
     if (static_cast<unsigned long>(about.f_type) != BPF_FS_MAGIC)
         return Error{ErrorCode::unsupported, directory + " is not in a bpffs: mount -t bpf bpf /sys/fs/bpf"};

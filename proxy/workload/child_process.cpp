@@ -84,7 +84,7 @@ Inherited Inherited::current() {
     ::getrlimit(RLIMIT_NOFILE, &state.descriptor_limit);
     state.descriptors = open_descriptors();
     ::pthread_sigmask(SIG_SETMASK, nullptr, &state.mask);
-    struct sigaction pipe {};
+    struct sigaction pipe = {};
     ::sigaction(SIGPIPE, nullptr, &pipe);
     state.ignores_sigpipe = pipe.sa_handler == SIG_IGN;
     return state;

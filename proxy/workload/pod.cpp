@@ -32,7 +32,7 @@ constexpr std::array<std::string_view, 9> kNotPods = {"system.slice",
                                                       "kubepods-besteffort.slice"};
 
 ino_t inode_of(const fs::path& path) {
-    struct stat entry {};
+    struct stat entry = {};
     return ::stat(path.c_str(), &entry) == 0 ? entry.st_ino : 0;
 }
 

@@ -24,7 +24,7 @@ namespace reseat::proxy {
 namespace {
 
 bool is_cgroup2(int directory) {
-    struct statfs filesystem {};
+    struct statfs filesystem = {};
     return ::fstatfs(directory, &filesystem) == 0 && filesystem.f_type == CGROUP2_SUPER_MAGIC;
 }
 
@@ -92,7 +92,7 @@ Result<Workload> open_workload(const std::string& directory, const std::string& 
     if (!held && (errno == ENOENT || errno == ENOTDIR))
         return Error{ErrorCode::failed, fmt::format("cgroup {} does not exist ({})", asked, directory)};
     if (!held) return system_error("cgroup " + directory, errno);
-    struct stat entry {};
+    struct stat entry = {};
     const bool is_directory = ::fstat(held.get(), &entry) == 0 && S_ISDIR(entry.st_mode);
     if (!is_directory || !is_cgroup2(held.get()))
         return Error{ErrorCode::failed, fmt::format("{} is not a cgroup2 directory", directory)};
@@ -126,8 +126,8 @@ Result<Workload> find_workload_of(pid_t pid) {
 
 Result<void> check_workload(const Workload& workload) {
     if (!workload.held) return {};
-    struct stat found {
-    }, now{};
+    struct stat found = {};
+    struct stat now = {};
     if (::fstat(workload.held.get(), &found) != 0 || ::stat(workload.directory.c_str(), &now) != 0 ||
         found.st_ino != now.st_ino)
         return Error{

@@ -61,7 +61,7 @@ namespace {
 
 /// A removed cgroup whose directory a process holds open still has an inode, but no files.
 bool is_there(const std::string& cgroup, ino_t inode) {
-    struct stat now {};
+    struct stat now = {};
     return ::stat(cgroup.c_str(), &now) == 0 && now.st_ino == inode &&
            ::access((cgroup + "/cgroup.procs").c_str(), F_OK) == 0;
 }
@@ -71,7 +71,7 @@ bool is_there(const std::string& cgroup, ino_t inode) {
 Task<WorkloadEnd> workload_end(std::string cgroup, Duration idle) {
     const auto watch = watch_events_of(co_await asio::this_coro::executor, cgroup);
     IdleClock clock(idle);
-    struct stat first {};
+    struct stat first = {};
     if (::stat(cgroup.c_str(), &first) != 0) co_return WorkloadEnd::removed;
     while (is_there(cgroup, first.st_ino)) {
         const bool populated = is_populated(cgroup);

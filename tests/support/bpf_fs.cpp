@@ -54,7 +54,7 @@ BpfFs::~BpfFs() {
 }
 
 std::vector<unsigned> link_ids_on(const std::string& cgroup) {
-    struct stat about {};
+    struct stat about = {};
     if (::stat(cgroup.c_str(), &about) != 0)
         throw std::system_error(errno, std::generic_category(), "cgroup " + cgroup);
     std::vector<unsigned> ids;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <system_error>
 
 #include <poll.h>
@@ -58,7 +59,7 @@ int ConnectLoad::run(Shared& shared, const Where& vip) {
 }
 
 ConnectLoad::ConnectLoad(const Sandbox& box, const Where& vip)
-    : shared_(new (shared_memory(sizeof(Shared))) Shared),
+    : shared_(std::construct_at(static_cast<Shared*>(shared_memory(sizeof(Shared))))),
       process_(box.spawn([shared = shared_, vip] { return run(*shared, vip); })) {}
 
 ConnectLoad::~ConnectLoad() {

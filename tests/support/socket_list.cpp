@@ -105,7 +105,7 @@ std::vector<SocketInfo> list_sockets() {
 }
 
 std::optional<SocketInfo> inspect_socket(int fd) {
-    struct stat status {};
+    struct stat status = {};
     if (::fstat(fd, &status) != 0) fail("fstat");
     const UniqueFd net(::ioctl(fd, SIOCGSKNS));
     if (!net) fail("SIOCGSKNS");

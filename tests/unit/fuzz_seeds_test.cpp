@@ -2,8 +2,7 @@
 // The short form of the fuzzers: their seeds, and what a byte changed or cut off makes of them.
 #include "bpf/procfs/workload_processes.hpp"
 #include "tests/fuzz/targets.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -3,6 +3,8 @@
 
 #include "lb/control/controller/controller_impl.hpp"
 
+#include <functional>
+
 namespace reseat::lb {
 
 Controller::Impl::Impl(asio::any_io_executor executor, DataPlane& plane, EventSink tell,
@@ -14,8 +16,7 @@ Controller::Impl::Impl(asio::any_io_executor executor, DataPlane& plane, EventSi
       health(state, outliers),
       orders(state, executor, [this](LifeId life) { publisher.on_report(life); }),
       publisher(state, orders.runner()),
-      loop(
-          executor, [this] { return next_due(); }, [this](TimePoint now) { turn(now); }) {
+      loop(executor, std::bind_front(&Impl::next_due, this), std::bind_front(&Impl::turn, this)) {
     state.wake = [this] { loop.wake(); };
 }
 

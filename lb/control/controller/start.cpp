@@ -65,13 +65,12 @@ Result<void> Controller::Impl::start() {
     Inheritance inheritance = state.plane.inheritance();
     state.registry = Registry(inheritance.first_unused_service);
     if (!inheritance.lives.empty())
-        state.tell(
-            {.type = Event::Type::started,
-             .message = fmt::format("adopted pinned state of a previous process: {}, {}",
-                                    counted(inheritance.services.size(), "service"),
-                                    inheritance.lives.size() == 1
-                                        ? "1 backend life"
-                                        : fmt::format("{} backend lives", inheritance.lives.size()))});
+        state.tell({.type = Event::Type::started,
+                    .message = fmt::format("adopted pinned state of a previous process: {}, {}",
+                                           counted(inheritance.services.size(), "service"),
+                                           inheritance.lives.size() == 1
+                                               ? "1 backend life"
+                                               : fmt::format("{} backend lives", inheritance.lives.size()))});
     InheritedState inherited(std::move(inheritance));
     if (!policies.empty() || !inherited.empty())
         if (auto done = state.plane.set_policies(policies); !done) return done;

@@ -122,9 +122,8 @@ std::vector<lb::Service> resolve(asio::io_context& loop, const std::vector<lb::S
         std::ranges::any_of(services, [](const auto& service) { return !service.named_backends.empty(); });
     if (!any) return services;
     Discovery discovery(loop.get_executor(), {}, {});
-    auto asking = spawn(loop.get_executor(), "name resolution", discovery.run(), [](const std::string& what) {
-        fail({ErrorCode::failed, what});
-    });
+    const auto on_failure = [](const std::string& what) { fail({ErrorCode::failed, what}); };
+    auto asking = spawn(loop.get_executor(), "name resolution", discovery.run(), on_failure);
     learn_now(loop, discovery, services, kPatience);
     for (const auto& view : discovery.view(services)) {
         if (view.endpoints.empty())

@@ -2,9 +2,9 @@
 // One instance per cgroup, foreign programs in the way, and nothing left afterwards.
 #include "base/handles.hpp"
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 
 #include <bpf/bpf.h>
-#include <catch2/catch.hpp>
 
 #include <array>
 #include <cerrno>

@@ -4,8 +4,8 @@
 
 #include "tests/kernel/support/policies.hpp"
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 
-#include <catch2/catch.hpp>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 

@@ -2,8 +2,7 @@
 // Which program runs for which kind of client: the table is complete, and true.
 #include "tests/kernel/support/attached_programs.hpp"
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <array>
 #include <map>

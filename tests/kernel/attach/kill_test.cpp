@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SIGKILL at any moment, another version, and maps that are outgrown: all under load.
 #include "tests/kernel/support/killable.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/connect_load.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <filesystem>
@@ -185,7 +184,7 @@ TEST_CASE(
     options.max_slots = 16;
     auto other = options;
     other.pretend_later_version = 24;
-    { KillablePlane first(box, both(box), options); }
+    static_cast<void>(KillablePlane(box, both(box), options));
     load.begin();
     std::vector<Client> clients;
     const unsigned seed = std::random_device{}();

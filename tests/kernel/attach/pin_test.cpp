@@ -2,9 +2,9 @@
 // Balancing that outlives the process, and the process that takes it over.
 #include "bpf/abi.h"
 #include "tests/kernel/support/killable.hpp"
+#include "tests/support/catch.hpp"
 
 #include <bpf/bpf.h>
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <filesystem>
@@ -227,7 +227,7 @@ TEST_CASE("a pinned set that is not whole, or of other records, is removed and i
     const BpfFs bpffs("not-whole");
     const auto options = pinned_in(bpffs);
     const std::vector services{service(kVip, {box.host("a").endpoint()})};
-    { TestPlane plane(box, services, options); }
+    static_cast<void>(TestPlane(box, services, options));
     const fs::path pins = options.pin;
     SECTION("no links") {
         fs::remove_all(pins / "links");

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the data path remembers of sockets, and that it forgets all of it.
 #include "tests/kernel/support/kinds.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/skip.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <fstream>

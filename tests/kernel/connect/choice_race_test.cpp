@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is chosen while both cores connect at once: as the table has it, and nothing is counted twice.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cmath>
 #include <map>

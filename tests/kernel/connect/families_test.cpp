@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One socket, both address families.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 

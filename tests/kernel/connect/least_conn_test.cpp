@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // least_conn, and the live counts that it goes by.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 

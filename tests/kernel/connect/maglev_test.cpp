@@ -3,8 +3,7 @@
 #include "lb/select/maglev.hpp"
 
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <map>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which sockets are balanced at all: the cgroup in which they were made, and reseat's own.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 

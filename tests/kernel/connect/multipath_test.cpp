@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Multipath TCP: hooks see a subflow, the application has another socket.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many services and backends.
 #include "tests/kernel/support/killable.hpp"
+#include "tests/support/catch.hpp"
 
 #include <bpf/bpf.h>
-#include <catch2/catch.hpp>
 
 #include <cstdio>
 #include <ctime>

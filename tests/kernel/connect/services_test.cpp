@@ -3,9 +3,9 @@
 #include "bpf/abi.h"
 #include "tests/kernel/support/victims.hpp"
 #include "tests/support/bpf_fs.hpp"
+#include "tests/support/catch.hpp"
 
 #include <bpf/bpf.h>
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <filesystem>

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The many ways in which programs connect: each is translated and owned like a plain connect().
 #include "tests/kernel/support/kinds.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/io_uring.hpp"
 #include "tests/support/skip.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <optional>

@@ -3,8 +3,7 @@
 // follow.
 #include "tests/kernel/support/kinds.hpp"
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <barrier>

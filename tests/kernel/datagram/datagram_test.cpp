@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sockets that send without being connected, and what connected ones do besides send().
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one unconnected socket remembers: whose name an answer carries, and where each service's datagrams go.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whom the application is told that it talks to.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <functional>

@@ -2,8 +2,7 @@
 // One UDP socket does at random what applications do, and a model says whose name each answer carries and
 // which backend it comes from.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <cstdlib>

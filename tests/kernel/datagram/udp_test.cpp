@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which UDP sockets are touched at all, and what each fate does to them.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections that break before the first byte of an answer have a row of their own.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <array>
 #include <cerrno>

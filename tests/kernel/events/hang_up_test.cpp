@@ -2,8 +2,7 @@
 // That a peer closes a connection which the workload has open is worth a probe; that the workload does is
 // not.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <vector>
 

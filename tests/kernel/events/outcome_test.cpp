@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How connects end, as the data path sees it: each failure is counted once, each success not at all.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 

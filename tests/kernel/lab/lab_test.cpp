@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The laboratory itself, without any BPF: if these fail, no other kernel test means anything.
+#include "tests/support/catch.hpp"
 #include "tests/support/sandbox.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <csignal>
@@ -248,6 +247,6 @@ TEST_CASE("nothing is left behind, neither at the end nor after a crash", "[kern
 
     path = cgroup2_mount() + "/reseat-test-stale-" + std::to_string(crashed);
     std::filesystem::create_directory(path);
-    { const TestCgroup next("next"); }
+    static_cast<void>(TestCgroup("next"));
     CHECK_FALSE(std::filesystem::exists(path));
 }

@@ -2,9 +2,8 @@
 // What an application bound before it connected stays bound when its socket is moved.
 #include "lab/route_socket.hpp"
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/skip.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <atomic>
 #include <cerrno>
@@ -168,9 +167,8 @@ TEST_CASE("a bound source address that may not go to the new backend: terminated
     const auto b = box.host("b").endpoint(family);
     const auto& vip = family == Family::v4 ? kVip : kVip6;
     TestPlane plane(box, {udp_service(vip, {near, b})});
-    Client client = silently_on(box, near, vip, Protocol::udp, family, [&](Client& socket) {
-        REQUIRE(socket.bind(Endpoint{own, 0}) == 0);
-    });
+    const auto bind = [&](Client& socket) { REQUIRE(socket.bind(Endpoint{own, 0}) == 0); };
+    Client client = silently_on(box, near, vip, Protocol::udp, family, bind);
     const std::string rule = std::string("ip ") + (family == Family::v4 ? "-4" : "-6") + " rule add from " +
                              to_string(own) + " to " + to_string(b.address) + " unreachable";
     if (!loopback) REQUIRE(std::system(rule.c_str()) == 0);

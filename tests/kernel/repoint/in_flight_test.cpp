@@ -2,9 +2,8 @@
 // Sockets that no process has in its descriptor table: on the way from one to another, or registered with an
 // io_uring.
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/skip.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <atomic>
 #include <cerrno>

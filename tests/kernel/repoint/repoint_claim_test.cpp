@@ -2,9 +2,9 @@
 // lb_repoint: who moves a socket, one at a time, and what a killed process left of it.
 #include "bpf/abi.h"
 #include "tests/kernel/support/killable.hpp"
+#include "tests/support/catch.hpp"
 
 #include <bpf/bpf.h>
-#include <catch2/catch.hpp>
 
 #include <filesystem>
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connected UDP goes on at another backend, and its application does not notice.
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/skip.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <future>

@@ -2,8 +2,7 @@
 // Re-pointing where the way to the new backend needs another source address, and where it fails half-way.
 #include "tests/kernel/support/victims.hpp"
 #include "tests/support/capabilities.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <thread>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/kernel/support/attached_programs.hpp"
 
+#include "tests/support/catch.hpp"
+
 #include <bpf/bpf.h>
-#include <catch2/catch.hpp>
 
 #include <array>
 

@@ -3,9 +3,8 @@
 // leaves it as it should.
 #include "tests/kernel/support/attached_programs.hpp"
 #include "tests/kernel/support/engine_cases.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/socket_address.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <functional>

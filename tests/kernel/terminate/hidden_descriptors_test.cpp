@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/procfs/descriptor_table.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/sandbox.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -39,7 +38,7 @@ TEST_CASE("the sockets of another user's process are found with CAP_SYS_PTRACE a
         const int socket = ::dup2(made, kNumber);
         ::close(made);
         ::dup2(ready[0], kNumber + 1);  // no socket
-        struct stat about {};
+        struct stat about = {};
         ::fstat(socket, &about);
         if (::write(ready[1], &about.st_ino, sizeof about.st_ino) < 0) return 2;
         return ::pause();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A backend's life is what counts, not its address: flaps, reused addresses, sockets that were spared.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 

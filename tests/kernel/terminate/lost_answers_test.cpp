@@ -4,8 +4,7 @@
 #include "bpf/sockets/sock_diag.hpp"
 #include "tests/kernel/support/engine_cases.hpp"
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <filesystem>

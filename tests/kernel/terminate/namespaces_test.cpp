@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Workloads with network namespaces of their own below the cgroup.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <array>
 #include <cerrno>

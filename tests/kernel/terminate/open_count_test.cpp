@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which sockets count as open: those that are connected, whoever still has a descriptor of the others.
 #include "tests/kernel/support/kinds.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <thread>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast sockets are ended (close_spread), and which of a drain are (drain_quiet).
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 

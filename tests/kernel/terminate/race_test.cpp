@@ -2,8 +2,7 @@
 // Real races: connects, closes and re-connects against condemnation, sweeps and re-pointing.
 #include "tests/kernel/support/engine_cases.hpp"
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <array>
 #include <atomic>

@@ -2,8 +2,7 @@
 // Connects that chose their backend just before its life ended: reported, and if the report is lost, missed
 // by nobody all the same.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ways to end sockets that reseat does not go, and why: proved on the kernel that runs.
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <catch2/catch.hpp>
 
 #include <array>
 #include <cstdlib>

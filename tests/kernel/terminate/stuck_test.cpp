@@ -2,8 +2,7 @@
 // A socket whose owner sleeps in a page fault inside send(), with the socket's lock: it delays nobody else.
 #include "tests/kernel/support/policies.hpp"
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <system_error>

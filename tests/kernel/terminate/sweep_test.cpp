@@ -2,9 +2,8 @@
 // More sockets than the index holds, many sockets, bound devices and scopes: all are found.
 #include "lab/route_socket.hpp"
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/skip.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a TCP client is told when its backend is condemned, in each state, and who is left alone.
 #include "tests/kernel/support/victims.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <future>

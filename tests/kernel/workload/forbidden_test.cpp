@@ -2,8 +2,7 @@
 // What becomes of sockets that are open when a policy appears, and of those that are older than reseat.
 #include "bpf/sockets/sock_diag.hpp"
 #include "tests/kernel/support/policies.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -2,8 +2,7 @@
 // What policies do to connect() and sendto(). The kernel's selftest sock_addr has the plain denials too
 // ("connect4: deny", "connect6: deny", "sendmsg4: deny", "sendmsg6: deny").
 #include "tests/kernel/support/policies.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <random>

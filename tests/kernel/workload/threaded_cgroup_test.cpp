@@ -5,9 +5,8 @@
 #include "proxy/workload/workload.hpp"
 #include "tests/kernel/support/policies.hpp"
 #include "tests/kernel/support/victims.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/child_cgroup.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/workload/workload.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/sandbox.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <fstream>
 

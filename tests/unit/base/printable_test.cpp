@@ -2,8 +2,7 @@
 #include "base/printable.hpp"
 
 #include "lb/health/probe/probe_socket.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace reseat;
 

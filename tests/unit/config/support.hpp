@@ -2,8 +2,8 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "tests/support/catch.hpp"
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include <string>

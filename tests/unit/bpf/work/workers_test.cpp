@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/work/workers.hpp"
 
+#include "tests/support/catch.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <catch2/catch.hpp>
 
 #include <atomic>
 #include <future>

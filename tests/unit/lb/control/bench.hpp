@@ -2,10 +2,9 @@
 #pragma once
 
 #include "lb/control/controller/controller.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/fake_plane.hpp"
 #include "tests/unit/lb/control/support.hpp"
-
-#include <catch2/catch.hpp>
 
 namespace reseat::lb::test {
 

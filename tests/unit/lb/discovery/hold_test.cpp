@@ -3,9 +3,8 @@
 
 #include "lb/discovery/expansion.hpp"
 #include "lb/discovery/name_news.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/discovery/support.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;

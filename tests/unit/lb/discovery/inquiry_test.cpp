@@ -3,9 +3,8 @@
 
 #include "lb/discovery/search_path.hpp"
 #include "lb/discovery/server_order.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/discovery/support.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <map>
 #include <random>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/discovery/expansion.hpp"
 #include "lb/discovery/name_news.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/discovery/support.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;

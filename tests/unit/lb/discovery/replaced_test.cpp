@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/discovery/names.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/discovery/support.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 

@@ -2,8 +2,7 @@
 #include "lb/health/check_history.hpp"
 
 #include "lb/duration_histogram.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <numeric>
 

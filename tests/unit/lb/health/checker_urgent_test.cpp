@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/semaphore.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/health/checker_support.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;

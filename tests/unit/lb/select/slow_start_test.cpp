@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/select/slow_start.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/bench.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <random>
 #include <set>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/access.hpp"
 
+#include "tests/support/catch.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::proxy;

@@ -4,9 +4,9 @@
 #include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "config/config.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/json.hpp>
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 namespace json = boost::json;

@@ -2,10 +2,10 @@
 #include "proxy/admin/event_log.hpp"
 
 #include "proxy/admin/event_json.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
-#include <catch2/catch.hpp>
 
 #include <set>
 

@@ -4,8 +4,7 @@
 #include "base/read_file.hpp"
 #include "base/text.hpp"
 #include "lb/control/report/transition.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <map>
 #include <regex>

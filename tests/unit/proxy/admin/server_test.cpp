@@ -3,10 +3,10 @@
 #include "base/url.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/show/sockets_text.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
-#include <catch2/catch.hpp>
 
 #include <algorithm>
 

@@ -3,9 +3,9 @@
 
 #include "base/text.hpp"
 #include "proxy/show/status_text.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/json.hpp>
-#include <catch2/catch.hpp>
 
 #include <set>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/access.hpp"
 #include "proxy/admin/page.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <catch2/catch.hpp>
 
 #include <regex>
 

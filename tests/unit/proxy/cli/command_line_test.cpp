@@ -3,8 +3,7 @@
 
 #include "base/text.hpp"
 #include "proxy/cli/commands/command.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cstdlib>
 

@@ -2,9 +2,9 @@
 #include "proxy/cli/completion.hpp"
 
 #include "proxy/cli/command_line.hpp"
+#include "tests/support/catch.hpp"
 
 #include <CLI/CLI.hpp>
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::proxy;

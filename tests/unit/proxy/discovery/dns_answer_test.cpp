@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/discovery/dns_answer.hpp"
 
-#include <catch2/catch.hpp>
+#include "proxy/discovery/ares.hpp"
+#include "tests/support/catch.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <ares.h>
 
 using namespace reseat;
 using namespace reseat::proxy;

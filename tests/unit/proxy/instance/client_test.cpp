@@ -2,12 +2,12 @@
 #include "proxy/instance/client.hpp"
 
 #include "base/task.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
-#include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <thread>

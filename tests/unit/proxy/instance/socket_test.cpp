@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/instance/socket.hpp"
 
+#include "tests/support/catch.hpp"
+
 #include <boost/asio/io_context.hpp>
-#include <catch2/catch.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -32,7 +33,7 @@ private:
 };
 
 unsigned mode_of(const fs::path& path) {
-    struct stat about {};
+    struct stat about = {};
     return ::stat(path.c_str(), &about) == 0 ? about.st_mode & 07777 : 0;
 }
 

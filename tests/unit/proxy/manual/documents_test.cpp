@@ -4,9 +4,9 @@
 #include "base/text.hpp"
 #include "proxy/cli/command_line.hpp"
 #include "proxy/cli/commands/command.hpp"
+#include "tests/support/catch.hpp"
 
 #include <CLI/CLI.hpp>
-#include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <regex>

@@ -4,10 +4,10 @@
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/manual/pages.hpp"
 #include "proxy/manual/roff.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/config/document.hpp"
 
 #include <CLI/CLI.hpp>
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::proxy;

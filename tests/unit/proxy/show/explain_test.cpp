@@ -2,9 +2,9 @@
 #include "proxy/show/explain/explain.hpp"
 
 #include "base/text.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/json.hpp>
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::proxy;

@@ -2,9 +2,9 @@
 #include "base/text.hpp"
 #include "proxy/show/event_text.hpp"
 #include "proxy/show/status_text.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/json.hpp>
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::proxy;

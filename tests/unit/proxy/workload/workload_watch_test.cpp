@@ -3,8 +3,7 @@
 
 #include "proxy/instance/lock_holder.hpp"
 #include "proxy/sidecar/pinning.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <sys/sysmacros.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/bench.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;
@@ -238,8 +237,8 @@ TEST_CASE("a life whose retirement was refused is looked at again before it is r
     REQUIRE(run_until(bench.context, [&] { return !bench.plane.refused.empty(); }));
     REQUIRE(bench.plane.refused.back().retire == std::vector<LifeId>{7});
     bench.plane.open[7] = 1;
-    CHECK_FALSE(run_until(
-        bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }, 1500ms));
+    const auto retired = [&] { return !bench.plane.plans.back().retire.empty(); };
+    CHECK_FALSE(run_until(bench.context, retired, 1500ms));
 }
 
 TEST_CASE("a controller may go in the middle of anything", "[control]") {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/controller/check_modes.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/support.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/report/transition.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/bench.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <set>
 

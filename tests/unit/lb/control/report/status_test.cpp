@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/bench.hpp"
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 using namespace reseat;
@@ -103,11 +103,11 @@ TEST_CASE("a condemned life is retired when its last socket is gone; its connect
     bench.plane.open[7] = 1;
     bench.plane.connects[7] = 120;
     bench.hear(0, no_answer());
-    CHECK_FALSE(run_until(
-        bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }, 1200ms));
+    const auto retired = [&] { return !bench.plane.plans.back().retire.empty(); };
+    CHECK_FALSE(run_until(bench.context, retired, 1200ms));
     CHECK(bench.status().backends[0].open_sockets == 1);
     bench.plane.open[7] = 0;
-    REQUIRE(run_until(bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }));
+    REQUIRE(run_until(bench.context, retired));
     CHECK(bench.plane.plans.back().retire == std::vector<LifeId>{7});
     bench.plane.connects.erase(7);
     CHECK(bench.status().backends[0].connects_total == 120);
@@ -132,10 +132,10 @@ TEST_CASE("a condemned life on which an uncounted socket hangs is kept, and its 
     bench.plane.reports = {{.matched = 1, .failed = 1, .first_failure = "no permission"}, done(1)};
     bench.hear(0, no_answer());
     REQUIRE(run_until(bench.context, [&] { return bench.plane.orders.size() == 2; }));
-    CHECK_FALSE(run_until(
-        bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }, 1200ms));
+    const auto retired = [&] { return !bench.plane.plans.back().retire.empty(); };
+    CHECK_FALSE(run_until(bench.context, retired, 1200ms));
     bench.plane.uncounted.clear();
-    REQUIRE(run_until(bench.context, [&] { return !bench.plane.plans.back().retire.empty(); }));
+    REQUIRE(run_until(bench.context, retired));
     CHECK(bench.plane.plans.back().retire == std::vector<LifeId>{7});
 }
 

@@ -2,9 +2,8 @@
 #include "lb/control/run/network_suspicion.hpp"
 
 #include "lb/health/own_address.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/support.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;

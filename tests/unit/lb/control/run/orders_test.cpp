@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/run/order_runner.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/fake_plane.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // drain_quiet and close_spread, all the way from the configuration to the data plane.
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/bench.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;
@@ -62,8 +61,8 @@ TEST_CASE(
     bench.hear(0, refused());
     CHECK(bench.plane.orders.size() == 1);
     // The first retry of another order would come after 100 ms.
-    CHECK_FALSE(run_until(
-        bench.context, [&] { return bench.plane.orders.size() > 1; }, 300ms));
+    const auto ordered_again = [&] { return bench.plane.orders.size() > 1; };
+    CHECK_FALSE(run_until(bench.context, ordered_again, 300ms));
     CHECK(bench.plane.plans.back().condemn.empty());
 }
 
@@ -74,8 +73,8 @@ TEST_CASE("a draining backend with drain_quiet that is well again ends nobody an
     bench.hear(0, refused());
     bench.hear(0, up());
     CHECK(bench.plane.plans.back().resume == std::vector<LifeId>{Bench::first_life(0)});
-    CHECK_FALSE(run_until(
-        bench.context, [&] { return bench.plane.orders.size() > 1; }, 1200ms));
+    const auto ordered_again = [&] { return bench.plane.orders.size() > 1; };
+    CHECK_FALSE(run_until(bench.context, ordered_again, 1200ms));
 }
 
 TEST_CASE("close_spread paces every order that ends sockets, and those older than reseat [E45]",

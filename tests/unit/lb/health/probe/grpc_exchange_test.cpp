@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/health/probe/grpc_exchange.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/unit/lb/health/probe/grpc_frames.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reseat;
 using namespace reseat::lb;

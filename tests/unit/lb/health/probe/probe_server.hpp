@@ -2,13 +2,13 @@
 #pragma once
 
 #include "lb/health/probe/probe_socket.hpp"
+#include "tests/support/catch.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
-#include <catch2/catch.hpp>
 
 #include <functional>
 #include <optional>
