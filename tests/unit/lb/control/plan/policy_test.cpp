@@ -139,7 +139,7 @@ TEST_CASE("backends that are being removed do not count in what is said of panic
     bench.hear(1, no_answer());
     CHECK(bench.log.has(
         "warning: postgres has 1 of 3 IPv4 backends eligible, less than panic_threshold (50 %): "
-        "it is in panic, health is ignored"));
+        "it is in panic mode, health is ignored"));
 }
 
 TEST_CASE("the operator's weight counts until the configuration says another", "[control][operator]") {
