@@ -183,7 +183,7 @@ def test_a_wait_that_takes_too_long_names_the_processes_that_are_left_and_how_to
     gives_up = scene.reseat("drain", "echo/a", "--wait", "--timeout", "300ms")
     assert gives_up.popen.returncode == FAILED, gives_up.describe()
     first, process, *offers = gives_up.err.splitlines()
-    assert first == "reseat: not within 300 ms: echo/a: drain, 1 open socket"
+    assert first == "reseat: timed out after 300 ms: echo/a: drain, 1 open socket"
     assert re.fullmatch(rf"  \S+ \(pid {scene.client.pid}\): 1 TCP socket, terminated in [45] min unless closed before", process), process
     same = f" --admin {scene.sidecar.admin}"
     assert [line.split(":")[1].strip() for line in offers] == [
@@ -204,7 +204,7 @@ def test_a_drain_that_somebody_takes_back_is_not_waited_for(scene):
     waits = scene.lab.spawn(scene.argv("drain", "echo/a", "--wait"), "drain")
     scene.sidecar.wait_state("echo", "a", "drain")
     scene.done("ready", "echo/a")
-    assert waits.exits() == FAILED and "echo/a is up by now" in waits.err, waits.describe()
+    assert waits.exits() == FAILED and "echo/a is up now: no longer waiting" in waits.err, waits.describe()
 
 
 def test_a_backend_must_be_named_and_exist(scene):
