@@ -7,7 +7,7 @@
 
 namespace reseat::bpf {
 
-/// Hands out regions of lb_slots, first fit. Knows nothing of who still reads a region: the caller frees it
+/// Hands out regions of lb_slots, first fit. Does not know which readers a region still has: the caller frees it
 /// after a grace period.
 class SlotAllocator {
 public:

@@ -154,7 +154,7 @@ void Flags::log_level() {
 
 void Flags::engine() {
     from_environment(add_choice(command_, "--engine", kEngines, options_.engine,
-                                "Terminate sockets by this engine only (for debugging)"),
+                                "Terminate sockets with this engine only (for debugging)"),
                      "RESEAT_ENGINE");
 }
 

@@ -128,7 +128,7 @@ def test_outside_of_a_pod_there_is_none(lab):
     file = lab.write("x.yaml", echoes(lab))
     done = attempt(lab, "run", "--config", file, "--cgroup", "pod", cgroup=lab.cgroup())
     assert done.popen.returncode == FAILED, done.describe()
-    assert "is in no pod" in done.err
+    assert "is not in a pod" in done.err
 
 
 def test_a_process_in_the_root_cgroup_does_not_have_all_of_the_machine_balanced(lab):
