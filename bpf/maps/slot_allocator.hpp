@@ -7,8 +7,8 @@
 
 namespace reseat::bpf {
 
-/// Hands out regions of lb_slots, first fit. Does not know which readers a region still has: the caller frees it
-/// after a grace period.
+/// Hands out regions of lb_slots, first fit. Does not know which readers a region still has: the caller frees
+/// it after a grace period.
 class SlotAllocator {
 public:
     explicit SlotAllocator(std::uint32_t size);

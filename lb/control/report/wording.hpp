@@ -51,8 +51,8 @@ std::string because(const ServiceState& state, const DueOrder& due);
 /// "postgres/pg-1: its host answered a keepalive probe with a reset: ..."
 Event restarted(const ServiceState& state, std::size_t backend);
 
-/// One for each family that has just lost its last eligible backend, or so many that it panics: what serves it
-/// now.
+/// One for each family that has just lost its last eligible backend, or so many that it panics: what serves
+/// it now.
 std::vector<Event> losses(const ServiceState& before, const ServiceState& after);
 /// One for each family that is not in panic any more.
 std::vector<Event> ends_of_panic(const ServiceState& before, const ServiceState& after);

@@ -58,7 +58,7 @@ struct ProbeTarget {
     std::string backend;
     std::string dns_name;                     ///< as in Backend
     std::string server_name = {}, host = {};  ///< as in BackendCheck
-    std::optional<Endpoint> serves = {};  ///< where the backend serves: used to detect a silent host
+    std::optional<Endpoint> serves = {};      ///< where the backend serves: used to detect a silent host
 
     bool operator==(const ProbeTarget&) const = default;
 };
