@@ -104,8 +104,8 @@ Result<void> check_own_programs(int directory, std::span<bpf_program* const> pro
             if (waited == 100)
                 return Error{ErrorCode::failed,
                              "programs of a killed reseat are still attached there or above; start with the "
-                             "same `pin` to adopt them, or remove them with `reseat detach` (with `--pin "
-                             "DIR` for `pin: DIR`)"};
+                             "same `pin` to adopt them, or remove them with `reseat detach` (`reseat "
+                             "detach --pin DIR` for `pin: DIR`)"};
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
     return {};

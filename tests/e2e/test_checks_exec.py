@@ -68,7 +68,7 @@ def children_states(pid):
     states = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            fields = open(f"/proc/{entry}/stat").read().rsplit(")", 1)[1].split()
+            fields = open(f"/proc/{entry}/stat", errors="replace").read().rsplit(")", 1)[1].split()
         except OSError:
             continue
         if int(fields[1]) == pid:

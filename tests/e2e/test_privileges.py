@@ -202,7 +202,7 @@ def test_with_each_subset_of_the_optional_capabilities_it_runs_and_doctor_says_w
     assert found["terminate: diag"]["available"] is ("PERFMON" in held)
     text = attempt(lab, "doctor", wrapper=trying, within=60).out
     for name in set(OPTIONAL) - held:
-        assert re.search(rf"^CAP_{name}: optional; without it \w+", text, re.M), text
+        assert re.search(rf"^CAP_{name}: optional; without it, \w+", text, re.M), text
 
     cgroup = lab.cgroup()
     sidecar = lab.sidecar(config(*services(lab)), cgroup, wrapper=with_only(("BPF", "NET_ADMIN", *optional)))
