@@ -244,7 +244,7 @@ std::string_view advice_for(std::string_view message, std::string_view line) {
     if (message == UNKNOWN_TOKEN) return "put quotes around text that starts with a special character";
     if (message.starts_with(INVALID_ESCAPE))
         return "write \\\\ for a backslash within double quotes, or use single quotes";
-    if (message == UNKNOWN_ANCHOR || message == ALIAS_NOT_FOUND)
+    if (message.starts_with(UNKNOWN_ANCHOR) || message == ALIAS_NOT_FOUND)
         return "put quotes around text that starts with '*'";
     return "check the indentation, and put quotes around text that contains ': ' or ' #'";
 }

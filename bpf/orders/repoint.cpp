@@ -78,7 +78,6 @@ private:
 Repointer::Repointer(const Programs& programs, NetNamespaces& namespaces, std::string cgroup,
                      std::function<void(int)> mark)
     : programs_(programs),
-      namespaces_(namespaces),
       cgroup_(std::move(cgroup)),
       source_(namespaces, std::move(mark)),
       index_(programs) {

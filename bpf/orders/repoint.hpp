@@ -77,7 +77,6 @@ private:
     Result cannot_reach(const Move& move, const std::string& why) const;
 
     const Programs& programs_;
-    NetNamespaces& namespaces_;
     std::string cgroup_;
     SourceAddress source_;
     FlowIndex index_;

@@ -101,8 +101,12 @@ int AresChannel::init(Way way) {
     options.lookups = lookups.data();
     options.sock_state_cb = on_socket_state;
     options.sock_state_cb_data = this;
-    const int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-                      ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+    int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_LOOKUPS |
+                ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_QUERY_CACHE  // since 1.31, and an answer without records would be in it for an hour
+    options.qcache_max_ttl = 0;
+    given |= ARES_OPT_QUERY_CACHE;
+#endif
     return ares_init_options(&channel_, &options, given);
 }
 

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include <netinet/in.h>
+#include <resolv.h>
 
 namespace reseat::proxy {
 namespace {
@@ -59,13 +60,26 @@ int read_servers(ares_channel channel, std::vector<Endpoint>& into) {
     return status;
 }
 
+/// At most six domains.
+void read_path_of_libc(lb::SearchPath& into) {
+    struct __res_state state = {};
+    if (::res_ninit(&state) != 0) return;
+    for (const char* const* domain = state.dnsrch; *domain; ++domain) into.domains.emplace_back(*domain);
+    into.ndots = state.ndots;
+    ::res_nclose(&state);
+}
+
 int read_path(ares_channel channel, lb::SearchPath& into) {
     ares_options read{};
     int given = 0;
     const int status = ares_save_options(channel, &read, &given);
     if (status != ARES_SUCCESS) return status;
-    for (int i = 0; i < read.ndomains; ++i) into.domains.emplace_back(read.domains[i]);
-    into.ndots = static_cast<unsigned>(std::max(read.ndots, 0));
+    if (given & ARES_OPT_DOMAINS) {
+        for (int i = 0; i < read.ndomains; ++i) into.domains.emplace_back(read.domains[i]);
+        into.ndots = static_cast<unsigned>(std::max(read.ndots, 0));
+    } else {
+        read_path_of_libc(into);  // later than 1.18 it tells of what it was given, not of what it has read
+    }
     ares_destroy_options(&read);
     return ARES_SUCCESS;
 }

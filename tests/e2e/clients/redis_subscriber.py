@@ -26,9 +26,9 @@ def subscribe(client):
 def main(address):
     host, port = address.split(":")
     while True:
-        # No timeouts and no keep-alive: nothing but the kernel can end the wait.
-        client = redis.Redis(host, int(port), decode_responses=True,
-                             retry=Retry(NoBackoff(), 1), retry_on_error=[redis.ConnectionError])
+        # No timeouts and no keep-alive: nothing but the kernel can end the wait. No retries, of which redis-py 6 says
+        # nothing.
+        client = redis.Redis(host, int(port), decode_responses=True, retry=Retry(NoBackoff(), 0))
         try:
             subscribe(client)
         except redis.ConnectionError as error:

@@ -34,9 +34,10 @@ TEST_CASE("broken YAML is an error at its position, with what to do", "[config]"
     CHECK(fault("version: 1\n  services: []\n") ==
           "2:11 not valid YAML: illegal map value; check the indentation, and put quotes around text that "
           "contains ': ' or ' #'");
-    CHECK(fault("services: *x\n") ==
-          "1:11 not valid YAML: the referenced anchor is not defined; put quotes "
-          "around text that starts with '*'");
+    // yaml-cpp 0.8 adds its name.
+    CHECK_THAT(fault("services: *x\n"),
+               Catch::StartsWith("1:11 not valid YAML: the referenced anchor is not defined") &&
+                   Catch::EndsWith("; put quotes around text that starts with '*'"));
 }
 
 TEST_CASE("an IPv6 address without quotes is told to have them", "[config]") {

@@ -114,7 +114,7 @@ TEST_CASE("what the peer does to HTTP/2 itself is told [E41]", "[probe][grpc]") 
     check_bad(settings(), "connection closed before the answer");
     check_bad(settings() + frame(3, 0, 1, std::string("\0\0\0\x07", 4)),
               "the stream was reset: REFUSED_STREAM");
-    check_bad(settings() + frame(7, 0, 0, std::string("\0\0\0\0\0\0\0\x0b", 8) + "too_many_pings"),
+    check_bad(settings() + frame(7, 0, 0, std::string("\0\0\0\0\0\0\0\x0btoo_many_pings", 22)),
               "the stream was reset: REFUSED_STREAM; GOAWAY: ENHANCE_YOUR_CALM (too_many_pings)");
     // Control characters of a peer reach no log.
     CHECK_THAT(judged(settings() + frame(7, 0, 0, std::string("\0\0\0\0\0\0\0\x0b", 8) + "a\x1b[2Jb")).detail,
