@@ -4,6 +4,7 @@
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "base/url.hpp"
+#include "config/words.hpp"
 #include "proxy/admin/config_json.hpp"
 #include "proxy/admin/event_json.hpp"
 #include "proxy/admin/metrics.hpp"
@@ -25,16 +26,19 @@ namespace {
 
 namespace json = boost::json;
 
-using Words = std::vector<std::string>;
-
-constexpr std::string_view kLooks[] = {"", "status", "ready", "sockets", "events", "config", "metrics"};
+/// A request for a path of the table, and what its placeholders stand for. Kept by what answers it.
+struct Asked {
+    const AdminView& view;
+    std::string target;  ///< with the query
+    Target names;
+};
 
 Reply json_reply(unsigned status, const json::object& body) {
     return {.status = status, .body = json::serialize(body) + "\n"};
 }
 
-Reply ready_reply(bool ready) {
-    if (ready) return json_reply(200, {{"ready", true}});
+Reply ready(const Asked& asked) {
+    if (asked.view.ready()) return json_reply(200, {{"ready", true}});
     return json_reply(503, {{"ready", false}, {"reason", "not every backend has been checked yet"}});
 }
 
@@ -61,32 +65,31 @@ Task<Reply> told(bool history, std::string (*words)(const Snapshot&), const Admi
     co_return reply;
 }
 
-Task<Reply> status(std::string_view target, const AdminView& view) {
-    const bool history = query_of(target, "history").value_or("0") != "0";
-    auto task = told(
+Task<Reply> status(const Asked& asked) {
+    const bool history = query_of(asked.target, "history").value_or("0") != "0";
+    return told(
         history, [](const Snapshot& snapshot) { return json::serialize(status_json(snapshot)) + "\n"; },
-        view);
-    co_return co_await std::move(task);
+        asked.view);
 }
 
-Task<Reply> metrics(const AdminView& view) {
-    auto task = told(false, metrics_text, view);
+Task<Reply> metrics(const Asked& asked) {
+    auto task = told(false, metrics_text, asked.view);
     Reply reply = co_await std::move(task);
     reply.content_type = kMetricsType;
     co_return reply;
 }
 
-Reply config(const AdminView& view) {
-    return json_reply(200, config_json(view.config()));
-}
-
-Reply page() {
+Reply page(const Asked&) {
     static const std::string policy = page_policy(status_page());
     return {.body = std::string(status_page()), .content_type = "text/html; charset=utf-8", .policy = policy};
 }
 
-Task<Reply> reload(const AdminView& view) {
-    const ReloadReport report = co_await view.reload();
+Reply config(const Asked& asked) {
+    return json_reply(200, config_json(asked.view.config()));
+}
+
+Task<Reply> reload(const Asked& asked) {
+    const ReloadReport report = co_await asked.view.reload();
     co_return json_reply(200, {{"ok", report.ok},
                                {"valid", report.valid},
                                {"at", iso8601(report.at)},
@@ -99,7 +102,9 @@ Reply bad_filter(std::string_view path) {
                        "GET " + std::string(path) + "?service=NAME&backend=NAME");
 }
 
-Task<Reply> sockets(Target which, const AdminView& view) {
+Task<Reply> sockets(const Asked& asked) {
+    const AdminView& view = asked.view;
+    Target which{query_of(asked.target, "service"), query_of(asked.target, "backend")};
     if (which.backend && !which.service) co_return bad_filter("/sockets");
     auto task = view.sockets(std::move(which));
     auto rows = co_await std::move(task);
@@ -116,8 +121,8 @@ Task<Reply> sockets(Target which, const AdminView& view) {
     co_return reply;
 }
 
-Task<Reply> terminate(Target which, const AdminView& view) {
-    auto task = view.terminate(std::move(which));
+Task<Reply> terminate(const Asked& asked) {
+    auto task = asked.view.terminate(asked.names);
     const auto report = co_await std::move(task);
     if (!report) co_return refused(report.error());
     co_return json_reply(200, report_json(*report));
@@ -126,20 +131,21 @@ Task<Reply> terminate(Target which, const AdminView& view) {
 /// As many as the configuration allows.
 constexpr unsigned kMaxWeight = 256;
 
-Reply set_weight(Target which, const std::optional<std::string>& text, const AdminView& view) {
+Reply set_weight(const Asked& asked) {
     unsigned weight = 0;
-    const std::string digits = text.value_or("");
+    const std::string digits = query_of(asked.target, "weight").value_or("");
     const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), weight);
     if (fault != std::errc{} || end != digits.data() + digits.size() || weight > kMaxWeight)
         return error_reply(400, "bad_weight", "a weight is a whole number from 0 to 256",
                            "POST /services/NAME/backends/NAME/weight?weight=5");
-    if (const auto done = view.set_weight(std::move(which), weight); !done) return refused(done.error());
+    if (const auto done = asked.view.set_weight(asked.names, weight); !done) return refused(done.error());
     return json_reply(200, {{"weight", weight}});
 }
 
-Reply set_state(Target which, lb::OperatorState state, std::string_view word, const AdminView& view) {
-    if (const auto done = view.set_state(std::move(which), state); !done) return refused(done.error());
-    return json_reply(200, {{"state", word}});
+template <lb::OperatorState state>
+Reply set_state(const Asked& asked) {
+    if (const auto done = asked.view.set_state(asked.names, state); !done) return refused(done.error());
+    return json_reply(200, {{"state", config::word_of(config::states, state)}});
 }
 
 /// Events may be about services that are gone; only a name that neither they nor the configuration know is
@@ -154,7 +160,8 @@ std::optional<Reply> unknown_name(const EventFilter& filter, const AdminView& vi
     return refused(found.error());
 }
 
-Reply events(std::string_view target, const AdminView& view) {
+Reply events(const Asked& asked) {
+    const auto& [view, target, names] = asked;
     EventFilter filter{.service = query_of(target, "service"), .backend = query_of(target, "backend")};
     const std::string since = query_of(target, "since").value_or("0");
     const auto [end, fault] = std::from_chars(since.data(), since.data() + since.size(), filter.since);
@@ -174,36 +181,49 @@ Reply events(std::string_view target, const AdminView& view) {
     return json_reply(200, {{"events", std::move(list)}});
 }
 
-/// /services/NAME/WORD and /services/NAME/backends/NAME/WORD.
-std::optional<Target> target_of(const Words& path, std::string_view word) {
-    if (path.size() < 3 || path.front() != "services" || path.back() != word) return std::nullopt;
-    if (path.size() == 3) return Target{path[1], std::nullopt};
-    if (path.size() == 5 && path[2] == "backends") return Target{path[1], path[3]};
-    return std::nullopt;
-}
-std::optional<Target> to_terminate(const Words& path) {
-    return target_of(path, "terminate");
-}
-std::optional<Target> backend_of(const Words& path, std::string_view word) {
-    auto target = target_of(path, word);
-    return target && target->backend ? target : std::nullopt;
+/// What answers at once, as what takes its time.
+template <Reply (*answer)(const Asked&)>
+Task<Reply> at_once(const Asked& asked) {
+    co_return answer(asked);
 }
 
-constexpr std::pair<std::string_view, lb::OperatorState> kStates[] = {{"ready", lb::OperatorState::ready},
-                                                                      {"drain", lb::OperatorState::drain},
-                                                                      {"maint", lb::OperatorState::maint}};
+struct Route {
+    std::string_view method;
+    std::string_view path;  ///< SERVICE and BACKEND stand for any name
+    Task<Reply> (*answer)(const Asked&);
+};
 
-bool changes_a_backend(const Words& path) {
-    return backend_of(path, "weight") || std::ranges::any_of(kStates, [&](const auto& state) {
-               return backend_of(path, state.first).has_value();
-           });
-}
+constexpr Route kRoutes[] = {
+    {"GET", "/", at_once<page>},
+    {"GET", "/status", status},
+    {"GET", "/ready", at_once<ready>},
+    {"GET", "/sockets", sockets},
+    {"GET", "/events", at_once<events>},
+    {"GET", "/config", at_once<config>},
+    {"GET", "/metrics", metrics},
+    {"POST", "/reload", reload},
+    {"POST", "/services/SERVICE/terminate", terminate},
+    {"POST", "/services/SERVICE/backends/BACKEND/terminate", terminate},
+    {"POST", "/services/SERVICE/backends/BACKEND/ready", at_once<set_state<lb::OperatorState::ready>>},
+    {"POST", "/services/SERVICE/backends/BACKEND/drain", at_once<set_state<lb::OperatorState::drain>>},
+    {"POST", "/services/SERVICE/backends/BACKEND/maint", at_once<set_state<lb::OperatorState::maint>>},
+    {"POST", "/services/SERVICE/backends/BACKEND/weight", at_once<set_weight>},
+};
 
-/// The only method that `path` answers; empty: there is no such path.
-std::string_view method_of(const Words& path) {
-    if (path.size() == 1 && std::ranges::find(kLooks, path.front()) != std::end(kLooks)) return "GET";
-    if (path == Words{"reload"} || to_terminate(path) || changes_a_backend(path)) return "POST";
-    return "";
+/// The names in `path`, if it is one of this route.
+std::optional<Target> match(const Route& route, const std::vector<std::string>& path) {
+    const auto words = split(route.path.substr(1), '/');
+    if (words.size() != path.size()) return std::nullopt;
+    Target names;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (words[i] == "SERVICE")
+            names.service = path[i];
+        else if (words[i] == "BACKEND")
+            names.backend = path[i];
+        else if (words[i] != path[i])
+            return std::nullopt;
+    }
+    return names;
 }
 
 Reply no_such_path() {
@@ -211,12 +231,6 @@ Reply no_such_path() {
                        "GET /, /status, /ready, /sockets, /events, /config or /metrics; POST /reload, "
                        "/services/NAME/terminate or "
                        "/services/NAME/backends/NAME/{drain,ready,maint,weight,terminate}");
-}
-
-Reply change_backend(const Words& path, std::string_view target, const AdminView& view) {
-    for (const auto& [word, state] : kStates)
-        if (auto which = backend_of(path, word)) return set_state(std::move(*which), state, word, view);
-    return set_weight(std::move(*backend_of(path, "weight")), query_of(target, "weight"), view);
 }
 
 }  // namespace
@@ -227,29 +241,22 @@ Reply error_reply(unsigned status, std::string_view code, std::string_view messa
 }
 
 Task<Reply> answer(std::string method, std::string target, const AdminView& view) {
-    const Words path = path_of(target).value_or(Words{});
-    const std::string allowed(method_of(path));
-    if (allowed.empty()) co_return no_such_path();
-    if (method != allowed) {
-        auto reply =
-            error_reply(405, "method_not_allowed", "this path only accepts " + allowed, "use " + allowed);
-        reply.allow = allowed;
-        co_return reply;
+    const auto path = path_of(target).value_or(std::vector<std::string>{});
+    for (const Route& route : kRoutes) {
+        const auto names = match(route, path);
+        if (!names) continue;
+        if (method != route.method) {
+            const std::string allowed(route.method);
+            auto reply =
+                error_reply(405, "method_not_allowed", "this path only accepts " + allowed, "use " + allowed);
+            reply.allow = allowed;
+            co_return reply;
+        }
+        const Asked asked{view, std::move(target), *names};
+        auto task = route.answer(asked);
+        co_return co_await std::move(task);
     }
-    if (path.front() == "ready") co_return ready_reply(view.ready());
-    if (path.front().empty()) co_return page();
-    if (path.front() == "config") co_return config(view);
-    if (path.front() == "status") co_return co_await status(target, view);
-    if (path.front() == "metrics") co_return co_await metrics(view);
-    if (path.front() == "events") co_return events(target, view);
-    if (path.front() == "reload") co_return co_await reload(view);
-    if (changes_a_backend(path)) co_return change_backend(path, target, view);
-    // GCC 12 destroys an aggregate twice that is a temporary of a co_await expression.
-    Target which = path.front() == "sockets"
-                       ? Target{query_of(target, "service"), query_of(target, "backend")}
-                       : *to_terminate(path);
-    if (path.front() == "sockets") co_return co_await sockets(std::move(which), view);
-    co_return co_await terminate(std::move(which), view);
+    co_return no_such_path();
 }
 
 }  // namespace reseat::proxy
