@@ -3,6 +3,7 @@
 
 #include "base/printable.hpp"
 #include "base/text.hpp"
+#include "config/words.hpp"
 
 #include <boost/json.hpp>
 
@@ -10,6 +11,7 @@ namespace reseat::proxy {
 namespace {
 
 namespace json = boost::json;
+using config::word_of;
 using SystemTime = std::chrono::system_clock::time_point;
 
 json::value time_json(SystemTime at) {
@@ -38,7 +40,7 @@ json::array history_json(const std::vector<lb::PastCheck>& history) {
 
 json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
     const bool checked = check.at != SystemTime{};
-    return {{"type", to_string(type)},
+    return {{"type", word_of(config::check_types, type)},
             {"result", checked ? json::value(to_string(check.result.outcome)) : json::value(nullptr)},
             {"detail", check.result.detail},
             {"latency_us", microseconds(check.result.latency)},
@@ -124,7 +126,7 @@ json::object service_json(const lb::ServiceStatus& status, const Snapshot& snaps
     return {{"name", service.name},
             {"protocol", to_string(service.protocol)},
             {"addresses", std::move(addresses)},
-            {"lb_policy", to_string(service.lb_policy)},
+            {"lb_policy", word_of(config::lb_policies, service.lb_policy)},
             {"eligible", status.eligible},
             {"total", status.backends.size()},
             {"panic", status.panic},
@@ -150,7 +152,7 @@ json::object config_json(const InstanceInfo& info) {
 
 json::object policy_json(const lb::PolicyStatus& policy) {
     return {{"name", policy.name},
-            {"action", policy.action == lb::PolicyAction::deny ? "deny" : "allow"},
+            {"action", word_of(config::actions, policy.action)},
             {"denied_total", policy.denied_total},
             {"terminated_total", policy.terminated_total}};
 }
@@ -175,38 +177,6 @@ json::object status_json(const Snapshot& snapshot) {
                                     {"repoint", info.repoint}}},
             {"services", std::move(list)},
             {"policies", std::move(rules)}};
-}
-
-std::string_view to_string(lb::CheckType type) {
-    switch (type) {
-        case lb::CheckType::tcp:
-            return "tcp";
-        case lb::CheckType::http:
-            return "http";
-        case lb::CheckType::grpc:
-            return "grpc";
-        case lb::CheckType::udp:
-            return "udp";
-        case lb::CheckType::exec:
-            return "exec";
-        case lb::CheckType::none:
-            return "none";
-    }
-    return "";
-}
-
-std::string_view to_string(lb::LbPolicy policy) {
-    switch (policy) {
-        case lb::LbPolicy::round_robin:
-            return "round_robin";
-        case lb::LbPolicy::random:
-            return "random";
-        case lb::LbPolicy::least_conn:
-            return "least_conn";
-        case lb::LbPolicy::maglev:
-            return "maglev";
-    }
-    return "";
 }
 
 }  // namespace reseat::proxy
