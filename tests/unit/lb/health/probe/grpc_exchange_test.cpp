@@ -62,6 +62,7 @@ TEST_CASE("a gRPC request asks for the service, and only SERVING passes", "[prob
     check_bad(answer(serving(2)), "NOT_SERVING");
     check_bad(answer(serving(3)), "SERVICE_UNKNOWN");
     check_bad(answer(serving(0)), "UNKNOWN");
+    check_bad(answer(serving(4)), "unknown status 4");
     check_bad(answer(serving(9)), "unknown status 9");
     // The default of proto3 is not on the wire.
     check_bad(answer(std::string(5, '\0')), "UNKNOWN");
