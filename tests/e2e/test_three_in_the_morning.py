@@ -32,7 +32,7 @@ class Night:
         self.stuck.event("connected", within=10)
         self.stuck.tell("hold")
         self.stuck.event("holding", within=10)
-        self.on_a = [n for n, host in self.hosts.items() if host == "a"]
+        self.on_a, self.on_b = ([n for n, host in self.hosts.items() if host == name] for name in "ab")
 
     def client(self, script, *words, label, **options):
         return self.lab.spawn([PYTHON, HERE / "clients" / script, *words], label, cgroup=self.cgroup, **options)
@@ -93,7 +93,8 @@ def test_events_tell_the_night_in_order_with_what_became_of_clients(night):
                      r"(\d+) sockets? terminated, 0 re-pointed in [\d.]+ ms, 1 failed: (.*lock.*)$", text, re.M)
     assert down, text
     assert_within_the_night(night, down[1])
-    assert int(down[2]) == len(night.on_a), text
+    # Clients of b, whose process died, reconnect at once: some of them to a, which is not yet known to be gone.
+    assert 0 <= int(down[2]) - len(night.on_a) <= len(night.on_b), text
     assert re.search(r"shop/b is DOWN: connection refused", text), text
     assert re.search(r"shop/c is set to DRAIN", text), text
     assert re.search(r"lonely/e is DOWN: no answer .* 0 of 1 backend left; 1 socket (waits|spared): no alternative", text), text
