@@ -19,7 +19,7 @@
 #include "bpf/sockets/process_sockets.hpp"
 #include "bpf/sockets/unconnected_sockets.hpp"
 #include "bpf/terminate/available.hpp"
-#include "bpf/work/workers.hpp"
+#include "bpf/workers/workers.hpp"
 #include "bpf/workload/workload_orders.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -50,8 +50,8 @@ Result<void> exempt(int owner_map, int descriptor) {
 struct KernelDataPlane::Impl {
     asio::any_io_executor executor;
     std::string cgroup;
-    std::unique_ptr<MapHandover> generations;
-    std::shared_ptr<Programs> programs;  ///< of generations; shared with workers, one of which may be stuck
+    std::unique_ptr<MapHandover> handover;
+    std::shared_ptr<Programs> programs;  ///< of handover; shared with workers, one of which may be stuck
     std::shared_ptr<NetNamespaces> namespaces;
     std::shared_ptr<OrderExecutor> reseater;
     asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
@@ -83,10 +83,10 @@ Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_io_ex
     auto note_older = [&](const std::shared_ptr<const Programs>& programs) {
         older = older_sockets(*programs, *impl->namespaces, cgroup);
     };
-    auto generations = MapHandover::start(cgroup, options, *impl->grace, note_older);
-    if (!generations) return generations.error();
-    impl->generations = std::move(*generations);
-    impl->programs = impl->generations->shared_programs();
+    auto handover = MapHandover::start(cgroup, options, *impl->grace, note_older);
+    if (!handover) return handover.error();
+    impl->handover = std::move(*handover);
+    impl->programs = impl->handover->shared_programs();
     auto engines = available_engines(impl->programs, impl->namespaces, cgroup, options.only_engine);
     if (!engines) return engines.error();
     auto mark = [owner_map = impl->programs->owner_fd()](int fd) { (void)exempt(owner_map, fd); };
@@ -99,13 +99,13 @@ Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_io_ex
 }
 
 bool KernelDataPlane::pinned() const {
-    return impl_->generations->pinned();
+    return impl_->handover->pinned();
 }
 void KernelDataPlane::unpin() {
-    impl_->generations->unpin();
+    impl_->handover->unpin();
 }
 bool KernelDataPlane::cgroup_is_gone() const {
-    return impl_->generations->cgroup_is_gone();
+    return impl_->handover->cgroup_is_gone();
 }
 
 Result<bool> KernelDataPlane::remove_pinned(const std::string& directory) {
@@ -118,25 +118,25 @@ Result<bool> KernelDataPlane::remove_pinned(const std::string& directory) {
 }
 
 lb::LifeId KernelDataPlane::first_unused_life() const {
-    return impl_->generations->lives().first_unused();
+    return impl_->handover->lives().first_unused();
 }
 lb::Inheritance KernelDataPlane::inheritance() const {
-    return impl_->generations->inheritance();
+    return impl_->handover->inheritance();
 }
 Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
-    return impl_->generations->publish(plan);
+    return impl_->handover->publish(plan);
 }
 
 Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
-    const auto backend = impl_->generations->lives().index_of(order.life);
+    const auto backend = impl_->handover->lives().index_of(order.life);
     if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
     Task<lb::TerminationReport> run = run_order(impl_->reseater, *impl_->workers, order, *backend);
     co_return co_await std::move(run);
 }
 
 std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
-    const auto index = impl_->generations->lives().index_of(life);
-    return index ? impl_->generations->open(*index) : 0;
+    const auto index = impl_->handover->lives().index_of(life);
+    return index ? impl_->handover->open(*index) : 0;
 }
 
 bool KernelDataPlane::is_idle(lb::LifeId life) const {
@@ -144,22 +144,22 @@ bool KernelDataPlane::is_idle(lb::LifeId life) const {
 }
 
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
-    const auto index = impl_->generations->lives().index_of(life);
-    return index ? impl_->generations->connects(*index) : 0;
+    const auto index = impl_->handover->lives().index_of(life);
+    return index ? impl_->handover->connects(*index) : 0;
 }
 
 lb::ConnectOutcomes KernelDataPlane::connect_outcomes(lb::LifeId life) const {
-    return read_outcomes(*impl_->generations, life);
+    return read_outcomes(*impl_->handover, life);
 }
 
 void KernelDataPlane::forgive(lb::LifeId life) {
-    forget_row(*impl_->generations, life);
+    forget_row(*impl_->handover, life);
 }
 
 Task<std::deque<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId> lives) {
     std::vector<FiledLife> filed;
     for (const lb::LifeId life : lives)
-        if (const auto index = impl_->generations->lives().index_of(life)) filed.push_back({*index, life});
+        if (const auto index = impl_->handover->lives().index_of(life)) filed.push_back({*index, life});
     auto list = [](const Programs& programs,
                    std::vector<FiledLife> which) -> Task<std::deque<lb::SocketInfo>> {
         co_return list_sockets(programs, which);
@@ -193,7 +193,7 @@ std::size_t KernelDataPlane::unresolved_lately() const {
 }
 
 std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
-    const auto index = impl_->generations->lives().index_of(life);
+    const auto index = impl_->handover->lives().index_of(life);
     return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
 }
 
@@ -216,8 +216,8 @@ lb::SessionPreparer KernelDataPlane::session_exempter() {
 
 Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventSink tell) {
     using namespace asio::experimental::awaitable_operators;
-    FailingLives failing(impl_->executor, *impl_->generations, on_failing);
-    HangUps hang_ups(impl_->executor, *impl_->generations, on_failing);
+    FailingLives failing(impl_->executor, *impl_->handover, on_failing);
+    HangUps hang_ups(impl_->executor, *impl_->handover, on_failing);
     // What an earlier watch had taken when it failed: the programs wait to be told that they may tell again.
     failing.on_lost_events();
     hang_ups.on_lost_events();
@@ -227,9 +227,8 @@ Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventS
     Task<void> told_again = failing.run() && hang_ups.run();
     Task<void> ports =
         resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance, impl_->unresolved);
-    Task<void> unconnected =
-        let_go_of_unconnected(*impl_->programs, *impl_->namespaces, impl_->maintenance,
-                              [this] { return impl_->generations->lives().leaving_udp(); });
+    Task<void> unconnected = let_go_of_unconnected(*impl_->programs, *impl_->namespaces, impl_->maintenance,
+                                                   [this] { return impl_->handover->lives().leaving_udp(); });
     co_await (std::move(events) && std::move(lost) && std::move(told_again) && std::move(ports) &&
               std::move(unconnected));
 }
@@ -244,7 +243,7 @@ Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, Faili
         if (std::exchange(known, now) == now) continue;
         spdlog::warn(
             "the ring buffer of kernel events was full: rescanning all backends that get no new sockets");
-        for (const lb::LifeId life : generations->lives().without_new_sockets()) on_raced(life);
+        for (const lb::LifeId life : handover->lives().without_new_sockets()) on_raced(life);
         failing.on_lost_events();
         hang_ups.on_lost_events();
     }

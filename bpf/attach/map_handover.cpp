@@ -13,7 +13,7 @@ namespace reseat::bpf {
 
 struct MapHandover::Found {
     OpenMaps maps;  ///< of the last set
-    MapSnapshot knowledge;
+    MapSnapshot snapshot;
     std::vector<MappedArray<lb_backend>> elements;  ///< of all sets, the oldest first
 };
 
@@ -65,16 +65,16 @@ std::optional<MapHandover::Found> MapHandover::find_pinned() {
         return std::nullopt;
     };
     if (numbers.empty() || links.empty()) return useless("it is incomplete");
-    Found found{.maps = pins_->open_set(numbers.back()), .knowledge = {}, .elements = {}};
+    Found found{.maps = pins_->open_set(numbers.back()), .snapshot = {}, .elements = {}};
     const auto meta = read_meta(found.maps);
     if (!meta) return useless(meta.error().message);
     if (meta->owner_version != LB_OWNER_VERSION)
         return useless("incompatible socket records (version " + std::to_string(meta->owner_version) +
                        ", this build needs " + std::to_string(LB_OWNER_VERSION) +
                        "): open connections continue but are no longer managed");
-    auto knowledge = read_knowledge(found.maps);
-    if (!knowledge) return useless(knowledge.error().message);
-    found.knowledge = std::move(*knowledge);
+    auto snapshot = read_snapshot(found.maps);
+    if (!snapshot) return useless(snapshot.error().message);
+    found.snapshot = std::move(*snapshot);
     for (const std::uint32_t number : numbers) {
         auto elements = map_backends(pins_->open_set(number));
         if (!elements) return useless(elements.error().message);
@@ -89,13 +89,13 @@ std::optional<MapHandover::Found> MapHandover::find_pinned() {
 Result<void> MapHandover::take_over(Found found, const KernelOptions& options,
                                     const BeforeFirst& before_first) {
     const bool first = found.elements.empty();
-    inheritance_ = found.knowledge.inheritance();
+    inheritance_ = found.snapshot.inheritance();
     auto programs =
-        Programs::load(options, grown(sizes_of(options), found.knowledge.sizes()), std::move(found.maps));
+        Programs::load(options, grown(sizes_of(options), found.snapshot.sizes()), std::move(found.maps));
     if (!programs) return programs.error();
     programs_ = std::move(*programs);
     lives_ = std::make_unique<LifeTable>(programs_->set(), grace_, programs_->drawers().size());
-    if (auto written = lives_->restore(found.knowledge); !written) return written;
+    if (auto written = lives_->restore(found.snapshot); !written) return written;
     if (auto pinned = pin(programs_->to_be_pinned(programs_->set())); !pinned) return pinned;
     if (first) before_first(programs_);
     if (auto attached = attach(programs_->set()); !attached) return attached;
@@ -117,13 +117,13 @@ Result<void> MapHandover::grow(const MapSizes& sizes) {
     auto next = programs_->load_beside(sizes);
     if (!next) return next.error();
     const OpenMaps maps = programs_->set().all();
-    auto knowledge = read_knowledge(maps);
-    if (!knowledge) return knowledge.error();
+    auto snapshot = read_snapshot(maps);
+    if (!snapshot) return snapshot.error();
     auto elements = map_backends(maps);
     if (!elements) return elements.error();
-    lives_->keep_current(*knowledge);
+    lives_->keep_current(*snapshot);
     auto lives = std::make_unique<LifeTable>(**next, grace_, programs_->drawers().size());
-    if (auto written = lives->restore(*knowledge); !written) return written;
+    if (auto written = lives->restore(*snapshot); !written) return written;
     if (auto pinned = pin(programs_->to_be_pinned(**next)); !pinned) return pinned;
     if (auto attached = attach(**next); !attached) {
         (void)attach(programs_->set());  // those that were replaced before it failed

@@ -19,19 +19,19 @@ T load(const T& word) {
 
 /// Visits what all sets have of this life, the one in use last.
 template <class Visit>
-void each_outcome(const MapHandover& generations, lb::LifeId life, Visit visit) {
-    const auto element = generations.lives().index_of(life);
+void each_outcome(const MapHandover& handover, lb::LifeId life, Visit visit) {
+    const auto element = handover.lives().index_of(life);
     if (!element) return;
-    generations.programs().outcomes.each(*element, [&](lb_outcome& outcome) {
+    handover.programs().outcomes.each(*element, [&](lb_outcome& outcome) {
         if (load(outcome.life) == life) visit(outcome);
     });
 }
 
 }  // namespace
 
-lb::ConnectOutcomes read_outcomes(const MapHandover& generations, lb::LifeId life) {
+lb::ConnectOutcomes read_outcomes(const MapHandover& handover, lb::LifeId life) {
     lb::ConnectOutcomes all;
-    each_outcome(generations, life, [&](const lb_outcome& outcome) {
+    each_outcome(handover, life, [&](const lb_outcome& outcome) {
         all.failures += load(outcome.failures);
         all.resets += load(outcome.resets);
         all.failures_in_a_row = load(outcome.failures_in_a_row);
@@ -44,32 +44,31 @@ lb::ConnectOutcomes read_outcomes(const MapHandover& generations, lb::LifeId lif
     return all;
 }
 
-bool is_told(const MapHandover& generations, lb::LifeId life, std::uint32_t told) {
+bool is_told(const MapHandover& handover, lb::LifeId life, std::uint32_t told) {
     bool waits = false;
-    each_outcome(generations, life,
+    each_outcome(handover, life,
                  [&](const lb_outcome& outcome) { waits |= (load(outcome.told) & told) != 0; });
     return waits;
 }
 
-void let_tell(const MapHandover& generations, lb::LifeId life, std::uint32_t told) {
-    each_outcome(generations, life,
+void let_tell(const MapHandover& handover, lb::LifeId life, std::uint32_t told) {
+    each_outcome(handover, life,
                  [told](lb_outcome& outcome) { __atomic_fetch_and(&outcome.told, ~told, __ATOMIC_SEQ_CST); });
 }
 
-void forget_row(const MapHandover& generations, lb::LifeId life) {
-    each_outcome(generations, life, [](lb_outcome& outcome) {
+void forget_row(const MapHandover& handover, lb::LifeId life) {
+    each_outcome(handover, life, [](lb_outcome& outcome) {
         __atomic_store_n(&outcome.failures_in_a_row, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&outcome.resets_in_a_row, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&outcome.unanswered_in_a_row, 0, __ATOMIC_RELAXED);
     });
 }
 
-FailingLives::FailingLives(asio::any_io_executor executor, const MapHandover& generations,
-                           OnFailing on_failing)
-    : generations_(generations), on_failing_(std::move(on_failing)), heard_(std::move(executor)) {}
+FailingLives::FailingLives(asio::any_io_executor executor, const MapHandover& handover, OnFailing on_failing)
+    : handover_(handover), on_failing_(std::move(on_failing)), heard_(std::move(executor)) {}
 
 std::uint64_t FailingLives::counted(lb::LifeId life) const {
-    const auto outcomes = read_outcomes(generations_, life);
+    const auto outcomes = read_outcomes(handover_, life);
     return outcomes.failures + outcomes.resets + outcomes.unanswered;
 }
 
@@ -80,8 +79,8 @@ void FailingLives::on_event(lb::LifeId life) {
 }
 
 void FailingLives::on_lost_events() {
-    for (const lb::LifeId life : generations_.lives().all())
-        if (is_told(generations_, life, LB_TOLD_FAILING)) on_event(life);
+    for (const lb::LifeId life : handover_.lives().all())
+        if (is_told(handover_, life, LB_TOLD_FAILING)) on_event(life);
 }
 
 Task<void> FailingLives::run() {
@@ -90,7 +89,7 @@ Task<void> FailingLives::run() {
         co_await sleep_for(kPause);
         for (const auto& [life, before] : std::exchange(told_, {})) {
             // A failure after this is reported; one before it is in the count.
-            let_tell(generations_, life, LB_TOLD_FAILING);
+            let_tell(handover_, life, LB_TOLD_FAILING);
             if (counted(life) != before) on_failing_(life);
         }
     }

@@ -11,19 +11,19 @@
 namespace reseat::bpf {
 
 /// Reads lb_outcomes: the sum over all sets of maps of this process.
-lb::ConnectOutcomes read_outcomes(const MapHandover& generations, lb::LifeId life);
+lb::ConnectOutcomes read_outcomes(const MapHandover& handover, lb::LifeId life);
 /// LB_TOLD_*: whether an event was sent that user space has not taken; that it was taken.
-bool is_told(const MapHandover& generations, lb::LifeId life, std::uint32_t told);
-void let_tell(const MapHandover& generations, lb::LifeId life, std::uint32_t told);
+bool is_told(const MapHandover& handover, lb::LifeId life, std::uint32_t told);
+void let_tell(const MapHandover& handover, lb::LifeId life, std::uint32_t told);
 /// No failure is in a row with earlier ones.
-void forget_row(const MapHandover& generations, lb::LifeId life);
+void forget_row(const MapHandover& handover, lb::LifeId life);
 
 /// Takes LB_EVENT_FAILING: reports the first failure at once, and of those after it, however many they are,
 /// at most every 10 ms for each life.
 class FailingLives {
 public:
     using OnFailing = std::function<void(lb::LifeId)>;
-    FailingLives(asio::any_io_executor executor, const MapHandover& generations, OnFailing on_failing);
+    FailingLives(asio::any_io_executor executor, const MapHandover& handover, OnFailing on_failing);
 
     void on_event(lb::LifeId life);
     /// Events were lost: reports each life that has one that was not taken.
@@ -34,7 +34,7 @@ public:
 private:
     std::uint64_t counted(lb::LifeId life) const;
 
-    const MapHandover& generations_;
+    const MapHandover& handover_;
     OnFailing on_failing_;
     WakeUp heard_;
     std::map<lb::LifeId, std::uint64_t> told_;  ///< the count when it was last reported

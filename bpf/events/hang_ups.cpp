@@ -52,8 +52,8 @@ std::optional<TimePoint> HangUpPauses::next_due() const {
     return due_.begin()->first;
 }
 
-HangUps::HangUps(asio::any_io_executor executor, const MapHandover& generations, OnHangUp on_hang_up)
-    : generations_(generations), on_hang_up_(std::move(on_hang_up)), heard_(std::move(executor)) {}
+HangUps::HangUps(asio::any_io_executor executor, const MapHandover& handover, OnHangUp on_hang_up)
+    : handover_(handover), on_hang_up_(std::move(on_hang_up)), heard_(std::move(executor)) {}
 
 void HangUps::on_event(lb::LifeId life) {
     if (!pauses_.begin(life, steady_clock::now())) return;
@@ -62,8 +62,8 @@ void HangUps::on_event(lb::LifeId life) {
 }
 
 void HangUps::on_lost_events() {
-    for (const lb::LifeId life : generations_.lives().all())
-        if (is_told(generations_, life, LB_TOLD_HUNG_UP)) on_event(life);
+    for (const lb::LifeId life : handover_.lives().all())
+        if (is_told(handover_, life, LB_TOLD_HUNG_UP)) on_event(life);
 }
 
 Task<void> HangUps::run() {
@@ -73,7 +73,7 @@ Task<void> HangUps::run() {
         else
             co_await heard_.wait();
         for (const lb::LifeId life : pauses_.end_due(steady_clock::now()))
-            let_tell(generations_, life, LB_TOLD_HUNG_UP);
+            let_tell(handover_, life, LB_TOLD_HUNG_UP);
     }
 }
 

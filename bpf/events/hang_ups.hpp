@@ -42,7 +42,7 @@ private:
 class HangUps {
 public:
     using OnHangUp = std::function<void(lb::LifeId)>;
-    HangUps(asio::any_io_executor executor, const MapHandover& generations, OnHangUp on_hang_up);
+    HangUps(asio::any_io_executor executor, const MapHandover& handover, OnHangUp on_hang_up);
 
     void on_event(lb::LifeId life);
     /// Events were lost: what waits to be taken is taken.
@@ -51,7 +51,7 @@ public:
     Task<void> run();
 
 private:
-    const MapHandover& generations_;
+    const MapHandover& handover_;
     OnHangUp on_hang_up_;
     WakeUp heard_;
     HangUpPauses pauses_;

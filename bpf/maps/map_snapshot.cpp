@@ -223,7 +223,7 @@ Result<lb_meta> read_meta(const OpenMaps& maps) {
     return meta;
 }
 
-Result<MapSnapshot> read_knowledge(const OpenMaps& maps) {
+Result<MapSnapshot> read_snapshot(const OpenMaps& maps) {
     MapSnapshot all;
     const auto meta = read_meta(maps);
     if (!meta) return meta.error();

@@ -40,7 +40,7 @@ struct MapSnapshot {
 Result<lb_meta> read_meta(const OpenMaps& maps);
 /// Reads maps that this version or another wrote, also ones that were left in the middle of a plan. Nobody
 /// may write them meanwhile but programs. Error: maps are missing or unreadable.
-Result<MapSnapshot> read_knowledge(const OpenMaps& maps);
+Result<MapSnapshot> read_snapshot(const OpenMaps& maps);
 /// The elements alone, to be written too.
 Result<MappedArray<lb_backend>> map_backends(const OpenMaps& maps);
 

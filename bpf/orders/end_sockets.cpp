@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/orders/end_sockets.hpp"
 
-#include "bpf/work/supervised.hpp"
+#include "bpf/workers/supervised.hpp"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 
 #include "bpf/orders/stuck_sockets.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
-#include "bpf/work/workers.hpp"
+#include "bpf/workers/workers.hpp"
 #include "lb/control/data_plane.hpp"
 
 #include <functional>

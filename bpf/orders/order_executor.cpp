@@ -6,7 +6,7 @@
 #include "bpf/sockets/socket_check.hpp"
 #include "bpf/sockets/udp_resolver.hpp"
 #include "bpf/terminate/tuple.hpp"
-#include "bpf/work/supervised.hpp"
+#include "bpf/workers/supervised.hpp"
 
 #include <algorithm>
 #include <exception>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bpf/orders/order_executor.hpp"
-#include "bpf/work/workers.hpp"
+#include "bpf/workers/workers.hpp"
 
 #include <memory>
 

@@ -4,7 +4,7 @@
 #include "bpf/options.hpp"
 #include "bpf/sockets/sock_diag.hpp"
 #include "bpf/terminate/sweep.hpp"
-#include "bpf/work/baton.hpp"
+#include "bpf/workers/baton.hpp"
 
 #include <memory>
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/work/supervised.hpp"
+#include "bpf/workers/supervised.hpp"
 #include "lb/control/data_plane.hpp"
 
 #include <string>

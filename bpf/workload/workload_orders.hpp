@@ -4,7 +4,7 @@
 #include "bpf/maps/programs.hpp"
 #include "bpf/orders/end_sockets.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
-#include "bpf/work/workers.hpp"
+#include "bpf/workers/workers.hpp"
 #include "bpf/workload/untracked_sockets.hpp"
 #include "lb/policy.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/work/baton.hpp"
-#include "bpf/work/workers.hpp"
+#include "bpf/workers/baton.hpp"
+#include "bpf/workers/workers.hpp"
 
 #include <functional>
 #include <memory>

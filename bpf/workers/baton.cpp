@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/work/baton.hpp"
+#include "bpf/workers/baton.hpp"
 
 #include "base/read_file.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/work/pace.hpp"
+#include "bpf/workers/pace.hpp"
 
 #include <algorithm>
 

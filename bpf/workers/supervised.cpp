@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/work/supervised.hpp"
+#include "bpf/workers/supervised.hpp"
 
-#include "bpf/work/pace.hpp"
+#include "bpf/workers/pace.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
