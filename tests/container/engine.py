@@ -2,7 +2,6 @@
 """podman with runc, storage of its own, and images that are built without a registry."""
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -33,23 +32,14 @@ events_logger = "file"
 """
 
 
-def mirror():
-    """(address, codename) from which this machine gets its own packages."""
-    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)",
-                  "Created-By: Packages").stdout
-    for line in targets.splitlines():
-        uri, codename, component = line.split()
-        if component == "main" and re.fullmatch(r"[a-z]+", codename):
-            return uri, codename
-    raise AssertionError(f"no package source in apt's configuration: {targets}")
-
-
 def base_tarball():
     """The root file system of BASE; made once, then kept below build/."""
     tarball = ROOT / "build/container/base.tar"
     if not tarball.exists():
         tarball.parent.mkdir(parents=True, exist_ok=True)
-        uri, codename = mirror()
+        sources = run("bash", ROOT / "tests/support/mirror.sh").stdout.split()
+        assert sources, "no package source in apt's configuration"
+        uri, codename = sources[:2]
         fresh = tarball.with_suffix(".new.tar")
         run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={BASE_PACKAGES}", codename, fresh, uri,
             within=900)
