@@ -72,6 +72,34 @@ private:
     std::thread thread_;
 };
 
+std::vector<Client> connected_directly(Sandbox& box, const Endpoint& to) {
+    std::vector<Client> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.push_back(box.client());
+        REQUIRE(clients.back().connect(to) == 0);
+    }
+    return clients;
+}
+
+/// Of these clients of `to`, which `end` ends, the lock of one is held for a while.
+template <class End>
+void check_one_stuck(std::vector<Client>& clients, const Endpoint& to, End end) {
+    LockHolder holder(clients[10]);
+    const auto report = end();
+    CHECK(report.matched == 20);
+    CHECK(report.terminated == 19);
+    CHECK(report.failed == 1);
+    CHECK_THAT(report.first_failure, Catch::Contains("lock"));
+    for (std::size_t i = 0; i < clients.size(); ++i)
+        if (i != 10) CHECK(clients[i].recv_error(0ms) == ECONNABORTED);
+    CHECK(end().failed == 1);  // reported again, and no worker waits again
+
+    holder.release();
+    CHECK(wait_until([&] { return sockets_to(to, Protocol::tcp) == 0; }));
+    CHECK(end().matched == 0);
+    CHECK(clients[10].pending_error() == ECONNABORTED);
+}
+
 }  // namespace
 
 TEST_CASE("a socket whose lock is held delays no other, is reported, and is ended when it can be [E52]",
@@ -137,54 +165,20 @@ TEST_CASE("a denied socket whose lock is held delays no other, is reported, and 
     Sandbox box("stuck-denied", {"a"});
     auto& a = box.host("a");
     TestPlane plane(box, {service(kVip, {a.endpoint()})});
-    std::vector<Client> clients;
-    for (int i = 0; i < 20; ++i) {
-        clients.push_back(box.client());
-        REQUIRE(clients.back().connect(a.endpoint()) == 0);
-    }
-    LockHolder holder(clients[10]);
+    std::vector<Client> clients = connected_directly(box, a.endpoint());
     set_policies(plane, {deny(all_of(a))});
     const auto enforce = [&] { return plane.run(plane.kernel().enforce_policies()).at(0).second; };
-    const auto report = enforce();
-    CHECK(report.matched == 20);
-    CHECK(report.terminated == 19);
-    CHECK(report.failed == 1);
-    CHECK_THAT(report.first_failure, Catch::Contains("lock"));
-    for (std::size_t i = 0; i < clients.size(); ++i)
-        if (i != 10) CHECK(clients[i].recv_error(0ms) == ECONNABORTED);
-    CHECK(enforce().failed == 1);  // told again, and nobody waits again
-
-    holder.release();
-    CHECK(wait_until([&] { return sockets_to(a.endpoint(), Protocol::tcp) == 0; }));
-    CHECK(enforce().matched == 0);
-    CHECK(clients[10].pending_error() == ECONNABORTED);
+    check_one_stuck(clients, a.endpoint(), enforce);
 }
 
 TEST_CASE("an older socket whose lock is held delays no other, is reported, and ends when it can [E27][E52]",
           "[kernel][stuck][untracked]") {
     Sandbox box("stuck-untracked", {"a"});
     auto& a = box.host("a");
-    std::vector<Client> clients;
-    for (int i = 0; i < 20; ++i) {
-        clients.push_back(box.client());
-        REQUIRE(clients.back().connect(a.endpoint()) == 0);
-    }
+    std::vector<Client> clients = connected_directly(box, a.endpoint());
     TestPlane plane(box, {service(kVip, {a.endpoint()})});
-    LockHolder holder(clients[10]);
     const auto end = [&] {
         return plane.run(plane.kernel().end_untracked({Protocol::tcp, {a.endpoint()}, std::nullopt}));
     };
-    const auto report = end();
-    CHECK(report.matched == 20);
-    CHECK(report.terminated == 19);
-    CHECK(report.failed == 1);
-    CHECK_THAT(report.first_failure, Catch::Contains("lock"));
-    for (std::size_t i = 0; i < clients.size(); ++i)
-        if (i != 10) CHECK(clients[i].recv_error(0ms) == ECONNABORTED);
-    CHECK(end().failed == 1);  // told again, and nobody waits again
-
-    holder.release();
-    CHECK(wait_until([&] { return sockets_to(a.endpoint(), Protocol::tcp) == 0; }));
-    CHECK(end().matched == 0);
-    CHECK(clients[10].pending_error() == ECONNABORTED);
+    check_one_stuck(clients, a.endpoint(), end);
 }

@@ -16,6 +16,7 @@ namespace reseat::lb::test {
 
 using namespace std::chrono_literals;
 inline constexpr TimePoint t0{std::chrono::hours(1)};
+using Lives = std::vector<LifeId>;
 
 inline Backend backend(std::string name, std::string_view endpoint, unsigned weight = 1,
                        unsigned priority = 0, OperatorState state = OperatorState::ready) {

@@ -10,8 +10,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
-
 /// What `task` came to, if it has ended.
 template <class T>
 std::shared_ptr<std::optional<Result<T>>> start(Bench& bench, Task<Result<T>> task) {

@@ -8,7 +8,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
 using Lines = std::vector<std::string>;
 
 Service named(std::string name, Service service) {

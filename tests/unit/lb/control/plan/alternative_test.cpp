@@ -9,8 +9,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
-
 /// The timeout of a check and the pause before the next urgent one.
 constexpr Duration kRound = 1250ms;
 

@@ -8,12 +8,6 @@ using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 
-namespace {
-
-using Lives = std::vector<LifeId>;
-
-}  // namespace
-
 TEST_CASE("no answer: the new table and the condemnation come in one plan, the order after it [E01]",
           "[plan]") {
     Stepper step(service(2));

@@ -8,7 +8,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
 using State = Inheritance::State;
 
 Inheritance::Life left(LifeId life, std::string_view backend, State state) {

@@ -9,8 +9,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
-
 Service by_maglev(std::size_t backends) {
     Service made = service(backends);
     made.lb_policy = LbPolicy::maglev;

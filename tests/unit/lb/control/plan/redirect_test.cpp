@@ -8,8 +8,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
-
 /// Backend 0 is the local one, 1 the remote one.
 Service redirecting(Protocol protocol = Protocol::udp,
                     OnRecover on_recover = OnRecover::terminate_lower_priority) {

@@ -9,7 +9,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
 using Lines = std::vector<std::string>;
 
 Service without(Service service, std::size_t backend) {

@@ -8,8 +8,6 @@ using namespace reseat::lb::test;
 
 namespace {
 
-using Lives = std::vector<LifeId>;
-
 Service two_families() {
     Service made = service(1);
     made.backends.push_back(backend("six", "[fd00::1]:5432"));

@@ -6,12 +6,6 @@ using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 
-namespace {
-
-using Lives = std::vector<LifeId>;
-
-}  // namespace
-
 TEST_CASE("a draining backend that becomes unresponsive drains on, unless on_unresponsive ends it [E79]",
           "[plan]") {
     const SocketFate fate = GENERATE(SocketFate::drain, SocketFate::terminate);

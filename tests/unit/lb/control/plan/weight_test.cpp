@@ -6,12 +6,6 @@ using namespace reseat;
 using namespace reseat::lb;
 using namespace reseat::lb::test;
 
-namespace {
-
-using Lives = std::vector<LifeId>;
-
-}  // namespace
-
 TEST_CASE("weight 0, configured or set, keeps open sockets for ever", "[plan]") {
     const bool configured = GENERATE(true, false);
     const Protocol protocol = GENERATE(Protocol::tcp, Protocol::udp);
