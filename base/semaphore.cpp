@@ -17,11 +17,11 @@ Task<Semaphore::Held> Semaphore::take() {
     if (auto held = take_at_once()) co_return std::move(*held);
     // In the list as long as it waits; also when the coroutine is destroyed while it does.
     struct Place {
-        Semaphore& slots;
+        Semaphore& semaphore;
         std::list<asio::steady_timer>::iterator at;
         ~Place() {
-            slots.waiting_.erase(at);
-            slots.wake_next();
+            semaphore.waiting_.erase(at);
+            semaphore.wake_next();
         }
     };
     const auto executor = co_await asio::this_coro::executor;

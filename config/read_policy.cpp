@@ -81,8 +81,10 @@ lb::Destination read_destination(const Node& node, Diagnostics& out) {
     Written<lb::Cidr> range;
     Written<ServiceProtocol> protocol;
     map.field("cidr", range, cidr);
-    const auto except = [&](const Node& list) { return read_exceptions({list, "except", out}, range); };
-    map.block("except", [&](const Node& list) { destination.except = except(list); });
+    const auto read_except = [&](const Node& list) {
+        destination.except = read_exceptions({list, "except", out}, range);
+    };
+    map.block("except", read_except);
     map.field("protocol", protocol, one_of(protocols));
     map.block("ports", [&](const Node& list) { destination.ports = read_ports({list, "ports", out}); });
     map.finish();
@@ -100,9 +102,10 @@ PolicyBlock read_policy(const Node& node, Diagnostics& out) {
     map.field("name", policy.name, name);
     map.field("action", policy.action, one_of(actions));
     map.block("to", [&](const Node& list) {
-        using To = Located<lb::Destination>;
-        const auto read = [&](const Node& item) { return To{read_destination(item, out), item.at}; };
-        each_item({list, "to", out}, [&](const Node& item) { policy.to.push_back(read(item)); });
+        const auto add_destination = [&](const Node& item) {
+            policy.to.push_back({read_destination(item, out), item.at});
+        };
+        each_item({list, "to", out}, add_destination);
         if (list.kind != Node::Kind::scalar && list.items.empty())
             out.error(list.at, "to: is empty; write at least one destination, as in '- cidr: 10.0.0.0/8'");
     });
