@@ -26,6 +26,9 @@ namespace {
 
 namespace json = boost::json;
 
+/// Sockets whose list takes memory that malloc would keep.
+constexpr std::size_t kLongList = 1000;
+
 /// A request for a path of the table, and what its placeholders stand for. Kept by what answers it.
 struct Asked {
     const AdminView& view;
@@ -110,7 +113,7 @@ Task<Reply> sockets(const Asked& asked) {
     auto rows = co_await std::move(task);
     if (!rows) co_return refused(rows.error());
     Reply reply;
-    const bool is_long = rows->sockets.size() > 1000;
+    const bool is_long = rows->sockets.size() > kLongList;
     reply.next_piece = [&view, is_long, list = std::make_shared<SocketListText>(std::move(*rows))] {
         return view.aside([list, is_long] {
             std::string piece = list->next_piece();
