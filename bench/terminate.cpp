@@ -49,7 +49,7 @@ public:
             placed = sizes_[i];
             services.insert(services.end(), crowds.back().services().begin(), crowds.back().services().end());
         }
-        Balanced balanced(stage_, services, {.flow_drawers = 128, .only_engine = engine});
+        Balanced balanced(stage_, services, {.most_index_chunks = 128, .only_engine = engine});
         std::vector<Figure> figures;
         for (std::size_t i = 0; i < sizes_.size(); ++i) {
             crowds[i].gather(stage_);

@@ -17,13 +17,14 @@
 
 /*
  * A later process adopts what an earlier one left pinned. Everything in lb_owner, lb_history, lb_history_more
- * and lb_flows is used as it is: a change of lb_endpoint, lb_record, lb_owner, lb_history, lb_history_more,
- * lb_flow_key or lb_flow needs a new LB_OWNER_VERSION, and a set with another one cannot be adopted. All other maps are copied
- * into new ones at each start: to what is copied (lb_meta, lb_service, lb_backend, lb_name, lb_word),
- * fields are only ever appended, and a reader takes those that it knows.
+ * and the index (lb_flows, lb_flow_tags, lb_free_flows, lb_index) is used as it is: a change of lb_endpoint,
+ * lb_record, lb_owner, lb_history, lb_history_more, lb_flow, lb_index or of a tag needs a new LB_OWNER_VERSION, and a
+ * set with another one cannot be adopted. All other maps are copied into new ones at each start: to what is copied
+ * (lb_meta, lb_service, lb_backend, lb_name, lb_word), fields are only ever appended as long as LB_OWNER_VERSION
+ * stays, and a reader takes those that it knows.
  */
-#define LB_ABI_VERSION 2
-#define LB_OWNER_VERSION 2
+#define LB_ABI_VERSION 3
+#define LB_OWNER_VERSION 3
 
 /* An address (IPv4 as v4-mapped), a port, a protocol (IPPROTO_TCP or IPPROTO_UDP): the one key type. */
 struct lb_endpoint {
@@ -112,9 +113,6 @@ LB_ASSERT_SIZE(struct lb_word, 16);
 #define LB_LIFE_DRAINING 2  /* no new sockets, the open ones continue */
 #define LB_LIFE_CONDEMNED 3 /* its sockets are to be ended or moved */
 
-#define LB_DRAWER_WORDS 4
-#define LB_MAX_DRAWERS (LB_DRAWER_WORDS * 64)
-
 /* In a new set of maps the counters of a copied element start this far apart: they represent what the set
  * before it counted as well. Its last count is added when none of its programs runs any more, by one
  * addition that also takes this away, so that it cannot be added twice. */
@@ -126,13 +124,13 @@ struct lb_backend {
 	struct lb_endpoint endpoint;
 	__u32 service;
 	__u32 state;
-	__u32 drawer;			/* where its next socket is filed */
-	__u64 drawers[LB_DRAWER_WORDS]; /* bit n: sockets of this life may be in drawer n */
-	__u64 open;			/* sockets balanced to it and not closed; or LB_COUNTED_APART */
-	__u64 connects;			/* likewise */
+	__u32 pad;
+	__u64 open;	/* sockets balanced to it and not closed; or LB_COUNTED_APART */
+	__u64 connects; /* likewise */
+	__u64 left;	/* likewise: sockets in the index that count in `open` no more, see LB_TAG_LEFT */
 	__u64 overflow; /* sockets that found no room in the index */
 };
-LB_ASSERT_SIZE(struct lb_backend, 96);
+LB_ASSERT_SIZE(struct lb_backend, 72);
 
 /* lb_outcomes: backend index -> how connects to the life of lb_backends[index] end. Counts since this set of
  * maps is in use; user space adds what the sets before it counted. TCP only. */
@@ -165,10 +163,10 @@ struct lb_peer {
 LB_ASSERT_SIZE(struct lb_peer, 20);
 
 /* One way in which a socket got to a backend: a connect of it, or the datagrams that it sends there. */
-#define LB_RECORD_COUNTED 1 /* in lb_backend.open, for as long as it is in lb_flows, if it ever was */
-#define LB_RECORD_INDEXED 2 /* filed in lb_flows; user space may have taken it out since */
+#define LB_RECORD_COUNTED 1 /* in lb_backend.open, for as long as it is in the index, if it ever was */
+#define LB_RECORD_INDEXED 2 /* filed in the index; user space may have taken it out since */
 /* Of a socket that was closed, `previous` with life 0: kept for the program that sees how its connection ends.
- * `service` and `drawer` are the low and the high half of the life that it had. */
+ * `service` and `flow` are the low and the high half of the life that it had. */
 #define LB_RECORD_TRACE 4
 /* UDP: the kernel may still be about to perform this connect. It is not once the thread that made it
  * (`stamp`) makes another one, or once the socket is connected there and nothing else can have done that. */
@@ -183,10 +181,10 @@ struct lb_record {
 	struct lb_endpoint peer;
 	__u32 service;
 	__u32 backend;
-	__u32 drawer;
+	__u32 flow;	  /* its number in lb_flows */
+	__u32 generation; /* of the tag there */
 	__u32 flags;
 	__u32 stamp;
-	__u32 pad;
 };
 LB_ASSERT_SIZE(struct lb_record, 72);
 
@@ -256,42 +254,71 @@ struct lb_history_more {
 };
 LB_ASSERT_SIZE(struct lb_history_more, 3960);
 
-/* lb_flows: an array of small hashes ("drawers"): (socket, life) -> how to find the socket. An entry counts in
- * lb_backend.open until it is taken out, by a program or by user space: the one that deletes it uncounts it, and
- * only one of them can. A socket that begins to connect elsewhere counts no more and stays filed, as that may
- * fail: under LB_FLOW_LEFT. */
-#define LB_FLOW_LEFT (1ULL << 63) /* in the key, beside the life */
-struct lb_flow_key {
-	__u64 cookie;
-	__u64 life;
+/* The index: each socket that was balanced is a flow, from which user space finds it. Flow n is in lb_flows[n / chunk]
+ * at n % chunk, and its tag in lb_flow_tags[n]; the numbers of those that are free are in lb_free_flows.
+ *
+ * A tag says which life the flow belongs to, or 0 below its generation: none. The program that takes a free number
+ * fills in the flow and then writes the tag, whose generation is one more than the last: what reads the same tag
+ * before and after the flow has read one socket's. To take a flow out means to exchange exactly that tag for none:
+ * one of several that try succeeds, uncounts the socket and frees the number. A flow counts in lb_backend.open
+ * until then. A socket that begins to connect elsewhere counts no more and stays filed, as that may fail: its tag gets
+ * LB_TAG_LEFT. */
+#define LB_TAG_LEFT (1ULL << 32)
+#define LB_TAG_UDP (1ULL << 33)
+#define LB_TAG_ONE_GENERATION (1ULL << 34)
+#define LB_TAG_GENERATION (~(LB_TAG_ONE_GENERATION - 1))
+#define LB_TAG(generation, backend) ((generation) * LB_TAG_ONE_GENERATION | ((__u64)(backend) + 1))
+#define LB_TAG_LIFE(tag) ((__u32)(tag)) /* index in lb_backends plus 1; 0: the flow is free */
+#define LB_GENERATION(tag) ((__u32)((tag) / LB_TAG_ONE_GENERATION))
+
+/* What only user space can find out about a socket after it was filed. Good for one generation, as the flow may
+ * belong to another socket by the time of the writing. */
+struct lb_completion {
+	__u32 generation;
+	__u32 ifindex;
+	struct lb_endpoint local;
+	__u32 inode; /* of the socket */
+	__u32 fd;    /* where it was seen in process pid, plus 1: a hint; 0: nowhere */
 };
-LB_ASSERT_SIZE(struct lb_flow_key, 16);
+LB_ASSERT_SIZE(struct lb_completion, 36);
 
 struct lb_flow {
+	__u64 cookie;
+	__u64 life;
 	__u64 netns; /* cookie of the network namespace */
-	struct lb_endpoint local; /* port 0: connected UDP, not resolved yet */
+	struct lb_endpoint local; /* connected UDP: as far as it was bound, see `completion` */
 	struct lb_endpoint remote;
 	struct lb_endpoint dialled;
 	__u32 ifindex; /* bound device, 0: none */
 	__u32 pid;     /* as in lb_owner */
-	__u32 inode;   /* of the socket; 0: not resolved yet */
-	__u32 fd;      /* UDP: where user space saw it in process pid, plus 1: a hint */
-	__u32 backend; /* index of the life */
-	__u64 since_ns; /* CLOCK_BOOTTIME at which it was filed */
+	__u32 flags;
+	__u64 since_ns; /* CLOCK_MONOTONIC_COARSE at which it was filed */
+	struct lb_completion completion; /* of UDP */
+	__u32 pad;
 };
-LB_ASSERT_SIZE(struct lb_flow, 96);
-/* TCP: lb_flow.fd of a subflow of Multipath TCP: the application has another socket, unless its peer does
- * not speak it. */
-#define LB_FD_MULTIPATH 0xffffffff
+LB_ASSERT_SIZE(struct lb_flow, 144);
+#define LB_FLOW_SUBFLOW 1 /* of Multipath TCP: the application has another socket, unless its peer does not speak it */
 
-/* What lb_unfile is to take out: this entry, if it is still the one that was filed then. */
-struct lb_unfiling {
-	struct lb_flow_key key;
-	__u64 since_ns;
-	__u32 drawer;
-	__u32 backend;
+/* Among the free numbers: when a program takes this one, few are left (LB_EVENT_INDEX_LOW). */
+#define LB_FLOWS_LOW 0xffffffff
+
+/* lb_index, element 0. Also what lb_add_flows is to do: free the numbers from `flows` on. */
+struct lb_index {
+	__u32 flows; /* all numbers below are free or in use */
+	__u32 more;  /* lb_add_flows: how many */
+	__u32 mark;  /* lb_add_flows: whether to warn when a quarter of them is left */
+	__u32 pad;
 };
-LB_ASSERT_SIZE(struct lb_unfiling, 32);
+LB_ASSERT_SIZE(struct lb_index, 16);
+
+/* What lb_unfile is to take out: the flow of this tag. */
+struct lb_unfiling {
+	__u64 tag;
+	__u64 life;
+	__u32 number;
+	__u32 pad;
+};
+LB_ASSERT_SIZE(struct lb_unfiling, 24);
 
 /* lb_repoint: cookie of a socket -> the re-point of it that is under way: the one that adds the entry moves
  * the socket, and no other does meanwhile. What a killed process left is removed by the next. A connect made by reseat (thread
@@ -324,6 +351,9 @@ LB_ASSERT_SIZE(struct lb_event, 24);
 /* The peer closed or reset a connection of `life` that the application has open. An lb_event; none while one
  * of this life was not taken. */
 #define LB_EVENT_HUNG_UP 4
+
+/* The index has few free flows: more are to be added. An lb_event of no life. */
+#define LB_EVENT_INDEX_LOW 5
 
 /* LB_EVENT_DENIED: abi_policy.h */
 #define LB_EVENT_DENIED 2

@@ -7,6 +7,7 @@
 #include "bpf/attach/pin_directory.hpp"
 #include "bpf/events/failing_lives.hpp"
 #include "bpf/events/hang_ups.hpp"
+#include "bpf/events/index_growth.hpp"
 #include "bpf/events/kernel_events.hpp"
 #include "bpf/maps/byte_order.hpp"
 #include "bpf/maps/grace_period.hpp"
@@ -64,7 +65,8 @@ struct KernelDataPlane::Impl {
 
     ~Impl() { maintenance.join(); }
 
-    Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing, HangUps& hang_ups);
+    Task<void> make_up_for_lost_events(OnLife on_raced, FailingLives& failing, HangUps& hang_ups,
+                                       IndexGrowth& growth);
 };
 
 KernelDataPlane::KernelDataPlane(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -140,7 +142,9 @@ std::uint64_t KernelDataPlane::open_sockets(lb::LifeId life) const {
 }
 
 bool KernelDataPlane::is_idle(lb::LifeId life) const {
-    return open_sockets(life) == 0 && indexed_sockets(life) == 0;
+    const auto index = impl_->handover->lives().index_of(life);
+    // In this order: what stops to count is counted as left before.
+    return !index || (impl_->handover->open(*index) == 0 && impl_->handover->left(*index) == 0);
 }
 
 std::uint64_t KernelDataPlane::connects_total(lb::LifeId life) const {
@@ -218,13 +222,14 @@ Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventS
     using namespace asio::experimental::awaitable_operators;
     FailingLives failing(impl_->executor, *impl_->handover, on_failing);
     HangUps hang_ups(impl_->executor, *impl_->handover, on_failing);
+    IndexGrowth growth(impl_->executor, *impl_->handover, impl_->maintenance);
     // What an earlier watch had taken when it failed: the programs wait to be told that they may tell again.
     failing.on_lost_events();
     hang_ups.on_lost_events();
     Task<void> events = hear_events(impl_->executor, *impl_->programs, *impl_->policies, on_raced, failing,
-                                    hang_ups, std::move(tell));
-    Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing, hang_ups);
-    Task<void> told_again = failing.run() && hang_ups.run();
+                                    hang_ups, growth, std::move(tell));
+    Task<void> lost = impl_->make_up_for_lost_events(on_raced, failing, hang_ups, growth);
+    Task<void> told_again = failing.run() && hang_ups.run() && growth.run();
     Task<void> ports =
         resolve_ports(*impl_->programs, *impl_->namespaces, impl_->maintenance, impl_->unresolved);
     Task<void> unconnected = let_go_of_unconnected(*impl_->programs, *impl_->namespaces, impl_->maintenance,
@@ -235,7 +240,7 @@ Task<void> KernelDataPlane::watch(OnLife on_raced, OnLife on_failing, lb::EventS
 
 /// The ring buffer was full: any life without new sockets may have got one all the same.
 Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, FailingLives& failing,
-                                                          HangUps& hang_ups) {
+                                                          HangUps& hang_ups, IndexGrowth& growth) {
     std::uint64_t known = programs->stat(LB_STAT_EVENTS_LOST);
     while (true) {
         co_await sleep_for(kLostEventsPause);
@@ -246,6 +251,7 @@ Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, Faili
         for (const lb::LifeId life : handover->lives().without_new_sockets()) on_raced(life);
         failing.on_lost_events();
         hang_ups.on_lost_events();
+        growth.on_lost_events();
     }
 }
 

@@ -53,8 +53,7 @@ public:
     Result<void> set_policies(const std::vector<lb::AccessPolicy>& policies) override;
     Task<std::vector<std::pair<std::string, lb::TerminationReport>>> enforce_policies() override;
     std::vector<std::pair<std::string, std::uint64_t>> policy_denials() const override;
-    /// Sockets that the index has for this life, those that it had no room for left out. Costs by its
-    /// drawers.
+    /// Sockets that the index has for this life, those that it had no room for left out. For tests.
     std::size_t indexed_sockets(lb::LifeId life) const;
 
     /// Marks sockets of reseat's own so that they are never translated. Must not outlive this object.

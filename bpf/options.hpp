@@ -20,8 +20,11 @@ struct KernelOptions {
     std::uint32_t max_services = 64;   ///< each protocol by itself; and as many service addresses
     std::uint32_t max_backends = 512;  ///< lives at one time
     std::uint32_t max_slots = 32'768;  ///< of all selection tables, and of those that were just replaced
-    std::uint32_t flow_drawers = 64;   ///< index memory: drawers × entries sockets, about 210 bytes each
-    std::uint32_t drawer_entries = 4096;
+    // The index of sockets grows to as many chunks; 144 bytes for each socket that there is room for, and 12
+    // for each that there may be.
+    std::uint32_t index_chunk = 4096;  ///< sockets, a power of two
+    std::uint32_t index_chunks = 4;    ///< to begin with
+    std::uint32_t most_index_chunks = 64;
     std::string pin;                    ///< directory in a bpffs; empty: nothing outlives this process
     bool refuse_mptcp = false;          ///< socket(IPPROTO_MPTCP) fails with EPROTONOSUPPORT
     std::optional<Engine> only_engine;  ///< for tests and debugging: no other one ends sockets

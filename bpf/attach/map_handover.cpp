@@ -94,13 +94,12 @@ Result<void> MapHandover::take_over(Found found, const KernelOptions& options,
         Programs::load(options, grown(sizes_of(options), found.snapshot.sizes()), std::move(found.maps));
     if (!programs) return programs.error();
     programs_ = std::move(*programs);
-    lives_ = std::make_unique<LifeTable>(programs_->set(), grace_, programs_->drawers().size());
+    lives_ = std::make_unique<LifeTable>(programs_->set(), grace_);
     if (auto written = lives_->restore(found.snapshot); !written) return written;
     if (auto pinned = pin(programs_->to_be_pinned(programs_->set())); !pinned) return pinned;
     if (first) before_first(programs_);
     if (auto attached = attach(programs_->set()); !attached) return attached;
     for (auto& elements : found.elements) lives_->predecessors().add(std::move(elements));
-    lives_->predecessors().gather_drawers();
     fold_after_grace();
     return {};
 }
@@ -113,6 +112,12 @@ Result<void> MapHandover::publish(const lb::Plan& plan) {
     return lives_->publish(plan);
 }
 
+Result<void> MapHandover::take_chunks(std::vector<UniqueFd> chunks) {
+    const auto taken = programs_->take_chunks(std::move(chunks));
+    if (!taken) return taken.error();
+    return pins_ ? pins_->add_to_set(number_, *taken) : Result<void>();
+}
+
 Result<void> MapHandover::grow(const MapSizes& sizes) {
     auto next = programs_->load_beside(sizes);
     if (!next) return next.error();
@@ -122,7 +127,7 @@ Result<void> MapHandover::grow(const MapSizes& sizes) {
     auto elements = map_backends(maps);
     if (!elements) return elements.error();
     lives_->keep_current(*snapshot);
-    auto lives = std::make_unique<LifeTable>(**next, grace_, programs_->drawers().size());
+    auto lives = std::make_unique<LifeTable>(**next, grace_);
     if (auto written = lives->restore(*snapshot); !written) return written;
     if (auto pinned = pin(programs_->to_be_pinned(**next)); !pinned) return pinned;
     if (auto attached = attach(**next); !attached) {
@@ -132,7 +137,6 @@ Result<void> MapHandover::grow(const MapSizes& sizes) {
     }
     for (auto& older : lives_->predecessors().take()) lives->predecessors().add(std::move(older));
     lives->predecessors().add(std::move(*elements));
-    lives->predecessors().gather_drawers();
     const auto before = programs_->use(std::move(*next));
     lives_ = std::move(lives);
     fold_after_grace();

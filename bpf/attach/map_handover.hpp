@@ -39,6 +39,11 @@ public:
     /// Of the element that index_of() names.
     std::uint64_t open(std::uint32_t element) const { return lives_->predecessors().open(element); }
     std::uint64_t connects(std::uint32_t element) const { return lives_->predecessors().connects(element); }
+    /// Sockets that may still be connected to it, though they count elsewhere.
+    std::uint64_t left(std::uint32_t element) const { return lives_->predecessors().left(element); }
+
+    /// Takes them into the index and pins them. The programs use them once Programs::use_chunks() was called.
+    Result<void> take_chunks(std::vector<UniqueFd> chunks);
 
     bool cgroup_is_gone() const { return attachment_.is_gone(); }
     bool pinned() const { return pins_.has_value(); }

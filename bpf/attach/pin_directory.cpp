@@ -119,11 +119,20 @@ Result<void> PinDirectory::pin_set(std::uint32_t number, const OpenMaps& maps) c
     const std::string unfinished = path_ + "/" + kUnfinished;
     remove_directory(unfinished);
     if (auto made = make_directory(unfinished); !made) return made;
-    for (const auto& [name, fd] : maps)
-        if (bpf_obj_pin(fd.get(), (unfinished + "/" + name).c_str()) != 0)
-            return system_error("pin the map " + name + " in " + path_, errno);
+    if (auto pinned = pin_in(unfinished, maps); !pinned) return pinned;
     if (std::rename(unfinished.c_str(), set_path(number).c_str()) != 0)
         return system_error("rename " + unfinished, errno);
+    return {};
+}
+
+Result<void> PinDirectory::add_to_set(std::uint32_t number, const OpenMaps& maps) const {
+    return pin_in(set_path(number), maps);
+}
+
+Result<void> PinDirectory::pin_in(const std::string& directory, const OpenMaps& maps) const {
+    for (const auto& [name, fd] : maps)
+        if (bpf_obj_pin(fd.get(), (directory + "/" + name).c_str()) != 0)
+            return system_error("pin the map " + name + " in " + path_, errno);
     return {};
 }
 

@@ -29,6 +29,8 @@ public:
     std::vector<std::uint32_t> sets() const;  ///< ascending
     OpenMaps open_set(std::uint32_t number) const;
     Result<void> pin_set(std::uint32_t number, const OpenMaps& maps) const;
+    /// More maps for a set that is there.
+    Result<void> add_to_set(std::uint32_t number, const OpenMaps& maps) const;
     void remove_set(std::uint32_t number) const;
 
     OpenMaps open_links() const;  ///< by program
@@ -45,6 +47,7 @@ public:
 private:
     explicit PinDirectory(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
     std::string set_path(std::uint32_t number) const;
+    Result<void> pin_in(const std::string& directory, const OpenMaps& maps) const;
     void remove_pins() const;
 
     std::string path_;

@@ -101,8 +101,9 @@ Feature try_termination(Engine engine, const std::string& cgroup, int procs, uns
     auto plane = KernelDataPlane::attach(io.get_executor(), cgroup,
                                          {.max_services = 4,
                                           .max_backends = 8,
-                                          .flow_drawers = 1,
-                                          .drawer_entries = 64,
+                                          .index_chunk = 64,
+                                          .index_chunks = 1,
+                                          .most_index_chunks = 1,
                                           .only_engine = engine});
     if (!plane) {
         feature.detail = plane.error().message;

@@ -21,6 +21,7 @@ struct Listener {
     PolicyTable& policies;
     FailingLives& failing;
     HangUps& hang_ups;
+    IndexGrowth& growth;
     lb::EventSink tell;
 
     void hear(const void* data, std::size_t size) {
@@ -31,6 +32,7 @@ struct Listener {
             failing.on_event(static_cast<const lb_event*>(data)->life);
         if (kind == LB_EVENT_HUNG_UP && size >= sizeof(lb_event))
             hang_ups.on_event(static_cast<const lb_event*>(data)->life);
+        if (kind == LB_EVENT_INDEX_LOW) growth.on_low();
         if (kind == LB_EVENT_DENIED && size >= sizeof(lb_denied))
             tell(policies.describe(*static_cast<const lb_denied*>(data)));
     }
@@ -50,8 +52,8 @@ int on_event(void* listener, void* data, std::size_t size) {
 
 Task<void> hear_events(asio::any_io_executor executor, const Programs& programs, PolicyTable& policies,
                        std::function<void(lb::LifeId)> on_raced, FailingLives& failing, HangUps& hang_ups,
-                       lb::EventSink tell) {
-    Listener listener{std::move(on_raced), policies, failing, hang_ups, std::move(tell)};
+                       IndexGrowth& growth, lb::EventSink tell) {
+    Listener listener{std::move(on_raced), policies, failing, hang_ups, growth, std::move(tell)};
     const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
         ring_buffer__new(programs.events_fd(), on_event, &listener, nullptr), ring_buffer__free);
     if (!ring) throw std::runtime_error("cannot open the ring buffer of events");

@@ -1,94 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/maps/flow_index.hpp"
 
-#include <bpf/bpf.h>
-
-#include <array>
-#include <cerrno>
+#include <algorithm>
 
 #include <netinet/in.h>
 
 namespace reseat::bpf {
 namespace {
 
-constexpr std::uint32_t kBatch = 512;
+constexpr std::uint64_t kOfLife = 0xffffffff;  // see LB_TAG_LIFE
+
+Flow flow_of(std::uint32_t number, const TaggedFlow& entry) {
+    const lb_flow& known = entry.flow;
+    Flow flow{.cookie = known.cookie,
+              .life = known.life,
+              .netns = known.netns,
+              .local = known.local,
+              .remote = known.remote,
+              .dialled = known.dialled,
+              .ifindex = known.ifindex,
+              .pid = known.pid,
+              .since = std::chrono::nanoseconds(known.since_ns),
+              .number = number,
+              .tag = entry.tag,
+              .subflow = (known.flags & LB_FLOW_SUBFLOW) != 0};
+    if (flow.is_udp() && known.completion.generation == LB_GENERATION(entry.tag)) {
+        flow.local = known.completion.local;
+        flow.ifindex = known.completion.ifindex;
+        flow.inode = known.completion.inode;
+        flow.fd = known.completion.fd;
+    }
+    return flow;
+}
 
 }  // namespace
 
 bool Flow::is_udp() const {
-    return value.remote.protocol == IPPROTO_UDP;
+    return remote.protocol == IPPROTO_UDP;
 }
 
-template <class Visit>
-void FlowIndex::walk(std::uint32_t drawer, Visit visit) const {
-    const int fd = programs_.drawers()[drawer].get();
-    std::vector<lb_flow_key> keys(kBatch);
-    std::vector<lb_flow> values(kBatch);
-    std::uint32_t position = 0;
-    bool first = true;
-    while (true) {
-        std::uint32_t count = static_cast<std::uint32_t>(keys.size());
-        bpf_map_batch_opts how{.sz = sizeof(how)};
-        std::uint32_t next = 0;
-        const int failure = bpf_map_lookup_batch(fd, first ? nullptr : &position, &next, keys.data(),
-                                                 values.data(), &count, &how);
-        if (failure && errno == ENOSPC) {  // one bucket holds more than fits: ask for it again, with room
-            keys.resize(keys.size() * 2);
-            values.resize(keys.size());
-            continue;
-        }
-        if (failure && errno != ENOENT) return;
-        for (std::uint32_t i = 0; i < count; ++i) visit(keys[i], values[i]);
-        if (failure) return;  // ENOENT: that was the last batch
-        position = next;
-        first = false;
-    }
+std::chrono::nanoseconds Flow::age() const {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();  // CLOCK_MONOTONIC
+    return std::max(now - since, std::chrono::nanoseconds::zero());
+}
+
+std::optional<Flow> FlowIndex::read(std::uint32_t number) const {
+    const auto entry = programs_.flows().read(number);
+    return entry ? std::optional(flow_of(number, *entry)) : std::nullopt;
 }
 
 std::vector<Flow> FlowIndex::of_life(std::uint32_t backend, lb::LifeId life) const {
     std::vector<Flow> found;
-    each_of_life(backend, life, [&](const Flow& flow) { found.push_back(flow); });
+    programs_.flows().each_tagged(kOfLife, backend + 1, [&](std::uint32_t number) {
+        if (auto flow = read(number); flow && flow->life == life) found.push_back(std::move(*flow));
+    });
     return found;
 }
 
-void FlowIndex::each_of_life(std::uint32_t backend, lb::LifeId life,
-                             const std::function<void(const Flow&)>& visit) const {
-    const lb_backend& element = programs_.backends[backend];
-    for (std::uint32_t drawer = 0; drawer < programs_.drawers().size(); ++drawer) {
-        const std::uint64_t word = __atomic_load_n(&element.drawers[drawer / 64], __ATOMIC_ACQUIRE);
-        if (word & 1ull << drawer % 64)
-            walk(drawer, [&](const lb_flow_key& key, const lb_flow& value) {
-                if ((key.life & ~LB_FLOW_LEFT) == life) visit({key, value, drawer});
-            });
+void FlowIndex::each_of_lives(std::span<const FiledLife> lives,
+                              const std::function<void(Flow)>& visit) const {
+    std::vector<lb::LifeId> wanted;  // by element
+    for (const auto& [backend, life] : lives) {
+        if (wanted.size() <= backend) wanted.resize(backend + 1);
+        wanted[backend] = life;
     }
+    programs_.flows().each_in_use([&](std::uint32_t number, std::uint64_t tag) {
+        const std::uint32_t backend = LB_TAG_LIFE(tag) - 1;
+        if (backend >= wanted.size() || wanted[backend] == 0) return;
+        if (auto flow = read(number); flow && flow->life == wanted[backend]) visit(std::move(*flow));
+    });
 }
 
 std::vector<Flow> FlowIndex::unresolved() const {
     std::vector<Flow> found;
-    for (std::uint32_t drawer = 0; drawer < programs_.drawers().size(); ++drawer)
-        walk(drawer, [&](const lb_flow_key& key, const lb_flow& value) {
-            if (value.remote.protocol == IPPROTO_UDP && (value.local.port_be == 0 || value.inode == 0))
-                found.push_back({key, value, drawer});
-        });
+    programs_.flows().each_tagged(LB_TAG_UDP, LB_TAG_UDP, [&](std::uint32_t number) {
+        if (auto flow = read(number); flow && !flow->resolved()) found.push_back(std::move(*flow));
+    });
     return found;
 }
 
 void FlowIndex::remove(std::span<const Flow> flows) const {
     for (const Flow& flow : flows)
-        if (flow.indexed)
-            programs_.unfile({.key = flow.key,
-                              .since_ns = flow.value.since_ns,
-                              .drawer = flow.drawer,
-                              .backend = flow.value.backend});
+        if (flow.indexed())
+            programs_.unfile({.tag = flow.tag, .life = flow.life, .number = flow.number, .pad = 0});
 }
 
 void FlowIndex::remove_left(Flow flow) const {
-    flow.key.life |= LB_FLOW_LEFT;
+    if (!flow.indexed()) return;
+    flow.tag |= LB_TAG_LEFT;
     remove({&flow, 1});
 }
 
 void FlowIndex::complete(const Flow& flow) const {
-    bpf_map_update_elem(programs_.drawers()[flow.drawer].get(), &flow.key, &flow.value, BPF_EXIST);
+    programs_.flows().complete(flow.number, {.generation = LB_GENERATION(flow.tag),
+                                             .ifindex = flow.ifindex,
+                                             .local = flow.local,
+                                             .inode = flow.inode,
+                                             .fd = flow.fd});
 }
 
 }  // namespace reseat::bpf

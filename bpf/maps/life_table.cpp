@@ -12,25 +12,20 @@
 namespace reseat::bpf {
 namespace {
 
-// Odd, and far from the size of a table of drawers: lives that begin one after the other start far apart, so
-// that one that fills its drawer does not spill into its neighbour's.
-constexpr std::uint32_t kDrawerStride = 39;
-
 Error refused(const std::string& what) {
     return {ErrorCode::failed, what};
 }
 
 }  // namespace
 
-LifeTable::LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers)
+LifeTable::LifeTable(MapSet& maps, GracePeriod& grace)
     : maps_(maps),
       grace_(grace),
       services_(maps, grace),
       peers_(maps.fd("lb_peers")),
       overrides_(maps.fd("lb_words")),
       predecessors_(maps.backends),
-      elements_(maps.sizes().backends),
-      begun_in_(drawers) {}
+      elements_(maps.sizes().backends) {}
 
 Result<void> LifeTable::restore(const MapSnapshot& known) {
     first_unused_ = known.next_life;
@@ -41,11 +36,9 @@ Result<void> LifeTable::restore(const MapSnapshot& known) {
         taken.push_back(life.element);
         lb_backend& element = maps_.backends[life.element];
         element = life.old;
-        element.open = element.connects = LB_COUNTED_APART;
-        element.drawer %= static_cast<std::uint32_t>(begun_in_.size());
+        element.open = element.connects = element.left = LB_COUNTED_APART;
         maps_.outcomes[life.element] = {.life = life.spec.life};
-        ++begun_in_[element.drawer];
-        lives_[life.spec.life] = {life.element, life.spec, element.drawer};
+        lives_[life.spec.life] = {life.element, life.spec};
         if (element.state != LB_LIFE_ELIGIBLE) leaving_.insert(life.spec.life);
     }
     elements_.begin_with(taken);
@@ -191,32 +184,17 @@ Result<void> LifeTable::change(const lb::ServiceSpec& service) {
 Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     if (lives_.contains(life.life)) return {};  // of a plan that is tried again
     if (auto noted = note(life); !noted) return noted;
-    const Place place{elements_.take(), life, choose_drawer()};
+    const Place place{elements_.take(), life};
     lb_backend& element = maps_.backends[place.element];
     element = {};
     element.endpoint = endpoint_of(life);
     element.service = life.service;
     element.state = LB_LIFE_ELIGIBLE;
-    element.drawer = place.drawer;
     maps_.outcomes[place.element] = {.life = life.life};
     __atomic_store_n(&element.life, life.life, __ATOMIC_RELEASE);
-    ++begun_in_[place.drawer];
-    ++lives_begun_;
     lives_[life.life] = place;
     services_.life_began(life.service);
     return {};
-}
-
-/// One in which few others began: a search for the sockets of a life reads all of each drawer that it
-/// noted, others' entries too (10 ms for a run of full ones).
-std::uint32_t LifeTable::choose_drawer() const {
-    const auto drawers = static_cast<std::uint32_t>(begun_in_.size());
-    std::uint32_t best = lives_begun_ * kDrawerStride % drawers;
-    for (std::uint32_t i = 0; i < drawers && begun_in_[best] > 0; ++i) {
-        const std::uint32_t drawer = (lives_begun_ + i) * kDrawerStride % drawers;
-        if (begun_in_[drawer] < begun_in_[best]) best = drawer;
-    }
-    return best;
 }
 
 lb_endpoint LifeTable::endpoint_of(const lb::LifeSpec& life) const {
@@ -267,7 +245,6 @@ void LifeTable::retire(lb::LifeId life) {
     const Place place = known->second;
     lives_.erase(known);
     leaving_.erase(life);
-    --begun_in_[place.drawer];
     grace_.after(here_, [this, place] {
         peers_.remove(place.spec.service, endpoint_of(place.spec));
         maps_.backends[place.element] = {};

@@ -22,8 +22,7 @@ namespace reseat::bpf {
 /// state each life is in. The only writer of these maps.
 class LifeTable {
 public:
-    /// `drawers`: how many the index of sockets has.
-    LifeTable(MapSet& maps, GracePeriod& grace, std::size_t drawers);
+    LifeTable(MapSet& maps, GracePeriod& grace);
 
     /// Writes into a fresh set what another one said, lives in the same elements; counters begin apart.
     Result<void> restore(const MapSnapshot& known);
@@ -53,7 +52,6 @@ private:
     struct Place {
         std::uint32_t element = 0;
         lb::LifeSpec spec;
-        std::uint32_t drawer = 0;  ///< where it began
     };
 
     Result<void> check(const lb::Plan& plan) const;
@@ -64,7 +62,6 @@ private:
     Result<void> publish_table(const lb::Table& table);
     std::optional<lb_endpoint> dialled_for(const lb::LifeSpec& life) const;
     lb_endpoint endpoint_of(const lb::LifeSpec& life) const;
-    std::uint32_t choose_drawer() const;
     void keep(const lb::OperatorOverrides& overrides);
     void set_state(lb::LifeId life, std::uint32_t state);
     void retire(lb::LifeId life);
@@ -78,10 +75,8 @@ private:
     NumberPool elements_;
     std::unordered_map<lb::LifeId, Place> lives_;
     std::unordered_set<lb::LifeId> leaving_;  ///< that drain or are condemned
-    std::vector<std::uint32_t> begun_in_;     ///< per drawer, lives
     lb::LifeId first_unused_ = 1;
     lb::ServiceId first_unused_service_ = 1;
-    std::uint32_t lives_begun_ = 0;
     std::shared_ptr<const bool> here_ = std::make_shared<bool>(true);  ///< what waits for a grace period asks
 };
 

@@ -11,8 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
-#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -28,8 +28,8 @@ constexpr std::array<std::string_view, 10> kOwn = {"lb_meta",     "lb_services",
 
 /// What sockets are known by: shared by all sets of one LB_OWNER_VERSION. The rest is shared where all of it
 /// has the same shape, as some of it makes sense only together.
-constexpr std::array<std::string_view, 4> kRecords = {"lb_owner", "lb_history", "lb_history_more",
-                                                      "lb_flows"};
+constexpr std::array<std::string_view, 7> kRecords = {
+    "lb_owner", "lb_history", "lb_history_more", "lb_flows", "lb_flow_tags", "lb_free_flows", "lb_index"};
 
 bool is_in(std::span<const std::string_view> names, const bpf_map* map) {
     return std::ranges::find(names, std::string_view(bpf_map__name(map))) != names.end();
@@ -62,6 +62,17 @@ bool may_ask_for_command() {
     return static_cast<bool>(loaded);
 }
 
+/// Runs a program of type syscall.
+template <class Context>
+Result<void> run(const bpf_program* program, Context& context) {
+    bpf_test_run_opts how{.sz = sizeof(how)};
+    how.ctx_in = &context;
+    how.ctx_size_in = sizeof(context);
+    if (bpf_prog_test_run_opts(bpf_program__fd(program), &how))
+        return system_error("cannot run a BPF program of type syscall", errno, ErrorCode::unsupported);
+    return {};
+}
+
 template <class T>
 Result<void> map_array(const bpf_map* map, MappedArray<T>& array) {
     const std::size_t stride = (bpf_map__value_size(map) + 7) / 8 * 8;
@@ -90,16 +101,14 @@ Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fixed&
     std::unique_ptr<MapSet> set(new MapSet(skeleton, sizes));
     set->set_sizes(fixed);
     if (auto reused = set->reuse(shared); !reused) return reused.error();
-    bpf_map__set_inner_map_fd(skeleton->maps.lb_flows, fixed.drawers.front().get());
-    skeleton->rodata->cfg_drawers = static_cast<std::uint32_t>(fixed.drawers.size());
+    bpf_map__set_inner_map_fd(skeleton->maps.lb_flows, fixed.flows->chunk_fd(0));
+    skeleton->rodata->cfg_chunk_bits = static_cast<std::uint32_t>(std::countr_zero(fixed.flows->chunk()));
     skeleton->rodata->cfg_has_set_retval =
         libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
     skeleton->rodata->cfg_has_comm = may_ask_for_command();
     if (const int failure = lb_bpf__load(skeleton)) return load_failure(-failure);
     set->refuse_mptcp_ = fixed.refuse_mptcp;
     set->load_typed();
-    if (!shared.contains("lb_flows"))
-        if (auto filled = set->fill_flows(fixed.drawers); !filled) return filled.error();
     if (auto mapped = set->map_arrays(); !mapped) return mapped.error();
     if (auto introduced = set->introduce(); !introduced) return introduced.error();
     return set;
@@ -108,7 +117,7 @@ Result<std::unique_ptr<MapSet>> MapSet::load(const MapSizes& sizes, const Fixed&
 void MapSet::load_typed() {
     typed_ = typed_bpf__open();
     if (typed_ && use_maps_in(typed_->obj)) {
-        typed_->rodata->cfg_drawers = skeleton_->rodata->cfg_drawers;
+        typed_->rodata->cfg_chunk_bits = skeleton_->rodata->cfg_chunk_bits;
         if (typed_bpf__load(typed_) == 0) return;
     }
     spdlog::debug("TCP and Multipath TCP errors are not observed: this needs CAP_PERFMON and BTF");
@@ -142,7 +151,9 @@ void MapSet::set_sizes(const Fixed& fixed) {
     bpf_map__set_max_entries(maps.lb_backends, sizes_.backends);
     bpf_map__set_max_entries(maps.lb_outcomes, sizes_.backends);
     bpf_map__set_max_entries(maps.lb_peers, 2 * sizes_.backends);
-    bpf_map__set_max_entries(maps.lb_flows, static_cast<std::uint32_t>(fixed.drawers.size()));
+    bpf_map__set_max_entries(maps.lb_flows, fixed.flows->most_chunks());
+    bpf_map__set_max_entries(maps.lb_flow_tags, fixed.flows->most_size());
+    bpf_map__set_max_entries(maps.lb_free_flows, fixed.flows->most_size() + fixed.flows->most_chunks());
     if (!fixed.pretend_later) return;
     bpf_map__set_value_size(maps.lb_backends, sizeof(lb_backend) + fixed.pretend_later);
     bpf_map__set_max_entries(maps.lb_stats, LB_STAT_COUNT + 1);
@@ -174,17 +185,9 @@ Result<void> MapSet::reuse(const OpenMaps& shared) {
     return {};
 }
 
-/// In one system call: each single update of a map-in-map waits for an RCU grace period.
-Result<void> MapSet::fill_flows(const std::vector<UniqueFd>& drawers) {
-    std::vector<std::uint32_t> keys, fds;
-    for (const UniqueFd& drawer : drawers) {
-        keys.push_back(static_cast<std::uint32_t>(keys.size()));
-        fds.push_back(static_cast<std::uint32_t>(drawer.get()));
-    }
-    auto count = static_cast<std::uint32_t>(keys.size());
-    if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.lb_flows), keys.data(), fds.data(), &count, nullptr))
-        return system_error("cannot fill the socket index", errno);
-    return {};
+Result<void> MapSet::add_flows(std::uint32_t first, std::uint32_t count, bool mark) const {
+    lb_index more{.flows = first, .more = count, .mark = mark, .pad = 0};
+    return run(skeleton_->progs.lb_add_flows, more);
 }
 
 Result<void> MapSet::map_arrays() {
@@ -199,18 +202,13 @@ Result<void> MapSet::map_arrays() {
 }
 
 Result<void> MapSet::introduce() {
-    bpf_test_run_opts run{.sz = sizeof(run)};
-    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_introduce), &run))
-        return system_error("cannot run a BPF program of type syscall", errno, ErrorCode::unsupported);
-    return {};
+    lb_index nothing{};
+    return run(skeleton_->progs.lb_introduce, nothing);
 }
 
-void MapSet::unfile(lb_unfiling entry) const {
-    bpf_test_run_opts run{.sz = sizeof(run)};
-    run.ctx_in = &entry;
-    run.ctx_size_in = sizeof(entry);
-    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_unfile), &run))
-        spdlog::debug("cannot remove a socket from the index: {}", std::strerror(errno));
+void MapSet::unfile(lb_unfiling flow) const {
+    if (auto done = run(skeleton_->progs.lb_unfile, flow); !done)
+        spdlog::debug("cannot remove a socket from the index: {}", done.error().message);
 }
 
 std::vector<bpf_program*> MapSet::attachable() const {

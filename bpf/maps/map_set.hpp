@@ -3,6 +3,7 @@
 
 #include "base/handles.hpp"
 #include "bpf/abi.h"
+#include "bpf/maps/flow_memory.hpp"
 #include "bpf/maps/mapped_array.hpp"
 #include "lb/control/data_plane.hpp"
 
@@ -42,9 +43,9 @@ using OpenMaps = std::map<std::string, UniqueFd>;
 class MapSet {
 public:
     struct Fixed {
-        std::vector<UniqueFd> drawers;    ///< the hashes behind lb_flows
-        std::uint32_t pretend_later = 0;  ///< KernelOptions::pretend_later_version
-        bool refuse_mptcp = false;        ///< KernelOptions::refuse_mptcp
+        std::shared_ptr<FlowMemory> flows;  ///< its chunks are in lb_flows
+        std::uint32_t pretend_later = 0;    ///< KernelOptions::pretend_later_version
+        bool refuse_mptcp = false;          ///< KernelOptions::refuse_mptcp
     };
     /// Maps of `shared` are used, the others made. Errors: `unsupported` says what the kernel or the
     /// capabilities lack; `failed` sockets' records in `shared` are of another kind.
@@ -62,7 +63,9 @@ public:
     OpenMaps shareable() const;
     int fd(const char* map) const;
     /// As Programs.
-    void unfile(lb_unfiling entry) const;
+    void unfile(lb_unfiling flow) const;
+    /// Frees so many numbers of flows, from `first` on. `mark`: tell when a quarter of them is left.
+    Result<void> add_flows(std::uint32_t first, std::uint32_t count, bool mark) const;
     const MapSizes& sizes() const { return sizes_; }
 
     MappedArray<std::uint64_t> tables, turns, slots;
@@ -79,7 +82,6 @@ private:
     MapSet(lb_bpf* skeleton, const MapSizes& sizes) : skeleton_(skeleton), sizes_(sizes) {}
     void set_sizes(const Fixed& fixed);
     Result<void> reuse(const OpenMaps& shared);
-    Result<void> fill_flows(const std::vector<UniqueFd>& drawers);
     Result<void> introduce();
     void load_typed();
     bool use_maps_in(bpf_object* other) const;

@@ -42,30 +42,16 @@ void OlderSets::set_state(std::uint32_t element, std::uint32_t state) {
     __atomic_store_n(&current_[element].state, state, __ATOMIC_SEQ_CST);
     for (const auto& set : sets_)
         if (same_life(set, current_, element)) __atomic_store_n(&set[element].state, state, __ATOMIC_SEQ_CST);
-    gather_drawers(element);
-}
-
-void OlderSets::gather_drawers(std::uint32_t element) {
-    for (const auto& set : sets_) {
-        if (!same_life(set, current_, element)) continue;
-        for (std::size_t word = 0; word < LB_DRAWER_WORDS; ++word)
-            __atomic_fetch_or(&current_[element].drawers[word], load(set[element].drawers[word]),
-                              __ATOMIC_SEQ_CST);
-    }
-}
-
-void OlderSets::gather_drawers() {
-    for (std::uint32_t element = 0; element < current_.size(); ++element) gather_drawers(element);
 }
 
 void OlderSets::fold() {
-    gather_drawers();
     for (std::size_t i = 0; i < sets_.size(); ++i) {
         const auto& before = sets_[i];
         const auto& after = i + 1 < sets_.size() ? sets_[i + 1] : current_;
         for (std::uint32_t element = 0; element < before.size(); ++element) {
             if (!same_life(before, after, element)) continue;
             add_once(after[element].open, before[element].open);
+            add_once(after[element].left, before[element].left);
             add_once(after[element].connects, before[element].connects);
             const std::uint64_t missed = load(before[element].overflow),
                                 known = load(after[element].overflow);

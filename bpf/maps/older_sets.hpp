@@ -20,19 +20,17 @@ public:
     std::vector<MappedArray<lb_backend>> take() { return std::exchange(sets_, {}); }
 
     std::uint64_t open(std::uint32_t element) const { return sum(element, &lb_backend::open); }
+    std::uint64_t left(std::uint32_t element) const { return sum(element, &lb_backend::left); }
     std::uint64_t connects(std::uint32_t element) const { return sum(element, &lb_backend::connects); }
 
     /// In all sets. What a program that saw the old state had noted before is in the current set afterwards.
     void set_state(std::uint32_t element, std::uint32_t state);
-    /// Notes in the current set which drawers the others have noted.
-    void gather_drawers();
     /// None of their programs runs any more: adds what they counted to the current set, once.
     void fold();
 
 private:
     using Counter = __u64 lb_backend::*;
     std::uint64_t sum(std::uint32_t element, Counter counter) const;
-    void gather_drawers(std::uint32_t element);
 
     MappedArray<lb_backend>& current_;
     std::vector<MappedArray<lb_backend>> sets_;

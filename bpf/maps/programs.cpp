@@ -29,8 +29,20 @@ int print_libbpf(libbpf_print_level level, const char* format, va_list arguments
     return 0;
 }
 
-std::string drawer_name(std::size_t number) {
-    return "drawer-" + std::to_string(number);
+std::string chunk_name(std::uint32_t number) {
+    return "flows-" + std::to_string(number);
+}
+
+UniqueFd duplicate(int fd) {
+    return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+/// The number of elements of a map.
+Result<std::uint32_t> elements_of(int fd) {
+    bpf_map_info info{};
+    __u32 size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd, &info, &size)) return system_error("ask for the size of a map", errno);
+    return info.max_entries;
 }
 
 }  // namespace
@@ -41,16 +53,16 @@ Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options, c
     std::unique_ptr<Programs> programs(new Programs());
     programs->fixed_.pretend_later = options.pretend_later_version;
     programs->fixed_.refuse_mptcp = options.refuse_mptcp;
-    auto drawers = adopted.empty() ? programs->make_drawers(
-                                         std::clamp<std::uint32_t>(options.flow_drawers, 1, LB_MAX_DRAWERS),
-                                         options.drawer_entries)
-                                   : programs->adopt_drawers(adopted);
-    if (!drawers) return drawers.error();
+    auto flows = adopted.empty() ? programs->make_flows(options) : programs->adopt_flows(adopted);
+    if (!flows) return flows.error();
     auto set = MapSet::load(sizes, programs->fixed_, adopted);
     if (!set) return set.error();
     programs->shared_ = (*set)->shareable();
     if (auto mapped = programs->map_policies(); !mapped) return mapped.error();
+    if (auto mapped = programs->fixed_.flows->map_tags(programs->fixed_fd("lb_flow_tags")); !mapped)
+        return mapped.error();
     programs->use(std::move(*set));
+    if (auto usable = programs->use_chunks(); !usable) return usable.error();
     programs->forget_repoints();
     programs->owned_ = owned_bpf__open_and_load();
     if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
@@ -74,23 +86,69 @@ std::unique_ptr<MapSet> Programs::use(std::unique_ptr<MapSet> next) {
     return std::exchange(set_, std::move(next));
 }
 
-Result<void> Programs::make_drawers(std::uint32_t count, std::uint32_t entries) {
-    bpf_map_create_opts how{.sz = sizeof(how), .map_flags = BPF_F_NO_PREALLOC};
-    for (std::uint32_t i = 0; i < count; ++i) {
-        UniqueFd drawer(bpf_map_create(BPF_MAP_TYPE_HASH, "lb_drawer", sizeof(lb_flow_key), sizeof(lb_flow),
-                                       entries, &how));
-        if (!drawer) return load_failure(errno);
-        fixed_.drawers.push_back(std::move(drawer));
+Result<void> Programs::make_flows(const KernelOptions& options) {
+    const std::uint32_t most = std::max(options.most_index_chunks, options.index_chunks);
+    fixed_.flows = std::make_shared<FlowMemory>(options.index_chunk, most);
+    for (std::uint32_t i = 0; i < std::max(options.index_chunks, 1u); ++i) {
+        auto chunk = fixed_.flows->make_chunk();
+        if (!chunk) return chunk.error();
+        if (auto added = fixed_.flows->add(std::move(*chunk)); !added) return added;
     }
     return {};
 }
 
-Result<void> Programs::adopt_drawers(OpenMaps& adopted) {
-    for (auto found = adopted.find(drawer_name(0)); found != adopted.end();
-         found = adopted.find(drawer_name(fixed_.drawers.size())))
-        fixed_.drawers.push_back(std::move(found->second));
-    if (fixed_.drawers.empty()) return Error{ErrorCode::failed, "the pinned socket index is incomplete"};
+Result<void> Programs::adopt_flows(OpenMaps& adopted) {
+    const auto first = adopted.find(chunk_name(0)), all = adopted.find("lb_flows");
+    if (first == adopted.end() || all == adopted.end())
+        return Error{ErrorCode::failed, "the pinned socket index is incomplete"};
+    const auto chunk = elements_of(first->second.get()), most = elements_of(all->second.get());
+    if (!chunk) return chunk.error();
+    if (!most) return most.error();
+    fixed_.flows = std::make_shared<FlowMemory>(*chunk, *most);
+    for (auto next = first; next != adopted.end(); next = adopted.find(chunk_name(fixed_.flows->chunks())))
+        if (auto added = fixed_.flows->add(std::move(next->second)); !added) return added;
     return {};
+}
+
+Result<std::vector<UniqueFd>> Programs::make_chunks() const {
+    std::vector<UniqueFd> chunks;
+    const FlowMemory& has = flows();
+    const std::uint32_t count = std::min(has.chunks(), has.most_chunks() - has.chunks());
+    while (chunks.size() < count) {
+        auto chunk = has.make_chunk();
+        if (!chunk) return chunk.error();
+        chunks.push_back(std::move(*chunk));
+    }
+    return chunks;
+}
+
+Result<OpenMaps> Programs::take_chunks(std::vector<UniqueFd> chunks) {
+    OpenMaps named;
+    for (UniqueFd& chunk : chunks) {
+        const std::uint32_t number = flows().chunks();
+        if (auto added = fixed_.flows->add(std::move(chunk)); !added) return added.error();
+        named.emplace(chunk_name(number), duplicate(flows().chunk_fd(number)));
+    }
+    return named;
+}
+
+Result<void> Programs::use_chunks() const {
+    const std::uint32_t zero = 0;
+    lb_index index{};
+    if (bpf_map_lookup_elem(fixed_fd("lb_index"), &zero, &index)) return system_error("lb_index", errno);
+    const std::uint32_t end = flows().chunks();
+    std::vector<std::uint32_t> keys, fds;
+    for (std::uint32_t i = index.flows / flows().chunk(); i < end; ++i) {
+        keys.push_back(i);
+        fds.push_back(static_cast<std::uint32_t>(flows().chunk_fd(i)));
+    }
+    auto count = static_cast<std::uint32_t>(keys.size());
+    if (count == 0) return {};
+    // In one system call: each single update of a map-in-map waits for an RCU grace period.
+    if (bpf_map_update_batch(fixed_fd("lb_flows"), keys.data(), fds.data(), &count, nullptr))
+        return system_error("cannot extend the index of sockets", errno);
+    const std::lock_guard<std::mutex> lock(replacing_);
+    return set_->add_flows(index.flows, end * flows().chunk() - index.flows, end < flows().most_chunks());
 }
 
 /// Of a process that was killed while it moved sockets. They would be taken to be moved for ever.
@@ -106,10 +164,9 @@ void Programs::forget_repoints() const {
 
 Result<void> Programs::map_policies() {
     auto map = [this](const char* name, auto& array) -> Result<void> {
-        bpf_map_info info{};
-        __u32 size = sizeof(info);
-        if (bpf_obj_get_info_by_fd(fixed_fd(name), &info, &size)) return system_error(name, errno);
-        auto mapped = std::decay_t<decltype(array)>::map(fixed_fd(name), info.max_entries);
+        const auto elements = elements_of(fixed_fd(name));
+        if (!elements) return elements.error().in(name);
+        auto mapped = std::decay_t<decltype(array)>::map(fixed_fd(name), *elements);
         if (!mapped) return mapped.error();
         array = std::move(*mapped);
         return {};
@@ -121,8 +178,8 @@ Result<void> Programs::map_policies() {
 
 OpenMaps Programs::to_be_pinned(const MapSet& set) const {
     OpenMaps maps = set.all();
-    for (std::size_t i = 0; i < fixed_.drawers.size(); ++i)
-        maps.emplace(drawer_name(i), UniqueFd(fcntl(fixed_.drawers[i].get(), F_DUPFD_CLOEXEC, 0)));
+    for (std::uint32_t i = 0; i < flows().chunks(); ++i)
+        maps.emplace(chunk_name(i), duplicate(flows().chunk_fd(i)));
     return maps;
 }
 
@@ -133,9 +190,9 @@ std::optional<lb_service> Programs::find_service(const lb_endpoint& dialled) con
     return service;
 }
 
-void Programs::unfile(const lb_unfiling& entry) const {
+void Programs::unfile(const lb_unfiling& flow) const {
     const std::lock_guard<std::mutex> lock(replacing_);
-    set_->unfile(entry);
+    set_->unfile(flow);
 }
 
 std::uint64_t Programs::stat(std::uint32_t id) const {

@@ -33,7 +33,7 @@ public:
     /// All see `next` from now on. Returns the set before it.
     std::unique_ptr<MapSet> use(std::unique_ptr<MapSet> next);
 
-    /// All maps of `set`, the drawers too, for the next process.
+    /// All maps of `set`, the chunks of the index too, for the next process.
     OpenMaps to_be_pinned(const MapSet& set) const;
 
     /// To read(): the sockets whose owner record names `life`, or all that have a record (0), as one lb_owned
@@ -44,8 +44,16 @@ public:
     };
     Result<OwnedSockets> iterate_owned(lb::LifeId life) const;
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
-    /// Takes an entry out of lb_flows, if it is there, and uncounts it: all or nothing.
-    void unfile(const lb_unfiling& entry) const;
+    /// Takes a flow out of the index, if it still has this tag, and uncounts it: all or nothing.
+    void unfile(const lb_unfiling& flow) const;
+    const FlowMemory& flows() const { return *fixed_.flows; }
+    /// Makes as many chunks for the index as it has, or as it may still get; none: it may get none.
+    Result<std::vector<UniqueFd>> make_chunks() const;
+    /// Takes them in, so that they are among those to be pinned: their names and descriptors. On the thread
+    /// that calls use().
+    Result<OpenMaps> take_chunks(std::vector<UniqueFd> chunks);
+    /// Lets the programs use them. Waits for a grace period.
+    Result<void> use_chunks() const;
     std::uint64_t stat(std::uint32_t id) const;  ///< LB_STAT_*, of all processors
 
     // Shared by all sets: these descriptors never change.
@@ -53,7 +61,6 @@ public:
     int repoint_fd() const { return fixed_fd("lb_repoint"); }
     int events_fd() const { return fixed_fd("lb_events"); }
     int policies_fd() const { return fixed_fd("lb_policies"); }
-    const std::vector<UniqueFd>& drawers() const { return fixed_.drawers; }  ///< the hashes behind lb_flows
 
     LiveArray<std::uint64_t> tables;
     LiveArray<std::uint64_t> slots;
@@ -65,8 +72,8 @@ public:
 
 private:
     Programs() = default;
-    Result<void> make_drawers(std::uint32_t count, std::uint32_t entries);
-    Result<void> adopt_drawers(OpenMaps& adopted);
+    Result<void> make_flows(const KernelOptions& options);
+    Result<void> adopt_flows(OpenMaps& adopted);
     Result<void> map_policies();
     void forget_repoints() const;
     int fixed_fd(const char* map) const { return shared_.at(map).get(); }

@@ -33,9 +33,9 @@ std::vector<Flow> flows_of(std::span<const Target> targets) {
     std::vector<Flow> flows;
     for (const auto& [tuple, report, netns] : targets) {
         Flow flow;
-        flow.key.cookie = tuple.cookie;
-        flow.value.local = tuple.local;
-        flow.value.remote = tuple.remote;
+        flow.cookie = tuple.cookie;
+        flow.local = tuple.local;
+        flow.remote = tuple.remote;
         flows.push_back(flow);
     }
     return flows;
@@ -124,7 +124,7 @@ void Work::take(std::size_t most) {
 void Work::settle_suspects(SockDiag& diag) {
     if (suspects.empty()) return;
     std::unordered_set<std::uint64_t> tried;
-    for (const Flow& flow : std::exchange(suspects, {})) tried.insert(flow.key.cookie);
+    for (const Flow& flow : std::exchange(suspects, {})) tried.insert(flow.cookie);
     std::erase_if(current, [&](const Target& target) { return !tried.contains(target.tuple.cookie); });
     const auto found = diag.find(tuples_of(current));
     if (!found) return failed(found.error().message);

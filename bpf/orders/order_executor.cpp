@@ -22,7 +22,7 @@ namespace {
 template <class Handle>
 void for_each_namespace(std::vector<Flow> flows, Sweep& sweep, Handle handle) {
     std::map<std::uint64_t, std::vector<Flow>> groups;
-    for (Flow& flow : flows) groups[flow.value.netns].push_back(std::move(flow));
+    for (Flow& flow : flows) groups[flow.netns].push_back(std::move(flow));
     for (auto& [netns, group] : groups) {
         const std::size_t count = group.size();
         try {
@@ -75,16 +75,16 @@ void OrderExecutor::add_owned(Sweep& sweep, std::vector<Flow>& flows) const {
     const auto owned = owned_sockets(*programs_, sweep.order.life);
     if (!owned) return sweep.failed(owned.error().message);
     std::unordered_set<std::uint64_t> known;
-    for (const Flow& flow : flows) known.insert(flow.key.cookie);
+    for (const Flow& flow : flows) known.insert(flow.cookie);
     for (const lb_owned& socket : *owned) {
         if (known.contains(socket.cookie) || life_of(socket.owner, backend) != sweep.order.life) continue;
         Flow flow;
-        flow.indexed = false;
-        flow.key = {.cookie = socket.cookie, .life = sweep.order.life};
-        flow.value.netns = socket.netns;
-        flow.value.remote = backend;
-        flow.value.pid = socket.owner.pid;
-        if (socket.owner.flags & LB_OWNER_MULTIPATH) flow.value.fd = LB_FD_MULTIPATH;
+        flow.cookie = socket.cookie;
+        flow.life = sweep.order.life;
+        flow.netns = socket.netns;
+        flow.remote = backend;
+        flow.pid = socket.owner.pid;
+        flow.subflow = (socket.owner.flags & LB_OWNER_MULTIPATH) != 0;
         flows.push_back(flow);
     }
 }
@@ -95,8 +95,8 @@ unsigned OrderExecutor::settle_suspects(Sweep& sweep) {
     const std::vector<Flow> suspects = std::exchange(sweep.suspects, {});
     if (suspects.empty()) return 0;
     std::string why;
-    const auto diag = namespaces_->channel(suspects.front().value.netns, suspects.front().value.pid, why);
-    const bool known = suspects.front().value.local.port_be != 0;  // else it cannot be looked for like this
+    const auto diag = namespaces_->channel(suspects.front().netns, suspects.front().pid, why);
+    const bool known = suspects.front().local.port_be != 0;  // else it cannot be looked for like this
     const auto found = diag && known ? diag->find(tuples_of(suspects))
                                      : Result<std::vector<std::optional<DiagSocket>>>(
                                            Error{ErrorCode::failed, "the sockets cannot be looked up"});
@@ -106,11 +106,11 @@ unsigned OrderExecutor::settle_suspects(Sweep& sweep) {
             sweep.done(sweep.report.terminated);
             index_.remove({&suspects[i], 1});
         } else if (!std::exchange(stuck, true) || !found) {
-            stuck_.add(suspects[i].key.cookie, sweep.waiting);
+            stuck_.add(suspects[i].cookie, sweep.waiting);
         } else {
             continue;  // behind the one that is stuck: it is still wanted
         }
-        sweep.settled.insert(suspects[i].key.cookie);
+        sweep.settled.insert(suspects[i].cookie);
     }
     return !stuck ? 0 : found ? 1 : static_cast<unsigned>(suspects.size());
 }
@@ -125,7 +125,7 @@ void OrderExecutor::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
     for (Flow& flow : find(sweep)) {
         const bool wanted = flow.is_udp() ? sweep.order.udp != lb::UdpFate::keep : sweep.order.terminate_tcp;
         if (!wanted) continue;
-        if (stuck_.contains(flow.key.cookie))
+        if (stuck_.contains(flow.cookie))
             sweep.failed(kLocked);
         else
             (flow.is_udp() ? udp : sweep.tcp).push_back(flow);
@@ -139,7 +139,7 @@ void OrderExecutor::look(Sweep& sweep, const std::shared_ptr<Baton>& baton) {
 void OrderExecutor::end_tcp(Sweep& sweep, const std::shared_ptr<Baton>& baton, std::size_t count) {
     // What another worker had in hand when it was overtaken comes first.
     for (unsigned stuck = settle_suspects(sweep); stuck > 0; --stuck) sweep.failed(kLocked);
-    std::erase_if(sweep.current, [&](const Flow& flow) { return sweep.settled.contains(flow.key.cookie); });
+    std::erase_if(sweep.current, [&](const Flow& flow) { return sweep.settled.contains(flow.cookie); });
     const auto more = sweep.tcp.begin() + static_cast<std::ptrdiff_t>(std::min(count, sweep.tcp.size()));
     if (sweep.current.empty()) {
         sweep.current.assign(sweep.tcp.begin(), more);
@@ -157,7 +157,7 @@ std::vector<Flow> OrderExecutor::quiet_ones(std::vector<Flow> flows, Sweep& swee
     std::vector<Flow> quiet;
     for (const Flow& flow : flows) {
         std::string why;
-        const auto diag = namespaces_->channel(flow.value.netns, flow.value.pid, why);
+        const auto diag = namespaces_->channel(flow.netns, flow.pid, why);
         if (!diag) continue;
         const auto found = baton.blocking({&flow, 1}, [diag, tuple = flow.tuple()] {
             return diag->find({&tuple, 1}, true);  // takes the socket's lock
@@ -173,14 +173,14 @@ std::vector<Flow> OrderExecutor::quiet_ones(std::vector<Flow> flows, Sweep& swee
 void OrderExecutor::terminate(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
     if (flows.empty()) return;
     Ending ending{.sweep = sweep, .baton = baton, .index = index_};
-    ending.backend = flows.front().value.remote;
+    ending.backend = flows.front().remote;
     ending.netns = netns;
-    ending.diag = namespaces_->channel(netns, flows.front().value.pid, ending.why);
+    ending.diag = namespaces_->channel(netns, flows.front().pid, ending.why);
     if (netns == namespaces_->own()) ending.look = look_.get();
     // The dump has the source of one that is not indexed; its descriptor does not need it.
     const bool dumped = ending.diag && only_ != Engine::descriptor;
     for (Flow& flow : flows)
-        (flow.indexed || !dumped ? ending.open : ending.unseen).push_back(std::move(flow));
+        (flow.indexed() || !dumped ? ending.open : ending.unseen).push_back(std::move(flow));
     for (const auto& engine : engines_) {
         // Of UDP sockets with one tuple only one is seen at a time: mostly the next sweep does it.
         if (engine->kind() == Engine::diag && ending.is_udp() && !sweep.last && !only_ &&

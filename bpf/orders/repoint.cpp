@@ -100,8 +100,8 @@ Repointer::Process* Repointer::process(std::uint32_t pid, std::string& why) {
 UniqueFd Repointer::duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why) {
     Process* owner = process(pid, why);
     if (!owner) return UniqueFd();
-    const int hint = pid == flow.value.pid ? static_cast<int>(flow.value.fd) - 1 : -1;
-    const auto number = owner->descriptors.find(flow.value.inode, hint);
+    const int hint = pid == flow.pid ? static_cast<int>(flow.fd) - 1 : -1;
+    const auto number = owner->descriptors.find(flow.inode, hint);
     if (!number) {
         if (const int error = owner->descriptors.error())
             why = because("read the descriptors of process " + std::to_string(pid), error);
@@ -114,13 +114,13 @@ UniqueFd Repointer::duplicate_from(std::uint32_t pid, const Flow& flow, std::str
         return UniqueFd();
     }
     // Closed and its number used again meanwhile: then it is another one.
-    return cookie_of(fd.get()) == flow.key.cookie ? std::move(fd) : UniqueFd();
+    return cookie_of(fd.get()) == flow.cookie ? std::move(fd) : UniqueFd();
 }
 
 /// `in_flight`: where none is found, it may show: on its way from one process to another (SCM_RIGHTS), say.
 UniqueFd Repointer::duplicate(const Flow& flow, std::string& why, bool& in_flight) {
-    if (flow.value.pid)
-        if (UniqueFd fd = duplicate_from(flow.value.pid, flow, why)) return fd;
+    if (flow.pid)
+        if (UniqueFd fd = duplicate_from(flow.pid, flow, why)) return fd;
     const bool refused = !why.empty();  // then it is in there, most likely
     if (!workload_read_) {
         workload_pids_ = processes_below(cgroup_);
@@ -157,14 +157,14 @@ bool Repointer::choose_target(const lb_owner& owner, const lb_record& record, Ta
 }
 
 Repointer::Result Repointer::cannot_reach(const Move& move, const std::string& why) const {
-    return {Outcome::failed, "the bound source address " +
-                                 to_string(from_kernel(move.flow.value.local).address) + " cannot reach " +
-                                 to_string(from_kernel(move.target.endpoint)) + ": " + why};
+    return {Outcome::failed, "the bound source address " + to_string(from_kernel(move.flow.local).address) +
+                                 " cannot reach " + to_string(from_kernel(move.target.endpoint)) + ": " +
+                                 why};
 }
 
 Repointer::Result Repointer::connect_directly(const Move& move) const {
     const int error =
-        move.claim.connect(move.fd, move.flow.value.remote, move.record.dialled, move.target, move.settled);
+        move.claim.connect(move.fd, move.flow.remote, move.record.dialled, move.target, move.settled);
     if (error == 0) return {Outcome::moved, ""};
     const bool refused = error == EAGAIN || error == EPERM;  // by our own program: see lb_repoint
     return refused ? Result{Outcome::pending, kOvertaken}
@@ -185,7 +185,7 @@ Repointer::Result Repointer::rebind_and_connect(const Move& move) const {
     if (connect(move.fd, &unspecified, sizeof(unspecified)) != 0)
         return {Outcome::failed, because("unconnect", errno)};
     Result result{Outcome::failed, ""};
-    const bool bound = same_address(local_of(move.fd), move.flow.value.local);
+    const bool bound = same_address(local_of(move.fd), move.flow.local);
     if (const auto restored = name.restore(); !restored) {
         result.why = restored.error().message;
     } else if (bound && !own) {
@@ -197,8 +197,8 @@ Repointer::Result Repointer::rebind_and_connect(const Move& move) const {
         return {Outcome::moved, ""};
     }
     // So that it can be told by terminating it.
-    move.claim.connect(move.fd, lb_endpoint{}, move.flow.value.remote, {}, false);
-    move.flow.value.local = local_of(move.fd);
+    move.claim.connect(move.fd, lb_endpoint{}, move.flow.remote, {}, false);
+    move.flow.local = local_of(move.fd);
     return result;
 }
 
@@ -211,7 +211,7 @@ Repointer::Result Repointer::move(const Move& move, bool bound) const {
     if (!source)
         return {Outcome::failed, "from here to " + to_string(from_kernel(move.target.endpoint)) + ": " +
                                      source.error().message};
-    return same_address(*source, move.flow.value.local) ? connect_directly(move) : rebind_and_connect(move);
+    return same_address(*source, move.flow.local) ? connect_directly(move) : rebind_and_connect(move);
 }
 
 /// Our program let the connect through while the application was not connecting; did it begin right after?
@@ -224,14 +224,14 @@ Repointer::Result Repointer::confirm(const Move& move) const {
     if (bpf_map_lookup_elem(programs_.owner_fd(), &move.fd, &owner) != 0)
         return {Outcome::failed, because("look up the owner of the socket", errno)};
     if (same_endpoint(owner.current.peer, move.target.endpoint)) {
-        const bool same_port = local.port_be == move.flow.value.local.port_be;
+        const bool same_port = local.port_be == move.flow.local.port_be;
         return {Outcome::moved, same_port ? "" : "the local port changed"};
     }
     // It wins: where the kernel carried out its connect first and ours undid that, once more.
     const SocketTuple ours{.local = local,
                            .remote = move.target.endpoint,
-                           .cookie = move.flow.key.cookie,
-                           .ifindex = move.flow.value.ifindex};
+                           .cookie = move.flow.cookie,
+                           .ifindex = move.flow.ifindex};
     const auto there = move.diag.find({&ours, 1});
     if (there && there->front()) {
         const lb_record& wished = owner.current;
@@ -251,7 +251,7 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
         return {wait ? Outcome::pending : Outcome::failed, why, wait};
     }
     // Before the look at its owner, which a re-point changes.
-    const Claim claim(programs_, flow.key.cookie, own_tgid_);
+    const Claim claim(programs_, flow.cookie, own_tgid_);
     if (claim.error() == EEXIST) return {Outcome::pending, kClaimed};
     if (claim.error() == E2BIG) return {Outcome::pending, kFull};
     if (claim.error()) return {Outcome::failed, because("lb_repoint", claim.error())};
@@ -261,9 +261,9 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     if (bpf_map_lookup_elem(programs_.owner_fd(), &number, &owner) != 0)
         return {Outcome::not_ours, "the socket has no owner record"};
     // As the programs judge: the record that names the actual peer is true, of two the newer one.
-    const bool settled = same_endpoint(owner.current.peer, flow.value.remote);
+    const bool settled = same_endpoint(owner.current.peer, flow.remote);
     const lb_record& record = settled ? owner.current : owner.previous;
-    if (record.life != flow.life()) return {Outcome::not_ours, kOvertaken};
+    if (record.life != flow.life) return {Outcome::not_ours, kOvertaken};
     if (!settled && !insist) return {Outcome::pending, kOvertaken};
     Target target;
     if (!choose_target(owner, record, target)) return {Outcome::failed, "no backend to re-point to"};

@@ -67,7 +67,7 @@ Result<UniqueFd> SourceAddress::probe(int fd, const Flow& flow) const {
     UniqueFd probe;
     int error = 0;
     const int family = option(fd, SOL_SOCKET, SO_DOMAIN);
-    const bool inside = namespaces_.run_inside(flow.value.netns, [&] {
+    const bool inside = namespaces_.run_inside(flow.netns, [&] {
         probe.reset(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         error = errno;
     });

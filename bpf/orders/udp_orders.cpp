@@ -21,22 +21,22 @@ Repointer::Result repoint_alone(Repointer& repointer, SockDiag& diag, Flow& flow
 
 void OrderExecutor::handle_udp(std::uint64_t netns, std::vector<Flow> flows, Sweep& sweep, Baton& baton) {
     std::string why;
-    const auto diag = namespaces_->channel(netns, flows.front().value.pid, why);
+    const auto diag = namespaces_->channel(netns, flows.front().pid, why);
     if (!diag) {
         if (sweep.report.first_failure.empty()) sweep.report.first_failure = why;
         return terminate(netns, std::move(flows), sweep, baton);
     }
     if (sweep.last)  // it was bound to a device meanwhile, say: look for all of them afresh
-        for (Flow& flow : flows) flow.value.inode = 0;
+        for (Flow& flow : flows) flow.inode = 0;
     if (auto resolved = resolve_udp(*diag, flows); !resolved) {
         for (std::size_t i = 0; i < flows.size(); ++i) sweep.failed(resolved.error().message);
         return;
     }
     std::erase_if(flows, [&](const Flow& flow) {
-        if (!flow.resolved() && flow.indexed) sweep.again = true;
+        if (!flow.resolved() && flow.indexed()) sweep.again = true;
         return !flow.resolved();
     });
-    for (Flow& flow : flows) flow.value.netns = netns;
+    for (Flow& flow : flows) flow.netns = netns;
     if (sweep.order.udp == lb::UdpFate::repoint) {
         // The last look has just seen each of them by its cookie: a twin with the same tuple, which may have
         // been moved to a new life of the same address, hides none.

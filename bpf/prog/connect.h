@@ -65,17 +65,22 @@ static __always_inline void index_udp(struct bpf_sock_addr *ctx, struct bpf_sock
 				      struct lb_owner *owner, struct lb_backend *backend,
 				      const struct lb_dial *dial)
 {
-	struct lb_flow flow = {
-		.netns = bpf_get_netns_cookie(ctx),
-		.remote = owner->current.peer,
-		.ifindex = sk->bound_dev_if,
-		.pid = owner->pid,
-	};
+	struct lb_endpoint bound = {};
+	struct lb_flow *flow;
+	__u32 number;
 
-	bound_source(sk, owner->current.peer.protocol, &flow.local);
+	bound_source(sk, LB_IPPROTO_UDP, &bound);
 	if (!dial->connected)
-		note_bound(owner, &flow.local);
-	index_flow(backend, &owner->current, dial->cookie, &flow);
+		note_bound(owner, &bound);
+	flow = take_flow(backend, &number);
+	if (flow) {
+		flow->netns = bpf_get_netns_cookie(ctx);
+		flow->local = bound;
+		flow->ifindex = sk->bound_dev_if;
+		flow->pid = owner->pid;
+		flow->flags = 0;
+		file_flow(flow, number, &owner->current, dial->cookie, LB_TAG_UDP);
+	}
 	count(LB_STAT_UDP_FILED); /* after it: a reader that sees the same count has missed none */
 	report_if_condemned(backend, &owner->current, dial->cookie);
 }

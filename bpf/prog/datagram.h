@@ -150,7 +150,6 @@ static __always_inline void fill_sent(struct lb_history *history, struct lb_reco
 				      __u32 index)
 {
 	name_backend(sent, send->service, backend, index, send->dialled);
-	sent->drawer = 0;
 	sent->flags = LB_RECORD_SENT;
 	sent->stamp = ++history->turn;
 }

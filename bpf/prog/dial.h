@@ -72,14 +72,14 @@ static __always_inline struct lb_record *room_for_record(struct bpf_sock_addr *c
 
 /* Another connect is to replace it: it counts no more, and stays filed, as its socket may be there.
  */
-static __noinline int stop_counting(struct lb_record *record, __u64 cookie)
+static __noinline int stop_counting(struct lb_record *record)
 {
 	__u32 flags = record->flags;
 
 	if (!(flags & LB_RECORD_COUNTED))
 		return 0;
 	record->flags = flags & ~LB_RECORD_COUNTED;
-	if (!(flags & LB_RECORD_INDEXED) || file_as_left(record, cookie))
+	if (!(flags & LB_RECORD_INDEXED) || file_as_left(record))
 		uncount(record->backend, record->life);
 	return 0;
 }
@@ -92,7 +92,7 @@ static __noinline int keep_connect(struct bpf_sock_addr *ctx, struct lb_owner *o
 
 	if (!room)
 		return 0;
-	stop_counting(connect, dial->cookie);
+	stop_counting(connect);
 	*room = *connect;
 	owner->flags |= LB_OWNER_CROWD;
 	return 1;
@@ -106,7 +106,7 @@ static __always_inline void let_go(struct bpf_sock_addr *ctx, struct lb_owner *o
 	    keep_connect(ctx, owner, record, dial))
 		__builtin_memset(record, 0, sizeof(*record));
 	else
-		drop_record(record, dial->cookie);
+		drop_record(record);
 }
 
 /* Before a connect: the record that is true (the actual peer decides) becomes `current`. A
@@ -136,7 +136,7 @@ static __noinline int begin_record(struct bpf_sock_addr *ctx, struct lb_owner *o
 	settle(ctx, owner, dial);
 	let_go(ctx, owner, &owner->previous, dial);
 	if (owner->current.flags & LB_RECORD_INDEXED)
-		stop_counting(&owner->current, dial->cookie); /* optimistic */
+		stop_counting(&owner->current); /* optimistic */
 	/* else its life would look idle, should this connect fail */
 	owner->previous = owner->current;
 	__builtin_memset(&owner->current, 0, sizeof(owner->current));
@@ -169,10 +169,10 @@ static __noinline int supersede(struct bpf_sock_addr *ctx, struct lb_owner *owne
 	if (same_endpoint(&owner->previous.peer, peer)) {
 		if (owner->previous.flags & LB_RECORD_UNDER_WAY)
 			unsure = 1;
-		drop_record(&owner->previous, dial->cookie);
+		drop_record(&owner->previous);
 	}
 	if (owner->flags & LB_OWNER_CROWD)
-		unsure |= forget_connects(ctx, peer, dial->thread, dial->cookie);
+		unsure |= forget_connects(ctx, peer, dial->thread);
 	if (unsure)
 		owner->current.flags |= LB_RECORD_UNSURE;
 	if (owner->flags & LB_OWNER_SENDER)

@@ -1,83 +1,80 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The index behind termination at a cost of the affected sockets: (socket, life) -> tuple, in
- * drawers. */
+/* The index behind termination at a cost of the affected sockets: see lb_flow. */
 #ifndef LB_FLOWS_H
 #define LB_FLOWS_H
 
 #include "maps.h"
 
-const volatile __u32 cfg_drawers = 1; /* in use, at most LB_MAX_DRAWERS */
+const volatile __u32 cfg_chunk_bits = 12; /* a chunk of lb_flows has 2^n flows */
 
-/* How many drawers a socket that finds its own full tries before it goes unindexed. */
-#define LB_DRAWER_TRIES 8
-
-static __always_inline int file_in_drawer(struct lb_backend *backend, __u32 drawer,
-					  const struct lb_flow_key *key, const struct lb_flow *flow)
+static __always_inline struct lb_flow *flow_at(__u32 number)
 {
-	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer);
+	__u32 chunk = number >> cfg_chunk_bits, place = number & ((1U << cfg_chunk_bits) - 1);
+	void *flows = bpf_map_lookup_elem(&lb_flows, &chunk);
 
-	if (!flows)
-		return -1;
-	/* Noted before it is filed: a walk of the noted drawers misses nothing. */
-	if (!(backend->drawers[(drawer / 64) % LB_DRAWER_WORDS] & (1ULL << (drawer % 64))))
-		__sync_fetch_and_or(&backend->drawers[(drawer / 64) % LB_DRAWER_WORDS],
-				    1ULL << (drawer % 64));
-	return bpf_map_update_elem(flows, key, flow, BPF_ANY) ? -1 : 0;
+	return flows ? bpf_map_lookup_elem(flows, &place) : 0;
 }
 
-/* Files the socket under its life. Fails open: without room the slower engine finds the socket. */
-static __always_inline void index_flow(struct lb_backend *backend, struct lb_record *record,
-				       __u64 cookie, struct lb_flow *flow)
+static __always_inline __u64 *tag_at(__u32 number)
 {
-	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
-	__u32 drawer = backend->drawer;
+	return bpf_map_lookup_elem(&lb_flow_tags, &number);
+}
 
-	flow->dialled = record->dialled;
-	flow->backend = record->backend;
-	flow->since_ns = bpf_ktime_get_boot_ns();
-	for (int i = 0; i < LB_DRAWER_TRIES; i++) {
-		if (!file_in_drawer(backend, drawer, &key, flow)) {
-			record->drawer = drawer;
-			record->flags |= LB_RECORD_INDEXED;
-			if (i)
-				backend->drawer = drawer;
-			return;
-		}
-		drawer = (drawer + 1) % cfg_drawers;
+/* A free flow; null: there is none. Fails open: the slower engine finds the socket. */
+static __always_inline struct lb_flow *take_flow(struct lb_backend *backend, __u32 *number)
+{
+	int missing = bpf_map_pop_elem(&lb_free_flows, number);
+
+	if (!missing && *number == LB_FLOWS_LOW) {
+		tell_of_life(LB_EVENT_INDEX_LOW, 0, 0, 0);
+		missing = bpf_map_pop_elem(&lb_free_flows, number);
 	}
+	if (!missing)
+		return flow_at(*number);
 	__sync_fetch_and_add(&backend->overflow, 1);
 	count(LB_STAT_INDEX_OVERFLOW);
-}
-
-/* Whether it was still filed: user space may have been faster, and has uncounted it then. */
-static __always_inline int unindex_flow(__u32 drawer, __u64 cookie, __u64 life)
-{
-	struct lb_flow_key key = {.cookie = cookie, .life = life};
-	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer);
-
-	return flows && !bpf_map_delete_elem(flows, &key);
-}
-
-/* Files the socket anew, as one that counts no more. Whether it counted. */
-static __always_inline int file_as_left(struct lb_record *record, __u64 cookie)
-{
-	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
-	__u32 drawer = record->drawer;
-	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer), *flow;
-
-	if (!flows)
-		return 0; /* cannot be: it was filed there */
-	flow = bpf_map_lookup_elem(flows, &key);
-	key.life |= LB_FLOW_LEFT;
-	if (!flow || bpf_map_update_elem(flows, &key, flow, BPF_ANY))
-		record->flags &= ~LB_RECORD_INDEXED; /* no room: lost, should this connect fail */
-	key.life = record->life;
-	if (!bpf_map_delete_elem(flows, &key))
-		return 1;
-	record->flags &= ~LB_RECORD_INDEXED; /* taken out by user space just now */
-	key.life |= LB_FLOW_LEFT;
-	bpf_map_delete_elem(flows, &key);
 	return 0;
+}
+
+/* Makes the flow visible under its life; where it is from, and whose, is written there already. An
+ * exchange is a full barrier: what reads the tag sees the flow, and what we read after this is
+ * read after it was visible. */
+static __always_inline void file_flow(struct lb_flow *flow, __u32 number, struct lb_record *record,
+				      __u64 cookie, __u64 is_udp)
+{
+	__u64 *tag = tag_at(number);
+
+	if (!tag)
+		return; /* cannot be: as many tags as flows */
+	flow->cookie = cookie;
+	flow->life = record->life;
+	flow->remote = record->peer;
+	flow->dialled = record->dialled;
+	flow->since_ns = bpf_ktime_get_coarse_ns();
+	record->flow = number;
+	record->generation = LB_GENERATION(*tag + LB_TAG_ONE_GENERATION);
+	__sync_lock_test_and_set(tag, LB_TAG(record->generation, record->backend) | is_udp);
+	record->flags |= LB_RECORD_INDEXED;
+}
+
+/* The tag under which this record was filed. */
+static __always_inline __u64 tag_of(const struct lb_record *record)
+{
+	__u64 tag = LB_TAG(record->generation, record->backend);
+
+	return record->peer.protocol == LB_IPPROTO_UDP ? tag | LB_TAG_UDP : tag;
+}
+
+/* Whether it was still filed under this tag: user space may have been faster, and has uncounted it
+ * then. */
+static __always_inline int take_out(__u32 number, __u64 tag)
+{
+	__u64 *place = tag_at(number);
+
+	if (!place || __sync_val_compare_and_swap(place, tag, tag & LB_TAG_GENERATION) != tag)
+		return 0;
+	bpf_map_push_elem(&lb_free_flows, &number, BPF_ANY);
+	return 1;
 }
 
 #endif

@@ -76,7 +76,6 @@ struct lb_walk {
 	struct lb_history_more *more;
 	const struct lb_endpoint *peer;
 	const struct lb_endpoint *dialled;
-	__u64 cookie;
 	__u32 thread;
 	__u32 stamp;
 	int found; /* a position */
@@ -183,20 +182,19 @@ static long step_over_connects(__u32 at, struct lb_walk *walk)
 			return 0;
 		walk->found = at;
 	}
-	drop_record(record, walk->cookie);
+	drop_record(record);
 	return 0;
 }
 
 /* Forgets the connects of this thread (0: all), which makes another one, and that to the peer,
  * which the other one supersedes. 1: that one may be under way still. */
 __noinline int forget_connects(struct bpf_sock_addr *ctx, const struct lb_endpoint *peer,
-			       __u32 thread, __u64 cookie)
+			       __u32 thread)
 {
 	struct lb_recalled known = recall_in(ctx);
 	struct lb_walk walk = {.few = known.few,
 			       .more = known.more,
 			       .peer = peer,
-			       .cookie = cookie,
 			       .thread = thread,
 			       .found = LB_NO_RECORD};
 

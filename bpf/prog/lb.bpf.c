@@ -107,20 +107,42 @@ int lb_create(struct bpf_sock *sk)
 	return FIELD(sk->protocol) == LB_IPPROTO_MPTCP ? refuse_protocol() : LB_PROCEED;
 }
 
-/* Run by reseat, for one entry of the index whose socket is connected elsewhere, or not at all. In
- * here as nothing comes between taking it out and uncounting it, not even reseat's end. */
+/* Run by reseat, for a flow whose socket is connected elsewhere, or not at all. In here as nothing
+ * comes between taking it out and uncounting it, not even reseat's end. */
 SEC("syscall")
 int lb_unfile(struct lb_unfiling *what)
 {
-	struct lb_flow_key key = what->key;
-	__u32 drawer = what->drawer;
-	void *flows = bpf_map_lookup_elem(&lb_flows, &drawer);
-	const struct lb_flow *flow = flows ? bpf_map_lookup_elem(flows, &key) : 0;
+	__u32 backend = LB_TAG_LIFE(what->tag) - 1;
 
-	if (!flow || flow->since_ns != what->since_ns || bpf_map_delete_elem(flows, &key))
-		return 0;
-	if (!(key.life & LB_FLOW_LEFT))
-		uncount(what->backend, key.life);
+	if (unfile(what->number, what->tag, backend, what->life))
+		uncount(backend, what->life);
+	return 0;
+}
+
+static long free_next(__u32 step, const struct lb_index *numbers)
+{
+	__u32 number = numbers->flows + numbers->more - 1 - step, low = LB_FLOWS_LOW;
+
+	if (numbers->mark && step == numbers->more / 4)
+		bpf_map_push_elem(&lb_free_flows, &low, BPF_ANY);
+	bpf_map_push_elem(&lb_free_flows, &number, BPF_ANY);
+	return 0;
+}
+
+/* Run by reseat when lb_flows has got more chunks. In here as all of their numbers become free, or,
+ * where reseat ends before, none. */
+SEC("syscall")
+int lb_add_flows(struct lb_index *wanted)
+{
+	struct lb_index numbers = {
+		.flows = wanted->flows, .more = wanted->more, .mark = wanted->mark};
+	__u32 zero = 0;
+	struct lb_index *index = bpf_map_lookup_elem(&lb_index, &zero);
+
+	if (!index || index->flows != numbers.flows)
+		return 0; /* done already */
+	index->flows += numbers.more;
+	bpf_loop(numbers.more, free_next, &numbers, 0);
 	return 0;
 }
 

@@ -103,20 +103,43 @@ struct {
 	__type(value, struct lb_history_more);
 } lb_history_more SEC(".maps");
 
-struct lb_drawer {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 4096); /* set at load */
-	__uint(key_size, sizeof(struct lb_flow_key));
+struct lb_chunk {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* set at load */
+	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct lb_flow));
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, LB_MAX_DRAWERS); /* set at load */
+	__uint(max_entries, 1); /* set at load */
 	__type(key, __u32);
-	__array(values, struct lb_drawer);
+	__array(values, struct lb_chunk);
 } lb_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* set at load */
+	__type(key, __u32);
+	__type(value, __u64);
+} lb_flow_tags SEC(".maps");
+
+/* The one that was freed last is used first: few flows stay in the processors' caches. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1); /* set at load */
+	__uint(key_size, 0);
+	__uint(value_size, sizeof(__u32));
+} lb_free_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_index);
+} lb_index SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -175,6 +198,22 @@ static __always_inline void count(__u32 stat)
 
 	if (counter)
 		*counter += 1;
+}
+
+/* Without room it is not lost for good: user space then rescans all lives. */
+static __always_inline void tell_of_life(__u32 kind, __u32 service, __u64 life, __u64 cookie)
+{
+	struct lb_event *event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
+
+	if (!event) {
+		count(LB_STAT_EVENTS_LOST);
+		return;
+	}
+	event->kind = kind;
+	event->service = service;
+	event->life = life;
+	event->cookie = cookie;
+	bpf_ringbuf_submit(event, 0);
 }
 
 #endif

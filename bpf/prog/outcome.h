@@ -92,16 +92,13 @@ static __always_inline void note_failure(const struct lb_record *record, __u64 c
  * a socket that found no room in the index. */
 static __always_inline void judge_patience(const struct lb_record *record, __u64 cookie)
 {
-	struct lb_flow_key key = {.cookie = cookie, .life = record->life};
-	__u32 drawer = record->drawer;
-	struct lb_flow *flow;
-	void *flows;
+	const struct lb_flow *flow;
 
 	if (!(record->flags & LB_RECORD_INDEXED))
 		return;
-	flows = bpf_map_lookup_elem(&lb_flows, &drawer);
-	flow = flows ? bpf_map_lookup_elem(flows, &key) : 0;
-	if (flow && bpf_ktime_get_boot_ns() - flow->since_ns >= LB_PATIENCE_NS)
+	flow = flow_at(record->flow);
+	if (flow && flow->cookie == cookie &&
+	    bpf_ktime_get_coarse_ns() - flow->since_ns >= LB_PATIENCE_NS)
 		note_failure(record, cookie, LB_ETIMEDOUT, 0);
 }
 
@@ -120,14 +117,14 @@ static __always_inline void release_socket(struct bpf_sock *sk, __u64 cookie)
 		life = 0;
 	else if (state == BPF_TCP_SYN_SENT)
 		judge_patience(&owner->current, cookie);
-	forget_socket(owner, cookie);
-	forget_crowd(sk, owner, cookie);
+	forget_socket(owner);
+	forget_crowd(sk, owner);
 	if (!life || (state != BPF_TCP_ESTABLISHED && state != BPF_TCP_CLOSE_WAIT))
 		return;
 	owner->previous.flags = LB_RECORD_TRACE;
 	owner->previous.backend = backend;
 	owner->previous.service = (__u32)life;
-	owner->previous.drawer = (__u32)(life >> 32);
+	owner->previous.flow = (__u32)(life >> 32);
 }
 
 #endif

@@ -12,17 +12,16 @@ static __always_inline struct lb_owner *find_owner(struct bpf_sock *sk)
 
 /* At close, when a TCP connection is over, and when a socket that was connected through us begins
  * to listen. */
-static __always_inline void forget_socket(struct lb_owner *owner, __u64 cookie)
+static __always_inline void forget_socket(struct lb_owner *owner)
 {
-	drop_record(&owner->current, cookie);
-	drop_record(&owner->previous, cookie);
+	drop_record(&owner->current);
+	drop_record(&owner->previous);
 }
 
 /* At close, of UDP. */
-static __always_inline void forget_crowd(struct bpf_sock *sk, const struct lb_owner *owner,
-					 __u64 cookie)
+static __always_inline void forget_crowd(struct bpf_sock *sk, const struct lb_owner *owner)
 {
-	struct lb_walk walk = {.cookie = cookie, .found = LB_NO_RECORD};
+	struct lb_walk walk = {.found = LB_NO_RECORD};
 	struct lb_recalled known;
 
 	if (!(owner->flags & LB_OWNER_CROWD))
@@ -41,22 +40,6 @@ static __always_inline int must_leave(const struct lb_backend *backend)
 
 	return state == LB_LIFE_CONDEMNED ||
 	       (state == LB_LIFE_DRAINING && backend->endpoint.protocol == LB_IPPROTO_UDP);
-}
-
-/* Without room it is not lost for good: user space then rescans all lives. */
-static __always_inline void tell_of_life(__u32 kind, __u32 service, __u64 life, __u64 cookie)
-{
-	struct lb_event *event = bpf_ringbuf_reserve(&lb_events, sizeof(*event), 0);
-
-	if (!event) {
-		count(LB_STAT_EVENTS_LOST);
-		return;
-	}
-	event->kind = kind;
-	event->service = service;
-	event->life = life;
-	event->cookie = cookie;
-	bpf_ringbuf_submit(event, 0);
 }
 
 /* Tells user space of a socket that reached a life while it was being condemned: it condemns first

@@ -23,10 +23,11 @@ static __always_inline void watch_outcome(struct bpf_sock_ops *ops, struct lb_ow
 /* Before the SYN leaves, with the source port known: files the TCP socket. */
 static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock *sk)
 {
-	struct lb_flow flow = {};
+	__u64 cookie = bpf_get_socket_cookie(ops);
 	struct lb_backend *backend;
 	struct lb_owner *owner;
-	__u64 cookie;
+	struct lb_flow *flow;
+	__u32 number;
 
 	owner = find_owner(sk);
 	if (!owner || !owner->current.life)
@@ -34,18 +35,18 @@ static __always_inline void index_tcp(struct bpf_sock_ops *ops, struct bpf_sock 
 	backend = backend_of_life(owner->current.backend, owner->current.life);
 	if (!backend)
 		return; /* cannot be: a life is not retired while this socket is counted */
-	cookie = bpf_get_socket_cookie(ops);
-	flow.netns = bpf_get_netns_cookie(ops);
-	flow.remote = owner->current.peer;
-	tcp_source(ops, &flow.remote, &flow.local);
-	flow.ifindex = sk->bound_dev_if;
-	flow.pid = owner->pid;
 	owner->flags &= ~(LB_OWNER_MULTIPATH | LB_OWNER_UNANSWERED);
-	if (is_subflow(sk)) {
+	if (is_subflow(sk))
 		owner->flags |= LB_OWNER_MULTIPATH;
-		flow.fd = LB_FD_MULTIPATH;
+	flow = take_flow(backend, &number);
+	if (flow) {
+		flow->netns = bpf_get_netns_cookie(ops);
+		tcp_source(ops, &owner->current.peer, &flow->local);
+		flow->ifindex = sk->bound_dev_if;
+		flow->pid = owner->pid;
+		flow->flags = owner->flags & LB_OWNER_MULTIPATH ? LB_FLOW_SUBFLOW : 0;
+		file_flow(flow, number, &owner->current, cookie, 0);
 	}
-	index_flow(backend, &owner->current, cookie, &flow);
 	report_if_condemned(backend, &owner->current, cookie);
 	watch_outcome(ops, owner);
 }
@@ -55,7 +56,7 @@ static __always_inline void forget_listener(struct bpf_sock_ops *ops, struct bpf
 	struct lb_owner *owner = find_owner(sk);
 
 	if (owner)
-		forget_socket(owner, bpf_get_socket_cookie(ops));
+		forget_socket(owner);
 }
 
 static __always_inline void note_success(const struct lb_owner *owner)
@@ -142,7 +143,7 @@ static __always_inline void judge_closed(struct bpf_sock_ops *ops, struct lb_own
 	struct lb_record *trace = &owner->previous;
 
 	if (got_answer(ops, before))
-		note_answer(trace->backend, (__u64)trace->drawer << 32 | trace->service);
+		note_answer(trace->backend, (__u64)trace->flow << 32 | trace->service);
 	trace->flags = 0;
 	if (owner->flags & LB_OWNER_STATES)
 		bpf_sock_ops_cb_flags_set(ops, FIELD(ops->bpf_sock_ops_cb_flags) &
@@ -156,7 +157,7 @@ static __always_inline void end_connection(struct bpf_sock_ops *ops, struct bpf_
 {
 	if (owner->current.life)
 		judge_end(ops, sk, owner, before);
-	forget_socket(owner, bpf_get_socket_cookie(ops));
+	forget_socket(owner);
 }
 
 static __always_inline void judge_state(struct bpf_sock_ops *ops, struct bpf_sock *sk)

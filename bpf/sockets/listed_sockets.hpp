@@ -9,7 +9,7 @@
 
 namespace reseat::bpf {
 
-/// The sockets that the index has for these lives, for people to look at. Costs by their drawers, and reads
+/// The sockets that the index has for these lives, for people to look at. Costs by the whole index, and reads
 /// one file of /proc for each process.
 std::deque<lb::SocketInfo> list_sockets(const Programs& programs, const std::vector<FiledLife>& lives);
 

@@ -34,7 +34,7 @@ Round resolve_once(const Programs& programs, NetNamespaces& namespaces, Unconnec
     std::vector<Flow> flows = index.unresolved();
     if (flows.empty()) return {.progress = true};
     std::map<std::uint64_t, std::vector<Flow>> groups;
-    for (Flow& flow : flows) groups[flow.value.netns].push_back(flow);
+    for (Flow& flow : flows) groups[flow.netns].push_back(flow);
     Round round{.left = flows.size()};
     flows.clear();
     for (auto& [netns, group] : groups)
@@ -42,9 +42,8 @@ Round resolve_once(const Programs& programs, NetNamespaces& namespaces, Unconnec
     std::unordered_map<std::uint32_t, DescriptorTable> processes;
     for (Flow& flow : flows) {
         if (!flow.resolved()) continue;
-        auto& process = processes.try_emplace(flow.value.pid, flow.value.pid).first->second;
-        if (const auto fd = process.find(flow.value.inode, -1))
-            flow.value.fd = static_cast<std::uint32_t>(*fd) + 1;
+        auto& process = processes.try_emplace(flow.pid, flow.pid).first->second;
+        if (const auto fd = process.find(flow.inode, -1)) flow.fd = static_cast<std::uint32_t>(*fd) + 1;
         index.complete(flow);
         round.progress = true;
         --round.left;

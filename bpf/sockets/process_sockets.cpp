@@ -120,26 +120,25 @@ ProcessSockets::Process& ProcessSockets::process(std::uint32_t pid, std::string&
 
 UniqueFd ProcessSockets::duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why) {
     const Process& owner = process(pid, why);
-    const auto by_cookie = owner.by_cookie.find(flow.key.cookie);
-    const auto by_subflow = owner.by_subflow.find({bytes_of(flow.value.local), bytes_of(flow.value.remote)});
+    const auto by_cookie = owner.by_cookie.find(flow.cookie);
+    const auto by_subflow = owner.by_subflow.find({bytes_of(flow.local), bytes_of(flow.remote)});
     if (by_cookie != owner.by_cookie.end()) {
         UniqueFd fd = get_descriptor(owner.pidfd, by_cookie->second);
         // Closed and its number used again meanwhile: then it is another one.
-        if (fd && cookie_of(fd.get()) == flow.key.cookie) return fd;
+        if (fd && cookie_of(fd.get()) == flow.cookie) return fd;
     }
     if (by_subflow != owner.by_subflow.end()) {
         UniqueFd fd = get_descriptor(owner.pidfd, by_subflow->second);
-        if (fd && netns_of(fd.get()) == flow.value.netns)
+        if (fd && netns_of(fd.get()) == flow.netns)
             for (const auto& [local, remote] : subflows_of(fd.get()))
-                if (same_endpoint(local, flow.value.local) && same_endpoint(remote, flow.value.remote))
-                    return fd;
+                if (same_endpoint(local, flow.local) && same_endpoint(remote, flow.remote)) return fd;
     }
     return UniqueFd();
 }
 
 UniqueFd ProcessSockets::duplicate(const Flow& flow, std::string& why) {
-    if (flow.value.pid)
-        if (UniqueFd fd = duplicate_from(flow.value.pid, flow, why)) return fd;
+    if (flow.pid)
+        if (UniqueFd fd = duplicate_from(flow.pid, flow, why)) return fd;
     if (!std::exchange(workload_read_, true)) workload_ = processes_below(cgroup_);
     for (const std::uint32_t pid : workload_)
         if (UniqueFd fd = duplicate_from(pid, flow, why)) return fd;

@@ -41,16 +41,16 @@ std::vector<bool> SocketCheck::live(std::span<const Flow> flows) {
         const std::size_t size = std::min<std::size_t>(LB_LOOKS, flows.size() - from);
         for (std::size_t i = 0; i < size; ++i) {
             const Flow& flow = flows[from + i];
-            looks_[i] = {.life = flow.life(),
-                         .local = flow.value.local,
-                         .remote = flow.value.remote,
+            looks_[i] = {.life = flow.life,
+                         .local = flow.local,
+                         .remote = flow.remote,
                          .states = flow.is_udp() ? kConnectedUdp : kLiveTcpStates,
                          .live = 0};
         }
         if (size < LB_LOOKS) looks_[size].life = 0;
         if (!run()) return live;
         for (std::size_t i = 0; i < size; ++i)
-            live[from + i] = looks_[i].live && flows[from + i].value.ifindex == 0;
+            live[from + i] = looks_[i].live && flows[from + i].ifindex == 0;
     }
     return live;
 }

@@ -18,22 +18,22 @@ Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows) {
     // A socket may be filed under several lives; only the one that it is connected to is resolved.
     std::unordered_multimap<std::uint64_t, Flow*> wanted;
     for (Flow& flow : flows)
-        if (!flow.resolved()) wanted.emplace(flow.key.cookie, &flow);
+        if (!flow.resolved()) wanted.emplace(flow.cookie, &flow);
     if (wanted.empty()) return {};
-    const __be16 port_be = wanted.begin()->second->value.remote.port_be;
+    const __be16 port_be = wanted.begin()->second->remote.port_be;
     const bool one_port = std::ranges::all_of(
-        wanted, [port_be](const auto& entry) { return entry.second->value.remote.port_be == port_be; });
+        wanted, [port_be](const auto& entry) { return entry.second->remote.port_be == port_be; });
     const DumpFilter filter{.protocol = IPPROTO_UDP,
                             .states = kConnectedUdp,
                             .remote_port_be = one_port ? port_be : static_cast<__be16>(0)};
     return diag.dump(filter, [&wanted](const DiagSocket& socket) {
         const auto [from, to] = wanted.equal_range(socket.tuple.cookie);
         for (auto entry = from; entry != to; ++entry) {
-            lb_flow& value = entry->second->value;
-            if (!same_endpoint(socket.tuple.remote, value.remote)) continue;
-            value.local = socket.tuple.local;
-            value.ifindex = socket.tuple.ifindex;
-            value.inode = socket.inode;
+            Flow& flow = *entry->second;
+            if (!same_endpoint(socket.tuple.remote, flow.remote)) continue;
+            flow.local = socket.tuple.local;
+            flow.ifindex = socket.tuple.ifindex;
+            flow.inode = socket.inode;
         }
     });
 }
@@ -41,7 +41,7 @@ Result<void> resolve_udp(SockDiag& diag, std::span<Flow> flows) {
 bool resolve_udp_in(NetNamespaces& namespaces, std::uint64_t netns, std::span<Flow> flows) {
     try {
         std::string why;
-        const auto diag = namespaces.channel(netns, flows.front().value.pid, why);
+        const auto diag = namespaces.channel(netns, flows.front().pid, why);
         return diag && resolve_udp(*diag, flows);
     } catch (const std::exception& error) {
         spdlog::debug("connected UDP sockets in one network namespace cannot be listed: {}", error.what());

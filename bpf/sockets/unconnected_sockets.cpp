@@ -10,8 +10,6 @@
 #include <string>
 #include <unordered_map>
 
-#include <time.h>
-
 namespace reseat::bpf {
 namespace {
 
@@ -24,12 +22,6 @@ constexpr Duration kTick = 500ms;
 constexpr int kRest = 50;
 constexpr Duration kLongestPause = 30s;
 
-std::chrono::nanoseconds since_boot() {
-    timespec now{};
-    ::clock_gettime(CLOCK_BOOTTIME, &now);
-    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
-
 struct Leaving {
     FiledLife life;
     TimePoint next{};
@@ -41,20 +33,19 @@ using Due = std::vector<Leaving*>;
 
 /// One dump for all of them.
 void look_at(const Programs& programs, NetNamespaces& namespaces, const Due& lives) {
-    const FlowIndex index(programs);
+    std::vector<FiledLife> filed;
+    for (const Leaving* one : lives) filed.push_back(one->life);
     std::map<std::uint64_t, std::vector<Flow>> groups;
-    for (Leaving* one : lives) {
-        const std::vector<Flow> filed = index.of_life(one->life.backend, one->life.life);
-        one->has_sockets = !filed.empty();
-        for (Flow flow : filed) {
-            flow.value.inode = 0;  // to be looked for afresh
-            groups[flow.value.netns].push_back(flow);
-        }
-    }
     std::unordered_map<lb::LifeId, std::vector<Flow>> found;
+    FlowIndex(programs).each_of_lives(filed, [&](Flow flow) {
+        found.try_emplace(flow.life);
+        flow.inode = 0;  // to be looked for afresh
+        groups[flow.netns].push_back(std::move(flow));
+    });
+    for (Leaving* one : lives) one->has_sockets = found.contains(one->life.life);
     for (auto& [netns, group] : groups) {
         if (!resolve_udp_in(namespaces, netns, group)) continue;
-        for (const Flow& flow : group) found[flow.life()].push_back(flow);
+        for (const Flow& flow : group) found[flow.life].push_back(flow);
     }
     for (Leaving* one : lives) one->unconnected.let_go(found[one->life.life]);
 }
@@ -95,15 +86,13 @@ private:
 std::size_t UnconnectedSockets::let_go(std::span<const Flow> flows) {
     const auto before = std::exchange(suspects_, {});
     const TimePoint now = std::chrono::steady_clock::now();
-    const auto now_since_boot = since_boot();
     std::vector<Flow> gone;
     for (const Flow& flow : flows) {
         if (flow.resolved()) continue;
-        const std::pair entry{flow.key.cookie, flow.key.life};
+        const std::pair entry{flow.cookie, flow.tag};
         const auto known = before.find(entry);
         const TimePoint since = known == before.end() ? now : known->second;
-        const auto age = now_since_boot - std::chrono::nanoseconds(flow.value.since_ns);
-        if (now - since >= kBetweenLooks && age >= kUnderWay)
+        if (now - since >= kBetweenLooks && flow.age() >= kUnderWay)
             gone.push_back(flow);
         else
             suspects_.emplace(entry, since);

@@ -45,21 +45,21 @@ public:
             getsockname(server_.get(), name, &length) != 0)
             return;
         connect(client_.get(), name, length);  // on loopback it is there when this returns
-        flow_.key = {.cookie = cookie_of(client_.get()), .life = kThrowAwayLife};
-        flow_.value.netns = netns_of(client_.get());
-        flow_.value.local = name_of(client_.get(), getsockname);
-        flow_.value.remote = name_of(client_.get(), getpeername);
-        flow_.value.pid = static_cast<std::uint32_t>(getpid());
-        flow_.indexed = false;
+        flow_.cookie = cookie_of(client_.get());
+        flow_.life = kThrowAwayLife;
+        flow_.netns = netns_of(client_.get());
+        flow_.local = name_of(client_.get(), getsockname);
+        flow_.remote = name_of(client_.get(), getpeername);
+        flow_.pid = static_cast<std::uint32_t>(getpid());
     }
 
-    bool connected() const { return flow_.value.remote.port_be != 0; }
+    bool connected() const { return flow_.remote.port_be != 0; }
     const Flow& flow() const { return flow_; }
     /// As a socket that was balanced.
     bool own(const Programs& programs) const {
         lb_owner owner{};
         owner.current.life = kThrowAwayLife;
-        owner.current.peer = flow_.value.remote;
+        owner.current.peer = flow_.remote;
         const int fd = client_.get();
         return bpf_map_update_elem(programs.owner_fd(), &fd, &owner, BPF_ANY) == 0;
     }
@@ -83,7 +83,7 @@ std::string try_engine(TerminationEngine& engine, const Programs& programs, NetN
     Baton baton;
     const FlowIndex index(programs);
     Ending ending{.sweep = sweep, .baton = baton, .index = index};
-    ending.backend = socket.flow().value.remote;
+    ending.backend = socket.flow().remote;
     ending.netns = namespaces.own();
     ending.diag = namespaces.channel(ending.netns, 0, ending.why);
     (engine.kind() == Engine::diag ? ending.unseen : ending.open).push_back(socket.flow());

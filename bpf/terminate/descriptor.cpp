@@ -60,8 +60,8 @@ Outcome end_socket(const Programs& programs, ProcessSockets& sockets, const Flow
     const UniqueFd fd = sockets.duplicate(flow, outcome.why);
     if (!fd) return outcome;
     const int number = fd.get();
-    if (!flow.multipath && cookie_of(number) == flow.key.cookie) {
-        outcome = judge(programs, number, flow.life(), flow.is_udp());
+    if (!flow.multipath && cookie_of(number) == flow.cookie) {
+        outcome = judge(programs, number, flow.life, flow.is_udp());
         if (outcome.fate != Fate::ended) return outcome;
     }
     const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};

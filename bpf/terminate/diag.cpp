@@ -14,7 +14,7 @@ void DiagEngine::end(Ending& ending) {
     std::unordered_map<std::uint64_t, Flow> wanted;
     for (auto* from : {&ending.unseen, &ending.open})
         std::erase_if(*from, [&](const Flow& flow) {
-            return !flow.multipath && wanted.emplace(flow.key.cookie, flow).second;
+            return !flow.multipath && wanted.emplace(flow.cookie, flow).second;
         });
     if (wanted.empty()) return;
     std::vector<Flow> found;
@@ -25,9 +25,9 @@ void DiagEngine::end(Ending& ending) {
         const auto entry = wanted.find(socket.tuple.cookie);
         if (entry == wanted.end() || !same_endpoint(socket.tuple.remote, ending.backend)) return;
         Flow flow = entry->second;
-        flow.value.local = socket.tuple.local;
-        flow.value.ifindex = socket.tuple.ifindex;
-        flow.value.inode = socket.inode;
+        flow.local = socket.tuple.local;
+        flow.ifindex = socket.tuple.ifindex;
+        flow.inode = socket.inode;
         found.push_back(flow);
         wanted.erase(entry);
     });

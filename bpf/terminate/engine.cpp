@@ -21,11 +21,11 @@ void Ending::ended(const Flow& flow) {
     if (flow.is_udp())
         gone(flow);
     else
-        sweep.settled.insert(flow.key.cookie);  // the programs see its end, and have forgotten it
+        sweep.settled.insert(flow.cookie);  // the programs see its end, and have forgotten it
 }
 
 void Ending::gone(const Flow& flow) {
-    sweep.settled.insert(flow.key.cookie);
+    sweep.settled.insert(flow.cookie);
     settled.push_back(flow);
 }
 

@@ -66,7 +66,7 @@ std::vector<Flow> look(Ending& ending, std::span<const Flow> flows) {
 void end_batch(Ending& ending, std::span<const Flow> flows, bool multipath) {
     std::vector<Flow> live;
     for (Flow& flow : look(ending, flows)) {
-        flow.multipath = flow.may_be_multipath() && is_multipath(ending, flow);
+        flow.multipath = flow.subflow && is_multipath(ending, flow);
         if (flow.multipath && !multipath)
             ending.stays(flow, "Multipath TCP");
         else

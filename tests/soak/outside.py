@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The truth from outside: what the kernel says, through other eyes than reseat's."""
+import array
 import ctypes
 import json
+import mmap
 import os
 import re
 import struct
@@ -78,8 +80,7 @@ def bpf_ids(pid):
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-_GET_NEXT_KEY, _LOOKUP, _PROG_BY_ID, _MAP_BY_ID, _OBJ_INFO = 4, 1, 13, 14, 15
-_HASH, _ARRAY_OF_MAPS = 1, 12
+_PROG_BY_ID, _MAP_BY_ID, _OBJ_INFO = 13, 14, 15
 
 
 def _bpf(command, attributes):
@@ -106,17 +107,6 @@ def _map_info(fd):
     return kind, key, value, entries, info.raw[24:40].rstrip(b"\0").decode()
 
 
-def _count_keys(fd, key_size):
-    key, following, count = None, ctypes.create_string_buffer(key_size), 0
-    while True:
-        try:
-            _bpf(_GET_NEXT_KEY, struct.pack("IIQQ", fd, 0, ctypes.addressof(key) if key else 0,
-                                            ctypes.addressof(following)))
-        except FileNotFoundError:
-            return count
-        key, following, count = following, ctypes.create_string_buffer(key_size), count + 1
-
-
 def dump_maps(pid):
     """What reseat knows in the kernel, for people to read: bpftool's JSON, a line for each map."""
     told = []
@@ -127,8 +117,12 @@ def dump_maps(pid):
         elif name == "lb_backends":
             lives = [e for e in json.loads(_bpftool(number)) if e.get("formatted", {}).get("value", {}).get("life")]
             told.append(f"{name}: {json.dumps(lives)}")
-        elif name == "lb_flows":
-            told += [f"{name}/{n}: {flows}" for n in _inner_maps(number) if (flows := _bpftool(n)) != "[]"]
+        elif name == "lb_chunk":
+            flows = [e for e in json.loads(_bpftool(number)) if set(e["value"][:8]) != {"0x00"}]  # with a cookie
+            flows = [e.get("formatted", e) for e in flows]
+            told.append(f"{name} {number}: {json.dumps(flows)}")
+        elif name == "lb_flow_tags":
+            told.append(f"{name}: {_tags(number)}")
     return "\n".join(told)
 
 
@@ -144,47 +138,20 @@ def _name_of_map(number):
         os.close(fd)
 
 
-def _inner_maps(number):
-    fd = _bpf(_MAP_BY_ID, struct.pack("I", number))
-    try:
-        inner = [_inner_map(fd, index) for index in range(_map_info(fd)[3])]
-    finally:
-        os.close(fd)
-    return [n for n in inner if n is not None]
-
-
 def index_entries(pid):
-    """How many sockets reseat's index holds: the entries in all drawers of lb_flows."""
-    return sum(_entries_of_index(number) for number in bpf_ids(pid)["map_id"])
+    """How many sockets reseat's index holds: the tags in lb_flow_tags that name a life."""
+    return sum(len(_tags(number)) for number in bpf_ids(pid)["map_id"])
 
 
-def _entries_of_index(number):
+def _tags(number):
+    """{flow: tag} of those that are not free; none if this is another map."""
     fd = _bpf(_MAP_BY_ID, struct.pack("I", number))
     try:
-        kind, _, _, drawers, name = _map_info(fd)
-        if kind != _ARRAY_OF_MAPS or name != "lb_flows":
-            return 0
-        return sum(_entries_of_drawer(fd, index) for index in range(drawers))
-    finally:
-        os.close(fd)
-
-
-def _inner_map(outer, index):
-    """Its id."""
-    key, value = ctypes.create_string_buffer(struct.pack("I", index), 4), ctypes.create_string_buffer(4)
-    try:
-        _bpf(_LOOKUP, struct.pack("IIQQ", outer, 0, ctypes.addressof(key), ctypes.addressof(value)))
-    except FileNotFoundError:
-        return None
-    return struct.unpack("I", value.raw)[0]
-
-
-def _entries_of_drawer(outer, index):
-    number = _inner_map(outer, index)
-    if number is None:
-        return 0
-    fd = _bpf(_MAP_BY_ID, struct.pack("I", number))
-    try:
-        return _count_keys(fd, _map_info(fd)[1])
+        entries, name = _map_info(fd)[3:]
+        if name != "lb_flow_tags":
+            return {}
+        with mmap.mmap(fd, entries * 8, mmap.MAP_SHARED, mmap.PROT_READ) as memory:
+            tags = array.array("Q", memory.read())
+        return {flow: tag for flow, tag in enumerate(tags) if tag & 0xffffffff}
     finally:
         os.close(fd)

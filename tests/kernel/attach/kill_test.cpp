@@ -178,7 +178,7 @@ TEST_CASE(
     const BpfFs bpffs("killed-often");
     ConnectLoad load(box, kVip);
     auto options = pinned_in(bpffs);
-    options.flow_drawers = 37;  // by which our maps are known among all
+    options.most_index_chunks = 37;  // by which our maps are known among all
     options.max_services = 2;
     options.max_backends = 4;
     options.max_slots = 16;

@@ -210,7 +210,7 @@ TEST_CASE("a full index costs no connect: the socket is counted, not indexed, an
     Sandbox box("full", {"a"});
     const Where vip = "10.96.0.1:80";
     const auto a = box.host("a").endpoint();
-    TestPlane plane(box, {service(vip, {a})}, {.flow_drawers = 1, .drawer_entries = 4});
+    TestPlane plane(box, {service(vip, {a})}, {.index_chunk = 4, .index_chunks = 1, .most_index_chunks = 1});
     std::vector<Client> clients;
     for (int i = 0; i < 10; ++i) {
         clients.push_back(box.client());

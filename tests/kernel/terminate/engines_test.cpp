@@ -161,7 +161,7 @@ TEST_CASE("beyond the index: what each engine finds [E08]", "[kernel][engines]")
     INFO(to_string(engine));
     Sandbox box("engine-overflow", {"a"});
     TestPlane plane(box, ending_services(box, {"a"}),
-                    {.flow_drawers = 1, .drawer_entries = 1, .only_engine = engine});
+                    {.index_chunk = 1, .index_chunks = 1, .most_index_chunks = 1, .only_engine = engine});
     for (const Kind& kind : kKinds) {
         INFO(kind);
         Client one = on(box, kind, "a");

@@ -68,7 +68,7 @@ TEST_CASE("more sockets than the index holds: all are ended, TCP and UDP, every 
                      service(kVip6, {a.endpoint(Family::v6), b.endpoint(Family::v6)}),
                      udp_service(kVip, {a.endpoint(), b.endpoint()}, fate),
                      udp_service(kVip6, {a.endpoint(Family::v6), b.endpoint(Family::v6)}, fate)},
-                    {.flow_drawers = 2, .drawer_entries = 4});
+                    {.index_chunk = 4, .index_chunks = 2, .most_index_chunks = 2});
     std::vector<Client> victims, others;
     for (const auto protocol : {Protocol::tcp, Protocol::udp})
         for (const auto& [vip, socket, backend] :
@@ -106,7 +106,7 @@ TEST_CASE("beyond the index, sockets that were unconnected or connected elsewher
     auto& c = box.host("c");
     const Where elsewhere{Endpoint{c.endpoint().address, a.endpoint().port}};  // the same port
     TestPlane plane(box, {udp_service(kVip, {a.endpoint()}, lb::UdpFate::terminate)},
-                    {.flow_drawers = 1, .drawer_entries = 1});
+                    {.index_chunk = 1, .index_chunks = 1, .most_index_chunks = 1});
     Client fills = landing_on(box, "a", kVip, Protocol::udp);
     Client moved = landing_on(box, "a", kVip, Protocol::udp);
     REQUIRE(moved.connect(elsewhere) == 0);
