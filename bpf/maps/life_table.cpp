@@ -39,6 +39,7 @@ Result<void> LifeTable::restore(const MapSnapshot& known) {
         element.open = element.connects = element.left = LB_COUNTED_APART;
         maps_.outcomes[life.element] = {.life = life.spec.life};
         lives_[life.spec.life] = {life.element, life.spec};
+        of_service_[life.spec.service].insert(life.spec.life);
         if (element.state != LB_LIFE_ELIGIBLE) leaving_.insert(life.spec.life);
     }
     elements_.begin_with(taken);
@@ -173,9 +174,10 @@ Result<void> LifeTable::change(const lb::ServiceSpec& service) {
     const bool moved = !known || known->addresses != service.addresses;
     if (auto done = services_.introduce(service); !done) return done;
     if (!moved) return {};
-    for (const auto& [id, place] : lives_) {
-        if (place.spec.service != service.id) continue;
-        const auto& life = place.spec;
+    const auto known_lives = of_service_.find(service.id);
+    if (known_lives == of_service_.end()) return {};
+    for (const lb::LifeId id : known_lives->second) {
+        const lb::LifeSpec& life = lives_.at(id).spec;
         if (auto done = peers_.redial(life.service, endpoint_of(life), dialled_for(life)); !done) return done;
     }
     return {};
@@ -193,6 +195,7 @@ Result<void> LifeTable::begin(const lb::LifeSpec& life) {
     maps_.outcomes[place.element] = {.life = life.life};
     __atomic_store_n(&element.life, life.life, __ATOMIC_RELEASE);
     lives_[life.life] = place;
+    of_service_[life.service].insert(life.life);
     services_.life_began(life.service);
     return {};
 }
@@ -244,6 +247,8 @@ void LifeTable::retire(lb::LifeId life) {
     if (known == lives_.end()) return;
     const Place place = known->second;
     lives_.erase(known);
+    if (auto& lives = of_service_.at(place.spec.service); lives.erase(life) && lives.empty())
+        of_service_.erase(place.spec.service);
     leaving_.erase(life);
     grace_.after(here_, [this, place] {
         peers_.remove(place.spec.service, endpoint_of(place.spec));

@@ -74,6 +74,7 @@ private:
     OlderSets predecessors_;
     NumberPool elements_;
     std::unordered_map<lb::LifeId, Place> lives_;
+    std::unordered_map<lb::ServiceId, std::unordered_set<lb::LifeId>> of_service_;
     std::unordered_set<lb::LifeId> leaving_;  ///< that drain or are condemned
     lb::LifeId first_unused_ = 1;
     lb::ServiceId first_unused_service_ = 1;

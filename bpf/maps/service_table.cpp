@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace reseat::bpf {
@@ -22,8 +23,8 @@ lb_service to_kernel(const lb::ServiceSpec& spec, std::uint32_t table) {
 }
 
 /// How many of a table's slots are each element's.
-std::vector<std::uint32_t> shares_of(const std::vector<std::uint32_t>& elements) {
-    std::vector<std::uint32_t> shares(elements.empty() ? 0 : *std::ranges::max_element(elements) + 1);
+std::unordered_map<std::uint32_t, std::uint32_t> shares_of(const std::vector<std::uint32_t>& elements) {
+    std::unordered_map<std::uint32_t, std::uint32_t> shares;
     for (const std::uint32_t element : elements) ++shares[element];
     return shares;
 }
@@ -143,7 +144,7 @@ Result<void> ServiceTable::publish_table(lb::ServiceId id, Family family,
         const auto region = slots_.allocate(length);
         if (!region) return no_room("selection slots");
         offset = *region;
-        const auto shares = shares_of(elements);
+        auto shares = shares_of(elements);
         for (std::uint32_t i = 0; i < length; ++i)
             maps_.slots[offset + i] = LB_SLOT(elements[i], shares[elements[i]]);
     }
