@@ -216,7 +216,15 @@ struct lb_session {
 };
 LB_ASSERT_SIZE(struct lb_session, 8);
 
-/* What lb_owned reports of each socket that has an owner. */
+/* lb_owned_pass: what lb_owned is to find, and how many it found. */
+struct lb_owned_pass {
+	__u64 life; /* 0: all */
+	__u32 found;
+	__u32 pad;
+};
+LB_ASSERT_SIZE(struct lb_owned_pass, 16);
+
+/* In lb_owned_found: each socket that has an owner. */
 struct lb_owned {
 	__u64 cookie;
 	__u64 netns; /* cookie of the network namespace */

@@ -201,6 +201,10 @@ std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
     return index ? FlowIndex(*impl_->programs).of_life(*index, life).size() : 0;
 }
 
+std::size_t KernelDataPlane::index_room() const {
+    return impl_->programs->flows().size();
+}
+
 lb::SocketPreparer KernelDataPlane::exempter() {
     return [owner_map = impl_->programs->owner_fd()](int descriptor) {
         if (auto done = exempt(owner_map, descriptor); !done) spdlog::warn("{}", done.error().message);

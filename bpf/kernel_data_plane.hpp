@@ -55,6 +55,8 @@ public:
     std::vector<std::pair<std::string, std::uint64_t>> policy_denials() const override;
     /// Sockets that the index has for this life, those that it had no room for left out. For tests.
     std::size_t indexed_sockets(lb::LifeId life) const;
+    /// Sockets that the index has room for now.
+    std::size_t index_room() const;
 
     /// Marks sockets of reseat's own so that they are never translated. Must not outlive this object.
     lb::SocketPreparer exempter();

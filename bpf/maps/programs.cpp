@@ -2,7 +2,6 @@
 #include "bpf/maps/programs.hpp"
 
 #include "bpf/maps/load_failure.hpp"
-#include "bpf/owned.skel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -64,13 +63,8 @@ Result<std::unique_ptr<Programs>> Programs::load(const KernelOptions& options, c
     programs->use(std::move(*set));
     if (auto usable = programs->use_chunks(); !usable) return usable.error();
     programs->forget_repoints();
-    programs->owned_ = owned_bpf__open_and_load();
-    if (!programs->owned_) spdlog::debug("no iterator over owners: it needs CAP_PERFMON and BTF");
+    programs->owners_ = OwnerScan::load(programs->owner_fd());
     return programs;
-}
-
-Programs::~Programs() {
-    owned_bpf__destroy(owned_);
 }
 
 Result<std::unique_ptr<MapSet>> Programs::load_beside(const MapSizes& sizes) const {
@@ -199,29 +193,6 @@ std::uint64_t Programs::stat(std::uint32_t id) const {
     std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
     if (bpf_map_lookup_elem(fixed_fd("lb_stats"), &id, per_cpu.data()) != 0) return 0;
     return std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
-}
-
-Result<Programs::OwnedSockets> Programs::iterate_owned(lb::LifeId life) const {
-    if (!owned_)
-        return Error{ErrorCode::unsupported,
-                     "sockets that are not in the index cannot be found without CAP_PERFMON and BTF"};
-    OwnedSockets sockets{.turn = std::unique_lock(iterating_), .fd = {}};
-    const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(bpf_map__fd(owned_->maps.lb_wanted), &zero, &life, BPF_ANY))
-        return system_error("lb_wanted", errno);
-    bpf_iter_link_info which{};
-    which.map.map_fd = static_cast<__u32>(owner_fd());
-    bpf_iter_attach_opts how{};
-    how.sz = sizeof(how);
-    how.link_info = &which;
-    how.link_info_len = sizeof(which);
-    bpf_link* link = bpf_program__attach_iter(owned_->progs.lb_owned, &how);
-    if (!link) return system_error("attach lb_owned", errno);
-    sockets.fd.reset(bpf_iter_create(bpf_link__fd(link)));
-    const int number = errno;
-    bpf_link__destroy(link);  // the descriptor holds it
-    if (!sockets.fd) return system_error("iterate lb_owner", number);
-    return sockets;
 }
 
 }  // namespace reseat::bpf

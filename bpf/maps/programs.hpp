@@ -5,14 +5,13 @@
 #include "bpf/abi_policy.h"
 #include "bpf/maps/map_set.hpp"
 #include "bpf/maps/mapped_array.hpp"
+#include "bpf/maps/owner_scan.hpp"
 #include "bpf/options.hpp"
 
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
-
-struct owned_bpf;
 
 namespace reseat::bpf {
 
@@ -24,7 +23,6 @@ public:
     /// shared; empty: none.
     static Result<std::unique_ptr<Programs>> load(const KernelOptions& options, const MapSizes& sizes,
                                                   OpenMaps adopted = {});
-    ~Programs();
     Programs(const Programs&) = delete;
 
     MapSet& set() { return *set_; }
@@ -36,13 +34,7 @@ public:
     /// All maps of `set`, the chunks of the index too, for the next process.
     OpenMaps to_be_pinned(const MapSet& set) const;
 
-    /// To read(): the sockets whose owner record names `life`, or all that have a record (0), as one lb_owned
-    /// after the other. One at a time: others wait until this is destroyed.
-    struct OwnedSockets {
-        std::unique_lock<std::mutex> turn;
-        UniqueFd fd;
-    };
-    Result<OwnedSockets> iterate_owned(lb::LifeId life) const;
+    OwnerScan& owners() const { return *owners_; }
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
     /// Takes a flow out of the index, if it still has this tag, and uncounts it: all or nothing.
     void unfile(const lb_unfiling& flow) const;
@@ -80,10 +72,9 @@ private:
 
     MapSet::Fixed fixed_;
     OpenMaps shared_;
-    mutable std::mutex iterating_;
     mutable std::mutex replacing_;  ///< of set_, which workers use, too
     std::unique_ptr<MapSet> set_;
-    owned_bpf* owned_ = nullptr;  ///< null where it cannot be loaded
+    std::unique_ptr<OwnerScan> owners_;
 };
 
 }  // namespace reseat::bpf

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Every socket that has an owner record, for user space to read: struct lb_owned, one after the
- * other. Takes no lock of any socket, and sees all network namespaces. An object of its own, as it
- * needs CAP_PERFMON and BTF, and reseat works without. */
+/* Every socket that has an owner record, for user space to read. Takes no lock of any socket, and
+ * sees all network namespaces. An object of its own, as it needs CAP_PERFMON and BTF, and reseat
+ * works without. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf/abi.h"
@@ -9,22 +9,34 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The life that is asked for; 0: all. In here, not in user space: each time that the buffer is full
- * (32 KiB) the kernel walks the list again from the start of its bucket, of which there are as few
- * as processors. What is not told fills no buffer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} lb_wanted SEC(".maps");
+	__type(value, struct lb_owned_pass);
+} lb_owned_pass SEC(".maps");
 
-static int is_wanted(const struct lb_owner *owner)
+/* Not through the iterator's own buffer: each time that it is full (32 KiB) the kernel walks the
+ * list again from the start of its bucket, of which there are as few as processors. */
+struct lb_owned_room {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP); /* of any size */
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct lb_owned));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct lb_owned_room);
+} lb_owned_found SEC(".maps");
+
+static int is_wanted(const struct lb_owned_pass *pass, const struct lb_owner *owner)
 {
-	__u32 zero = 0;
-	__u64 *life = bpf_map_lookup_elem(&lb_wanted, &zero);
-
-	return !life || !*life || owner->current.life == *life || owner->previous.life == *life;
+	return !pass->life || owner->current.life == pass->life ||
+	       owner->previous.life == pass->life;
 }
 
 SEC("iter/bpf_sk_storage_map")
@@ -32,17 +44,27 @@ int lb_owned(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk;
 	struct lb_owner *owner = ctx->value;
-	struct lb_owned entry = {};
+	struct lb_owned_pass *pass;
+	struct lb_owned *entry;
+	__u32 zero = 0, at;
+	__u64 cookie;
+	void *room;
 
 	if (!sk || !owner)
 		return 0; /* the end of the iteration */
-	if (!is_wanted(owner))
+	pass = bpf_map_lookup_elem(&lb_owned_pass, &zero);
+	if (!pass || !is_wanted(pass, owner))
 		return 0;
-	entry.cookie = (__u64)sk->__sk_common.skc_cookie.counter;
-	if (!entry.cookie)
+	cookie = (__u64)sk->__sk_common.skc_cookie.counter;
+	if (!cookie)
 		return 0; /* a socket of reseat's own that never was in a hook */
-	entry.netns = sk->__sk_common.skc_net.net->net_cookie;
-	entry.owner = *owner;
-	bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
+	at = pass->found++;
+	room = bpf_map_lookup_elem(&lb_owned_found, &zero);
+	entry = room ? bpf_map_lookup_elem(room, &at) : 0;
+	if (!entry)
+		return 0; /* counted: user space asks again, with room for as many */
+	entry->cookie = cookie;
+	entry->netns = sk->__sk_common.skc_net.net->net_cookie;
+	entry->owner = *owner;
 	return 0;
 }

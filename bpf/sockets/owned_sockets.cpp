@@ -3,11 +3,6 @@
 
 #include "bpf/maps/byte_order.hpp"
 
-#include <cerrno>
-#include <cstring>
-
-#include <unistd.h>
-
 namespace reseat::bpf {
 
 lb::LifeId life_of(const lb_owner& owner, const lb_endpoint& peer) {
@@ -15,27 +10,14 @@ lb::LifeId life_of(const lb_owner& owner, const lb_endpoint& peer) {
 }
 
 Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::LifeId life) {
-    auto sockets = programs.iterate_owned(life);
-    if (!sockets) return sockets.error();
+    std::size_t filed = 0;
+    if (life == 0) programs.flows().each_in_use([&filed](std::uint32_t, std::uint64_t) { ++filed; });
     std::vector<lb_owned> owned;
-    std::vector<std::uint8_t> buffer(64 * 1024);
-    std::size_t filled = 0;
-    while (true) {
-        const ssize_t length = read(sockets->fd.get(), buffer.data() + filled, buffer.size() - filled);
-        if (length < 0 && (errno == EINTR || errno == EAGAIN)) continue;  // EAGAIN: 1,000,000 were seen
-        if (length < 0) return system_error("read the owners of sockets", errno);
-        if (length == 0) return owned;
-        filled += static_cast<std::size_t>(length);
-        std::size_t at = 0;
-        for (; filled - at >= sizeof(lb_owned); at += sizeof(lb_owned)) {
-            lb_owned entry;
-            std::memcpy(&entry, buffer.data() + at, sizeof(entry));
-            owned.push_back(entry);
-        }
-        std::copy(buffer.begin() + static_cast<std::ptrdiff_t>(at),
-                  buffer.begin() + static_cast<std::ptrdiff_t>(filled), buffer.begin());
-        filled -= at;
-    }
+    owned.reserve(filed);
+    auto all = programs.owners().each(life, filed + filed / 4,
+                                      [&owned](const lb_owned& socket) { owned.push_back(socket); });
+    if (!all) return all.error();
+    return owned;
 }
 
 }  // namespace reseat::bpf

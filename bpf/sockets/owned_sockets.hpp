@@ -9,8 +9,8 @@ namespace reseat::bpf {
 
 /// The sockets of which a life is on record, in all network namespaces: found by what the programs noted on
 /// them, whether the index had room for them or not. `life` 0: of all lives, and sockets of reseat's own
-/// (LB_OWNER_EXEMPT). Costs by all sockets that were ever balanced and are open, and by the square of those
-/// that are found (12 s for 300,000); takes no socket's lock. Needs CAP_PERFMON and BTF.
+/// (LB_OWNER_EXEMPT). Costs by all sockets that were ever balanced and are open; takes no socket's lock.
+/// Blocks. Needs CAP_PERFMON and BTF.
 Result<std::vector<lb_owned>> owned_sockets(const Programs& programs, lb::LifeId life);
 
 /// The life that a socket which is connected to `peer` belongs to: both records may name this address, when
