@@ -24,16 +24,20 @@ void check_unique(const ConfigFile& file, Diagnostics& out);
 void check_hash_key(const ConfigFile& file, Diagnostics& out);
 
 /// Reports what health checks need and do not have: permission to run commands, readable files. Puts what
-/// was made from the files in `tls_context` of the blocks.
+/// was made from the files in `tls.context` of their services.
 void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out);
 
 /// Whether a check of this type speaks TLS.
-bool uses_tls(const HealthCheckBlock& block, lb::CheckType type);
+bool uses_tls(const lb::HealthCheck& check, lb::CheckType type);
 /// Whether one of the checks of this service does.
 bool uses_tls(const ServiceBlock& block);
 
 /// The type of the checks of this protocol's half.
-lb::CheckType check_type(const HealthCheckBlock& block, Protocol protocol);
+lb::CheckType check_type(const ServiceBlock& block, Protocol protocol);
+
+/// The name of backends that are given none.
+std::string usual_name(const lb::Backend& backend);
+std::string usual_name(const lb::NamedBackends& backends);
 
 /// The certificates and keys that check_needs() reads, each once.
 std::vector<std::string> tls_files(const ConfigFile& file);

@@ -5,122 +5,78 @@
 #include "lb/model.hpp"
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
-/// The configuration as it is written: what is absent here was not in the file. `defaults` is
-/// already inherited by each service, so only compile.cpp knows default values.
+/// The configuration as it is written: the model's own values, over its defaults, and where each is written.
 ///
-/// To add an option you must
-///  1. add a field here, and to lb/model.hpp what the rest of reseat needs of it;
-///  2. read it in read_*.cpp, with its range, by one line next to its neighbours;
-///  3. bring it into the model in compile.cpp, which has its default;
-///  4. give it a row in docs/configuration.md and show it in config/example.yaml, as document_test asks for;
-///  5. test a good value, a wrong type and both ends of its range, each with its position.
+/// To add an option:
+///  1. add its field, with its default, to lb/model.hpp;
+///  2. add a line with its key and range to the table of its block, in a read_*.cpp; from it follow how the
+///     option is read, inherited from `defaults`, and shown by `GET /config`;
+///  3. give it a row in docs/configuration.md;
+///  4. show it in config/example.yaml.
+/// document_test.cpp then tests its default, both ends of its range and its words; what else it may be wrong
+/// about needs a test of its own.
 namespace reseat::config {
 
-template <class T>
-using Written = std::optional<Located<T>>;
+/// Where options are written, by their path in the block: "health_check.tcp.send". What is absent or faulty
+/// has no place; blocks ("health_check.tcp") have one even if something in them is faulty.
+class Places {
+public:
+    void add(std::string path, Position at) { places_.insert_or_assign(std::move(path), at); }
+
+    std::optional<Position> find(std::string_view path) const {
+        const auto found = places_.find(path);
+        return found == places_.end() ? std::nullopt : std::optional(found->second);
+    }
+    bool has(std::string_view path) const { return places_.contains(path); }
+
+private:
+    std::map<std::string, Position, std::less<>> places_;
+};
 
 enum class ServiceProtocol { tcp, udp, any };
 
-struct StatusRange {
-    unsigned first = 0, last = 0;
-    bool operator==(const StatusRange&) const = default;
-};
-
-struct HealthCheckBlock {
-    std::vector<Located<lb::CheckType>> settings_for;  ///< `tcp:`, `http:`... written in this very service
-    Written<lb::CheckType> type;
-    Written<Duration> interval, fast_interval, unhealthy_interval, timeout;
-    Written<unsigned> unhealthy_threshold, healthy_threshold, jitter_percent, port;
-    Written<lb::Watch> watch;
-    Written<std::string> tcp_send, tcp_expect, udp_send, udp_expect, grpc_service;
-    Written<std::string> http_path, http_method, http_host, http_expect_body;
-    std::map<std::string, Located<std::string>> http_headers;
-    Written<std::vector<StatusRange>> http_expected_statuses;
-    Written<bool> tcp_tls, http_tls, grpc_tls;
-    std::optional<Position> tls_at;  ///< where `tls:` was written in this very service
-    Written<std::string> tls_server_name, tls_ca_file, tls_cert_file, tls_key_file;
-    Written<bool> tls_insecure_skip_verify;
-    std::shared_ptr<const lb::TlsContext> tls_context;  ///< made from the files, where the check speaks TLS
-    Written<std::vector<std::string>> exec_command;
-};
-
-struct OutlierDetectionBlock {
-    Written<bool> enabled;
-    Written<unsigned> consecutive_connect_failures, max_ejection_percent;
-    Written<Duration> interval, base_ejection_time, max_ejection_time;
-};
-
-struct ConnectionsBlock {
-    Written<lb::SocketFate> on_unreachable, on_refused, on_check_failed, on_unresponsive, on_ejected,
-        on_remove, on_drain;
-    Written<lb::SocketFate> on_restarted;
-    Written<lb::OnRecover> on_recover;
-    Written<lb::UdpFate> udp;
-    Written<Duration> grace, drain_timeout, drain_quiet;
-    Written<std::optional<Duration>> close_spread;  ///< nothing inside: auto
-    Written<bool> only_if_alternative;
-    Written<lb::Untracked> untracked;
-};
-
-struct NamesBlock {
-    Written<lb::NameFamily> family;
-    Written<Duration> hold;
-};
-
-/// Exactly one of endpoint, dns and srv, unless that one is faulty.
 struct BackendBlock {
     Position at;
-    Written<Endpoint> endpoint;
-    Written<std::string> dns, srv, name;
-    Written<unsigned> weight, priority;
-    Written<lb::OperatorState> state;
-    Written<Address> check_address;
-    Written<unsigned> check_port;
-    Written<std::string> check_server_name, check_host;
+    std::variant<lb::Backend, lb::NamedBackends> backend;  ///< the first, too, if neither is right
+    Places places;
+
+    /// Null: it is given by name, or not at all.
+    const Endpoint* endpoint() const {
+        const auto* given = std::get_if<lb::Backend>(&backend);
+        return given && places.has("address") ? &given->endpoint : nullptr;
+    }
+    const lb::NamedBackends* named() const { return std::get_if<lb::NamedBackends>(&backend); }
 };
 
 struct ServiceBlock {
     Position at;
-    Written<std::string> name;
-    Written<ServiceProtocol> protocol;
+    ServiceProtocol protocol = ServiceProtocol::tcp;
     std::vector<Located<Endpoint>> addresses;
-    Written<lb::LbPolicy> lb_policy;
-    Written<lb::HashKey> hash_key;
-    Written<unsigned> panic_threshold;
-    Written<lb::OnNoHealthy> on_no_healthy;
-    Written<Duration> slow_start;
-    HealthCheckBlock health_check;
-    OutlierDetectionBlock outlier_detection;
-    ConnectionsBlock connections;
-    NamesBlock names;
+    lb::Service service;  ///< all else, `defaults` inherited
     std::vector<BackendBlock> backends;
+    Places places;
 };
 
 struct PolicyBlock {
     Position at;
-    Written<std::string> name;
-    Written<lb::PolicyAction> action;
-    std::vector<Located<lb::Destination>> to;
-    Written<lb::ExistingSockets> existing;
+    lb::AccessPolicy policy;
+    std::vector<Position> destinations_at;  ///< of each in `policy.to`
+    Places places;
 };
 
 struct ConfigFile {
-    Written<std::string> cgroup, admin_socket, pin;
-    Written<std::optional<Endpoint>> admin_address;  ///< nothing inside: none
-    Written<Duration> exit_when_idle;
-    Written<lb::LogLevel> log_level;
-    Written<lb::LogFormat> log_format;
-    Written<lb::OnExit> on_exit;
-    Written<lb::Mptcp> mptcp;
+    lb::Model model;  ///< without services and policies
     ServiceBlock defaults;
     std::vector<ServiceBlock> services;
     std::vector<PolicyBlock> policies;
+    Places places;
 };
 
 }  // namespace reseat::config

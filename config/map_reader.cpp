@@ -7,10 +7,17 @@
 
 namespace reseat::config {
 
-MapReader::MapReader(const Node& node, std::string_view place, Diagnostics& out)
-    : node_(node), place_(place), out_(out) {
+MapReader::MapReader(const Node& node, std::string_view name, Places& places, Diagnostics& out)
+    : node_(node), name_(name), places_(places), out_(out) {
     if (node.kind != Node::Kind::map && node.kind != Node::Kind::null)
-        Value{node, place, out}.expected("a map of keys");
+        Value{node, name, out}.expected("a map of keys");
+}
+
+MapReader::MapReader(const Value& value, const MapReader& around)
+    : MapReader(value.node, value.key, around.places_, around.out_) {
+    path_ = fmt::format("{}{}", around.path_, value.key);
+    places_.add(path_, value.node.at);
+    path_ += '.';
 }
 
 const Node* MapReader::next(std::string_view key) {
@@ -26,7 +33,7 @@ void MapReader::finish() {
             out_.error(key.at, "merge keys are not supported; put what services share under 'defaults'");
             continue;
         }
-        out_.error(key.at, fmt::format("unknown key {} in {}{}", quote(key.value), place_,
+        out_.error(key.at, fmt::format("unknown key {} in {}{}", quote(key.value), name_,
                                        suggestion(key.value, valid_)));
     }
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/config_file.hpp"
-#include "config/yaml_tree.hpp"
+#include "config/values.hpp"
 
 namespace reseat::config {
 
@@ -16,9 +16,9 @@ inline constexpr std::size_t max_status_ranges = 32;
 /// Everything that can be said about a value by itself: keys, types, ranges, what is missing.
 ConfigFile read_config(const Node& root, Diagnostics& out);
 
-/// Reads the keys of a service over what `into` has inherited; lists replace, maps merge.
-void read_service(const Node& node, std::string_view place, ServiceBlock& into, Diagnostics& out);
-void read_health_check(const Node& node, HealthCheckBlock& into, Diagnostics& out);
-std::vector<PolicyBlock> read_policies(const Node& node, Diagnostics& out);
+/// Reads the keys of a service over what `into` has inherited; lists replace, maps merge. Messages call it
+/// `name`.
+void read_service(const Node& node, std::string_view name, ServiceBlock& into, Diagnostics& out);
+std::vector<PolicyBlock> read_policies(const Value& list);
 
 }  // namespace reseat::config

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/map_reader.hpp"
+#include "config/options.hpp"
 #include "config/read.hpp"
-#include "config/words.hpp"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 namespace reseat::config {
@@ -27,6 +27,10 @@ std::optional<std::optional<Endpoint>> endpoint_or_empty(const Value& value) {
     return endpoint;
 }
 
+boost::json::value endpoint_json(const std::optional<Endpoint>& endpoint) {
+    return boost::json::value(endpoint ? to_string(*endpoint) : "");
+}
+
 std::optional<std::string> pin(const Value& value) {
     const auto text = line_of_text(value);
     if (!text || *text == "auto" || *text == "off" || text->front() == '/') return text;
@@ -35,36 +39,16 @@ std::optional<std::string> pin(const Value& value) {
     return std::nullopt;
 }
 
-void read_workload(const Node& node, ConfigFile& file, Diagnostics& out) {
-    MapReader map(node, "workload", out);
-    map.field("cgroup", file.cgroup, absolute_path);
-    map.field("exit_when_idle", file.exit_when_idle, duration_between(0s, 24h));
-    map.finish();
-}
-
-void read_admin(const Node& node, ConfigFile& file, Diagnostics& out) {
-    MapReader map(node, "admin", out);
-    map.field("socket", file.admin_socket, socket_path);
-    map.field("address", file.admin_address, endpoint_or_empty);
-    map.finish();
-}
-
-void read_log(const Node& node, ConfigFile& file, Diagnostics& out) {
-    MapReader map(node, "log", out);
-    map.field("level", file.log_level, one_of(log_levels));
-    map.field("format", file.log_format, one_of(log_formats));
-    map.finish();
-}
-
 void require(const Node& service, const Node* defaults, std::string_view key, std::string_view example,
              Diagnostics& out) {
     if (service.find(key) || (defaults && defaults->find(key))) return;
     out.error(service.at, fmt::format("the service has no '{}'; add one, as in '{}'", key, example));
 }
 
-void read_services(const Node& node, const Node* defaults, ConfigFile& file, Diagnostics& out) {
+void read_services(const Value& list, const Node* defaults, ConfigFile& file) {
+    const auto& [node, key, out] = list;
     std::size_t backends = 0;
-    each_item({node, "services", out}, [&](const Node& item) {
+    each_item(list, [&, &out = out](const Node& item) {
         if (file.services.size() == max_services || backends > max_backends) return;
         ServiceBlock service = file.defaults;
         service.at = item.at;
@@ -92,25 +76,40 @@ void read_services(const Node& node, const Node* defaults, ConfigFile& file, Dia
 
 }  // namespace
 
+const Options<lb::Model>& instance_options() {
+    using lb::Model;
+    static const Options<Model> options = {
+        block<Model>("workload", {option("cgroup", &Model::cgroup, absolute_path),
+                                  option("exit_when_idle", &Model::exit_when_idle, 0s, 24h)}),
+        block<Model>("admin",
+                     {option("socket", &Model::admin_socket, socket_path).shown_if([](const Model& m) {
+                          return !m.admin_socket.empty();
+                      }),
+                      option("address", &Model::admin_address, endpoint_or_empty, endpoint_json)}),
+        block<Model>("log", {option("level", &Model::log_level, log_levels),
+                             option("format", &Model::log_format, log_formats)}),
+        option("pin", &Model::pin, pin),
+        option("on_exit", &Model::on_exit, on_exits),
+        option("mptcp", &Model::mptcp, mptcps),
+    };
+    return options;
+}
+
 ConfigFile read_config(const Node& root, Diagnostics& out) {
     ConfigFile file;
-    MapReader map(root, "the file", out);
+    MapReader map(root, "the file", file.places, out);
     if (root.kind != Node::Kind::map) return file;
 
-    Written<int> version;
+    int version = 0;
     map.field("version", version, number(1, 1));
-    map.block("workload", [&](const Node& node) { read_workload(node, file, out); });
-    map.block("admin", [&](const Node& node) { read_admin(node, file, out); });
-    map.block("log", [&](const Node& node) { read_log(node, file, out); });
-    map.field("pin", file.pin, pin);
-    map.field("on_exit", file.on_exit, one_of(on_exits));
-    if (file.on_exit && file.on_exit->value == lb::OnExit::keep && file.pin && file.pin->value == "off")
-        out.error(file.on_exit->at, "on_exit: keep requires pinning; write 'pin: auto' or a directory");
-    map.field("mptcp", file.mptcp, one_of(mptcps));
-    map.block("defaults", [&](const Node& node) { read_service(node, "defaults", file.defaults, out); });
-    file.defaults.health_check.settings_for.clear();
-    map.block("services", [&](const Node& node) { read_services(node, root.find("defaults"), file, out); });
-    map.block("policies", [&](const Node& node) { file.policies = read_policies(node, out); });
+    read_options(map, instance_options(), file.model);
+    if (file.model.on_exit == lb::OnExit::keep && file.model.pin == "off")
+        out.error(*file.places.find("on_exit"),
+                  "on_exit: keep requires pinning; write 'pin: auto' or a directory");
+    map.block("defaults",
+              [&](const Value& value) { read_service(value.node, "defaults", file.defaults, out); });
+    map.block("services", [&](const Value& list) { read_services(list, root.find("defaults"), file); });
+    map.block("policies", [&](const Value& list) { file.policies = read_policies(list); });
     map.finish();
 
     if (!map.has("version")) out.error(root.at, "the file has no 'version'; add 'version: 1' at its top");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/map_reader.hpp"
+#include "config/options.hpp"
 #include "config/read.hpp"
-#include "config/words.hpp"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,8 +12,23 @@
 namespace reseat::config {
 namespace {
 
+namespace json = boost::json;
 using namespace std::chrono_literals;
 using lb::CheckType;
+using lb::HealthCheck;
+using StatusRanges = std::vector<std::pair<unsigned, unsigned>>;
+
+/// What is shown in place of a secret. What is empty is shown as empty.
+constexpr const char* kRedacted = "(redacted)";
+
+json::value redacted(const std::string& text) {
+    return text.empty() ? "" : kRedacted;
+}
+
+json::value without_query(const std::string& path) {
+    const auto mark = path.find('?');
+    return json::value(mark == std::string::npos ? path : path.substr(0, mark + 1) + kRedacted);
+}
 
 /// A token of RFC 9110, 5.6.2: what methods and header names consist of.
 bool is_token(std::string_view text) {
@@ -38,33 +53,42 @@ std::optional<std::string> http_method(const Value& value) {
     return std::nullopt;
 }
 
-void read_header(const Located<std::string>& key, const Node& node, HealthCheckBlock& into,
-                 Diagnostics& out) {
+void read_header(const Located<std::string>& key, const Value& value, lb::HttpCheck& into) {
+    const auto fail = [&](std::string_view message) { value.out.error(key.at, message); };
     std::string lower = key.value;
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
     if (key.value.find(':') != std::string::npos)
-        out.error(key.at, "headers: name and value are in one text; write 'name: value' without quotes");
+        fail("headers: name and value are in one text; write 'name: value' without quotes");
     else if (!is_token(key.value) || key.value.size() > 256)
-        out.error(key.at, fmt::format("headers: {} is not the name of a header", quote(key.value)));
+        fail(fmt::format("headers: {} is not the name of a header", quote(key.value)));
     else if (lower == "host")
-        out.error(key.at, "headers: 'Host' has an option of its own; write 'host' beside 'headers'");
+        fail("headers: 'Host' has an option of its own; write 'host' beside 'headers'");
     else if (lower == "content-length" || lower == "transfer-encoding" || lower == "connection")
-        out.error(key.at, fmt::format("headers: {} is set by the check itself; remove it", quote(key.value)));
-    else if (const auto text = line_or_empty({node, key.value, out}))
-        into.http_headers.insert_or_assign(key.value, Located<std::string>{*text, node.at});
+        fail(fmt::format("headers: {} is set by the check itself; remove it", quote(key.value)));
+    else if (auto text = line_or_empty(value))
+        into.headers.insert_or_assign(key.value, std::move(*text));
 }
 
-void read_headers(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
+/// Added to those that `defaults` have.
+void read_headers(const Value& value, lb::HttpCheck& into) {
+    const Node& node = value.node;
     if (node.kind != Node::Kind::map && node.kind != Node::Kind::null)
-        return out.error(node.at, "headers: expected a map of names and values");
-    for (std::size_t i = 0; i < node.keys.size(); ++i) read_header(node.keys[i], node.items[i], into, out);
-    if (into.http_headers.size() <= max_headers) return;
-    out.error(node.at, fmt::format("headers: there are more than {}; remove some", max_headers));
-    into.http_headers.clear();
+        return value.fail("expected a map of names and values");
+    for (std::size_t i = 0; i < node.keys.size(); ++i)
+        read_header(node.keys[i], {node.items[i], node.keys[i].value, value.out}, into);
+    if (into.headers.size() <= max_headers) return;
+    value.fail(fmt::format("there are more than {}; remove some", max_headers));
+    into.headers.clear();
+}
+
+json::object headers_json(const lb::HttpCheck& http) {
+    json::object headers;
+    for (const auto& [name, value] : http.headers) headers[name] = redacted(value);
+    return headers;
 }
 
 /// "418" or "200-399".
-std::optional<StatusRange> status_range(const Value& value) {
+std::optional<std::pair<unsigned, unsigned>> status_range(const Value& value) {
     const auto status = [](std::string_view text) -> unsigned {
         const bool three_digits =
             text.size() == 3 && std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c); });
@@ -74,23 +98,29 @@ std::optional<StatusRange> status_range(const Value& value) {
     };
     const std::string_view text = value.node.text;
     const auto dash = text.find('-');
-    const StatusRange range{status(text.substr(0, dash)),
-                            status(dash == std::string_view::npos ? text : text.substr(dash + 1))};
-    if (range.first >= 100 && range.last <= 599 && range.first <= range.last) return range;
+    const std::pair range{status(text.substr(0, dash)),
+                          status(dash == std::string_view::npos ? text : text.substr(dash + 1))};
+    if (range.first >= 100 && range.second <= 599 && range.first <= range.second) return range;
     value.expected("a status from 100 to 599 or a range such as 200-399");
     return std::nullopt;
 }
 
-std::optional<std::vector<StatusRange>> status_ranges(const Value& value) {
+std::optional<StatusRanges> status_ranges(const Value& value) {
     if (value.node.kind != Node::Kind::sequence || value.node.items.empty() ||
         value.node.items.size() > max_status_ranges) {
         value.expected(fmt::format("a list of 1 to {} ranges, such as [200-399]", max_status_ranges));
         return std::nullopt;
     }
-    std::vector<StatusRange> ranges;
+    StatusRanges ranges;
     for (const auto& item : value.node.items)
         if (const auto range = status_range(value.with(item))) ranges.push_back(*range);
     return ranges;
+}
+
+json::array statuses_json(const StatusRanges& ranges) {
+    json::array statuses;
+    for (const auto& [first, last] : ranges) statuses.emplace_back(fmt::format("{}-{}", first, last));
+    return statuses;
 }
 
 std::optional<std::vector<std::string>> command(const Value& value) {
@@ -110,81 +140,85 @@ std::optional<std::vector<std::string>> command(const Value& value) {
     return words;
 }
 
-void read_http(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
-    MapReader map(node, "http", out);
-    map.field("path", into.http_path, http_path);
-    map.field("method", into.http_method, http_method);
-    map.field("host", into.http_host, http_host);
-    map.block("headers", [&](const Node& value) { read_headers(value, into, out); });
-    map.field("expected_statuses", into.http_expected_statuses, status_ranges);
-    map.field("expect_body", into.http_expect_body, payload);
-    map.field("tls", into.http_tls, boolean);
-    map.finish();
+/// Arguments may be secrets.
+json::array command_json(const std::vector<std::string>& command) {
+    json::array words;
+    for (const auto& word : command) words.push_back(words.empty() ? json::value(word) : redacted(word));
+    return words;
 }
 
-void read_tls(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
-    into.tls_at = node.at;
-    MapReader map(node, "tls", out);
-    map.field("server_name", into.tls_server_name, server_name);
-    map.field("ca_file", into.tls_ca_file, absolute_path);
-    map.field("cert_file", into.tls_cert_file, absolute_path);
-    map.field("key_file", into.tls_key_file, absolute_path);
-    map.field("insecure_skip_verify", into.tls_insecure_skip_verify, boolean);
-    map.finish();
+Options<lb::HttpCheck> http_options() {
+    using lb::HttpCheck;
+    const auto read = [](MapReader& map, HttpCheck& into) {
+        map.block("headers", [&](const Value& value) { read_headers(value, into); });
+    };
+    return {
+        option("path", &HttpCheck::path, http_path, without_query),
+        option("method", &HttpCheck::method, http_method),
+        option("host", &HttpCheck::host, http_host),
+        {"headers", read, headers_json},
+        option("expected_statuses", &HttpCheck::expected_statuses, status_ranges, statuses_json),
+        option("expect_body", &HttpCheck::expect_body, payload),
+        option("tls", &HttpCheck::tls),
+    };
 }
 
-void read_settings(MapReader& map, HealthCheckBlock& into, Diagnostics& out) {
-    const auto settings = [&](std::string_view key, CheckType type, auto read) {
-        map.block(key, [&](const Node& node) {
-            into.settings_for.push_back({type, node.at});
-            read(node);
+Options<lb::TlsCheck> tls_options() {
+    using lb::TlsCheck;
+    const auto file = [](std::string_view key, std::string TlsCheck::*field) {
+        return option(key, field, absolute_path).shown_if([field](const TlsCheck& tls) {
+            return !(tls.*field).empty();
         });
     };
-    settings("tcp", CheckType::tcp, [&](const Node& node) {
-        MapReader tcp(node, "tcp", out);
-        tcp.field("send", into.tcp_send, payload);
-        tcp.field("expect", into.tcp_expect, payload);
-        tcp.field("tls", into.tcp_tls, boolean);
-        tcp.finish();
-    });
-    settings("udp", CheckType::udp, [&](const Node& node) {
-        MapReader udp(node, "udp", out);
-        udp.field("send", into.udp_send, payload);
-        udp.field("expect", into.udp_expect, payload);
-        udp.finish();
-    });
-    settings("http", CheckType::http, [&](const Node& node) { read_http(node, into, out); });
-    settings("grpc", CheckType::grpc, [&](const Node& node) {
-        MapReader grpc(node, "grpc", out);
-        grpc.field("service", into.grpc_service, line_or_empty);
-        grpc.field("tls", into.grpc_tls, boolean);
-        grpc.finish();
-    });
-    settings("exec", CheckType::exec, [&](const Node& node) {
-        MapReader exec(node, "exec", out);
-        exec.field("command", into.exec_command, command);
-        exec.finish();
-    });
+    return {
+        option("server_name", &TlsCheck::server_name, server_name),
+        file("ca_file", &TlsCheck::ca_file),
+        file("cert_file", &TlsCheck::cert_file),
+        file("key_file", &TlsCheck::key_file),
+        option("insecure_skip_verify", &TlsCheck::insecure_skip_verify),
+    };
 }
 
 }  // namespace
 
-void read_health_check(const Node& node, HealthCheckBlock& into, Diagnostics& out) {
-    const auto pause = duration_between(10ms, 24h);
-    MapReader map(node, "health_check", out);
-    map.field("type", into.type, one_of(check_types));
-    map.field("interval", into.interval, pause);
-    map.field("fast_interval", into.fast_interval, pause);
-    map.field("unhealthy_interval", into.unhealthy_interval, pause);
-    map.field("timeout", into.timeout, duration_between(1ms, 1h));
-    map.field("unhealthy_threshold", into.unhealthy_threshold, number(1U, 100U));
-    map.field("healthy_threshold", into.healthy_threshold, number(1U, 100U));
-    map.field("jitter_percent", into.jitter_percent, number(0U, 100U));
-    map.field("port", into.port, number(0U, 65535U));
-    map.field("watch", into.watch, one_of(watches));
-    read_settings(map, into, out);
-    map.block("tls", [&](const Node& value) { read_tls(value, into, out); });
-    map.finish();
+const Options<HealthCheck>& health_check_options() {
+    using lb::TcpCheck, lb::UdpCheck, lb::GrpcCheck, lb::ExecCheck;
+    const auto is = [](CheckType type) { return [type](const HealthCheck& c) { return c.type == type; }; };
+    const auto has_tcp = [](const HealthCheck& check) {
+        return check.type == CheckType::tcp || !check.tcp.send.empty() || !check.tcp.expect.empty();
+    };
+    const auto has_udp = [](const HealthCheck& check) {
+        return check.type == CheckType::udp || !check.udp.send.empty() || !check.udp.expect.empty();
+    };
+    const auto has_tls = [](const HealthCheck& check) { return check.tls.context != nullptr; };
+    static const Options<HealthCheck> options = {
+        option("type", &HealthCheck::type, check_types),
+        option("interval", &HealthCheck::interval, 10ms, 24h),
+        option("fast_interval", &HealthCheck::fast_interval, 10ms, 24h),
+        option("unhealthy_interval", &HealthCheck::unhealthy_interval, 10ms, 24h),
+        option("timeout", &HealthCheck::timeout, 1ms, 1h),
+        option("unhealthy_threshold", &HealthCheck::unhealthy_threshold, 1, 100),
+        option("healthy_threshold", &HealthCheck::healthy_threshold, 1, 100),
+        option("jitter_percent", &HealthCheck::jitter_percent, 0, 100),
+        option("port", &HealthCheck::port, 0, 65535),
+        option("watch", &HealthCheck::watch, watches),
+        block("tcp", &HealthCheck::tcp,
+              {option("send", &TcpCheck::send, payload, redacted),
+               option("expect", &TcpCheck::expect, payload, redacted), option("tls", &TcpCheck::tls)})
+            .shown_if(has_tcp),
+        block("udp", &HealthCheck::udp,
+              {option("send", &UdpCheck::send, payload, redacted),
+               option("expect", &UdpCheck::expect, payload, redacted)})
+            .shown_if(has_udp),
+        block("http", &HealthCheck::http, http_options()).shown_if(is(CheckType::http)),
+        block("grpc", &HealthCheck::grpc,
+              {option("service", &GrpcCheck::service, line_or_empty), option("tls", &GrpcCheck::tls)})
+            .shown_if(is(CheckType::grpc)),
+        block("exec", &HealthCheck::exec, {option("command", &ExecCheck::command, command, command_json)})
+            .shown_if(is(CheckType::exec)),
+        block("tls", &HealthCheck::tls, tls_options()).shown_if(has_tls),
+    };
+    return options;
 }
 
 }  // namespace reseat::config

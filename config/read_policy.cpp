@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "config/config_json.hpp"
 #include "config/map_reader.hpp"
 #include "config/read.hpp"
 #include "config/words.hpp"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +13,8 @@
 
 namespace reseat::config {
 namespace {
+
+namespace json = boost::json;
 
 /// The address with nothing set beyond `bits`.
 Address network(Address address, unsigned bits) {
@@ -63,13 +67,13 @@ std::vector<lb::PortRange> read_ports(const Value& value) {
     return ports;
 }
 
-std::vector<lb::Cidr> read_exceptions(const Value& value, const Written<lb::Cidr>& range) {
+std::vector<lb::Cidr> read_exceptions(const Value& value, const std::optional<lb::Cidr>& range) {
     std::vector<lb::Cidr> exceptions;
     each_item(value, [&](const Node& item) {
         const auto hole = cidr(value.with(item));
         if (!hole) return;
         exceptions.push_back(*hole);
-        if (range && !range->value.contains(*hole))
+        if (range && !range->contains(*hole))
             value.out.error(item.at, fmt::format("except: {} is not within the 'cidr'", quote(item.text)));
     });
     return exceptions;
@@ -77,55 +81,54 @@ std::vector<lb::Cidr> read_exceptions(const Value& value, const Written<lb::Cidr
 
 lb::Destination read_destination(const Node& node, Diagnostics& out) {
     lb::Destination destination;
-    MapReader map(node, "a destination", out);
-    Written<lb::Cidr> range;
-    Written<ServiceProtocol> protocol;
+    Places places;
+    MapReader map(node, "a destination", places, out);
+    std::optional<lb::Cidr> range;
+    auto protocol = ServiceProtocol::any;
     map.field("cidr", range, cidr);
-    const auto read_except = [&](const Node& list) {
-        destination.except = read_exceptions({list, "except", out}, range);
-    };
-    map.block("except", read_except);
+    map.block("except", [&](const Value& list) { destination.except = read_exceptions(list, range); });
     map.field("protocol", protocol, one_of(protocols));
-    map.block("ports", [&](const Node& list) { destination.ports = read_ports({list, "ports", out}); });
+    map.block("ports", [&](const Value& list) { destination.ports = read_ports(list); });
     map.finish();
     if (!map.has("cidr"))
         out.error(node.at, "the destination has no 'cidr'; add one, as in 'cidr: 10.0.0.0/8'");
-    if (range) destination.cidr = range->value;
-    if (protocol && protocol->value != ServiceProtocol::any)
-        destination.protocol = protocol->value == ServiceProtocol::tcp ? Protocol::tcp : Protocol::udp;
+    if (range) destination.cidr = *range;
+    if (protocol != ServiceProtocol::any)
+        destination.protocol = protocol == ServiceProtocol::tcp ? Protocol::tcp : Protocol::udp;
     return destination;
 }
 
 PolicyBlock read_policy(const Node& node, Diagnostics& out) {
-    PolicyBlock policy{.at = node.at};
-    MapReader map(node, "a policy", out);
+    PolicyBlock block{.at = node.at};
+    MapReader map(node, "a policy", block.places, out);
+    lb::AccessPolicy& policy = block.policy;
     map.field("name", policy.name, name);
     map.field("action", policy.action, one_of(actions));
-    map.block("to", [&](const Node& list) {
-        const auto add_destination = [&](const Node& item) {
-            policy.to.push_back({read_destination(item, out), item.at});
-        };
-        each_item({list, "to", out}, add_destination);
-        if (list.kind != Node::Kind::scalar && list.items.empty())
-            out.error(list.at, "to: is empty; write at least one destination, as in '- cidr: 10.0.0.0/8'");
+    map.block("to", [&](const Value& list) {
+        each_item(list, [&](const Node& item) {
+            policy.to.push_back(read_destination(item, out));
+            block.destinations_at.push_back(item.at);
+        });
+        if (list.node.kind != Node::Kind::scalar && list.node.items.empty())
+            list.fail("is empty; write at least one destination, as in '- cidr: 10.0.0.0/8'");
     });
     map.field("existing", policy.existing, one_of(existings));
     map.finish();
     if (node.kind == Node::Kind::map || node.kind == Node::Kind::null)
         for (const std::string_view key : {"name", "action", "to"})
             if (!map.has(key)) out.error(node.at, fmt::format("the policy has no '{}'; add it", key));
-    return policy;
+    return block;
 }
 
 void check_names(const std::vector<PolicyBlock>& policies, Diagnostics& out) {
     std::unordered_map<std::string, unsigned> names;
-    for (const auto& policy : policies) {
-        if (!policy.name) continue;
-        const auto [first, is_new] = names.emplace(policy.name->value, policy.name->at.line);
+    for (const auto& [at, policy, destinations_at, places] : policies) {
+        const auto name_at = places.find("name");
+        if (!name_at) continue;
+        const auto [first, is_new] = names.emplace(policy.name, name_at->line);
         if (!is_new)
-            out.error(policy.name->at,
-                      fmt::format("name: a policy {} is already on line {}; names must differ",
-                                  quote(policy.name->value), first->second));
+            out.error(*name_at, fmt::format("name: a policy {} is already on line {}; names must differ",
+                                            quote(policy.name), first->second));
     }
 }
 
@@ -141,25 +144,52 @@ void check_room(const std::vector<PolicyBlock>& policies, Diagnostics& out) {
                       fmt::format("policies: with this there are more than {} {}; write fewer, larger ones",
                                   most, what));
     };
-    for (const auto& policy : policies)
-        for (const auto& [to, at] : policy.to) {
+    for (const auto& block : policies)
+        for (std::size_t i = 0; i < block.policy.to.size(); ++i) {
+            const lb::Destination& to = block.policy.to[i];
+            const Position at = block.destinations_at[i];
             add(destinations, 1, lb::kMaxDestinations, at, "destinations in all policies together");
             add(networks, 1 + to.except.size(), lb::kMaxNetworks, at, "networks in all policies together");
             add(ports, to.ports.size(), lb::kMaxPortRanges, at, "port ranges in all policies together");
         }
 }
 
+std::string text(const lb::Cidr& cidr) {
+    const bool v4 = cidr.address.family() == Family::v4 && cidr.bits >= 96;
+    return fmt::format("{}/{}", to_string(cidr.address), v4 ? cidr.bits - 96 : cidr.bits);
+}
+
+json::object destination_json(const lb::Destination& destination) {
+    json::array except, ports;
+    for (const auto& cidr : destination.except) except.emplace_back(text(cidr));
+    for (const auto& [first, last] : destination.ports) ports.emplace_back(fmt::format("{}-{}", first, last));
+    return {{"cidr", text(destination.cidr)},
+            {"except", std::move(except)},
+            {"protocol", destination.protocol ? to_string(*destination.protocol) : "any"},
+            {"ports", std::move(ports)}};
+}
+
 }  // namespace
 
-std::vector<PolicyBlock> read_policies(const Node& node, Diagnostics& out) {
+std::vector<PolicyBlock> read_policies(const Value& list) {
     std::vector<PolicyBlock> policies;
-    each_item({node, "policies", out}, [&](const Node& item) { policies.push_back(read_policy(item, out)); });
+    each_item(list, [&](const Node& item) { policies.push_back(read_policy(item, list.out)); });
     if (policies.size() > lb::kMaxPolicies)
-        out.error(policies[lb::kMaxPolicies].at, fmt::format("policies: there are {}; at most {} are allowed",
-                                                             policies.size(), lb::kMaxPolicies));
-    check_names(policies, out);
-    check_room(policies, out);
+        list.out.error(
+            policies[lb::kMaxPolicies].at,
+            fmt::format("policies: there are {}; at most {} are allowed", policies.size(), lb::kMaxPolicies));
+    check_names(policies, list.out);
+    check_room(policies, list.out);
     return policies;
+}
+
+json::object policy_json(const lb::AccessPolicy& policy) {
+    json::array to;
+    for (const auto& destination : policy.to) to.emplace_back(destination_json(destination));
+    return {{"name", policy.name},
+            {"action", word_of(actions, policy.action)},
+            {"to", std::move(to)},
+            {"existing", word_of(existings, policy.existing)}};
 }
 
 }  // namespace reseat::config

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/map_reader.hpp"
+#include "config/compile.hpp"
+#include "config/options.hpp"
 #include "config/read.hpp"
-#include "config/words.hpp"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +19,10 @@ std::optional<std::optional<Duration>> spread(const Value& value) {
     if (value.node.kind == Node::Kind::scalar && value.node.text == "auto") return std::optional<Duration>{};
     const auto read = duration(value, 0s, 1h);
     return read ? std::optional(std::optional(*read)) : std::nullopt;
+}
+
+boost::json::value spread_json(const std::optional<Duration>& spread) {
+    return spread ? shown(*spread) : "auto";
 }
 
 /// Labels of letters, digits, '-' and '_' (as in SRV names), the last one not a number as in 1.2.3.4.
@@ -49,13 +54,60 @@ void read_backend_address(const Value& value, BackendBlock& into) {
     const auto colon = text.rfind(':');
     if (colon != std::string_view::npos && is_dns_name(text.substr(0, colon))) {
         // The port is judged by what judges all ports.
-        if (parse_endpoint("0.0.0.0" + std::string(text.substr(colon).substr(0, 8)))) {
-            into.dns = Located<std::string>{std::string(text), value.node.at};
-            return;
+        if (const auto read = parse_endpoint("0.0.0.0" + std::string(text.substr(colon).substr(0, 8)))) {
+            into.backend =
+                lb::NamedBackends{.dns_name = std::string(text.substr(0, colon)), .port = read->port};
+            into.places.add("address", value.node.at);
         }
     }
-    if (const auto read = endpoint(value)) into.endpoint = Located<Endpoint>{*read, value.node.at};
+    if (into.named()) return;
+    if (const auto read = endpoint(value)) {
+        into.backend = lb::Backend{.endpoint = *read};
+        into.places.add("address", value.node.at);
+    }
 }
+
+bool is_srv(const lb::Backend&) {
+    return false;
+}
+bool is_srv(const lb::NamedBackends& named) {
+    return named.type == lb::RecordType::srv;
+}
+
+}  // namespace
+
+template <class Backend>
+const Options<Backend>& backend_options() {
+    using lb::BackendCheck;
+    const auto text = [](std::string_view key, std::string BackendCheck::*field, auto read) {
+        return option(key, field, read).shown_if([field](const BackendCheck& check) {
+            return !(check.*field).empty();
+        });
+    };
+    static const Options<Backend> options = {
+        // A name that follows from the address need not be one that could be written.
+        option("name", &Backend::name, name).shown_if([](const Backend& backend) {
+            return backend.name != usual_name(backend);
+        }),
+        option("weight", &Backend::weight, 0, 256).shown_if([](const Backend& backend) {
+            return !is_srv(backend);
+        }),
+        option("priority", &Backend::priority, 0, 255),
+        option("state", &Backend::state, states),
+        block("health_check", &Backend::check,
+              {option("address", &BackendCheck::address, host_address),
+               option("port", &BackendCheck::port, 0, 65535),
+               text("server_name", &BackendCheck::server_name, server_name),
+               text("host", &BackendCheck::host, http_host)})
+            .shown_if([](const Backend& backend) { return backend.check != BackendCheck{}; }),
+    };
+    return options;
+}
+
+template const Options<lb::Backend>& backend_options();
+template const Options<lb::NamedBackends>& backend_options();
+
+namespace {
 
 BackendBlock read_backend(const Node& node, Diagnostics& out) {
     BackendBlock backend;
@@ -64,112 +116,118 @@ BackendBlock read_backend(const Node& node, Diagnostics& out) {
         read_backend_address({node, "backends", out}, backend);
         return backend;
     }
-    MapReader map(node, "a backend", out);
-    map.block("address", [&](const Node& text) { read_backend_address({text, "address", out}, backend); });
-    map.field("srv", backend.srv, srv_name);
-    map.field("name", backend.name, name);
-    map.field("weight", backend.weight, number(0U, 256U));
-    map.field("priority", backend.priority, number(0U, 255U));
-    map.field("state", backend.state, one_of(states));
-    map.block("health_check", [&](const Node& check) {
-        MapReader place(check, "health_check", out);
-        place.field("address", backend.check_address, host_address);
-        place.field("port", backend.check_port, number(0U, 65535U));
-        place.field("server_name", backend.check_server_name, server_name);
-        place.field("host", backend.check_host, http_host);
-        place.finish();
-    });
+    MapReader map(node, "a backend", backend.places, out);
+    map.block("address", [&](const Value& text) { read_backend_address(text, backend); });
+    std::string srv;
+    map.field("srv", srv, srv_name);
+    if (!srv.empty()) backend.backend = lb::NamedBackends{.dns_name = srv, .type = lb::RecordType::srv};
+    const auto read = [&]<class Backend>(Backend& into) {
+        read_options(map, backend_options<Backend>(), into);
+    };
+    std::visit(read, backend.backend);
     map.finish();
     if (map.has("address") && map.has("srv"))
         out.error(node.at, "a backend has either 'address' or 'srv', not both; remove one");
-    if (map.has("srv") && backend.weight)
-        out.error(backend.weight->at, "weight: comes from each SRV record; remove the key");
+    if (const auto weight = backend.places.find("weight"); weight && map.has("srv"))
+        out.error(*weight, "weight: comes from each SRV record; remove the key");
     if (!map.has("address") && !map.has("srv") && node.kind != Node::Kind::sequence)
         out.error(node.at, "the backend has no 'address'; add one, as in 'address: 10.0.1.11:80'");
     return backend;
 }
 
-void read_backends(const Node& node, ServiceBlock& into, Diagnostics& out) {
+void read_backends(const Value& list, ServiceBlock& into) {
     into.backends.clear();
-    each_item({node, "backends", out}, [&](const Node& item) {
-        if (into.backends.size() <= max_backends) into.backends.push_back(read_backend(item, out));
+    each_item(list, [&](const Node& item) {
+        if (into.backends.size() <= max_backends) into.backends.push_back(read_backend(item, list.out));
     });
+    const Node& node = list.node;
     if (node.items.empty() && (node.kind == Node::Kind::sequence || node.kind == Node::Kind::null))
-        out.error(node.at, "backends: is empty; a service needs at least one backend");
+        list.fail("is empty; a service needs at least one backend");
 }
 
-void read_addresses(const Node& node, ServiceBlock& into, Diagnostics& out) {
+void read_addresses(const Value& list, ServiceBlock& into) {
     into.addresses.clear();
     const auto add = [&](const Node& item) {
-        if (const auto read = endpoint({item, "address", out})) into.addresses.push_back({*read, item.at});
+        if (const auto read = endpoint(list.with(item))) into.addresses.push_back({*read, item.at});
     };
+    const Node& node = list.node;
     if (node.kind != Node::Kind::sequence) return add(node);
-    if (node.items.empty())
-        out.error(node.at, "address: is an empty list; a service needs at least one address");
+    if (node.items.empty()) list.fail("is an empty list; a service needs at least one address");
     if (node.items.size() > max_addresses)
-        out.error(node.at, fmt::format("address: has {} items; at most {} are allowed", node.items.size(),
-                                       max_addresses));
+        list.fail(fmt::format("has {} items; at most {} are allowed", node.items.size(), max_addresses));
     else
         for (const auto& item : node.items) add(item);
 }
 
-void read_outlier_detection(const Node& node, OutlierDetectionBlock& into, Diagnostics& out) {
-    MapReader map(node, "outlier_detection", out);
-    map.field("enabled", into.enabled, boolean);
-    map.field("consecutive_connect_failures", into.consecutive_connect_failures, number(1U, 1000U));
-    map.field("interval", into.interval, duration_between(10ms, 24h));
-    map.field("base_ejection_time", into.base_ejection_time, duration_between(10ms, 24h));
-    map.field("max_ejection_time", into.max_ejection_time, duration_between(10ms, 24h));
-    map.field("max_ejection_percent", into.max_ejection_percent, number(0U, 100U));
-    map.finish();
+Options<lb::OutlierDetection> outlier_detection_options() {
+    using lb::OutlierDetection;
+    return {
+        option("enabled", &OutlierDetection::enabled),
+        option("consecutive_connect_failures", &OutlierDetection::consecutive_connect_failures, 1, 1000),
+        option("interval", &OutlierDetection::interval, 10ms, 24h),
+        option("base_ejection_time", &OutlierDetection::base_ejection_time, 10ms, 24h),
+        option("max_ejection_time", &OutlierDetection::max_ejection_time, 10ms, 24h),
+        option("max_ejection_percent", &OutlierDetection::max_ejection_percent, 0, 100),
+    };
 }
 
-void read_connections(const Node& node, ConnectionsBlock& into, Diagnostics& out) {
-    MapReader map(node, "connections", out);
-    map.field("on_unreachable", into.on_unreachable, one_of(fates));
-    map.field("on_refused", into.on_refused, one_of(fates));
-    map.field("on_check_failed", into.on_check_failed, one_of(fates));
-    map.field("on_unresponsive", into.on_unresponsive, one_of(fates));
-    map.field("on_ejected", into.on_ejected, one_of(fates));
-    map.field("on_remove", into.on_remove, one_of(fates));
-    map.field("on_drain", into.on_drain, one_of(fates));
-    map.field("on_restarted", into.on_restarted, one_of(restart_fates));
-    map.field("on_recover", into.on_recover, one_of(on_recovers));
-    map.field("udp", into.udp, one_of(udp_fates));
-    map.field("grace", into.grace, duration_between(0s, 24h));
-    map.field("drain_timeout", into.drain_timeout, duration_between(0s, 168h));
-    map.field("drain_quiet", into.drain_quiet, duration_between(0s, 24h));
-    map.field("close_spread", into.close_spread, spread);
-    map.field("only_if_alternative", into.only_if_alternative, boolean);
-    map.field("untracked", into.untracked, one_of(untrackeds));
-    map.finish();
+Options<lb::Connections> connections_options() {
+    using lb::Connections;
+    return {
+        option("on_unreachable", &Connections::on_unreachable, fates),
+        option("on_refused", &Connections::on_refused, fates),
+        option("on_check_failed", &Connections::on_check_failed, fates),
+        option("on_unresponsive", &Connections::on_unresponsive, fates),
+        option("on_ejected", &Connections::on_ejected, fates),
+        option("on_remove", &Connections::on_remove, fates),
+        option("on_drain", &Connections::on_drain, fates),
+        option("on_restarted", &Connections::on_restarted, restart_fates),
+        option("on_recover", &Connections::on_recover, on_recovers),
+        option("udp", &Connections::udp, udp_fates),
+        option("grace", &Connections::grace, 0s, 24h),
+        option("drain_timeout", &Connections::drain_timeout, 0s, 168h),
+        option("drain_quiet", &Connections::drain_quiet, 0s, 24h),
+        option("close_spread", &Connections::close_spread, spread, spread_json),
+        option("only_if_alternative", &Connections::only_if_alternative),
+        option("untracked", &Connections::untracked, untrackeds),
+    };
 }
 
-void read_names(const Node& node, NamesBlock& into, Diagnostics& out) {
-    MapReader map(node, "names", out);
-    map.field("family", into.family, one_of(name_families));
-    map.field("hold", into.hold, duration_between(0s, 24h));
-    map.finish();
+Options<lb::NameSettings> names_options() {
+    using lb::NameSettings;
+    return {
+        option("family", &NameSettings::family, name_families),
+        option("hold", &NameSettings::hold, 0s, 24h),
+    };
 }
 
 }  // namespace
 
-void read_service(const Node& node, std::string_view place, ServiceBlock& into, Diagnostics& out) {
-    MapReader map(node, place, out);
-    map.field("name", into.name, name);
+const Options<lb::Service>& service_options() {
+    using lb::Service;
+    static const Options<Service> options = {
+        option("lb_policy", &Service::lb_policy, lb_policies),
+        option("hash_key", &Service::hash_key, hash_keys).shown_if([](const Service& service) {
+            return service.lb_policy == lb::LbPolicy::maglev;
+        }),
+        option("panic_threshold", &Service::panic_threshold, 0, 100),
+        option("on_no_healthy", &Service::on_no_healthy, on_no_healthys),
+        option("slow_start", &Service::slow_start, 0s, 24h),
+        block("health_check", &Service::health_check, health_check_options()),
+        block("outlier_detection", &Service::outlier_detection, outlier_detection_options()),
+        block("connections", &Service::connections, connections_options()),
+        block("names", &Service::names, names_options()),
+    };
+    return options;
+}
+
+void read_service(const Node& node, std::string_view name_of_map, ServiceBlock& into, Diagnostics& out) {
+    MapReader map(node, name_of_map, into.places, out);
+    map.field("name", into.service.name, name);
     map.field("protocol", into.protocol, one_of(protocols));
-    map.block("address", [&](const Node& value) { read_addresses(value, into, out); });
-    map.field("lb_policy", into.lb_policy, one_of(lb_policies));
-    map.field("hash_key", into.hash_key, one_of(hash_keys));
-    map.field("panic_threshold", into.panic_threshold, number(0U, 100U));
-    map.field("on_no_healthy", into.on_no_healthy, one_of(on_no_healthys));
-    map.field("slow_start", into.slow_start, duration_between(0s, 24h));
-    map.block("health_check", [&](const Node& value) { read_health_check(value, into.health_check, out); });
-    map.block("outlier_detection",
-              [&](const Node& value) { read_outlier_detection(value, into.outlier_detection, out); });
-    map.block("connections", [&](const Node& value) { read_connections(value, into.connections, out); });
-    map.block("names", [&](const Node& value) { read_names(value, into.names, out); });
-    map.block("backends", [&](const Node& value) { read_backends(value, into, out); });
+    map.block("address", [&](const Value& value) { read_addresses(value, into); });
+    read_options(map, service_options(), into.service);
+    map.block("backends", [&](const Value& value) { read_backends(value, into); });
     map.finish();
 }
 

@@ -37,6 +37,7 @@ enum class Watch { automatic, off };
 struct TcpCheck {
     std::string send;
     std::string expect;
+    bool tls = false;  ///< as HealthCheck::tls has it; of http and grpc likewise
     bool operator==(const TcpCheck&) const = default;
 };
 
@@ -47,12 +48,14 @@ struct HttpCheck {
     std::map<std::string, std::string> headers;
     std::vector<std::pair<unsigned, unsigned>> expected_statuses = {{200, 399}};  ///< inclusive ranges
     std::string expect_body;                                                      ///< substring; empty: any
+    bool tls = false;
     bool operator==(const HttpCheck&) const = default;
 };
 
 /// The standard protocol: grpc.health.v1.Health/Check.
 struct GrpcCheck {
     std::string service;  ///< empty: the server as a whole
+    bool tls = false;
     bool operator==(const GrpcCheck&) const = default;
 };
 
@@ -83,7 +86,7 @@ struct HealthCheck {
     GrpcCheck grpc;
     UdpCheck udp;
     ExecCheck exec;
-    TlsCheck tls;  ///< of tcp, http and grpc
+    TlsCheck tls;  ///< of the check that runs, if it speaks TLS
     bool operator==(const HealthCheck&) const = default;
 };
 

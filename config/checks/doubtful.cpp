@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/compile.hpp"
+#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -12,69 +13,62 @@ namespace {
 
 using Owners = std::map<std::pair<Protocol, Endpoint>, std::string>;
 
-std::string_view word(lb::CheckType type) {
-    constexpr std::string_view words[] = {"tcp", "http", "grpc", "udp", "exec", "none"};
-    return words[static_cast<std::size_t>(type)];
-}
-
-template <class T>
-Position at_or(const Written<T>& written, Position otherwise) {
-    return written ? written->at : otherwise;
-}
-
-void warn_of_health_check(const HealthCheckBlock& block, const lb::Service& service, Position where,
+void warn_of_health_check(const ServiceBlock& block, const lb::Service& service, Position where,
                           Diagnostics& out) {
     const auto& check = service.health_check;
+    const auto place = [&](std::string_view path, Position otherwise) {
+        return block.places.find(path).value_or(otherwise);
+    };
     if (check.type == lb::CheckType::none) return;
     if (check.timeout > check.interval)
-        out.warning(at_or(block.timeout, at_or(block.interval, where)),
+        out.warning(place("health_check.timeout", place("health_check.interval", where)),
                     "timeout: is longer than the interval, so a check may still be running when the next one "
                     "is due; make it shorter");
     if (check.type == lb::CheckType::udp && check.udp.expect.empty())
-        out.warning(at_or(block.type, where),
+        out.warning(place("health_check.type", where),
                     "health_check: a udp check without 'expect' does not detect a host that vanished, only "
                     "one that answers 'port unreachable'; write udp: {send: ..., expect: ...}");
 }
 
-/// Settings of a check that does not run are most likely a forgotten `type`.
-void warn_of_idle_settings(const ServiceBlock& block, const std::vector<lb::Service>& services,
-                           Diagnostics& out) {
-    for (const auto& [type, at] : block.health_check.settings_for) {
+/// Settings of a check that does not run are most likely a forgotten `type`, but not those in `defaults`.
+void warn_of_idle_settings(const ServiceBlock& block, const ServiceBlock& defaults,
+                           const std::vector<lb::Service>& services, Diagnostics& out) {
+    for (const auto& [word, type] : check_types) {
+        const std::string path = fmt::format("health_check.{}", word);
+        const auto at = block.places.find(path);
         const bool runs = std::ranges::any_of(
             services, [type = type](const auto& service) { return service.health_check.type == type; });
-        if (!runs)
-            out.warning(at,
-                        fmt::format("health_check: these settings have no effect, as the check's type is {}; "
-                                    "write 'type: {}' or remove them",
-                                    word(services.front().health_check.type), word(type)));
+        if (!at || runs || at == defaults.places.find(path)) continue;
+        out.warning(*at,
+                    fmt::format("health_check: these settings have no effect, as the check's type is {}; "
+                                "write 'type: {}' or remove them",
+                                word_of(check_types, services.front().health_check.type), word));
     }
 }
 
-void warn_of_tls(const ServiceBlock& service, Diagnostics& out) {
-    const HealthCheckBlock& block = service.health_check;
-    const bool used = uses_tls(service);
-    if (block.tls_at && !used)
+void warn_of_tls(const ServiceBlock& block, Diagnostics& out) {
+    const lb::TlsCheck& tls = block.service.health_check.tls;
+    const bool used = uses_tls(block);
+    if (const auto at = block.places.find("health_check.tls"); at && !used)
         out.warning(
-            *block.tls_at,
+            *at,
             "tls: these settings have no effect, as the check does not speak TLS; write 'tls: true' in "
             "its tcp, http or grpc settings, or remove them");
     const auto asks_with_host = [&](Protocol protocol) {
         const auto type = check_type(block, protocol);
         return type == lb::CheckType::http || type == lb::CheckType::grpc;
     };
-    const bool has_host = used || std::ranges::any_of(protocols_of(service), asks_with_host);
-    for (const auto& backend : service.backends) {
-        if (backend.check_server_name && !used)
-            out.warning(backend.check_server_name->at,
+    const bool has_host = used || std::ranges::any_of(protocols_of(block), asks_with_host);
+    for (const auto& backend : block.backends) {
+        if (const auto at = backend.places.find("health_check.server_name"); at && !used)
+            out.warning(*at,
                         "server_name: has no effect, as the check does not speak TLS; write 'tls: true' in "
                         "its tcp, http or grpc settings, or remove it");
-        if (backend.check_host && !has_host)
-            out.warning(backend.check_host->at,
-                        "host: has no effect, as only http and grpc checks and TLS use it; remove it");
+        if (const auto at = backend.places.find("health_check.host"); at && !has_host)
+            out.warning(*at, "host: has no effect, as only http and grpc checks and TLS use it; remove it");
     }
-    const bool insecure = block.tls_insecure_skip_verify && block.tls_insecure_skip_verify->value;
-    if (insecure && block.tls_ca_file)
-        out.warning(block.tls_ca_file->at,
+    if (tls.insecure_skip_verify && !tls.ca_file.empty())
+        out.warning(*block.places.find("health_check.tls.ca_file"),
                     "ca_file: has no effect beside insecure_skip_verify: true, which accepts every "
                     "certificate; remove one");
 }
@@ -117,17 +111,18 @@ void warn_of_addresses(const ServiceBlock& block, const lb::Service& service, Di
 void warn_of_backends(const ServiceBlock& block, const lb::Service& service, const Owners& owners,
                       Diagnostics& out) {
     for (const auto& backend : block.backends) {
-        if (!backend.endpoint) continue;
-        const auto owner = owners.find({service.protocol, backend.endpoint->value});
+        const Endpoint* endpoint = backend.endpoint();
+        if (!endpoint) continue;
+        const auto owner = owners.find({service.protocol, *endpoint});
         if (owner == owners.end()) continue;
         const bool own = owner->second == service.name;
-        out.warning(backend.endpoint->at,
+        out.warning(*backend.places.find("address"),
                     fmt::format("backends: {} is the address of {}; a backend is never translated again, so "
                                 "write the address of a real server",
-                                to_string(backend.endpoint->value),
+                                to_string(*endpoint),
                                 own ? "this very service" : "the service " + quote(owner->second)));
     }
-    const Position where = at_or(block.name, block.at);
+    const Position where = block.places.find("name").value_or(block.at);
     if (service.backends.size() == 1 && service.named_backends.empty())
         out.warning(where, "backends: there is only one, so clients have nowhere to go when it fails");
     const auto weightless = [](const auto& backend) { return backend.weight == 0; };
@@ -138,20 +133,19 @@ void warn_of_backends(const ServiceBlock& block, const lb::Service& service, con
 
 void warn_of_slow_start(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
     if (service.lb_policy == lb::LbPolicy::maglev && service.slow_start > Duration::zero())
-        out.warning(block.slow_start->at,
+        out.warning(*block.places.find("slow_start"),
                     "slow_start: has no effect with maglev, where each step would move clients between "
                     "backends; remove it or choose another lb_policy");
 }
 
 void warn_of_admin_address(const ConfigFile& file, Diagnostics& out) {
-    if (!file.admin_address || !file.admin_address->value) return;
-    const Endpoint& endpoint = *file.admin_address->value;
-    if (endpoint.address.is_loopback()) return;
+    const auto& endpoint = file.model.admin_address;
+    if (!endpoint || endpoint->address.is_loopback()) return;
     out.warning(
-        file.admin_address->at,
+        *file.places.find("admin.address"),
         fmt::format("address: {} is not a loopback address: anyone who can reach it can read service and "
                     "process names without authentication; use 127.0.0.1 or restrict access to it",
-                    to_string(endpoint)));
+                    to_string(*endpoint)));
 }
 
 }  // namespace
@@ -165,13 +159,13 @@ void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
     for (const auto& block : file.services) {
         const auto services = compile_service(block);
         for (const auto& service : services) {
-            warn_of_health_check(block.health_check, service, at_or(block.name, block.at), out);
+            warn_of_health_check(block, service, block.places.find("name").value_or(block.at), out);
             warn_of_families(block, service, out);
             warn_of_addresses(block, service, out);
             warn_of_backends(block, service, owners, out);
             warn_of_slow_start(block, service, out);
         }
-        warn_of_idle_settings(block, services, out);
+        warn_of_idle_settings(block, file.defaults, services, out);
         warn_of_tls(block, out);
     }
     warn_of_policies(file, out);

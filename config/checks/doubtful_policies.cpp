@@ -36,31 +36,31 @@ bool covers(const lb::Destination& a, const lb::Destination& b) {
 /// The first of `earlier` that covers it.
 const PolicyBlock* covered_by(std::span<const PolicyBlock> earlier, const lb::Destination& destination) {
     const auto found = std::ranges::find_if(earlier, [&](const PolicyBlock& policy) {
-        return std::ranges::any_of(policy.to, [&](const auto& to) { return covers(to.value, destination); });
+        return std::ranges::any_of(policy.policy.to, [&](const auto& to) { return covers(to, destination); });
     });
     return found == earlier.end() ? nullptr : &*found;
 }
 
 void warn_of_order(const std::vector<PolicyBlock>& policies, Diagnostics& out) {
     for (std::size_t i = 0; i < policies.size(); ++i) {
-        for (const auto& [to, at] : policies[i].to) {
-            const PolicyBlock* first = covered_by(std::span(policies).first(i), to);
-            if (!first) continue;
-            out.warning(at, fmt::format("to: this destination has no effect, as the policy {} on line {} "
+        const auto& [at, policy, destinations_at, places] = policies[i];
+        for (std::size_t j = 0; j < policy.to.size(); ++j)
+            if (const PolicyBlock* first = covered_by(std::span(policies).first(i), policy.to[j]))
+                out.warning(destinations_at[j],
+                            fmt::format("to: this destination has no effect, as the policy {} on line {} "
                                         "matches all of it first; move this policy before that one",
-                                        quote(first->name->value), first->name->at.line));
-        }
-        const auto& [at, name, action, to, existing] = policies[i];
-        if (existing && action->value == lb::PolicyAction::allow)
-            out.warning(existing->at,
+                                        quote(first->policy.name), first->places.find("name")->line));
+        if (const auto existing = places.find("existing");
+            existing && policy.action == lb::PolicyAction::allow)
+            out.warning(*existing,
                         "existing: has no effect in a policy that allows; write it where a policy denies");
     }
 }
 
 Position position_of(const ConfigFile& file, const lb::AccessPolicy& policy) {
     const auto found = std::ranges::find_if(
-        file.policies, [&](const PolicyBlock& block) { return block.name->value == policy.name; });
-    return found->name->at;
+        file.policies, [&](const PolicyBlock& block) { return block.policy.name == policy.name; });
+    return *found->places.find("name");
 }
 
 void warn_of_service(const ConfigFile& file, const lb::Service& service,

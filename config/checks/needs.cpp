@@ -19,107 +19,95 @@ using Context = std::shared_ptr<const lb::TlsContext>;
 /// CA, certificate, key, insecure: services with the same files share what was made from them.
 using Contexts = std::map<std::tuple<std::string, std::string, std::string, bool>, Context>;
 
-std::string text_of(const Written<std::string>& written) {
-    return written ? written->value : "";
-}
-
 /// Hands the content of the file at `path` to `use`. False: a fault was reported.
 template <class Use>
-bool with_file(const Written<std::string>& path, std::string_view key, Use use, Diagnostics& out) {
-    const auto what = [&](std::string_view fault) {
-        return fmt::format("{}: {} {}", key, quote(path->value), fault);
+bool with_file(const std::string& path, std::string_view key, Position at, Use use, Diagnostics& out) {
+    const auto fail = [&](std::string_view fault) {
+        out.error(at, fmt::format("{}: {} {}", key, quote(path), fault));
+        return false;
     };
     Diagnostics found;
-    const auto bytes = read_bytes(path->value, max_pem_size, found);
-    if (!bytes) {
-        out.error(path->at, what(found.in_order("").front().message));
-        return false;
-    }
-    if (bytes->size() > max_pem_size) {
-        out.error(path->at, what("is larger than 1 MiB; name a PEM file"));
-        return false;
-    }
-    if (const auto used = use(*bytes); !used) {
-        out.error(path->at, what(used.error().message + "; name a PEM file"));
-        return false;
-    }
-    return true;
+    const auto bytes = read_bytes(path, max_pem_size, found);
+    if (!bytes) return fail(found.in_order("").front().message);
+    if (bytes->size() > max_pem_size) return fail("is larger than 1 MiB; name a PEM file");
+    const auto used = use(*bytes);
+    return used || fail(used.error().message + "; name a PEM file");
 }
 
-Context make_context(const HealthCheckBlock& block, bool insecure, Diagnostics& out) {
-    auto context = std::make_shared<lb::TlsContext>(!insecure);
-    bool good = true;
-    if (block.tls_ca_file)
-        good = with_file(
-            block.tls_ca_file, "ca_file", [&](const auto& pem) { return context->trust(pem); }, out);
-    else if (!insecure)
+Position place_of(const ServiceBlock& block, std::string_view key) {
+    return *block.places.find(fmt::format("health_check.{}", key));
+}
+
+Context make_context(const ServiceBlock& block, Diagnostics& out) {
+    const lb::TlsCheck& tls = block.service.health_check.tls;
+    auto context = std::make_shared<lb::TlsContext>(!tls.insecure_skip_verify);
+    const auto take = [&](const std::string& path, std::string_view key, auto use) {
+        const auto hand_over = [&](const std::string& pem) { return ((*context).*use)(pem); };
+        return path.empty() ||
+               with_file(path, key, place_of(block, fmt::format("tls.{}", key)), hand_over, out);
+    };
+    if (tls.ca_file.empty() && !tls.insecure_skip_verify)
         (void)context->trust_system();  // none there: then no peer is trusted, as each check will report
-    if (block.tls_cert_file)
-        good &= with_file(
-            block.tls_cert_file, "cert_file", [&](const auto& pem) { return context->present(pem); }, out);
-    if (block.tls_key_file && good)
-        good = with_file(
-            block.tls_key_file, "key_file", [&](const auto& pem) { return context->unlock(pem); }, out);
-    return good ? context : nullptr;
+    bool good = take(tls.ca_file, "ca_file", &lb::TlsContext::trust);
+    good &= take(tls.cert_file, "cert_file", &lb::TlsContext::present);
+    return good && take(tls.key_file, "key_file", &lb::TlsContext::unlock) ? context : nullptr;
 }
 
-void load_tls(HealthCheckBlock& block, Contexts& known, Diagnostics& out) {
-    if (block.tls_cert_file && !block.tls_key_file)
-        return out.error(block.tls_cert_file->at,
+void load_tls(ServiceBlock& block, Contexts& known, Diagnostics& out) {
+    lb::TlsCheck& tls = block.service.health_check.tls;
+    if (!tls.cert_file.empty() && tls.key_file.empty())
+        return out.error(place_of(block, "tls.cert_file"),
                          "cert_file: a certificate needs its key; write key_file too");
-    if (block.tls_key_file && !block.tls_cert_file)
-        return out.error(block.tls_key_file->at,
+    if (!tls.key_file.empty() && tls.cert_file.empty())
+        return out.error(place_of(block, "tls.key_file"),
                          "key_file: a key needs its certificate; write cert_file too");
-    const bool insecure = block.tls_insecure_skip_verify && block.tls_insecure_skip_verify->value;
-    auto& context = known[{text_of(block.tls_ca_file), text_of(block.tls_cert_file),
-                           text_of(block.tls_key_file), insecure}];
-    if (!context) context = make_context(block, insecure, out);
-    block.tls_context = context;
+    auto& context = known[{tls.ca_file, tls.cert_file, tls.key_file, tls.insecure_skip_verify}];
+    if (!context) context = make_context(block, out);
+    tls.context = context;
 }
 
-void check_exec(const HealthCheckBlock& block, ExecChecks exec, Diagnostics& out) {
-    if (!block.type || block.type->value != lb::CheckType::exec) return;
-    if (!block.exec_command || block.exec_command->value.empty())
-        out.error(block.exec_command ? block.exec_command->at : block.type->at,
+void check_exec(const ServiceBlock& block, ExecChecks exec, Diagnostics& out) {
+    const lb::HealthCheck& check = block.service.health_check;
+    if (check.type != lb::CheckType::exec) return;
+    const Position type = place_of(block, "type");
+    if (check.exec.command.empty())
+        out.error(block.places.find("health_check.exec.command").value_or(type),
                   "type: exec has no command; write exec: {command: [/path/to/program, argument]}");
     else if (exec == ExecChecks::refused)
-        out.error(block.type->at,
-                  "type: exec runs a command, which must be allowed; start reseat with --allow-exec");
+        out.error(type, "type: exec runs a command, which must be allowed; start reseat with --allow-exec");
     else if (exec == ExecChecks::doubtful)
-        out.warning(block.type->at, "type: exec runs a command; reseat needs --allow-exec for it");
+        out.warning(type, "type: exec runs a command; reseat needs --allow-exec for it");
 }
 
 }  // namespace
 
-bool uses_tls(const HealthCheckBlock& block, lb::CheckType type) {
-    const auto is_on = [](const Written<bool>& written) { return written && written->value; };
-    return (type == lb::CheckType::tcp && is_on(block.tcp_tls)) ||
-           (type == lb::CheckType::http && is_on(block.http_tls)) ||
-           (type == lb::CheckType::grpc && is_on(block.grpc_tls));
+bool uses_tls(const lb::HealthCheck& check, lb::CheckType type) {
+    return (type == lb::CheckType::tcp && check.tcp.tls) || (type == lb::CheckType::http && check.http.tls) ||
+           (type == lb::CheckType::grpc && check.grpc.tls);
 }
 
 bool uses_tls(const ServiceBlock& block) {
     return std::ranges::any_of(protocols_of(block), [&](Protocol protocol) {
-        return uses_tls(block.health_check, check_type(block.health_check, protocol));
+        return uses_tls(block.service.health_check, check_type(block, protocol));
     });
 }
 
 std::vector<std::string> tls_files(const ConfigFile& file) {
     std::set<std::string> paths;
-    for (const auto& service : file.services) {
-        const HealthCheckBlock& block = service.health_check;
-        if (!uses_tls(service)) continue;
-        for (const auto* written : {&block.tls_ca_file, &block.tls_cert_file, &block.tls_key_file})
-            if (*written) paths.insert((*written)->value);
+    for (const auto& block : file.services) {
+        if (!uses_tls(block)) continue;
+        const lb::TlsCheck& tls = block.service.health_check.tls;
+        for (const std::string& path : {tls.ca_file, tls.cert_file, tls.key_file})
+            if (!path.empty()) paths.insert(path);
     }
     return {paths.begin(), paths.end()};
 }
 
 void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out) {
     Contexts contexts;
-    for (auto& service : file.services) {
-        check_exec(service.health_check, exec, out);
-        if (uses_tls(service)) load_tls(service.health_check, contexts, out);
+    for (auto& block : file.services) {
+        check_exec(block, exec, out);
+        if (uses_tls(block)) load_tls(block, contexts, out);
     }
 }
 

@@ -18,13 +18,13 @@ std::string elsewhere(Position first, Position again) {
 
 void check_names(const ConfigFile& file, Diagnostics& out) {
     std::unordered_map<std::string, Position> names;
-    for (const auto& service : file.services) {
-        if (!service.name) continue;
-        const auto [first, is_new] = names.emplace(service.name->value, service.name->at);
+    for (const auto& block : file.services) {
+        const auto at = block.places.find("name");
+        if (!at) continue;
+        const auto [first, is_new] = names.emplace(block.service.name, *at);
         if (!is_new)
-            out.error(service.name->at,
-                      fmt::format("name: a service {} is already on {}; names must differ",
-                                  quote(service.name->value), elsewhere(first->second, service.name->at)));
+            out.error(*at, fmt::format("name: a service {} is already on {}; names must differ",
+                                       quote(block.service.name), elsewhere(first->second, *at)));
     }
 }
 
@@ -44,26 +44,32 @@ void check_backends(const ServiceBlock& service, Diagnostics& out) {
     std::map<Endpoint, Position> addresses;
     std::unordered_map<std::string, Position> names, dns_names;
     for (const auto& backend : service.backends) {
-        if (const auto& dns = backend.dns ? backend.dns : backend.srv) {
-            const auto [first, is_new] = dns_names.emplace(dns->value, dns->at);
+        if (const auto* named = backend.named()) {
+            const bool srv = named->type == lb::RecordType::srv;
+            const std::string name =
+                srv ? named->dns_name : fmt::format("{}:{}", named->dns_name, named->port);
+            const Position at = *backend.places.find(srv ? "srv" : "address");
+            const auto [first, is_new] = dns_names.emplace(name, at);
             if (!is_new)
-                out.error(dns->at, fmt::format("{}: {} is already on line {}; remove one",
-                                               backend.dns ? "address" : "srv", quote(dns->value),
-                                               first->second.line));
+                out.error(at, fmt::format("{}: {} is already on line {}; remove one", srv ? "srv" : "address",
+                                          quote(name), first->second.line));
         }
-        if (backend.endpoint) {
-            const auto& [endpoint, at] = *backend.endpoint;
-            const auto [first, is_new] = addresses.emplace(endpoint, at);
+        if (const Endpoint* endpoint = backend.endpoint()) {
+            const Position at = *backend.places.find("address");
+            const auto [first, is_new] = addresses.emplace(*endpoint, at);
             if (!is_new) {
                 out.error(at, fmt::format("address: the backend {} is already on line {}; give it a larger "
                                           "'weight' instead",
-                                          to_string(endpoint), first->second.line));
+                                          to_string(*endpoint), first->second.line));
                 continue;  // its default name is there twice as well, which says nothing new
             }
         }
-        if (!backend.name && !backend.endpoint) continue;
-        const std::string name = backend.name ? backend.name->value : to_string(backend.endpoint->value);
-        const Position at = backend.name ? backend.name->at : backend.at;
+        const auto name_at = backend.places.find("name");
+        if (!name_at && !backend.endpoint()) continue;
+        const std::string name = name_at
+                                     ? std::visit([](const auto& one) { return one.name; }, backend.backend)
+                                     : to_string(*backend.endpoint());
+        const Position at = name_at.value_or(backend.at);
         const auto [first, is_new] = names.emplace(name, at);
         if (!is_new)
             out.error(at, fmt::format("name: a backend {} is already on line {}; names must differ within "

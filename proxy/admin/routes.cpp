@@ -4,8 +4,8 @@
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "base/url.hpp"
+#include "config/config_json.hpp"
 #include "config/words.hpp"
-#include "proxy/admin/config_json.hpp"
 #include "proxy/admin/event_json.hpp"
 #include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
@@ -88,7 +88,7 @@ Reply page(const Asked&) {
 }
 
 Reply config(const Asked& asked) {
-    return json_reply(200, config_json(asked.view.config()));
+    return json_reply(200, config::config_json(asked.view.config()));
 }
 
 Task<Reply> reload(const Asked& asked) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/admin/config_json.hpp"
+#include "config/config_json.hpp"
 
 #include "base/read_file.hpp"
 #include "base/text.hpp"
@@ -21,7 +21,7 @@ lb::Model model_of(const std::string& text) {
 }
 
 std::string told(const lb::Model& model) {
-    return json::serialize(proxy::config_json(model));
+    return json::serialize(config::config_json(model));
 }
 
 std::string service_with(const std::string& check, const std::string& more = "") {
@@ -69,7 +69,7 @@ TEST_CASE("the configuration in force may be loaded again and is the same", "[ad
 
 TEST_CASE("what may be a secret is not told", "[admin][config]") {
     const auto check = [](const std::string& text) {
-        return proxy::config_json(model_of(service_with(text))).at("services").at(0).at("health_check");
+        return config::config_json(model_of(service_with(text))).at("services").at(0).at("health_check");
     };
     const auto http = check(
         "type: http, http: {path: '/health?key=hunter2', headers: {Authorization: Bearer hunter2, X-Api-Key: "
@@ -92,7 +92,7 @@ TEST_CASE("TLS is told by the paths of its files, not by what is in them", "[adm
         model_of(service_with("type: http, http: {tls: true}, tls: {insecure_skip_verify: true}"));
     auto& tls = model.services.at(0).health_check.tls;
     tls.key_file = "/etc/reseat/key.pem";
-    const auto body = proxy::config_json(model);
+    const auto body = config::config_json(model);
     const auto& check = body.at("services").at(0).at("health_check");
     CHECK(check.at("http").at("tls") == true);
     CHECK(check.at("tls").at("key_file") == "/etc/reseat/key.pem");

@@ -5,7 +5,7 @@
 
 #include <boost/json/object.hpp>
 
-namespace reseat::proxy {
+namespace reseat::config {
 
 /// The body of `GET /config`: the configuration in force in the form of the file, every option written out,
 /// so that it may be loaded again. Left out, as secrets may be in them: what tcp and udp checks send and
@@ -13,4 +13,6 @@ namespace reseat::proxy {
 /// empty is shown as empty.
 boost::json::object config_json(const lb::Model& model);
 
-}  // namespace reseat::proxy
+boost::json::object policy_json(const lb::AccessPolicy& policy);
+
+}  // namespace reseat::config
