@@ -2,181 +2,149 @@
 #include "proxy/admin/status_json.hpp"
 
 #include "base/printable.hpp"
-#include "base/text.hpp"
 #include "config/words.hpp"
-
-#include <boost/json.hpp>
+#include "proxy/admin/status.hpp"
 
 namespace reseat::proxy {
 namespace {
 
-namespace json = boost::json;
 using config::word_of;
-using SystemTime = std::chrono::system_clock::time_point;
+using std::chrono::duration_cast, std::chrono::microseconds;
 
-json::value time_json(SystemTime at) {
-    if (at == SystemTime{}) return nullptr;
-    return json::value(iso8601(at));
+std::optional<SystemTime> if_any(SystemTime at) {
+    return at == SystemTime{} ? std::nullopt : std::optional(at);
 }
 
-std::int64_t microseconds(Duration duration) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+std::optional<std::string> if_any(const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
 }
 
-/// 2, but 0.2.
-json::value number_json(double number) {
-    const auto whole = static_cast<std::int64_t>(number);
-    if (static_cast<double>(whole) == number) return whole;
-    return number;
-}
-
-json::array history_json(const std::vector<lb::PastCheck>& history) {
-    json::array list;
-    for (const auto& [at_ms, latency_us, outcome] : history)
-        list.emplace_back(
-            json::object{{"at", at_ms}, {"latency_us", latency_us}, {"result", to_string(outcome)}});
+std::vector<std::string> texts(const std::vector<Endpoint>& endpoints) {
+    std::vector<std::string> list;
+    for (const auto& endpoint : endpoints) list.push_back(to_string(endpoint));
     return list;
 }
 
-json::object check_json(lb::CheckType type, const lb::CheckStatus& check) {
-    const bool checked = check.at != SystemTime{};
-    return {{"type", word_of(config::check_types, type)},
-            {"result", checked ? json::value(to_string(check.result.outcome)) : json::value(nullptr)},
-            {"detail", check.result.detail},
-            {"latency_us", microseconds(check.result.latency)},
-            {"at", time_json(check.at)},
-            {"passes", check.passes},
-            {"failures", check.failures}};
+CheckView view_of(lb::CheckType type, const lb::BackendStatus& status, bool with_history) {
+    const lb::CheckStatus& check = status.check;
+    CheckView view{.type = std::string(word_of(config::check_types, type)),
+                   .detail = check.result.detail,
+                   .latency_us = duration_cast<microseconds>(check.result.latency),
+                   .at = if_any(check.at),
+                   .passes = check.passes,
+                   .failures = check.failures};
+    if (view.at) view.result = to_string(check.result.outcome);
+    if (!with_history) return view;
+    view.history.emplace();
+    for (const auto& [at_ms, latency_us, outcome] : status.history)
+        view.history->push_back({at_ms, latency_us, std::string(to_string(outcome))});
+    return view;
 }
 
-json::object backend_json(lb::CheckType type, const lb::BackendStatus& status, bool history) {
-    json::object check = check_json(type, status.check);
-    if (history) check["history"] = history_json(status.history);
-    return {{"name", status.backend.name},
-            {"address", to_string(status.backend.endpoint)},
-            {"state", to_string(status.state)},
-            {"reason", status.reason},
-            {"since", time_json(status.since)},
-            {"weight", status.backend.weight},
-            {"effective_weight", number_json(status.effective_weight)},
-            {"priority", status.backend.priority},
-            {"open_sockets", status.open_sockets},
-            {"waiting", status.waiting},
-            {"stuck", status.stuck},
-            {"sockets_end_at", time_json(status.sockets_end_at.value_or(SystemTime{}))},
-            {"connects_total", status.connects_total},
-            {"connect_failures_total", status.connect_failures_total},
-            {"early_resets_total", status.early_resets_total},
-            {"unanswered_total", status.unanswered_total},
-            {"ejected_until", time_json(status.ejected_until.value_or(SystemTime{}))},
-            {"check", std::move(check)}};
+BackendView view_of(const lb::BackendStatus& status, CheckView check) {
+    return {.name = status.backend.name,
+            .address = to_string(status.backend.endpoint),
+            .state = std::string(to_string(status.state)),
+            .reason = status.reason,
+            .since = if_any(status.since),
+            .weight = status.backend.weight,
+            .effective_weight = status.effective_weight,
+            .priority = status.backend.priority,
+            .open_sockets = status.open_sockets,
+            .waiting = status.waiting,
+            .stuck = status.stuck,
+            .sockets_end_at = status.sockets_end_at,
+            .connects_total = status.connects_total,
+            .connect_failures_total = status.connect_failures_total,
+            .early_resets_total = status.early_resets_total,
+            .unanswered_total = status.unanswered_total,
+            .ejected_until = status.ejected_until,
+            .check = std::move(check)};
 }
 
-json::value failover_json(const std::optional<lb::Failover>& failover) {
-    if (!failover) return nullptr;
-    const auto& report = failover->report;
-    return json::object{{"at", time_json(failover->at)},   {"backend", failover->backend},
-                        {"reason", failover->reason},      {"matched", report.matched},
-                        {"terminated", report.terminated}, {"repointed", report.repointed},
-                        {"failed", report.failed},         {"duration_us", microseconds(report.duration)}};
+FailoverView view_of(const lb::Failover& failover) {
+    const auto& report = failover.report;
+    return {.at = if_any(failover.at),
+            .backend = failover.backend,
+            .reason = failover.reason,
+            .matched = report.matched,
+            .terminated = report.terminated,
+            .repointed = report.repointed,
+            .failed = report.failed,
+            .duration_us = duration_cast<microseconds>(report.duration)};
 }
 
 /// What the steady clock says, for people.
 SystemTime system_time(TimePoint at) {
     const auto ahead = at - std::chrono::steady_clock::now();
-    return std::chrono::system_clock::now() + std::chrono::duration_cast<SystemTime::duration>(ahead);
+    return std::chrono::system_clock::now() + duration_cast<SystemTime::duration>(ahead);
 }
 
-json::object name_json(const lb::NameView& view) {
-    json::array addresses, held, services;
-    for (const auto& [endpoint, srv, absent] : view.endpoints) {
-        addresses.emplace_back(to_string(endpoint));
+DnsNameView view_of(const lb::NameView& name) {
+    DnsNameView view{.name = name.named.dns_name,
+                     .type = name.named.type == lb::RecordType::srv ? "srv" : "address",
+                     .at = if_any(name.good_at),
+                     .error = if_any(name.error),
+                     .next = system_time(name.next)};
+    for (const auto& [endpoint, srv, absent] : name.endpoints) {
+        view.addresses.push_back(to_string(endpoint));
         if (absent)
-            held.emplace_back(
-                json::object{{"address", to_string(endpoint)},
-                             {"absent_since", time_json(absent->at)},
-                             {"held_until", time_json(system_time(absent->since + view.hold))}});
+            view.held.push_back(
+                {to_string(endpoint), if_any(absent->at), system_time(absent->since + name.hold)});
     }
-    for (const auto& [endpoint, service] : view.service_endpoints)
-        services.emplace_back(json::object{{"address", to_string(endpoint)}, {"service", service}});
-    return {{"name", view.named.dns_name},
-            {"type", view.named.type == lb::RecordType::srv ? "srv" : "address"},
-            {"addresses", std::move(addresses)},
-            {"held", std::move(held)},
-            {"service_addresses", std::move(services)},
-            {"at", time_json(view.good_at)},
-            {"error", view.error.empty() ? json::value(nullptr) : json::value(view.error)},
-            {"next", time_json(system_time(view.next))}};
+    for (const auto& [endpoint, service] : name.service_endpoints)
+        view.service_addresses.push_back({to_string(endpoint), service});
+    return view;
 }
 
-json::array names_json(const lb::Service& service, const std::vector<lb::NameView>& names) {
-    json::array list;
-    for (const auto& view : names)
-        if (view.service == service.name && view.protocol == service.protocol)
-            list.emplace_back(name_json(view));
-    return list;
-}
-
-json::object service_json(const lb::ServiceStatus& status, const Snapshot& snapshot) {
+ServiceView view_of(const lb::ServiceStatus& status, const Snapshot& snapshot) {
     const lb::Service& service = *status.service;
-    json::array addresses, backends;
-    for (const auto& address : service.addresses) addresses.emplace_back(to_string(address));
+    ServiceView view{.name = service.name,
+                     .protocol = std::string(to_string(service.protocol)),
+                     .addresses = texts(service.addresses),
+                     .lb_policy = std::string(word_of(config::lb_policies, service.lb_policy)),
+                     .eligible = status.eligible,
+                     .total = status.backends.size(),
+                     .panic = status.panic,
+                     .open_sockets = status.open_sockets,
+                     .waiting = status.waiting,
+                     .stuck = status.stuck,
+                     .untracked = status.untracked};
+    if (status.last_failover) view.last_failover = view_of(*status.last_failover);
+    for (const auto& name : snapshot.names)
+        if (name.service == service.name && name.protocol == service.protocol)
+            view.discovery.push_back(view_of(name));
     for (const auto& backend : status.backends)
-        backends.emplace_back(backend_json(service.health_check.type, backend, snapshot.history));
-    return {{"name", service.name},
-            {"protocol", to_string(service.protocol)},
-            {"addresses", std::move(addresses)},
-            {"lb_policy", word_of(config::lb_policies, service.lb_policy)},
-            {"eligible", status.eligible},
-            {"total", status.backends.size()},
-            {"panic", status.panic},
-            {"open_sockets", status.open_sockets},
-            {"waiting", status.waiting},
-            {"stuck", status.stuck},
-            {"untracked", status.untracked},
-            {"last_failover", failover_json(status.last_failover)},
-            {"discovery", names_json(service, snapshot.names)},
-            {"backends", std::move(backends)}};
-}
-
-json::object config_json(const InstanceInfo& info) {
-    const auto& [ok, at, error] = info.last_reload;
-    return {
-        {"path", printable(info.config_path)},
-        {"sha256", info.config_sha256},
-        {"loaded_at", time_json(info.loaded_at)},
-        {"last_reload", json::object{{"ok", ok},
-                                     {"at", time_json(at)},
-                                     {"error", ok ? json::value(nullptr) : json::value(printable(error))}}}};
-}
-
-json::object policy_json(const lb::PolicyStatus& policy) {
-    return {{"name", policy.name},
-            {"action", word_of(config::actions, policy.action)},
-            {"denied_total", policy.denied_total},
-            {"terminated_total", policy.terminated_total}};
+        view.backends.push_back(
+            view_of(backend, view_of(service.health_check.type, backend, snapshot.history)));
+    share_out(view.backends);
+    return view;
 }
 
 }  // namespace
 
-json::object status_json(const Snapshot& snapshot) {
+boost::json::object status_json(const Snapshot& snapshot) {
     const InstanceInfo& info = snapshot.info;
-    json::array engines, list, rules;
-    for (const auto& engine : info.engines) engines.emplace_back(engine);
-    for (const auto& service : snapshot.services) list.emplace_back(service_json(service, snapshot));
-    for (const auto& policy : snapshot.policies) rules.emplace_back(policy_json(policy));
-    return {{"api_version", 1},
-            {"version", RESEAT_VERSION},
-            {"instance", info.instance},
-            {"ready", snapshot.ready},
-            {"started_at", time_json(info.started_at)},
-            {"workload", json::object{{"cgroup", printable(info.cgroup)}, {"pinned", info.pinned}}},
-            {"config", config_json(info)},
-            {"kernel", json::object{{"release", info.kernel_release},
-                                    {"terminate", std::move(engines)},
-                                    {"repoint", info.repoint}}},
-            {"services", std::move(list)},
-            {"policies", std::move(rules)}};
+    const auto& [ok, at, error] = info.last_reload;
+    StatusView view{
+        .version = RESEAT_VERSION,
+        .instance = info.instance,
+        .ready = snapshot.ready,
+        .started_at = if_any(info.started_at),
+        .workload = {.cgroup = printable(info.cgroup), .pinned = info.pinned},
+        .config = {.path = printable(info.config_path),
+                   .sha256 = info.config_sha256,
+                   .loaded_at = if_any(info.loaded_at),
+                   .last_reload = {.ok = ok, .at = if_any(at)}},
+        .kernel = {.release = info.kernel_release, .terminate = info.engines, .repoint = info.repoint}};
+    if (!ok) view.config.last_reload.error = printable(error);
+    for (const auto& service : snapshot.services) view.services.push_back(view_of(service, snapshot));
+    for (const auto& policy : snapshot.policies)
+        view.policies.push_back({.name = policy.name,
+                                 .action = std::string(word_of(config::actions, policy.action)),
+                                 .denied_total = policy.denied_total,
+                                 .terminated_total = policy.terminated_total});
+    return std::move(to_json(view).as_object());
 }
 
 }  // namespace reseat::proxy

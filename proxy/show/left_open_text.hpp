@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/show/status_view.hpp"
+#include "proxy/admin/status.hpp"
 
 #include <boost/json/array.hpp>
 

@@ -36,7 +36,8 @@ Cell troubling(std::uint64_t count) {
 
 std::string heading(const StatusView& status, SystemTime now, std::size_t max_width, bool colours) {
     const std::string_view state = status.ready ? "ready" : "starting";
-    const std::string about = fmt::format("workload {}{}", status.cgroup, status.pinned ? ", pinned" : "");
+    const std::string about =
+        fmt::format("workload {}{}", status.workload.cgroup, status.workload.pinned ? ", pinned" : "");
     const std::string first =
         fmt::format("{}: {}, running for {}, ", status.instance, state, age(status.started_at, now));
     const bool fits = max_width == 0 || width(first + about) <= max_width;
@@ -46,10 +47,11 @@ std::string heading(const StatusView& status, SystemTime now, std::size_t max_wi
 }
 
 std::string failed_reload(const StatusView& status, SystemTime now, bool colours) {
-    if (status.reload_error.empty()) return "";
+    const ReloadView& reload = status.config.last_reload;
+    if (reload.ok) return "";
     return fmt::format("{} {} ago, the previous configuration stays in force: {}\n",
-                       paint("reload FAILED", Colour::bad, colours), age(status.reload_at, now),
-                       status.reload_error);
+                       paint("reload FAILED", Colour::bad, colours), age(reload.at, now),
+                       reload.error.value_or(""));
 }
 
 std::string policies(const StatusView& status, std::size_t max_width, bool colours) {
@@ -98,14 +100,15 @@ Table backends_table(const std::vector<ServiceView>& services, SystemTime now) {
 
 std::string remarks(const ServiceView& service, const DnsNameView& name, SystemTime now, bool colours) {
     std::string lines;
-    if (!name.error.empty())
-        lines += fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
-                             service.title(), name.name, name.error,
-                             name.has_addresses ? "the last good addresses are used" : "no backend is known");
-    for (const auto& [address, owner] : name.service_addresses)
+    if (name.error)
+        lines +=
+            fmt::format("{} {}: {}: {}; {}\n", paint("not resolved:", Colour::warning, colours),
+                        service.title(), name.name, *name.error,
+                        name.addresses.empty() ? "no backend is known" : "the last good addresses are used");
+    for (const ServiceAddressView& one : name.service_addresses)
         lines += fmt::format("{} {}: {}: {} is the address of {}\n",
                              paint("not a server:", Colour::warning, colours), service.title(), name.name,
-                             address, owner);
+                             one.address, owner(one, service));
     for (const auto& [address, absent_since, until] : name.held)
         lines += fmt::format("held: {}: {}: {} is absent from DNS for {}, is used for another {}\n",
                              service.title(), name.name, address, age(absent_since, now),
@@ -116,7 +119,7 @@ std::string remarks(const ServiceView& service, const DnsNameView& name, SystemT
 std::string names(const StatusView& status, SystemTime now, bool colours) {
     std::string lines;
     for (const auto& service : status.services)
-        for (const auto& name : service.names) lines += remarks(service, name, now, colours);
+        for (const auto& name : service.discovery) lines += remarks(service, name, now, colours);
     return lines.empty() ? lines : "\n" + lines;
 }
 
@@ -128,7 +131,7 @@ std::string failovers(const StatusView& status, SystemTime now) {
                 fmt::format("last failover {} ago: {}: {}\n  {} terminated, {} re-pointed, {} failed in {}\n",
                             age(failover->at, now), service.title({.name = failover->backend}),
                             failover->reason, counted(failover->terminated, "socket"), failover->repointed,
-                            failover->failed, human(failover->duration));
+                            failover->failed, human(failover->duration_us));
     return lines.empty() ? lines : "\n" + lines;
 }
 

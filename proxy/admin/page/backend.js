@@ -28,13 +28,12 @@ class Row {
     this.plot.node.addEventListener("pointerleave", () => this.caption());
   }
 
-  update(backend, share, service) {
+  update(backend, service) {
     const before = this.backend;
     this.backend = backend;
-    this.amount = share;
     this.history = remember(this.history, backend.check);
     this.introduce(backend, remark(backend, service));
-    this.reckon(backend, share);
+    this.reckon(backend);
     if (!this.pointed) this.caption();
     if (before && before.state !== backend.state) this.flash();
   }
@@ -51,7 +50,8 @@ class Row {
     say(this.reason, backend.reason ? ` · ${backend.reason}` : "");
   }
 
-  reckon(backend, share) {
+  reckon(backend) {
+    const {share} = backend;
     const figure = (cell, big, small, title) => {
       say(cell.firstChild, big);
       say(cell.lastChild, small.join("\n"));

@@ -91,17 +91,17 @@ class Card {
 
   /** One row per backend; where they are many, those in trouble and some more. */
   list(service) {
-    const share = shares(service), many = service.backends.length > ROWS;
-    let shown = service.backends.map((backend, i) => ({backend, share: share[i]}));
-    const urgency = ({backend}) => (TROUBLED.has(backend.state) ? 0 : backend.state !== "up" ? 1 : 2);
-    if (many && !this.whole) shown = shown.sort((a, b) => urgency(a) - urgency(b)).slice(0, ROWS);
+    const many = service.backends.length > ROWS;
+    let shown = service.backends;
+    const urgency = backend => (TROUBLED.has(backend.state) ? 0 : backend.state !== "up" ? 1 : 2);
+    if (many && !this.whole) shown = [...shown].sort((a, b) => urgency(a) - urgency(b)).slice(0, ROWS);
     this.more.hidden = !many;
     say(this.more, this.whole ? "Show fewer" : `Show all ${service.backends.length} backends`);
     const before = this.rows;
     this.rows = new Map();
-    for (const {backend, share} of shown) {
+    for (const backend of shown) {
       const key = `${backend.name}\n${backend.address}`, row = before.get(key) || new Row();
-      row.update(backend, share, service);
+      row.update(backend, service);
       this.rows.set(key, row);
     }
     arrange(this.body, [...this.rows.values()].map(row => row.node));
@@ -117,7 +117,7 @@ class Card {
     const widths = rows.map(row => row.plot.node.getBoundingClientRect().width);
     const ends = rows.map(row => {
       const sign = row.glyph.getBoundingClientRect();
-      return {backend: row.backend, share: row.amount, y: sign.top + sign.height / 2 - box.top};
+      return {backend: row.backend, share: row.backend.share, y: sign.top + sign.height / 2 - box.top};
     });
     const addressAt = this.links.draw(ends, box), half = this.from.offsetHeight / 2;
     this.from.style.marginTop = `${Math.max(0, addressAt - half)}px`;

@@ -11,13 +11,6 @@ const TONES = {up: "good", standby: "soft", down: "bad", ejected: "bad", drain: 
                unchecked: "soft"};
 const familyOf = backend => (backend.address.startsWith("[") ? "IPv6" : "IPv4");
 
-/** Each backend's share of new connections among those of its family of addresses, from 0 to 1. */
-function shares(service) {
-  const total = {};
-  for (const b of service.backends) total[familyOf(b)] = (total[familyOf(b)] || 0) + b.effective_weight;
-  return service.backends.map(b => (b.effective_weight ? b.effective_weight / total[familyOf(b)] : 0));
-}
-
 /** The shape of a backend: its state, but one that is up and carries nothing stands by. */
 function shape(backend) {
   if (backend.state === "up" && !backend.effective_weight) return "standby";

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/status.hpp"
 #include "proxy/cli/command_line.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/completion.hpp"
 #include "proxy/cli/flags.hpp"
 #include "proxy/instance/client.hpp"
-#include "proxy/show/status_view.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>

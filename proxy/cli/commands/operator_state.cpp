@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
+#include "proxy/admin/status.hpp"
 #include "proxy/cli/commands/asking.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/flags.hpp"
 #include "proxy/show/left_open_text.hpp"
-#include "proxy/show/status_view.hpp"
 #include "proxy/show/terminal.hpp"
 
 #include <boost/json.hpp>

@@ -126,11 +126,11 @@ bool leaving(Page& page, const Facts& facts) {
 bool unresolved(Page& page, const Facts& facts) {
     const bool serves = std::ranges::any_of(facts.service.backends, &BackendView::serves);
     std::vector<std::string> commands;
-    for (const auto& name : facts.service.names) {
-        if (name.error.empty() && (name.has_addresses || serves)) continue;
+    for (const auto& name : facts.service.discovery) {
+        if (!name.error && (!name.addresses.empty() || serves)) continue;
         page.paragraph(fmt::format(
             "The name {}: {}.", name.name,
-            !name.error.empty() ? "find out why it does not resolve: " + name.error : "no address is known"));
+            name.error ? "find out why it does not resolve: " + *name.error : "no address is known"));
         commands.push_back("dig +search " + name.name + (name.type == "srv" ? " SRV" : ""));
     }
     if (commands.empty()) return false;
@@ -145,7 +145,7 @@ bool unresolved(Page& page, const Facts& facts) {
 /// Of names that lead to a service instead of its servers. True: something was said.
 bool misled(Page& page, const Facts& facts) {
     bool said = false;
-    for (const auto& name : facts.service.names) {
+    for (const auto& name : facts.service.discovery) {
         if (name.service_addresses.empty()) continue;
         page.paragraph(
             fmt::format("The name {}: replace it by a name of the servers themselves (for a Kubernetes "

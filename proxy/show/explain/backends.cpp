@@ -23,7 +23,7 @@ std::string since(const BackendView& backend, SystemTime now) {
 std::string last_check(const Facts& facts, const BackendView& backend, SystemTime now) {
     const CheckView& check = backend.check;
     if (check.type == "none") return "It has no health check.";
-    if (check.result.empty()) return "It has not been checked yet.";
+    if (!check.result) return "It has not been checked yet.";
     if (check.result == "not_probed")
         return fmt::format("Its {} check could not be made {} ago: {}.", check.type, age(check.at, now),
                            check.detail);
@@ -31,8 +31,8 @@ std::string last_check(const Facts& facts, const BackendView& backend, SystemTim
     if (const auto path = setting(facts, "health_check.http.path"); path && check.type == "http")
         text += " of " + *path;
     text += fmt::format(" said {} ago: {}", age(check.at, now),
-                        check.detail.empty() ? check.result : check.detail);
-    if (check.result == "passed") text += fmt::format(", in {}", human(check.latency));
+                        check.detail.empty() ? *check.result : check.detail);
+    if (check.result == "passed") text += fmt::format(", in {}", human(check.latency_us));
     if (check.failures) text += fmt::format(" ({} in a row)", counted(check.failures, "failure"));
     if (check.passes && backend.state == "down")
         text += fmt::format(" ({} in a row)", counted(check.passes, "pass"));
@@ -134,16 +134,16 @@ void idle(Page& page, const Facts& facts, const BackendView& backend, SystemTime
     page.paragraph(its_sockets(facts, backend, now), 4);
 }
 
-void about_name(Page& page, const DnsNameView& name, SystemTime now) {
-    if (!name.error.empty())
-        page.paragraph(
-            fmt::format("The name {} does not resolve: {}. {}", name.name, name.error,
-                        name.has_addresses ? "Its last addresses are still used." : "No address is known."));
-    for (const auto& [address, owner] : name.service_addresses)
+void about_name(Page& page, const ServiceView& service, const DnsNameView& name, SystemTime now) {
+    if (name.error)
+        page.paragraph(fmt::format(
+            "The name {} does not resolve: {}. {}", name.name, *name.error,
+            name.addresses.empty() ? "No address is known." : "Its last addresses are still used."));
+    for (const ServiceAddressView& one : name.service_addresses)
         page.paragraph(
             fmt::format("The name {} resolves to {}, the address of {}, not to a server: connections to it "
                         "are not balanced again, and the servers behind it are unknown.",
-                        name.name, address, owner));
+                        name.name, one.address, owner(one, service)));
     for (const auto& [address, absent_since, until] : name.held)
         page.paragraph(
             fmt::format("{} is held: absent from DNS for {}, but it passes its checks. It is used for "
@@ -161,7 +161,7 @@ void those_that_serve(Page& page, const Facts& facts, SystemTime now) {
             anybody = true;
         }
     if (!anybody) page.paragraph("No backend: connects are refused at once.");
-    for (const auto& name : facts.service.names) about_name(page, name, now);
+    for (const auto& name : facts.service.discovery) about_name(page, facts.service, name, now);
 }
 
 }  // namespace

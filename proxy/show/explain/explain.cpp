@@ -35,7 +35,7 @@ Verdict verdict(const ServiceView& service) {
         return {fmt::format("works with {} of {}", service.eligible, counted(service.total, "backend")),
                 Colour::warning};
     const bool misled = std::ranges::any_of(
-        service.names, [](const DnsNameView& name) { return !name.service_addresses.empty(); });
+        service.discovery, [](const DnsNameView& name) { return !name.service_addresses.empty(); });
     if (misled)
         return {"a DNS name resolves to the address of a service, not to its servers", Colour::warning};
     return {fmt::format("healthy, {} of {} eligible", service.eligible, counted(service.total, "backend")),

@@ -16,7 +16,7 @@ std::string last_failover(const FailoverView& failover, SystemTime now) {
         "reconnects) and {} re-pointed (the client does not notice), within {}.",
         age(failover.at, now), failover.backend, failover.reason, counted(failover.matched, "socket"),
         failover.terminated == 1 ? "1 was" : fmt::format("{} were", failover.terminated), failover.repointed,
-        human(failover.duration));
+        human(failover.duration_us));
     if (failover.failed) text += fmt::format(" {} could not be terminated.", failover.failed);
     return text;
 }

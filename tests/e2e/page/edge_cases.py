@@ -32,6 +32,11 @@ def backend(name, state="up", address="10.0.1.11:5432", reason="connected", weig
 
 
 def service(name, backends, addresses=("10.96.0.10:5432",), **more):
+    for family in (True, False):
+        mates = [b for b in backends if b["address"].startswith("[") == family]
+        total = sum(b["effective_weight"] for b in mates)
+        for one in mates:
+            one["share"] = one["effective_weight"] / total if total else 0
     return {"name": name, "protocol": "tcp", "addresses": list(addresses), "lb_policy": "round_robin",
             "eligible": sum(b["state"] == "up" for b in backends), "total": len(backends), "panic": False,
             "open_sockets": sum(b["open_sockets"] for b in backends), "waiting": 0, "stuck": 0, "untracked": 0,

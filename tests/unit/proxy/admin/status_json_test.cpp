@@ -88,8 +88,8 @@ TEST_CASE("status has every key that is promised", "[status]") {
                                                                      "duration_us"});
     const auto& backend = service.at("backends").at(0);
     CHECK(keys(backend) == std::set<std::string>{"name", "address", "state", "reason", "since", "weight",
-                                                 "effective_weight", "priority", "open_sockets", "waiting",
-                                                 "stuck", "sockets_end_at", "connects_total",
+                                                 "effective_weight", "share", "priority", "open_sockets",
+                                                 "waiting", "stuck", "sockets_end_at", "connects_total",
                                                  "connect_failures_total", "early_resets_total",
                                                  "unanswered_total", "ejected_until", "check"});
     CHECK(keys(backend.at("check")) ==
@@ -158,4 +158,41 @@ TEST_CASE("the last checks of a backend are told if they are asked for", "[statu
     CHECK(check().at("history") ==
           json::array{json::object{{"at", 1500}, {"latency_us", 900}, {"result", "passed"}},
                       json::object{{"at", 2500}, {"latency_us", 1000000}, {"result", "timeout"}}});
+}
+
+TEST_CASE("a backend's share is of its address family", "[status]") {
+    Example example;
+    for (const char* address : {"10.0.1.12:5432", "10.0.1.13:5432", "[fd00::1]:5432"})
+        example.status.backends.push_back(
+            {.backend = {.name = address, .endpoint = *parse_endpoint(address)}});
+    const auto share = [&](std::size_t i) {
+        return example.body().at("services").at(0).at("backends").at(i).at("share");
+    };
+    CHECK(share(1) == 0);
+    example.status.backends.at(1).effective_weight = 1;
+    example.status.backends.at(2).effective_weight = 3;
+    example.status.backends.at(3).effective_weight = 5;
+    CHECK(share(0) == 0);
+    CHECK(share(1) == 0.25);
+    CHECK(share(2) == 0.75);
+    CHECK(share(3) == 1);
+}
+
+TEST_CASE("the status of another version of reseat is read, too", "[status]") {
+    Example example;
+    example.status.backends.front().effective_weight = 2;
+    auto body = example.body();
+    body["news"] = json::object{{"of", "tomorrow"}};
+    auto& backend = body.at("services").at(0).at("backends").at(0).as_object();
+    backend.erase("share");
+    backend.erase("stuck");
+    const auto status = proxy::read_status(body);
+    CHECK(status.instance == "default");
+    CHECK(status.services.at(0).backends.at(0).share == 1);
+    CHECK(status.services.at(0).backends.at(0).check.latency_us == 1s);
+    CHECK_FALSE(status.services.at(0).backends.at(0).ejected_until);
+    CHECK(status.services.at(0).last_failover->at == kNow - 123ms);
+    CHECK_THROWS(proxy::read_status({{"error", "no status"}}));
+    body["services"] = "none";
+    CHECK_THROWS(proxy::read_status(body));
 }

@@ -20,7 +20,8 @@ BackendView backend(const std::string& name, const std::string& state) {
     BackendView one{.name = name, .address = "10.0.1." + name.substr(3) + ":5432", .state = state};
     one.since = kNow - 5min;
     one.weight = 1;
-    one.check = {.type = "tcp", .result = "passed", .detail = "connected", .latency = 300us, .at = kNow - 2s};
+    one.check = {
+        .type = "tcp", .result = "passed", .detail = "connected", .latency_us = 300us, .at = kNow - 2s};
     return one;
 }
 
@@ -233,9 +234,8 @@ TEST_CASE("explain advises on DNS where names are not resolved", "[explain]") {
     auto facts = night();
     facts.service.backends.clear();
     facts.service.eligible = facts.service.total = 0;
-    facts.service.names = {
-        {.name = "pg.internal", .type = "address", .error = "NXDOMAIN", .has_addresses = false},
-        {.name = "_pg._tcp.internal", .type = "srv", .error = "", .has_addresses = false}};
+    facts.service.discovery = {{.name = "pg.internal", .type = "address", .error = "NXDOMAIN"},
+                               {.name = "_pg._tcp.internal", .type = "srv"}};
     const std::string text = explained(facts);
     CHECK_THAT(text, Contains("The name pg.internal: find out why it does not resolve: NXDOMAIN."));
     CHECK_THAT(text, Contains("The name _pg._tcp.internal: no address is known."));
@@ -249,16 +249,16 @@ TEST_CASE("explain tells what is held, and names that lead to a service instead 
     auto facts = night();
     facts.service.backends = {facts.service.backends[1]};
     facts.service.eligible = facts.service.total = 1;
-    facts.service.names = {{.name = "pg.internal", .type = "address", .error = "", .has_addresses = true}};
-    facts.service.names[0].held = {{"10.0.1.2:5432", kNow - 5s, kNow + 25s}};
+    facts.service.discovery = {{.name = "pg.internal", .type = "address", .addresses = {"10.0.1.2:5432"}}};
+    facts.service.discovery[0].held = {{"10.0.1.2:5432", kNow - 5s, kNow + 25s}};
     std::string text = explained(facts);
     CHECK_THAT(
         text,
         Contains("10.0.1.2:5432 is held: absent from DNS for 5.0 s, but it passes its checks. It "
                  "is used for another 25 s, or longer if pg.internal resolves to it again (names.hold).") &&
             Contains(": healthy, ") && Contains("No action is needed.\n"));
-    facts.service.names[0].held.clear();
-    facts.service.names[0].service_addresses = {{"10.96.0.10:5432", "this very service"}};
+    facts.service.discovery[0].held.clear();
+    facts.service.discovery[0].service_addresses = {{"10.96.0.10:5432", facts.service.name}};
     text = explained(facts);
     CHECK_THAT(
         text,

@@ -25,8 +25,10 @@ BackendView backend(const char* name, const char* state, double share) {
 }
 
 StatusView two_of_three() {
-    StatusView status{
-        .instance = "default", .ready = true, .started_at = kNow - 3h, .cgroup = "/sys/fs/cgroup/app"};
+    StatusView status{.instance = "default",
+                      .ready = true,
+                      .started_at = kNow - 3h,
+                      .workload = {.cgroup = "/sys/fs/cgroup/app"}};
     ServiceView service{
         .name = "postgres", .protocol = "tcp", .addresses = {"10.96.0.10:5432", "[fd00::10]:5432"}};
     service.eligible = 2;
