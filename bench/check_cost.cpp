@@ -177,7 +177,7 @@ std::vector<Figure> check_cost(bool quick) {
     const auto by_reseat = [&](const std::string& who, lb::Watch watch) {
         return cost_of(who, start_sidecar(stage, {checked(backends, watch)}), rounds);
     };
-    Cost watching = by_reseat("reseat", lb::Watch::automatic);
+    Cost watching = by_reseat("reseat", lb::Watch::auto_);
     watching.percent.aim = Aim{Statistic::p50, false, kAimPercent};
     watching.megabytes.aim = Aim{Statistic::p50, false, kAimMegabytes};
     const Cost probing = by_reseat("reseat, watch: off", lb::Watch::off);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/balanced.hpp"
 #include "bench/measurements.hpp"
-#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -40,7 +39,7 @@ std::vector<Figure> health_event(bool quick) {
         const auto all = services_of(of);
         Balanced balanced(stage, all, bpf::sized_for({}, all));
         Figure figure{fmt::format("{}, {} backends, {} services: from the verdict to the new table",
-                                  config::word_of(config::lb_policies, of.policy), of.backends, of.services),
+                                  word_of(of.policy), of.backends, of.services),
                       "ms",
                       {}};
         for (unsigned i = 0; i < (quick ? 4 : 40); ++i) {

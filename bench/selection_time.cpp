@@ -2,7 +2,6 @@
 #include "bench/balanced.hpp"
 #include "bench/measurements.hpp"
 #include "bench/run_time.hpp"
-#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -70,10 +69,10 @@ std::vector<Figure> selection_time(bool quick) {
                 {policy, static_cast<std::size_t>(backends), static_cast<std::size_t>(services)}, host);
             const Balanced balanced(stage, all, bpf::sized_for({}, all));
             const RunTimes times(stage.cgroup());
-            Figure figure{fmt::format("{}, {} backends, {} services: lb_connect4",
-                                      config::word_of(config::lb_policies, policy), backends, services),
-                          "us",
-                          {}};
+            Figure figure{
+                fmt::format("{}, {} backends, {} services: lb_connect4", word_of(policy), backends, services),
+                "us",
+                {}};
             for (unsigned i = 0; i < (quick ? 10 : 100); ++i) {
                 const RunTime before = times.read().at("lb_connect4");
                 const auto& service = all[i * 37 % all.size()];

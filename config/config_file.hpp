@@ -40,7 +40,7 @@ private:
     std::map<std::string, Position, std::less<>> places_;
 };
 
-enum class ServiceProtocol { tcp, udp, any };
+BOOST_DEFINE_ENUM_CLASS(ServiceProtocol, tcp, udp, any)
 
 struct BackendBlock {
     Position at;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "config/map_reader.hpp"
-#include "config/words.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -60,6 +59,9 @@ inline boost::json::value shown(const Address& address) {
 inline boost::json::value shown(const std::string& text) {
     return boost::json::value(text);
 }
+boost::json::value shown(DescribedEnum auto choice) {
+    return boost::json::value(word_of(choice));
+}
 template <std::integral T>
 boost::json::value shown(T number_or_bool) {
     return number_or_bool;
@@ -97,10 +99,9 @@ Option<Owner> option(std::string_view key, Duration Owner::*field, Duration leas
     return option(key, field, duration_between(least, most));
 }
 
-template <class Owner, class E, std::size_t N>
-Option<Owner> option(std::string_view key, E Owner::*field, const Word<E> (&words)[N]) {
-    return option(key, field, one_of(words),
-                  [&words](E value) { return boost::json::value(word_of(words, value)); });
+template <class Owner, DescribedEnum E>
+Option<Owner> option(std::string_view key, E Owner::*field) {
+    return option(key, field, one_of<E>());
 }
 
 /// Options in a map of their own, which belong to `part_of(owner)`.

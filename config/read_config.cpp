@@ -86,11 +86,10 @@ const Options<lb::Model>& instance_options() {
                           return !m.admin_socket.empty();
                       }),
                       option("address", &Model::admin_address, endpoint_or_empty, endpoint_json)}),
-        block<Model>("log", {option("level", &Model::log_level, log_levels),
-                             option("format", &Model::log_format, log_formats)}),
+        block<Model>("log", {option("level", &Model::log_level), option("format", &Model::log_format)}),
         option("pin", &Model::pin, pin),
-        option("on_exit", &Model::on_exit, on_exits),
-        option("mptcp", &Model::mptcp, mptcps),
+        option("on_exit", &Model::on_exit),
+        option("mptcp", &Model::mptcp),
     };
     return options;
 }

@@ -192,7 +192,7 @@ const Options<HealthCheck>& health_check_options() {
     };
     const auto has_tls = [](const HealthCheck& check) { return check.tls.context != nullptr; };
     static const Options<HealthCheck> options = {
-        option("type", &HealthCheck::type, check_types),
+        option("type", &HealthCheck::type),
         option("interval", &HealthCheck::interval, 10ms, 24h),
         option("fast_interval", &HealthCheck::fast_interval, 10ms, 24h),
         option("unhealthy_interval", &HealthCheck::unhealthy_interval, 10ms, 24h),
@@ -201,7 +201,7 @@ const Options<HealthCheck>& health_check_options() {
         option("healthy_threshold", &HealthCheck::healthy_threshold, 1, 100),
         option("jitter_percent", &HealthCheck::jitter_percent, 0, 100),
         option("port", &HealthCheck::port, 0, 65535),
-        option("watch", &HealthCheck::watch, watches),
+        option("watch", &HealthCheck::watch),
         block("tcp", &HealthCheck::tcp,
               {option("send", &TcpCheck::send, payload, redacted),
                option("expect", &TcpCheck::expect, payload, redacted), option("tls", &TcpCheck::tls)})

@@ -2,7 +2,6 @@
 #include "config/config_json.hpp"
 #include "config/map_reader.hpp"
 #include "config/read.hpp"
-#include "config/words.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -87,7 +86,7 @@ lb::Destination read_destination(const Node& node, Diagnostics& out) {
     auto protocol = ServiceProtocol::any;
     map.field("cidr", range, cidr);
     map.block("except", [&](const Value& list) { destination.except = read_exceptions(list, range); });
-    map.field("protocol", protocol, one_of(protocols));
+    map.field("protocol", protocol, one_of<ServiceProtocol>());
     map.block("ports", [&](const Value& list) { destination.ports = read_ports(list); });
     map.finish();
     if (!map.has("cidr"))
@@ -103,7 +102,7 @@ PolicyBlock read_policy(const Node& node, Diagnostics& out) {
     MapReader map(node, "a policy", block.places, out);
     lb::AccessPolicy& policy = block.policy;
     map.field("name", policy.name, name);
-    map.field("action", policy.action, one_of(actions));
+    map.field("action", policy.action, one_of<lb::PolicyAction>());
     map.block("to", [&](const Value& list) {
         each_item(list, [&](const Node& item) {
             policy.to.push_back(read_destination(item, out));
@@ -112,7 +111,7 @@ PolicyBlock read_policy(const Node& node, Diagnostics& out) {
         if (list.node.kind != Node::Kind::scalar && list.node.items.empty())
             list.fail("is empty; write at least one destination, as in '- cidr: 10.0.0.0/8'");
     });
-    map.field("existing", policy.existing, one_of(existings));
+    map.field("existing", policy.existing, one_of<lb::ExistingSockets>());
     map.finish();
     if (node.kind == Node::Kind::map || node.kind == Node::Kind::null)
         for (const std::string_view key : {"name", "action", "to"})
@@ -187,9 +186,9 @@ json::object policy_json(const lb::AccessPolicy& policy) {
     json::array to;
     for (const auto& destination : policy.to) to.emplace_back(destination_json(destination));
     return {{"name", policy.name},
-            {"action", word_of(actions, policy.action)},
+            {"action", word_of(policy.action)},
             {"to", std::move(to)},
-            {"existing", word_of(existings, policy.existing)}};
+            {"existing", word_of(policy.existing)}};
 }
 
 }  // namespace reseat::config

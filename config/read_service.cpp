@@ -93,7 +93,7 @@ const Options<Backend>& backend_options() {
             return !is_srv(backend);
         }),
         option("priority", &Backend::priority, 0, 255),
-        option("state", &Backend::state, states),
+        option("state", &Backend::state),
         block("health_check", &Backend::check,
               {option("address", &BackendCheck::address, host_address),
                option("port", &BackendCheck::port, 0, 65535),
@@ -174,29 +174,30 @@ Options<lb::OutlierDetection> outlier_detection_options() {
 Options<lb::Connections> connections_options() {
     using lb::Connections;
     return {
-        option("on_unreachable", &Connections::on_unreachable, fates),
-        option("on_refused", &Connections::on_refused, fates),
-        option("on_check_failed", &Connections::on_check_failed, fates),
-        option("on_unresponsive", &Connections::on_unresponsive, fates),
-        option("on_ejected", &Connections::on_ejected, fates),
-        option("on_remove", &Connections::on_remove, fates),
-        option("on_drain", &Connections::on_drain, fates),
-        option("on_restarted", &Connections::on_restarted, restart_fates),
-        option("on_recover", &Connections::on_recover, on_recovers),
-        option("udp", &Connections::udp, udp_fates),
+        option("on_unreachable", &Connections::on_unreachable),
+        option("on_refused", &Connections::on_refused),
+        option("on_check_failed", &Connections::on_check_failed),
+        option("on_unresponsive", &Connections::on_unresponsive),
+        option("on_ejected", &Connections::on_ejected),
+        option("on_remove", &Connections::on_remove),
+        option("on_drain", &Connections::on_drain),
+        option("on_restarted", &Connections::on_restarted,
+               one_of(std::array{SocketFate::keep, SocketFate::terminate})),
+        option("on_recover", &Connections::on_recover),
+        option("udp", &Connections::udp),
         option("grace", &Connections::grace, 0s, 24h),
         option("drain_timeout", &Connections::drain_timeout, 0s, 168h),
         option("drain_quiet", &Connections::drain_quiet, 0s, 24h),
         option("close_spread", &Connections::close_spread, spread, spread_json),
         option("only_if_alternative", &Connections::only_if_alternative),
-        option("untracked", &Connections::untracked, untrackeds),
+        option("untracked", &Connections::untracked),
     };
 }
 
 Options<lb::NameSettings> names_options() {
     using lb::NameSettings;
     return {
-        option("family", &NameSettings::family, name_families),
+        option("family", &NameSettings::family),
         option("hold", &NameSettings::hold, 0s, 24h),
     };
 }
@@ -206,12 +207,12 @@ Options<lb::NameSettings> names_options() {
 const Options<lb::Service>& service_options() {
     using lb::Service;
     static const Options<Service> options = {
-        option("lb_policy", &Service::lb_policy, lb_policies),
-        option("hash_key", &Service::hash_key, hash_keys).shown_if([](const Service& service) {
+        option("lb_policy", &Service::lb_policy),
+        option("hash_key", &Service::hash_key).shown_if([](const Service& service) {
             return service.lb_policy == lb::LbPolicy::maglev;
         }),
         option("panic_threshold", &Service::panic_threshold, 0, 100),
-        option("on_no_healthy", &Service::on_no_healthy, on_no_healthys),
+        option("on_no_healthy", &Service::on_no_healthy),
         option("slow_start", &Service::slow_start, 0s, 24h),
         block("health_check", &Service::health_check, health_check_options()),
         block("outlier_detection", &Service::outlier_detection, outlier_detection_options()),
@@ -224,7 +225,7 @@ const Options<lb::Service>& service_options() {
 void read_service(const Node& node, std::string_view name_of_map, ServiceBlock& into, Diagnostics& out) {
     MapReader map(node, name_of_map, into.places, out);
     map.field("name", into.service.name, name);
-    map.field("protocol", into.protocol, one_of(protocols));
+    map.field("protocol", into.protocol, one_of<ServiceProtocol>());
     map.block("address", [&](const Value& value) { read_addresses(value, into); });
     read_options(map, service_options(), into.service);
     map.block("backends", [&](const Value& value) { read_backends(value, into); });

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/enum_words.hpp"
 #include "config/config_file.hpp"
 #include "config/did_you_mean.hpp"
 #include "config/yaml_tree.hpp"
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <optional>
@@ -74,21 +76,20 @@ inline auto duration_between(Duration least, Duration most) {
     return [=](const Value& value) { return duration(value, least, most); };
 }
 
-template <class E>
-struct Word {
-    std::string_view word;
-    E value;
-};
-
-/// One of a fixed set of words.
-template <class E, std::size_t N>
-auto one_of(const Word<E> (&words)[N]) {
-    return [&words](const Value& value) -> std::optional<E> {
-        std::array<std::string_view, N> valid;
-        for (std::size_t i = 0; i < N; ++i) valid[i] = words[i].word;
-        const auto choice = choose(value, valid);
-        return choice ? std::optional(words[*choice].value) : std::nullopt;
+/// One of these, by its word.
+template <DescribedEnum E, std::size_t N>
+auto one_of(const std::array<E, N>& choices) {
+    return [choices](const Value& value) -> std::optional<E> {
+        std::array<std::string_view, N> words;
+        std::ranges::transform(choices, words.begin(), word_of<E>);
+        const auto choice = choose(value, words);
+        return choice ? std::optional(choices[*choice]) : std::nullopt;
     };
+}
+
+template <DescribedEnum E>
+auto one_of() {
+    return one_of(enumerators<E>());
 }
 
 }  // namespace reseat::config

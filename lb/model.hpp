@@ -2,9 +2,12 @@
 #pragma once
 
 #include "base/endpoint.hpp"
+#include "base/enum_words.hpp"
 #include "base/time.hpp"
 #include "lb/policy.hpp"
 #include "lb/tls_context.hpp"
+
+#include <boost/describe/class.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -20,19 +23,19 @@
 /// `protocol: any` is two services here, one per protocol, of the same name.
 namespace reseat::lb {
 
-enum class LbPolicy { round_robin, random, least_conn, maglev };
-enum class HashKey { workload, uid, process };
-enum class OnNoHealthy { fail_open, reject };
+BOOST_DEFINE_ENUM_CLASS(LbPolicy, round_robin, random, least_conn, maglev)
+BOOST_DEFINE_ENUM_CLASS(HashKey, workload, uid, process)
+BOOST_DEFINE_ENUM_CLASS(OnNoHealthy, fail_open, reject)
 /// What becomes of open sockets; for connected UDP, `Connections::udp` says what terminate and drain mean.
-enum class SocketFate { keep, drain, terminate };
-enum class UdpFate { repoint, terminate, keep };
-enum class OnRecover { keep, terminate_lower_priority };
-enum class OperatorState { ready, drain, maint };
+BOOST_DEFINE_ENUM_CLASS(SocketFate, keep, drain, terminate)
+BOOST_DEFINE_ENUM_CLASS(UdpFate, repoint, terminate, keep)
+BOOST_DEFINE_ENUM_CLASS(OnRecover, keep, terminate_lower_priority)
+BOOST_DEFINE_ENUM_CLASS(OperatorState, ready, drain, maint)
 /// Sockets of the workload that are older than reseat and connected to a service address or a backend.
-enum class Untracked { keep, terminate };
+BOOST_DEFINE_ENUM_CLASS(Untracked, keep, terminate)
 
-enum class CheckType { tcp, http, grpc, udp, exec, none };
-enum class Watch { automatic, off };
+BOOST_DEFINE_ENUM_CLASS(CheckType, tcp, http, grpc, udp, exec, none)
+BOOST_DEFINE_ENUM_CLASS(Watch, auto_, off)
 
 struct TcpCheck {
     std::string send;
@@ -80,7 +83,7 @@ struct HealthCheck {
     unsigned healthy_threshold = 2;
     unsigned jitter_percent = 10;
     std::uint16_t port = 0;  ///< 0: the backend's
-    Watch watch = Watch::automatic;
+    Watch watch = Watch::auto_;
     TcpCheck tcp;
     HttpCheck http;
     GrpcCheck grpc;
@@ -142,7 +145,7 @@ struct Backend {
 };
 
 /// What a DNS name is asked for: its A and AAAA records, or its SRV records.
-enum class RecordType { address, srv };
+BOOST_DEFINE_ENUM_CLASS(RecordType, address, srv)
 
 /// Backends by DNS name: each address that it has is one. lb/discovery makes Backends of them.
 struct NamedBackends {
@@ -158,7 +161,7 @@ struct NamedBackends {
 };
 
 /// Which addresses of a name are asked for.
-enum class NameFamily { any, ipv4, ipv6 };
+BOOST_DEFINE_ENUM_CLASS(NameFamily, any, ipv4, ipv6)
 
 struct NameSettings {
     NameFamily family = NameFamily::any;
@@ -184,6 +187,10 @@ struct Service {
     std::vector<NamedBackends> named_backends;  ///< empty once they are expanded
     bool operator==(const Service&) const = default;
 };
+/// Settings whose change a reload reports by their names.
+BOOST_DESCRIBE_STRUCT(Service, (),
+                      (lb_policy, hash_key, panic_threshold, slow_start, on_no_healthy, health_check,
+                       outlier_detection, connections, names))
 
 /// "dns"; of a service for both protocols "dns (udp)": the name shown to people.
 std::string title(const Service& service);
@@ -195,17 +202,17 @@ std::string title(std::string_view name, Protocol protocol, bool is_half);
 /// Where `backend` is checked.
 Endpoint checked_endpoint(const HealthCheck& check, const Backend& backend);
 
-enum class LogLevel { trace, debug, info, warn, error };
-enum class LogFormat { text, json };
+BOOST_DEFINE_ENUM_CLASS(LogLevel, trace, debug, info, warn, error)
+BOOST_DEFINE_ENUM_CLASS(LogFormat, text, json)
 
-enum class OnExit { automatic, detach, keep };
-enum class Mptcp { allow, refuse };
+BOOST_DEFINE_ENUM_CLASS(OnExit, auto_, detach, keep)
+BOOST_DEFINE_ENUM_CLASS(Mptcp, allow, refuse)
 
 struct Model {
     std::optional<std::string> cgroup;
     Duration exit_when_idle = Duration::zero();  ///< 0: never
     std::string pin = "auto";                    ///< auto, off, or a directory
-    OnExit on_exit = OnExit::automatic;
+    OnExit on_exit = OnExit::auto_;
     Mptcp mptcp = Mptcp::allow;
     std::string admin_socket;               ///< empty: /run/reseat/INSTANCE/admin.sock
     std::optional<Endpoint> admin_address;  ///< of the listener over TCP; nothing: none

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/endpoint.hpp"
+#include "base/enum_words.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -43,8 +44,8 @@ struct Destination {
     bool operator==(const Destination&) const = default;
 };
 
-enum class PolicyAction { deny, allow };
-enum class ExistingSockets { terminate, keep };
+BOOST_DEFINE_ENUM_CLASS(PolicyAction, deny, allow)
+BOOST_DEFINE_ENUM_CLASS(ExistingSockets, terminate, keep)
 
 struct AccessPolicy {
     std::string name;  ///< unique

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/compile.hpp"
-#include "config/words.hpp"
 
 #include <fmt/format.h>
 
@@ -33,16 +32,16 @@ void warn_of_health_check(const ServiceBlock& block, const lb::Service& service,
 /// Settings of a check that does not run are most likely a forgotten `type`, but not those in `defaults`.
 void warn_of_idle_settings(const ServiceBlock& block, const ServiceBlock& defaults,
                            const std::vector<lb::Service>& services, Diagnostics& out) {
-    for (const auto& [word, type] : check_types) {
-        const std::string path = fmt::format("health_check.{}", word);
+    for (const lb::CheckType type : enumerators<lb::CheckType>()) {
+        const std::string path = fmt::format("health_check.{}", word_of(type));
         const auto at = block.places.find(path);
         const bool runs = std::ranges::any_of(
-            services, [type = type](const auto& service) { return service.health_check.type == type; });
+            services, [type](const auto& service) { return service.health_check.type == type; });
         if (!at || runs || at == defaults.places.find(path)) continue;
         out.warning(*at,
                     fmt::format("health_check: these settings have no effect, as the check's type is {}; "
                                 "write 'type: {}' or remove them",
-                                word_of(check_types, services.front().health_check.type), word));
+                                word_of(services.front().health_check.type), word_of(type)));
     }
 }
 

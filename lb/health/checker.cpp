@@ -87,7 +87,7 @@ Task<void> Checker::run(Duration delay) {
 }
 
 bool Checker::may_watch() const {
-    return check_.type == CheckType::tcp && check_.watch == Watch::automatic && mode_.watchable;
+    return check_.type == CheckType::tcp && check_.watch == Watch::auto_ && mode_.watchable;
 }
 
 void Checker::report(ProbeResult result) {

@@ -23,8 +23,8 @@ json::object event_json(const LoggedEvent& logged) {
     for (const auto& line : event.details) details.emplace_back(one_line(line));
     return {{"id", logged.id},
             {"at", iso8601(logged.at)},
-            {"level", to_string(event.level)},
-            {"type", to_string(event.type)},
+            {"level", word_of(event.level)},
+            {"type", word_of(event.type)},
             {"service", name_or_null(event.service)},
             {"backend", name_or_null(event.backend)},
             {"protocol", event.protocol ? json::value(to_string(*event.protocol)) : json::value(nullptr)},

@@ -103,10 +103,9 @@ MetricFamilies instance_metrics(const Snapshot& snapshot) {
     add_reloads(all, snapshot);
     auto events = MetricFamily::counter("reseat_events_total",
                                         "Number of events, by type; GET /events lists the latest.");
-    for (int i = 0; i <= static_cast<int>(lb::Event::Type::warning); ++i) {
-        const auto type = static_cast<lb::Event::Type>(i);
+    for (const auto type : enumerators<lb::EventType>()) {
         const auto found = snapshot.counts.events.find(type);
-        events.add({{"type", std::string(to_string(type))}},
+        events.add({{"type", std::string(word_of(type))}},
                    found == snapshot.counts.events.end() ? std::uint64_t{0} : found->second);
     }
     all.push_back(events.take());

@@ -5,7 +5,6 @@
 #include "base/text.hpp"
 #include "base/url.hpp"
 #include "config/config_json.hpp"
-#include "config/words.hpp"
 #include "proxy/admin/event_json.hpp"
 #include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
@@ -148,7 +147,7 @@ Reply set_weight(const Asked& asked) {
 template <lb::OperatorState state>
 Reply set_state(const Asked& asked) {
     if (const auto done = asked.view.set_state(asked.names, state); !done) return refused(done.error());
-    return json_reply(200, {{"state", config::word_of(config::states, state)}});
+    return json_reply(200, {{"state", word_of(state)}});
 }
 
 /// Events may be about services that are gone; only a name that neither they nor the configuration know is

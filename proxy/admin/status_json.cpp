@@ -2,13 +2,11 @@
 #include "proxy/admin/status_json.hpp"
 
 #include "base/printable.hpp"
-#include "config/words.hpp"
 #include "proxy/admin/status.hpp"
 
 namespace reseat::proxy {
 namespace {
 
-using config::word_of;
 using std::chrono::duration_cast, std::chrono::microseconds;
 
 std::optional<SystemTime> if_any(SystemTime at) {
@@ -27,7 +25,7 @@ std::vector<std::string> texts(const std::vector<Endpoint>& endpoints) {
 
 CheckView view_of(lb::CheckType type, const lb::BackendStatus& status, bool with_history) {
     const lb::CheckStatus& check = status.check;
-    CheckView view{.type = std::string(word_of(config::check_types, type)),
+    CheckView view{.type = std::string(word_of(type)),
                    .detail = check.result.detail,
                    .latency_us = duration_cast<microseconds>(check.result.latency),
                    .at = if_any(check.at),
@@ -44,7 +42,7 @@ CheckView view_of(lb::CheckType type, const lb::BackendStatus& status, bool with
 BackendView view_of(const lb::BackendStatus& status, CheckView check) {
     return {.name = status.backend.name,
             .address = to_string(status.backend.endpoint),
-            .state = std::string(to_string(status.state)),
+            .state = std::string(word_of(status.state)),
             .reason = status.reason,
             .since = if_any(status.since),
             .weight = status.backend.weight,
@@ -82,7 +80,7 @@ SystemTime system_time(TimePoint at) {
 
 DnsNameView view_of(const lb::NameView& name) {
     DnsNameView view{.name = name.named.dns_name,
-                     .type = name.named.type == lb::RecordType::srv ? "srv" : "address",
+                     .type = std::string(word_of(name.named.type)),
                      .at = if_any(name.good_at),
                      .error = if_any(name.error),
                      .next = system_time(name.next)};
@@ -102,7 +100,7 @@ ServiceView view_of(const lb::ServiceStatus& status, const Snapshot& snapshot) {
     ServiceView view{.name = service.name,
                      .protocol = std::string(to_string(service.protocol)),
                      .addresses = texts(service.addresses),
-                     .lb_policy = std::string(word_of(config::lb_policies, service.lb_policy)),
+                     .lb_policy = std::string(word_of(service.lb_policy)),
                      .eligible = status.eligible,
                      .total = status.backends.size(),
                      .panic = status.panic,
@@ -141,7 +139,7 @@ boost::json::object status_json(const Snapshot& snapshot) {
     for (const auto& service : snapshot.services) view.services.push_back(view_of(service, snapshot));
     for (const auto& policy : snapshot.policies)
         view.policies.push_back({.name = policy.name,
-                                 .action = std::string(word_of(config::actions, policy.action)),
+                                 .action = std::string(word_of(policy.action)),
                                  .denied_total = policy.denied_total,
                                  .terminated_total = policy.terminated_total});
     return std::move(to_json(view).as_object());

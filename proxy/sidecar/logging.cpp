@@ -65,7 +65,7 @@ bool stderr_is_the_journal() {
 }
 
 void add_fields(boost::json::object& line, const lb::Event& event) {
-    line["event"] = to_string(event.type);
+    line["event"] = word_of(event.type);
     if (!event.service.empty()) line["service"] = event.service;
     if (!event.backend.empty()) line["backend"] = event.backend;
     if (event.report) line["report"] = report_json(*event.report);

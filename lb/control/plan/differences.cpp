@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/plan/differences.hpp"
 
+#include <boost/describe.hpp>
+#include <boost/mp11.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <type_traits>
 
 namespace reseat::lb {
 namespace {
 
+using boost::describe::describe_members, boost::describe::mod_public;
+
 std::string backends(std::size_t count) {
     return fmt::format("{} backend{}", count, count == 1 ? "" : "s");
-}
-
-std::string_view word(OperatorState state) {
-    switch (state) {
-        case OperatorState::ready:
-            return "ready";
-        case OperatorState::drain:
-            return "drain";
-        case OperatorState::maint:
-            return "maint";
-    }
-    return "";
 }
 
 std::string_view participle(SocketFate fate) {
@@ -48,7 +41,7 @@ std::vector<std::string> backend_changes(const Backend& before, const Backend& n
     compare(parts, "name", before.name, now.name);
     compare(parts, "weight", before.weight, now.weight);
     compare(parts, "priority", before.priority, now.priority);
-    compare(parts, "state", word(before.state), word(now.state));
+    compare(parts, "state", word_of(before.state), word_of(now.state));
     if (before.check != now.check) parts.emplace_back("health_check changed");
     return parts;
 }
@@ -56,15 +49,13 @@ std::vector<std::string> backend_changes(const Backend& before, const Backend& n
 std::vector<std::string> setting_changes(const Service& before, const Service& now) {
     std::vector<std::string> parts;
     if (before.addresses != now.addresses) parts.emplace_back("address changed");
-    if (before.lb_policy != now.lb_policy) parts.emplace_back("lb_policy changed");
-    if (before.hash_key != now.hash_key) parts.emplace_back("hash_key changed");
-    compare(parts, "panic_threshold", before.panic_threshold, now.panic_threshold);
-    if (before.slow_start != now.slow_start) parts.emplace_back("slow_start changed");
-    if (before.on_no_healthy != now.on_no_healthy) parts.emplace_back("on_no_healthy changed");
-    if (before.health_check != now.health_check) parts.emplace_back("health_check changed");
-    if (before.outlier_detection != now.outlier_detection) parts.emplace_back("outlier_detection changed");
-    if (before.connections != now.connections) parts.emplace_back("connections changed");
-    if (before.names != now.names) parts.emplace_back("names changed");
+    boost::mp11::mp_for_each<describe_members<Service, mod_public>>([&](auto setting) {
+        const auto &old = before.*setting.pointer, &current = now.*setting.pointer;
+        if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(old)>>)
+            compare(parts, setting.name, old, current);
+        else if (old != current)
+            parts.push_back(fmt::format("{} changed", setting.name));
+    });
     return parts;
 }
 

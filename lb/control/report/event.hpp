@@ -6,39 +6,28 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace reseat::lb {
 
+/// As the admin interface names them.
+BOOST_DEFINE_ENUM_CLASS(
+    EventType, backend_up, backend_down, backend_ejected, backend_readmitted,
+    backend_ready,  ///< by the operator, as the next three
+    backend_drain, backend_maint, backend_weight,
+    backend_restarted,  ///< its host answered a keepalive probe with a reset
+    service_degraded,   ///< none is eligible, or too few: the last healthy ones serve, all, or none
+    service_recovered,  ///< it is not in panic any more
+    sockets_ended, policy_denied, names_changed, reload, reload_failed, network_suspected,
+    network_cleared,  ///< a backend on another machine answers
+    started, ready, stopping, warning)
+BOOST_DEFINE_ENUM_CLASS(EventLevel, info, warn, error)
+
 /// Something that happened, for people. The line in the log and all other output are made of the same
 /// value, so that they agree.
 struct Event {
-    enum class Type {
-        backend_up,
-        backend_down,
-        backend_ejected,
-        backend_readmitted,
-        backend_ready,  ///< by the operator, as the next three
-        backend_drain,
-        backend_maint,
-        backend_weight,
-        backend_restarted,  ///< its host answered a keepalive probe with a reset
-        service_degraded,   ///< none is eligible, or too few: the last healthy ones serve, all, or none
-        service_recovered,  ///< it is not in panic any more
-        sockets_ended,
-        policy_denied,
-        names_changed,
-        reload,
-        reload_failed,
-        network_suspected,
-        network_cleared,  ///< a backend on another machine answers
-        started,
-        ready,
-        stopping,
-        warning,
-    };
-    enum class Level { info, warn, error };
+    using Type = EventType;
+    using Level = EventLevel;
 
     Type type = Type::warning;
     Level level = Level::info;
@@ -49,10 +38,6 @@ struct Event {
     std::vector<std::string> details = {};         ///< further lines
     std::optional<TerminationReport> report = {};  ///< what became of sockets
 };
-
-/// "backend_up", ... and "info", ...: as the admin interface names them.
-std::string_view to_string(Event::Type type);
-std::string_view to_string(Event::Level level);
 
 /// Receives events. Called on the loop's thread.
 using EventSink = std::function<void(const Event&)>;

@@ -29,8 +29,7 @@ struct CheckTarget : ProbeTarget {
 };
 
 /// `down` and `up` are health's; the others win over it: removing, then drain/maint, then ejected.
-enum class BackendState { up, down, unchecked, ejected, drain, maint, removing };
-std::string_view to_string(BackendState state);
+BOOST_DEFINE_ENUM_CLASS(BackendState, up, down, unchecked, ejected, drain, maint, removing)
 
 struct BackendStatus {
     Backend backend;  ///< with the weight that it has now

@@ -42,26 +42,6 @@ BackendState state_of(const BackendRecord& record) {
     return record.health == Health::up ? BackendState::up : BackendState::unchecked;
 }
 
-std::string_view to_string(BackendState state) {
-    switch (state) {
-        case BackendState::up:
-            return "up";
-        case BackendState::down:
-            return "down";
-        case BackendState::unchecked:
-            return "unchecked";
-        case BackendState::ejected:
-            return "ejected";
-        case BackendState::drain:
-            return "drain";
-        case BackendState::maint:
-            return "maint";
-        case BackendState::removing:
-            return "removing";
-    }
-    return "unknown";
-}
-
 ServiceStatus status_of(const TrackedService& service, const DataPlane& plane, const OrderRunner& runner,
                         bool history) {
     const ServiceState& state = service.state;

@@ -30,7 +30,7 @@ Result<Workload> workload_of(const Options& options, const std::optional<std::st
 
 /// SIGTERM is what a restart or an upgrade sends; a user who types Ctrl-C wants it gone.
 Sidecar::Afterwards afterwards(int number, lb::OnExit on_exit, bool pinned) {
-    const bool keep = on_exit == lb::OnExit::keep || (on_exit == lb::OnExit::automatic && pinned);
+    const bool keep = on_exit == lb::OnExit::keep || (on_exit == lb::OnExit::auto_ && pinned);
     return number == SIGTERM && keep ? Sidecar::Afterwards::as_pinned : Sidecar::Afterwards::detached;
 }
 

@@ -139,9 +139,9 @@ TEST_CASE("an event is told with everything that is known of it, the rest as nul
 
 TEST_CASE("each type of event has a name of its own", "[events]") {
     std::set<std::string_view> names;
-    for (int i = 0; i <= static_cast<int>(Type::warning); ++i) names.insert(to_string(static_cast<Type>(i)));
+    for (int i = 0; i <= static_cast<int>(Type::warning); ++i) names.insert(word_of(static_cast<Type>(i)));
     CHECK(names.size() == static_cast<std::size_t>(Type::warning) + 1);
-    CHECK(to_string(Type::warning) == "warning");
-    CHECK(to_string(Type::backend_weight) == "backend_weight");
-    CHECK(to_string(Type::network_suspected) == "network_suspected");
+    CHECK(word_of(Type::warning) == "warning");
+    CHECK(word_of(Type::backend_weight) == "backend_weight");
+    CHECK(word_of(Type::network_suspected) == "network_suspected");
 }

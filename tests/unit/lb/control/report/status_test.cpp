@@ -82,7 +82,7 @@ TEST_CASE("status: the operator wins over health; reason, since, weights and cou
     CHECK(status.backends[1].check.result.outcome == ProbeOutcome::refused);
     CHECK(status.backends[2].state == BackendState::drain);
     CHECK(status.backends[3].state == BackendState::maint);
-    CHECK(to_string(BackendState::unchecked) == "unchecked");
+    CHECK(word_of(BackendState::unchecked) == "unchecked");
 }
 
 TEST_CASE("the words of a report", "[control]") {
