@@ -52,7 +52,7 @@ void add_listeners(const std::string& text, Protocol protocol, Listeners& into) 
     }
 }
 
-bool somebody_listens(const Listeners& listeners, Protocol protocol, const Endpoint& endpoint) {
+bool is_taken(const Listeners& listeners, Protocol protocol, const Endpoint& endpoint) {
     if (listeners.contains({protocol, endpoint})) return true;
     if (!endpoint.address.is_loopback()) return false;
     const Endpoint any_v4{Address::v4({}), endpoint.port};
@@ -80,7 +80,7 @@ std::vector<Diagnostic> warn_local_listeners(const Loaded& loaded, const ProcNet
 
     std::set<std::tuple<Position, Protocol, Endpoint>> found;
     for (const auto& address : loaded.addresses)
-        if (somebody_listens(listeners, address.protocol, address.endpoint))
+        if (is_taken(listeners, address.protocol, address.endpoint))
             found.emplace(address.at, address.protocol, address.endpoint);
 
     std::vector<Diagnostic> warnings;

@@ -158,7 +158,7 @@ std::vector<Instance> running_instances(const std::string& directory) {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(directory, ignored)) {
         const std::string socket = entry.path() / "admin.sock";
-        if (somebody_listens(socket)) found.push_back({entry.path().filename(), socket});
+        if (is_listening(socket)) found.push_back({entry.path().filename(), socket});
     }
     std::ranges::sort(found, {}, &Instance::name);
     return found;

@@ -63,7 +63,7 @@ Result<void> clear_the_way(const std::string& path) {
     struct stat entry = {};
     if (::lstat(path.c_str(), &entry) != 0) return {};
     if (!S_ISSOCK(entry.st_mode)) return cannot_listen(path, EEXIST);
-    if (somebody_listens(path))
+    if (is_listening(path))
         return Error{ErrorCode::failed, "the admin socket " + path +
                                             " is in use by another instance: stop that one, or give this one "
                                             "another name with --instance"};
@@ -145,7 +145,7 @@ int cannot_connect(const std::string& path) {
     return why;
 }
 
-bool somebody_listens(const std::string& path) {
+bool is_listening(const std::string& path) {
     return cannot_connect(path) == 0;
 }
 

@@ -48,7 +48,7 @@ void remove_sockets_left_behind(const std::string& prefix);
 
 /// 0 when a process accepts connections at `path`, else the errno: ENOENT, EACCES, ECONNREFUSED...
 int cannot_connect(const std::string& path);
-bool somebody_listens(const std::string& path);
+bool is_listening(const std::string& path);
 
 /// The process at the other end of the connected `descriptor`, as our PID namespace shows it.
 std::optional<pid_t> peer_process(int descriptor);

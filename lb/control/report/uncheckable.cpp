@@ -24,17 +24,17 @@ void Uncheckable::on_check(BackendId id, const std::shared_ptr<const Service>& s
         return;
     }
     Lack& lack = lacks_[id];
-    lack = {service, backend, result.detail, lack.told};
+    lack = {service, backend, result.detail, lack.reported};
 }
 
 std::vector<Event> Uncheckable::take_due(TimePoint now, const std::function<bool(BackendId)>& known) {
     std::erase_if(lacks_, [&](const auto& entry) { return !known(entry.first); });
-    std::erase_if(told_at_, [&](const auto& entry) { return now - entry.second >= kQuiet; });
+    std::erase_if(reported_at_, [&](const auto& entry) { return now - entry.second >= kQuiet; });
     std::map<std::pair<std::string, std::string>, Alike> alike;  // by service and reason
     for (auto& [id, lack] : lacks_) {
         const std::string name = title(*lack.service);
-        if (lack.told || told_at_.contains(name)) continue;
-        lack.told = true;
+        if (lack.reported || reported_at_.contains(name)) continue;
+        lack.reported = true;
         Alike& those = alike[{name, lack.why}];
         those.service = lack.service;
         those.backends.insert(lack.backend);
@@ -43,7 +43,7 @@ std::vector<Event> Uncheckable::take_due(TimePoint now, const std::function<bool
     for (const auto& [key, those] : alike) {
         const auto& [name, why] = key;
         events.push_back(cannot_be_checked(*those.service, those.backends, why));
-        told_at_[name] = now;
+        reported_at_[name] = now;
     }
     return events;
 }

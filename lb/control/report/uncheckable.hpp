@@ -32,10 +32,10 @@ private:
         std::shared_ptr<const Service> service;
         std::string backend;
         std::string why;
-        bool told = false;
+        bool reported = false;
     };
     std::map<BackendId, Lack> lacks_;
-    std::map<std::string, TimePoint> told_at_;  ///< by title of the service
+    std::map<std::string, TimePoint> reported_at_;  ///< by title of the service
 };
 
 }  // namespace reseat::lb

@@ -15,7 +15,7 @@ namespace {
 int run(const Options& options) {
     const std::string instance = options.instance.empty() ? "default" : options.instance;
     const std::string directory = options.pin.empty() ? default_pin(instance) : options.pin;
-    if (options.pin.empty() && somebody_listens(default_admin_socket(instance)))
+    if (options.pin.empty() && is_listening(default_admin_socket(instance)))
         return fail({ErrorCode::failed,
                      "instance " + instance + " is running: stop it with SIGINT, which also detaches"});
     if (const auto may = require_capabilities(); !may) return fail(may.error());

@@ -191,6 +191,9 @@ TEST_CASE("paths are absolute and a socket's fits into a socket address", "[conf
     CHECK(faults_of(head + "admin: {socket: /" + std::string(107, 'x') + "}\n") ==
           Lines{"3:17 socket: is 108 bytes long; the path of a Unix socket has at most 107"});
     CHECK(load(head + "admin: {socket: /" + std::string(106, 'x') + "}\n").model.admin_socket.size() == 107);
+    CHECK(load(head + "workload: {cgroup: /" + std::string(1023, 'x') + "}\n").model.cgroup->size() == 1024);
+    CHECK(faults_of(head + "workload: {cgroup: /" + std::string(1024, 'x') + "}\n") ==
+          Lines{"3:20 cgroup: is 1025 bytes long; at most 1024 are allowed"});
     CHECK(faults_of(head + "pin: on\n") ==
           Lines{"3:6 pin: 'on' is not a choice; write one of: auto, off, an absolute path"});
 }
