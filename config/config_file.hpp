@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "config/diagnostic.hpp"
+#include "config/diagnostics.hpp"
 #include "lb/model.hpp"
 
 #include <map>
@@ -15,7 +15,7 @@
 /// The configuration as it is written: the model's own values, over its defaults, and where each is written.
 ///
 /// To add an option:
-///  1. add its field, with its default, to lb/model.hpp;
+///  1. add its field, with its default, to lb/model.hpp (and to the list below `Service`, if it is in there);
 ///  2. add a line with its key and range to the table of its block, in a read_*.cpp; from it follow how the
 ///     option is read, inherited from `defaults`, and shown by `GET /config`;
 ///  3. give it a row in docs/configuration.md;

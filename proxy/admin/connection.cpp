@@ -3,7 +3,7 @@
 
 #include "base/race.hpp"
 #include "proxy/admin/access.hpp"
-#include "proxy/admin/event_json.hpp"
+#include "proxy/admin/lists_json.hpp"
 #include "proxy/instance/socket.hpp"
 
 #include <boost/asio/redirect_error.hpp>

@@ -5,10 +5,9 @@
 #include "base/text.hpp"
 #include "base/url.hpp"
 #include "config/config_json.hpp"
-#include "proxy/admin/event_json.hpp"
+#include "proxy/admin/lists_json.hpp"
 #include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
-#include "proxy/admin/socket_json.hpp"
 #include "proxy/admin/status_json.hpp"
 
 #include <boost/json.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lb/control/controller/controller.hpp"
-#include "proxy/admin/event_json.hpp"
+#include "proxy/admin/lists_json.hpp"
 #include "proxy/admin/snapshot.hpp"
 #include "proxy/reload/reloader.hpp"
 

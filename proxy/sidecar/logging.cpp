@@ -2,7 +2,7 @@
 #include "proxy/sidecar/logging.hpp"
 
 #include "base/text.hpp"
-#include "proxy/admin/socket_json.hpp"
+#include "proxy/admin/lists_json.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/control/controller/check_modes.hpp"
 #include "lb/control/controller/controller_impl.hpp"
+#include "lb/control/plan/service_state.hpp"
 #include "lb/control/report/wording.hpp"
 
 #include <algorithm>
@@ -69,7 +69,7 @@ void Controller::Impl::forget_gone(TrackedService& service) {
 void Controller::Impl::announce(bool carried_out) {
     for (const Transition& transition : std::exchange(state.transitions, {})) {
         const auto place = state.registry.find_backend(transition.backend);
-        if (!place || health.is_untold(transition)) continue;
+        if (!place || health.is_summarized(transition)) continue;
         const ServiceState& service = place->service->state;
         Event event = headline(service, place->backend, transition);
         if (carried_out && !is_good(transition)) {
@@ -80,8 +80,8 @@ void Controller::Impl::announce(bool carried_out) {
         if (carried_out && transition.kind == Transition::Kind::up) {
             std::uint64_t open = 0;
             for (const Life& life : service.backends[place->backend].ended)
-                if (life.pardoned) open += state.plane.open_sockets(life.id);
-            if (open) event.message += "; " + pardon(open);
+                if (life.kept) open += state.plane.open_sockets(life.id);
+            if (open) event.message += "; " + spared_kept(open);
         }
         state.tell(event);
     }

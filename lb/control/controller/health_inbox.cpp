@@ -11,8 +11,8 @@ namespace reseat::lb {
 namespace {
 
 constexpr std::size_t kAskedAtOnce = 8;
-/// So many backends that are up at the start are a line each; of more their number is told.
-constexpr std::size_t kToldOneByOne = 100;
+/// So many backends that are up at the start are a line each; of more only their number is reported.
+constexpr std::size_t kReportedOneByOne = 100;
 
 /// Whether a check that was not answered with silence shows that its machine was reached. A command may look
 /// at anything; a UDP check that expects nothing passes where nothing comes.
@@ -36,7 +36,7 @@ bool is_ours(const Place& place) {
 }  // namespace
 
 void HealthInbox::begin() {
-    if (never_checked_.size() > kToldOneByOne) told_together_ = never_checked_;
+    if (never_checked_.size() > kReportedOneByOne) summarized_ = never_checked_;
 }
 
 void HealthInbox::on_check(BackendId backend, const CheckStatus& status,
@@ -48,11 +48,11 @@ void HealthInbox::on_check(BackendId backend, const CheckStatus& status,
     place->stats().checks.add(status);
     if (status.result.outcome != ProbeOutcome::not_probed) place->service->checks.add(status.result.latency);
     uncheckable_.on_check(backend, place->service->state.service, place->config().name, status.result);
-    if (never_checked_.erase(backend) && told_together_.contains(backend)) {
+    if (never_checked_.erase(backend) && summarized_.contains(backend)) {
         if (event && event->healthy)
             ++first_ups_;
         else
-            told_together_.erase(backend);
+            summarized_.erase(backend);
     }
     judge_network(*place, status.result, std::chrono::steady_clock::now());
     BackendRecord& record = place->record();
@@ -65,8 +65,8 @@ void HealthInbox::on_check(BackendId backend, const CheckStatus& status,
     if (status.forgot || event) state_.wake();
 }
 
-bool HealthInbox::is_untold(const Transition& transition) {
-    return told_together_.erase(transition.backend) > 0 && transition.kind == Transition::Kind::up;
+bool HealthInbox::is_summarized(const Transition& transition) {
+    return summarized_.erase(transition.backend) > 0 && transition.kind == Transition::Kind::up;
 }
 
 void HealthInbox::fold(TimePoint now) {

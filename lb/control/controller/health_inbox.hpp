@@ -38,7 +38,7 @@ public:
     /// Of very many backends at the start: how many were found up and are not told one by one.
     std::size_t untold_first_ups() const { return first_ups_; }
     /// Whether this first transition to up is one of those. Asked once.
-    bool is_untold(const Transition& transition);
+    bool is_summarized(const Transition& transition);
 
 private:
     struct Verdict {
@@ -65,7 +65,7 @@ private:
     std::set<BackendId> answering_;  ///< on other machines, when they were last asked; or forgotten
     Uncheckable uncheckable_;
     std::unordered_set<BackendId> never_checked_;  ///< of those of the start
-    std::unordered_set<BackendId> told_together_;  ///< of those: up at the first check is not told of each
+    std::unordered_set<BackendId> summarized_;     ///< of those: up at the first check is not told of each
     std::size_t first_ups_ = 0;
 };
 

@@ -46,7 +46,7 @@ void on_restart(ServiceState& state, std::size_t backend, TimePoint opened, Time
     for (Life& life : record.ended) {
         if (life.ordered || life.since > opened) continue;
         life.forgotten = true;
-        life.pardoned = false;
+        life.kept = false;
         life.end_cause = EndCause::restarted;
     }
     if (record.life && record.life->since <= opened) end_now(*record.life, EndCause::restarted, now);
@@ -71,7 +71,7 @@ std::vector<LifeId> on_termination(ServiceState& state, std::size_t backend, Tim
     std::vector<LifeId> lives;
     for (Life& life : record.ended) {
         life.must_end = true;
-        if (std::exchange(life.pardoned, false)) life.end_cause = EndCause::commanded;
+        if (std::exchange(life.kept, false)) life.end_cause = EndCause::commanded;
         if (!life.ordered) lives.push_back(life.id);
     }
     if (!record.life) return lives;

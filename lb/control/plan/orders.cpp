@@ -47,7 +47,7 @@ public:
             if (record.ended.empty() && !record.life) continue;
             const bool released = is_released(i);
             for (Life& life : record.ended)
-                if (!life.pardoned) end(life, i, released);
+                if (!life.kept) end(life, i, released);
             std::erase_if(record.ended, [](const Life& life) { return life.vacated; });
             if (record.life) drain(*record.life, i, released);
         }
@@ -91,7 +91,7 @@ private:
     void order_all(std::size_t backend, EndCause cause, ReseatOrder order) {
         due_.orders.push_back({backend, cause, order});
         for (const Life& life : state_.backends[backend].ended) {
-            if (!life.pardoned) continue;
+            if (!life.kept) continue;
             order.life = life.id;
             due_.orders.push_back({backend, cause, order});
         }

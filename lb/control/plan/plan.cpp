@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/control/plan/plan.hpp"
 
-#include "lb/control/plan/families.hpp"
 #include "lb/control/plan/fate.hpp"
+#include "lb/control/plan/service_state.hpp"
 #include "lb/control/plan/tables.hpp"
 
 #include <algorithm>
@@ -108,19 +108,19 @@ private:
             decision_.plan.retire.push_back(std::exchange(record.spare, 0));
         }
         for (Life& life : record.ended) {
-            if (is_to_be_pardoned(backend, life)) pardon(life);
-            life.pardoned &= !life.vacated;
-            // Inherited beside a newer one, or not pardoned any more.
-            if (!life.pardoned && life.state != Life::State::condemned) condemn(life);
+            if (is_to_be_kept(backend, life)) keep(life);
+            life.kept &= !life.vacated;
+            // Inherited beside a newer one, or not kept any more.
+            if (!life.kept && life.state != Life::State::condemned) condemn(life);
         }
         if (record.life) {
             decide_fate(state_, backend, used, now_);
             if (!used && is_superseded(backend)) supersede(*record.life, now_);
-            const bool gone = record.removing && record.life->vacated &&
-                              std::ranges::none_of(record.ended, &Life::pardoned);
+            const bool gone =
+                record.removing && record.life->vacated && std::ranges::none_of(record.ended, &Life::kept);
             if (gone || (record.life->end_at && *record.life->end_at <= now_)) {
                 condemn(*record.life);
-                end_pardons(record);
+                end_kept(record);
                 record.ended.push_back(*std::exchange(record.life, std::nullopt));
             } else {
                 move(*record.life, used);
@@ -154,22 +154,22 @@ private:
 
     /// What waits for its own backend stays when that is back. What an earlier process left condemned may
     /// have been given its order.
-    bool is_to_be_pardoned(std::size_t backend, const Life& life) const {
+    bool is_to_be_kept(std::size_t backend, const Life& life) const {
         return life.waiting && !life.must_end && !life.forgotten && life.end_cause != EndCause::inherited &&
                is_eligible(candidate(state_, backend)) && !state_.backends[backend].presumed;
     }
 
-    void pardon(Life& life) {
-        life.pardoned = true;
+    void keep(Life& life) {
+        life.kept = true;
         life.waiting = false;
         life.order_at.reset();
         life.state = Life::State::draining;
         decision_.plan.drain.push_back(life.id);
     }
 
-    void end_pardons(BackendRecord& record) {
+    void end_kept(BackendRecord& record) {
         for (Life& life : record.ended) {
-            if (!std::exchange(life.pardoned, false)) continue;
+            if (!std::exchange(life.kept, false)) continue;
             life.end_cause = record.life->end_cause;
             life.must_end = record.life->must_end;
             condemn(life);

@@ -154,8 +154,8 @@ ServiceState inherit(const Service* configured, const ServiceSpec& spec, std::ve
         }
         if (left.state == Inheritance::State::draining) life.state = Life::State::draining;
         if (record.life) {
-            // Only what was spared and pardoned drains beside a newer life.
-            record.life->pardoned = record.life->state == Life::State::draining;
+            // Only what was spared and kept drains beside a newer life.
+            record.life->kept = record.life->state == Life::State::draining;
             record.ended.push_back(*std::exchange(record.life, std::nullopt));
         }
         record.life = std::move(life);

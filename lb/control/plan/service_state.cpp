@@ -2,6 +2,7 @@
 #include "lb/control/plan/service_state.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace reseat::lb {
 
@@ -83,6 +84,26 @@ unsigned eligible_count(const ServiceState& state) {
     unsigned count = 0;
     for (std::size_t i = 0; i < state.backends.size(); ++i) count += is_eligible(candidate(state, i));
     return count;
+}
+
+bool other_family_serves(const ServiceState& state, Family family) {
+    const Family other = family == Family::v4 ? Family::v6 : Family::v4;
+    const auto is_other = [other](const Endpoint& address) { return address.address.family() == other; };
+    return std::ranges::any_of(state.service->addresses, is_other) && has_eligible(state, other);
+}
+
+std::vector<CheckMode> check_modes(const ServiceState& state) {
+    const std::array served = {has_eligible(state, Family::v4), has_eligible(state, Family::v6)};
+    std::vector<CheckMode> modes;
+    for (std::size_t i = 0; i < state.backends.size(); ++i) {
+        const BackendRecord& record = state.backends[i];
+        const Candidate one = candidate(state, i);
+        const bool wanted = may_be_used(one) && one.health != Health::up;
+        const bool awaited = std::ranges::any_of(record.ended, &Life::waiting);
+        modes.push_back({.urgent = wanted && (awaited || !served[static_cast<std::size_t>(one.family)]),
+                         .watchable = record.operator_state == OperatorState::ready && !record.removing});
+    }
+    return modes;
 }
 
 }  // namespace reseat::lb

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lb/control/data_plane.hpp"
+#include "lb/health/check_mode.hpp"
 #include "lb/health/health_tracker.hpp"
 #include "lb/select/eligibility.hpp"
 #include "lb/select/slow_start.hpp"
@@ -54,8 +55,8 @@ struct Life {
     std::optional<TimePoint> order_at;  ///< there is one: its own backend has until then to return
     /// It was waiting when its own backend returned: its sockets stay, and share the fate of that backend's
     /// next life.
-    bool pardoned = false;
-    bool forgotten = false;  ///< its backend's host does not know its sockets any more: no pardon
+    bool kept = false;
+    bool forgotten = false;  ///< its backend's host does not know its sockets any more: they are not kept
     bool ordered = false;    ///< condemned, and its order was given
     bool vacated = false;    ///< no socket at two looks in a row: condemned or removed, it is to be retired
 };
@@ -79,7 +80,7 @@ struct BackendRecord {
     bool denied_sockets_end = false;  ///< what that policy says of open sockets
     std::optional<TimePoint> held_until;  ///< our own network is suspected: sockets are not ended before
     std::optional<Life> life;             ///< serving or draining
-    std::vector<Life> ended;              ///< condemned, not retired; or pardoned
+    std::vector<Life> ended;              ///< condemned, not retired; or kept
     LifeId spare = 0;                     ///< begun by a plan that failed: the next life of this backend
 
     /// It has nothing left that the data plane must be given.
@@ -140,5 +141,12 @@ bool may_return(const ServiceState& state, std::size_t backend);
 unsigned eligible_count(const ServiceState& state);
 /// What of its weight it has now, by slow_start; 0: it gets no new connections.
 double effective_weight(const ServiceState& state, std::size_t backend);
+
+/// Clients may dial the other family of addresses as well, and a backend is eligible there: one that is
+/// refused in this family finds its way (RFC 8305, Happy Eyeballs).
+bool other_family_serves(const ServiceState& state, Family family);
+
+/// How each backend is to be checked now.
+std::vector<CheckMode> check_modes(const ServiceState& state);
 
 }  // namespace reseat::lb

@@ -2,7 +2,7 @@
 #include "lb/control/report/wording.hpp"
 
 #include "base/text.hpp"
-#include "lb/control/plan/families.hpp"
+#include "lb/control/plan/service_state.hpp"
 
 #include <fmt/format.h>
 
@@ -187,7 +187,7 @@ std::string aftermath(const ServiceState& state, std::size_t backend, std::uint6
     return sockets(open) + (life.end_cause == EndCause::suspicion_over ? " held" : " in grace");
 }
 
-std::string pardon(std::uint64_t open) {
+std::string spared_kept(std::uint64_t open) {
     return counted(open, "spared socket") + " kept";
 }
 

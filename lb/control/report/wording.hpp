@@ -42,7 +42,7 @@ std::string describe(const TerminationReport& report);
 std::string aftermath(const ServiceState& state, std::size_t backend, std::uint64_t open);
 
 /// "3 sockets that were spared stay", as their backend is back.
-std::string pardon(std::uint64_t open);
+std::string spared_kept(std::uint64_t open);
 
 /// Said of an order that no transition of the same moment explains: "drain timed out", "dns/local is in
 /// again"; empty for a verdict.

@@ -2,7 +2,7 @@
 #include "lb/health/probe/host_probe.hpp"
 
 #include "base/race.hpp"
-#include "lb/health/probe/tcp_probe.hpp"
+#include "lb/health/probe/probes.hpp"
 
 #include <utility>
 
@@ -41,8 +41,7 @@ HostProbe::HostProbe(std::unique_ptr<Probe> probe, const Endpoint& serves, const
       type_(check.type),
       witness_(target.endpoint, means.prepare),
       one_decides_(check.unhealthy_threshold == 1) {
-    if (!speaks_for_host(check, target.endpoint, serves))
-        host_ = std::make_unique<TcpProbe>(TcpCheck{}, Dial{serves, means.prepare, {}}, nullptr);
+    if (!speaks_for_host(check, target.endpoint, serves)) host_ = tcp_probe({}, {serves, means.prepare, {}});
 }
 
 Task<ProbeResult> HostProbe::once(Duration timeout) {

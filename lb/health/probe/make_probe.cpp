@@ -2,13 +2,9 @@
 #include "lb/health/probe/make_probe.hpp"
 
 #include "base/semaphore.hpp"
-#include "lb/health/probe/exec_probe.hpp"
-#include "lb/health/probe/grpc_probe.hpp"
 #include "lb/health/probe/host_probe.hpp"
-#include "lb/health/probe/http_probe.hpp"
+#include "lb/health/probe/probes.hpp"
 #include "lb/health/probe/server_names.hpp"
-#include "lb/health/probe/tcp_probe.hpp"
-#include "lb/health/probe/udp_probe.hpp"
 #include "lb/health/probe/watch.hpp"
 
 namespace reseat::lb {
@@ -38,17 +34,17 @@ std::unique_ptr<Probe> make_at_once(const HealthCheck& check, const ProbeTarget&
     dial.tls.server_name = std::move(server_name);
     switch (check.type) {
         case CheckType::tcp:
-            return std::make_unique<TcpProbe>(check.tcp, std::move(dial), watch);
+            return tcp_probe(check.tcp, std::move(dial), watch);
         case CheckType::http:
-            return std::make_unique<HttpProbe>(check.http, std::move(host), std::move(dial));
+            return http_probe(check.http, std::move(host), std::move(dial));
         case CheckType::udp:
-            return std::make_unique<UdpProbe>(check.udp, target.endpoint, means.prepare);
+            return udp_probe(check.udp, target.endpoint, means.prepare);
         case CheckType::none:
             return nullptr;
         case CheckType::grpc:
-            return std::make_unique<GrpcProbe>(check.grpc, std::move(host), std::move(dial));
+            return grpc_probe(check.grpc, std::move(host), std::move(dial));
         case CheckType::exec:
-            return std::make_unique<ExecProbe>(check.exec, target, means);
+            return exec_probe(check.exec, target, means);
     }
     return nullptr;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/health/probe/tcp_probe.hpp"
-
-#include "lb/health/probe/connect.hpp"
+#include "lb/health/probe/connection.hpp"
+#include "lb/health/probe/probes.hpp"
 #include "lb/health/probe/watch.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -26,62 +25,74 @@ void leave_handshake_unfinished(asio::ip::tcp::socket& socket) {
     ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
 }
 
+class TcpProbe final : public Probe {
+public:
+    TcpProbe(TcpCheck check, Dial dial, ConnectionWatch* watch)
+        : check_(std::move(check)), dial_(std::move(dial)), watch_(watch) {}
+
+    Task<ProbeResult> once(Duration timeout) override {
+        Progress progress;
+        co_return co_await within(timeout, progress, attempt(progress));
+    }
+
+private:
+    Task<ProbeResult> attempt(Progress& progress) {
+        const bool talks = dial_.tls.context || !check_.send.empty() || !check_.expect.empty();
+        return talks ? talk(progress) : begin_to_connect(progress);
+    }
+
+    Task<ProbeResult> begin_to_connect(Progress& progress) {
+        asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
+        if (const auto error = open(socket, dial_.endpoint, dial_.prepare)) co_return connect_failure(error);
+        const bool is_wanted = watch_ && watch_->wants_connection();
+        if (!is_wanted) leave_handshake_unfinished(socket);
+        const auto [refusal] = co_await socket.async_connect(to_tcp(dial_.endpoint), as_result);
+        if (refusal) co_return connect_failure(refusal);
+        progress.connected = true;
+        if (is_wanted) watch_->give(std::move(socket));
+        co_return ProbeResult{ProbeOutcome::passed, "connected"};
+    }
+
+    Task<ProbeResult> talk(Progress& progress) {
+        auto opened = co_await connect(dial_, progress);
+        if (auto* failure = std::get_if<ProbeResult>(&opened)) co_return std::move(*failure);
+        const auto connection = std::get<std::unique_ptr<Connection>>(std::move(opened));
+        ProbeResult result = co_await converse(*connection, progress);
+        if (result.outcome == ProbeOutcome::passed && watch_ && watch_->wants_connection())
+            if (auto socket = connection->release()) watch_->give(std::move(*socket));
+        co_return result;
+    }
+
+    Task<ProbeResult> converse(Connection& connection, Progress& progress) {
+        if (!check_.send.empty())
+            if (const auto error = co_await connection.write(check_.send))
+                co_return connection.failure(error, "while sending");
+        if (!check_.expect.empty()) co_return co_await read_answer(connection, progress);
+        co_return ProbeResult{ProbeOutcome::passed, dial_.tls.context ? "connected over TLS" : "connected"};
+    }
+
+    Task<ProbeResult> read_answer(Connection& connection, Progress& progress) {
+        Expectation expectation(check_.expect);
+        std::array<char, 2048> buffer;
+        while (!expectation.full()) {
+            const auto [error, size] = co_await connection.read_some(buffer);
+            if (error) co_return connection.failure(error, "before the expected answer");
+            if (expectation.add({buffer.data(), size}))
+                co_return ProbeResult{ProbeOutcome::passed, "answered as expected"};
+        }
+        co_return ProbeResult{ProbeOutcome::answered_badly,
+                              fmt::format("{} bytes without the expected answer", progress.received)};
+    }
+
+    TcpCheck check_;
+    Dial dial_;
+    ConnectionWatch* watch_;
+};
+
 }  // namespace
 
-TcpProbe::TcpProbe(TcpCheck check, Dial dial, ConnectionWatch* watch)
-    : check_(std::move(check)), dial_(std::move(dial)), watch_(watch) {}
-
-Task<ProbeResult> TcpProbe::once(Duration timeout) {
-    Progress progress;
-    co_return co_await within(timeout, progress, attempt(progress));
-}
-
-Task<ProbeResult> TcpProbe::attempt(Progress& progress) {
-    const bool talks = dial_.tls.context || !check_.send.empty() || !check_.expect.empty();
-    return talks ? talk(progress) : begin_to_connect(progress);
-}
-
-Task<ProbeResult> TcpProbe::begin_to_connect(Progress& progress) {
-    asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
-    if (const auto error = open(socket, dial_.endpoint, dial_.prepare)) co_return connect_failure(error);
-    const bool is_wanted = watch_ && watch_->wants_connection();
-    if (!is_wanted) leave_handshake_unfinished(socket);
-    const auto [refusal] = co_await socket.async_connect(to_tcp(dial_.endpoint), as_result);
-    if (refusal) co_return connect_failure(refusal);
-    progress.connected = true;
-    if (is_wanted) watch_->give(std::move(socket));
-    co_return ProbeResult{ProbeOutcome::passed, "connected"};
-}
-
-Task<ProbeResult> TcpProbe::talk(Progress& progress) {
-    auto opened = co_await connect(dial_, progress);
-    if (auto* failure = std::get_if<ProbeResult>(&opened)) co_return std::move(*failure);
-    const auto connection = std::get<std::unique_ptr<Connection>>(std::move(opened));
-    ProbeResult result = co_await converse(*connection, progress);
-    if (result.outcome == ProbeOutcome::passed && watch_ && watch_->wants_connection())
-        if (auto socket = connection->release()) watch_->give(std::move(*socket));
-    co_return result;
-}
-
-Task<ProbeResult> TcpProbe::converse(Connection& connection, Progress& progress) {
-    if (!check_.send.empty())
-        if (const auto error = co_await connection.write(check_.send))
-            co_return connection.failure(error, "while sending");
-    if (!check_.expect.empty()) co_return co_await read_answer(connection, progress);
-    co_return ProbeResult{ProbeOutcome::passed, dial_.tls.context ? "connected over TLS" : "connected"};
-}
-
-Task<ProbeResult> TcpProbe::read_answer(Connection& connection, Progress& progress) {
-    Expectation expectation(check_.expect);
-    std::array<char, 2048> buffer;
-    while (!expectation.full()) {
-        const auto [error, size] = co_await connection.read_some(buffer);
-        if (error) co_return connection.failure(error, "before the expected answer");
-        if (expectation.add({buffer.data(), size}))
-            co_return ProbeResult{ProbeOutcome::passed, "answered as expected"};
-    }
-    co_return ProbeResult{ProbeOutcome::answered_badly,
-                          fmt::format("{} bytes without the expected answer", progress.received)};
+std::unique_ptr<Probe> tcp_probe(TcpCheck check, Dial dial, ConnectionWatch* watch) {
+    return std::make_unique<TcpProbe>(std::move(check), std::move(dial), watch);
 }
 
 }  // namespace reseat::lb

@@ -4,7 +4,7 @@
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/flags.hpp"
 #include "proxy/instance/client.hpp"
-#include "proxy/show/event_text.hpp"
+#include "proxy/show/lists_text.hpp"
 #include "proxy/show/terminal.hpp"
 
 #include <boost/json.hpp>

@@ -4,7 +4,7 @@
 #include "proxy/cli/commands/asking.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/flags.hpp"
-#include "proxy/show/left_open_text.hpp"
+#include "proxy/show/lists_text.hpp"
 #include "proxy/show/terminal.hpp"
 
 #include <boost/json.hpp>

@@ -3,7 +3,7 @@
 #include "proxy/cli/commands/asking.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/flags.hpp"
-#include "proxy/show/sockets_text.hpp"
+#include "proxy/show/lists_text.hpp"
 #include "proxy/show/terminal.hpp"
 
 #include <boost/json.hpp>

@@ -2,7 +2,7 @@
 #include "proxy/show/explain/explain.hpp"
 
 #include "base/text.hpp"
-#include "proxy/show/event_text.hpp"
+#include "proxy/show/lists_text.hpp"
 #include "proxy/show/status_text.hpp"
 #include "proxy/show/terminal.hpp"
 

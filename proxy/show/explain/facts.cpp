@@ -2,6 +2,7 @@
 #include "proxy/show/explain/facts.hpp"
 
 #include "base/text.hpp"
+#include "proxy/show/lists_text.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -57,12 +58,7 @@ std::string holders(const Facts& facts, const std::string& backend) {
     const auto found = facts.sockets.find(backend);
     if (found == facts.sockets.end()) return "";
     std::map<std::string, std::size_t> counts;
-    for (const auto& socket : found->second) {
-        const auto& pid = socket.at("pid");
-        const auto& comm = socket.at("comm");
-        const std::string who = comm.is_string() ? one_line(std::string_view(comm.as_string())) : "somebody";
-        ++counts[pid.is_null() ? who : fmt::format("{} (pid {})", who, json::serialize(pid))];
-    }
+    for (const auto& socket : found->second) ++counts[process_of(socket)];
     std::string text;
     std::size_t named = 0;
     for (const auto& [who, count] : counts) {

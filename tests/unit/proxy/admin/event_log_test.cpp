@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/event_log.hpp"
 
-#include "proxy/admin/event_json.hpp"
+#include "proxy/admin/lists_json.hpp"
 #include "tests/support/catch.hpp"
 
 #include <boost/asio/io_context.hpp>

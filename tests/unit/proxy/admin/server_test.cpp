@@ -2,7 +2,7 @@
 #include "base/text.hpp"
 #include "base/url.hpp"
 #include "proxy/admin/routes.hpp"
-#include "proxy/show/sockets_text.hpp"
+#include "proxy/show/lists_text.hpp"
 #include "tests/support/catch.hpp"
 
 #include <boost/asio/io_context.hpp>

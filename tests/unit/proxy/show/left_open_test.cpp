@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/show/left_open_text.hpp"
+#include "proxy/show/lists_text.hpp"
 #include "tests/support/catch.hpp"
 
 #include <boost/json.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
-#include "proxy/show/event_text.hpp"
+#include "proxy/show/lists_text.hpp"
 #include "proxy/show/status_text.hpp"
 #include "tests/support/catch.hpp"
 

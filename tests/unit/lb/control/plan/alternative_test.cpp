@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/control/controller/check_modes.hpp"
+#include "lb/control/plan/service_state.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/lb/control/support.hpp"
 

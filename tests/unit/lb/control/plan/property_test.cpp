@@ -44,7 +44,7 @@ struct Ledger {
             tables[table.family] = table.slots;
         }
         for (LifeId life : plan.drain) {
-            REQUIRE(lives.at(life) != State::draining);  // condemned: it is pardoned
+            REQUIRE(lives.at(life) != State::draining);  // condemned: it is kept
             lives[life] = State::draining;
         }
         for (LifeId life : plan.resume) move(life, State::draining, State::serving);
@@ -208,7 +208,7 @@ void check_state(const Stepper& step, const Ledger& ledger, const std::set<LifeI
         }
         if (record.removing && record.life) REQUIRE(record.life->state == Life::State::draining);
         for (const Life& life : record.ended) {
-            if (life.pardoned) {
+            if (life.kept) {
                 REQUIRE(ledger.lives.at(life.id) == Ledger::State::draining);
                 REQUIRE(record.life);
                 REQUIRE_FALSE(ended.contains(life.id));
