@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "config/config.hpp"
 #include "config/config_file.hpp"
 #include "config/diagnostics.hpp"
+#include "config/loaded.hpp"
 
 #include <span>
 #include <vector>

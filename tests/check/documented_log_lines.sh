@@ -33,8 +33,9 @@ for path in subprocess.run(['git', 'ls-files', 'lb/*.cpp', 'bpf/*.cpp', 'proxy/*
             if len(piece) >= LEAST and piece not in told and not is_variable:
                 missing.append(f'{path}: "{piece}" of "{text}"')
 if os.path.exists(TYPES):
-    types = re.search(r'enum class Type \{(.*?)\};', open(TYPES).read(), re.S)[1]
-    for name in re.findall(r'^\s*(\w+),', types, re.M):
+    code = re.sub(r'//.*', '', open(TYPES).read())
+    types = re.search(r'BOOST_DEFINE_ENUM_CLASS\(\s*EventType,(.*?)\)', code, re.S)[1]
+    for name in re.findall(r'\w+', types):
         if f'`{name}`' not in told:
             missing.append(f'{TYPES}: the event type {name}')
 for line in missing:

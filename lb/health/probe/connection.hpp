@@ -3,12 +3,10 @@
 
 #include "lb/health/probe/probe_socket.hpp"
 
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 
 namespace reseat::lb {
 
@@ -37,10 +35,5 @@ struct Dial {
     TlsCheck tls;     ///< its `server_name` is that of ServerNames
     bool h2 = false;  ///< TLS: ask for HTTP/2 by ALPN, and accept nothing else
 };
-
-/// Connects, and shakes hands where TLS is asked for. On failure: what that means.
-/// Keeps `progress`, which must outlive the connection: its bytes are those of the handshake until that is
-/// over, then those of the answer.
-Task<std::variant<std::unique_ptr<Connection>, ProbeResult>> connect(const Dial& dial, Progress& progress);
 
 }  // namespace reseat::lb

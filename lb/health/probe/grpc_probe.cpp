@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lb/health/probe/connection.hpp"
+#include "lb/health/probe/connect.hpp"
 #include "lb/health/probe/grpc_exchange.hpp"
 #include "lb/health/probe/probes.hpp"
 
