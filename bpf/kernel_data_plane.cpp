@@ -13,7 +13,8 @@
 #include "bpf/maps/grace_period.hpp"
 #include "bpf/maps/policy_table.hpp"
 #include "bpf/maps/programs.hpp"
-#include "bpf/orders/order_run.hpp"
+#include "bpf/orders/life_orders.hpp"
+#include "bpf/orders/order.hpp"
 #include "bpf/sockets/listed_sockets.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
 #include "bpf/sockets/port_resolver.hpp"
@@ -54,12 +55,13 @@ struct KernelDataPlane::Impl {
     std::unique_ptr<MapHandover> handover;
     std::shared_ptr<Programs> programs;  ///< of handover; shared with workers, one of which may be stuck
     std::shared_ptr<NetNamespaces> namespaces;
-    std::shared_ptr<OrderExecutor> reseater;
     asio::thread_pool maintenance{1};  ///< waits for grace periods, resolves ports
     std::unique_ptr<Workers> workers;  ///< end and move sockets
+    std::unique_ptr<OrderExecutor> order_executor;
+    std::unique_ptr<LifeOrders> life_orders;
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<PolicyTable> policies;
-    std::unique_ptr<WorkloadOrders> orders;
+    std::unique_ptr<WorkloadOrders> workload_orders;
     std::size_t unresolved = 0;                     ///< that the last round left
     std::unique_ptr<CheckSessions> check_sessions;  ///< where health checks may run commands
 
@@ -92,10 +94,13 @@ Result<std::unique_ptr<KernelDataPlane>> KernelDataPlane::attach(asio::any_io_ex
     auto engines = available_engines(impl->programs, impl->namespaces, cgroup, options.only_engine);
     if (!engines) return engines.error();
     auto mark = [owner_map = impl->programs->owner_fd()](int fd) { (void)exempt(owner_map, fd); };
-    impl->reseater = std::make_shared<OrderExecutor>(impl->programs, impl->namespaces, cgroup, mark,
-                                                     std::move(*engines), options.only_engine);
-    impl->orders = std::make_unique<WorkloadOrders>(impl->programs, impl->namespaces, cgroup,
-                                                    std::move(older), *impl->workers);
+    impl->order_executor = std::make_unique<OrderExecutor>(*impl->workers, impl->programs, impl->namespaces,
+                                                           std::move(*engines));
+    impl->life_orders = std::make_unique<LifeOrders>(
+        *impl->order_executor,
+        LifeTools{impl->programs, impl->namespaces, cgroup, mark, options.only_engine});
+    impl->workload_orders = std::make_unique<WorkloadOrders>(impl->programs, impl->namespaces, cgroup,
+                                                             std::move(older), *impl->order_executor);
     impl->policies = std::make_unique<PolicyTable>(*impl->programs, *impl->grace);
     return std::unique_ptr<KernelDataPlane>(new KernelDataPlane(std::move(impl)));
 }
@@ -132,7 +137,7 @@ Result<void> KernelDataPlane::publish(const lb::Plan& plan) {
 Task<lb::TerminationReport> KernelDataPlane::reseat(lb::ReseatOrder order) {
     const auto backend = impl_->handover->lives().index_of(order.life);
     if (!backend) co_return lb::TerminationReport{};  // retired: no socket hangs on it
-    Task<lb::TerminationReport> run = run_order(impl_->reseater, *impl_->workers, order, *backend);
+    Task<lb::TerminationReport> run = impl_->life_orders->reseat(order, *backend);
     co_return co_await std::move(run);
 }
 
@@ -173,7 +178,7 @@ Task<std::deque<lb::SocketInfo>> KernelDataPlane::sockets(std::vector<lb::LifeId
 }
 
 Task<lb::TerminationReport> KernelDataPlane::end_untracked(lb::UntrackedOrder order) {
-    return impl_->orders->end_untracked(std::move(order));
+    return impl_->workload_orders->end_untracked(std::move(order));
 }
 
 Result<void> KernelDataPlane::set_policies(const std::vector<lb::AccessPolicy>& policies) {
@@ -181,7 +186,7 @@ Result<void> KernelDataPlane::set_policies(const std::vector<lb::AccessPolicy>& 
 }
 
 Task<std::vector<std::pair<std::string, lb::TerminationReport>>> KernelDataPlane::enforce_policies() {
-    return impl_->orders->enforce(impl_->policies->policies());
+    return impl_->workload_orders->enforce(impl_->policies->policies());
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> KernelDataPlane::policy_denials() const {
@@ -260,7 +265,7 @@ Task<void> KernelDataPlane::Impl::make_up_for_lost_events(OnLife on_raced, Faili
 }
 
 std::vector<std::string> KernelDataPlane::engines() const {
-    return impl_->reseater->engine_names();
+    return impl_->order_executor->engine_names();
 }
 bool KernelDataPlane::can_repoint() const {
     return can_duplicate_descriptors() && may_duplicate_from_all();

@@ -71,6 +71,12 @@ void FlowIndex::each_of_lives(std::span<const FiledLife> lives,
     });
 }
 
+void FlowIndex::each(const std::function<void(Flow)>& visit) const {
+    programs_.flows().each_in_use([&](std::uint32_t number, std::uint64_t /*tag*/) {
+        if (auto flow = read(number)) visit(std::move(*flow));
+    });
+}
+
 std::vector<Flow> FlowIndex::unresolved() const {
     std::vector<Flow> found;
     programs_.flows().each_tagged(LB_TAG_UDP, LB_TAG_UDP, [&](std::uint32_t number) {

@@ -30,9 +30,6 @@ struct Flow {
     std::uint64_t tag = 0;     ///< in the index; 0: found otherwise
 
     bool subflow = false;  ///< of Multipath TCP, unless its peer does not speak it
-    bool multipath =
-        false;  ///< Multipath TCP indeed: what is filed is a subflow, the application has another socket
-    bool hidden = false;  ///< UDP: a lookup of its tuple returns another socket
 
     bool indexed() const { return tag != 0; }
     /// It began to connect elsewhere, which may fail.
@@ -61,6 +58,8 @@ public:
     std::vector<Flow> of_life(std::uint32_t backend, lb::LifeId life) const;
     /// Those of several lives at once: costs by the whole index.
     void each_of_lives(std::span<const FiledLife> lives, const std::function<void(Flow)>& visit) const;
+    /// Those of all lives. Costs by the whole index.
+    void each(const std::function<void(Flow)>& visit) const;
     /// Connected UDP sockets, of any life, whose port or inode is not known yet.
     std::vector<Flow> unresolved() const;
 

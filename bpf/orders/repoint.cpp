@@ -157,34 +157,32 @@ bool Repointer::choose_target(const lb_owner& owner, const lb_record& record, Ta
 }
 
 Repointer::Result Repointer::cannot_reach(const Move& move, const std::string& why) const {
-    return {Outcome::failed, "the bound source address " + to_string(from_kernel(move.flow.local).address) +
-                                 " cannot reach " + to_string(from_kernel(move.target.endpoint)) + ": " +
-                                 why};
+    return {State::open, "the bound source address " + to_string(from_kernel(move.flow.local).address) +
+                             " cannot reach " + to_string(from_kernel(move.target.endpoint)) + ": " + why};
 }
 
 Repointer::Result Repointer::connect_directly(const Move& move) const {
     const int error =
         move.claim.connect(move.fd, move.flow.remote, move.record.dialled, move.target, move.settled);
-    if (error == 0) return {Outcome::moved, ""};
+    if (error == 0) return {State::moved, ""};
     const bool refused = error == EAGAIN || error == EPERM;  // by our own program: see lb_repoint
-    return refused ? Result{Outcome::pending, kOvertaken}
-                   : Result{Outcome::failed, because("connect", error)};
+    return refused ? Result{State::pending, kOvertaken} : Result{State::open, because("connect", error)};
 }
 
 /// The way to the new backend needs another source address. Whether the application bound the one that it has
 /// is not on record where it was connected past us before, but shows: it is kept then.
-Repointer::Result Repointer::rebind_and_connect(const Move& move) const {
+Repointer::Result Repointer::rebind_and_connect(const Move& move) {
     // Between these calls the application's send() would fail with EDESTADDRREQ: microseconds, and only where
     // the way to the new backend needs another source address.
     const SocketTuple before = move.flow.tuple();
     const auto there = move.diag.find({&before, 1});
-    if (!there || !there->front()) return {Outcome::pending, kOvertaken};
+    if (!there || !there->front()) return {State::pending, kOvertaken};
     const auto own = source_.check_own(move.fd, move.flow, move.target.endpoint);
     const BoundName name(move.fd);
     const sockaddr unspecified{.sa_family = AF_UNSPEC, .sa_data = {}};
     if (connect(move.fd, &unspecified, sizeof(unspecified)) != 0)
-        return {Outcome::failed, because("unconnect", errno)};
-    Result result{Outcome::failed, ""};
+        return {State::open, because("unconnect", errno)};
+    Result result{State::open, ""};
     const bool bound = same_address(local_of(move.fd), move.flow.local);
     if (const auto restored = name.restore(); !restored) {
         result.why = restored.error().message;
@@ -194,7 +192,7 @@ Repointer::Result Repointer::rebind_and_connect(const Move& move) const {
                    move.claim.connect(move.fd, lb_endpoint{}, move.record.dialled, move.target, false)) {
         result.why = because("connect after a change of source address", error);
     } else {
-        return {Outcome::moved, ""};
+        return {State::moved, ""};
     }
     // So that it can be told by terminating it.
     move.claim.connect(move.fd, lb_endpoint{}, move.flow.remote, {}, false);
@@ -202,15 +200,15 @@ Repointer::Result Repointer::rebind_and_connect(const Move& move) const {
     return result;
 }
 
-Repointer::Result Repointer::move(const Move& move, bool bound) const {
+Repointer::Result Repointer::move(const Move& move, bool bound) {
     if (bound) {
         const auto own = source_.check_own(move.fd, move.flow, move.target.endpoint);
         return own ? connect_directly(move) : cannot_reach(move, own.error().message);
     }
     const auto source = source_.fresh(move.fd, move.flow, move.target.endpoint);
     if (!source)
-        return {Outcome::failed, "from here to " + to_string(from_kernel(move.target.endpoint)) + ": " +
-                                     source.error().message};
+        return {State::open, "from here to " + to_string(from_kernel(move.target.endpoint)) + ": " +
+                                 source.error().message};
     return same_address(*source, move.flow.local) ? connect_directly(move) : rebind_and_connect(move);
 }
 
@@ -222,10 +220,10 @@ Repointer::Result Repointer::confirm(const Move& move) const {
     const lb_endpoint local = local_of(move.fd);
     lb_owner owner{};
     if (bpf_map_lookup_elem(programs_.owner_fd(), &move.fd, &owner) != 0)
-        return {Outcome::failed, because("look up the owner of the socket", errno)};
+        return {State::open, because("look up the owner of the socket", errno)};
     if (same_endpoint(owner.current.peer, move.target.endpoint)) {
         const bool same_port = local.port_be == move.flow.local.port_be;
-        return {Outcome::moved, same_port ? "" : "the local port changed"};
+        return {State::moved, same_port ? "" : "the local port changed"};
     }
     // It wins: where the kernel carried out its connect first and ours undid that, once more.
     const SocketTuple ours{.local = local,
@@ -239,7 +237,7 @@ Repointer::Result Repointer::confirm(const Move& move) const {
         move.claim.connect(move.fd, move.target.endpoint, wished.life ? wished.dialled : wished.peer, wish,
                            false);
     }
-    return {Outcome::not_ours, kOvertaken};
+    return {State::spared, kOvertaken};
 }
 
 Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
@@ -247,26 +245,25 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
     bool in_flight = false;
     const UniqueFd fd = duplicate(flow, why, in_flight);
     if (!fd) {
-        const bool wait = in_flight && !insist;
-        return {wait ? Outcome::pending : Outcome::failed, why, wait};
+        return {in_flight && !insist ? State::in_flight : State::open, why};
     }
     // Before the look at its owner, which a re-point changes.
     const Claim claim(programs_, flow.cookie, own_tgid_);
-    if (claim.error() == EEXIST) return {Outcome::pending, kClaimed};
-    if (claim.error() == E2BIG) return {Outcome::pending, kFull};
-    if (claim.error()) return {Outcome::failed, because("lb_repoint", claim.error())};
+    if (claim.error() == EEXIST) return {State::pending, kClaimed};
+    if (claim.error() == E2BIG) return {State::pending, kFull};
+    if (claim.error()) return {State::open, because("lb_repoint", claim.error())};
     lb_owner owner{};
     const int number = fd.get();
     make_record_follow_peer(number);
     if (bpf_map_lookup_elem(programs_.owner_fd(), &number, &owner) != 0)
-        return {Outcome::not_ours, "the socket has no owner record"};
+        return {State::spared, "the socket has no owner record"};
     // As the programs judge: the record that names the actual peer is true, of two the newer one.
     const bool settled = same_endpoint(owner.current.peer, flow.remote);
     const lb_record& record = settled ? owner.current : owner.previous;
-    if (record.life != flow.life) return {Outcome::not_ours, kOvertaken};
-    if (!settled && !insist) return {Outcome::pending, kOvertaken};
+    if (record.life != flow.life) return {State::spared, kOvertaken};
+    if (!settled && !insist) return {State::pending, kOvertaken};
     Target target;
-    if (!choose_target(owner, record, target)) return {Outcome::failed, "no backend to re-point to"};
+    if (!choose_target(owner, record, target)) return {State::open, "no backend to re-point to"};
     const Move moving{.diag = diag,
                       .fd = number,
                       .flow = flow,
@@ -275,8 +272,8 @@ Repointer::Result Repointer::repoint(SockDiag& diag, Flow& flow, bool insist) {
                       .settled = settled,
                       .claim = claim};
     Result result = move(moving, owner.flags & LB_OWNER_BOUND);
-    if (result.outcome == Outcome::moved) result = confirm(moving);
-    if (result.outcome == Outcome::moved) index_.remove_left(flow);
+    if (result.state == State::moved) result = confirm(moving);
+    if (result.state == State::moved) index_.remove_left(flow);
     return result;
 }
 

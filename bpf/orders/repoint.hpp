@@ -7,6 +7,7 @@
 #include "bpf/procfs/descriptor_table.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
 #include "bpf/sockets/sock_diag.hpp"
+#include "bpf/terminate/engine.hpp"
 
 #include <functional>
 #include <string>
@@ -21,17 +22,12 @@ namespace reseat::bpf {
 /// needs. Blocks; one thread.
 class Repointer {
 public:
-    enum class Outcome {
-        moved,     ///< connected to a live backend
-        not_ours,  ///< closed, unconnected or re-connected by the application meanwhile: leave it
-        pending,   ///< the application is about to connect it elsewhere, or tried to; or its descriptor is
-                   ///< on the way from one process to another; or another one moves it: look again soon
-        failed,    ///< still on the old backend: terminate it
-    };
     struct Result {
-        Outcome outcome = Outcome::failed;
-        std::string why;         ///< where it failed
-        bool in_flight = false;  ///< pending: no process has its descriptor
+        /// `moved`. `spared`: closed, unconnected or re-connected by the application meanwhile. `pending`:
+        /// the application is about to connect it elsewhere, or tried to; or another one moves it.
+        /// `in_flight`: no process has its descriptor. `open`: still on the old backend, to be ended.
+        State state = State::open;
+        std::string why;
     };
 
     /// `mark` exempts reseat's sockets from balancing. What is read from /proc is remembered: make one per
@@ -39,8 +35,8 @@ public:
     Repointer(const Programs& programs, NetNamespaces& namespaces, std::string cgroup,
               std::function<void(int)> mark);
 
-    /// `flow` is resolved and was verified to be connected to the life's backend; where it ends `failed`, it
-    /// says how to find the socket now. `insist`: a connect by the application that did not come through
+    /// `flow` is resolved and was verified to be connected to the life's backend; where it is `open` still,
+    /// it says how to find the socket now. `insist`: a connect by the application that did not come through
     /// until now has failed.
     Result repoint(SockDiag& diag, Flow& flow, bool insist);
 
@@ -70,9 +66,9 @@ private:
     UniqueFd duplicate_from(std::uint32_t pid, const Flow& flow, std::string& why);
     Process* process(std::uint32_t pid, std::string& why);
     bool choose_target(const lb_owner& owner, const lb_record& record, Target& target) const;
-    Result move(const Move& move, bool bound) const;
+    Result move(const Move& move, bool bound);
     Result connect_directly(const Move& move) const;
-    Result rebind_and_connect(const Move& move) const;
+    Result rebind_and_connect(const Move& move);
     Result confirm(const Move& move) const;
     Result cannot_reach(const Move& move, const std::string& why) const;
 

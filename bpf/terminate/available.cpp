@@ -3,6 +3,7 @@
 
 #include "bpf/maps/byte_order.hpp"
 #include "bpf/sockets/process_sockets.hpp"
+#include "bpf/sockets/socket_check.hpp"
 #include "bpf/terminate/descriptor.hpp"
 #include "bpf/terminate/diag.hpp"
 #include "bpf/terminate/iterator.hpp"
@@ -74,22 +75,17 @@ private:
 };
 
 /// Empty: it works.
-std::string try_engine(TerminationEngine& engine, const Programs& programs, NetNamespaces& namespaces) {
+std::string try_engine(const TerminationEngine& engine, const Programs& programs) {
     const ThrowAway socket;
     if (!socket.connected()) return {};  // no loopback here: nothing to try it on
     if (!socket.own(programs)) return std::string("lb_owner: ") + std::strerror(errno);
-    Sweep sweep;
-    sweep.order.life = kThrowAwayLife;
-    Baton baton;
-    const FlowIndex index(programs);
-    Ending ending{.sweep = sweep, .baton = baton, .index = index};
-    ending.backend = socket.flow().remote;
-    ending.netns = namespaces.own();
-    ending.diag = namespaces.channel(ending.netns, 0, ending.why);
-    (engine.kind() == Engine::diag ? ending.unseen : ending.open).push_back(socket.flow());
-    baton.carry([&] { engine.end(ending); });
-    if (socket.ended() && sweep.report.terminated == 1) return {};
-    return ending.why.empty() ? "a test socket was not found" : ending.why;
+    Chunk chunk(1);
+    Target& target = chunk.front();
+    target.flow = socket.flow();
+    if (engine.kind() == Engine::diag) target.state = State::unseen;
+    engine.start({.last = true})(chunk);
+    if (socket.ended() && target.state == State::ended) return {};
+    return target.why.empty() ? "a test socket was not found" : target.why;
 }
 
 struct Chooser {
@@ -97,13 +93,13 @@ struct Chooser {
     const std::shared_ptr<NetNamespaces>& namespaces;
     const std::string& cgroup;
     std::optional<Engine> only;
-    std::vector<std::unique_ptr<TerminationEngine>> chosen;
+    std::vector<std::shared_ptr<const TerminationEngine>> chosen;
     std::string why_not;
 
     bool wanted(Engine kind) const { return !only || only == kind; }
 
-    bool add(std::unique_ptr<TerminationEngine> engine) {
-        const std::string why = try_engine(*engine, *programs, *namespaces);
+    bool add(std::shared_ptr<const TerminationEngine> engine) {
+        const std::string why = try_engine(*engine, *programs);
         if (why.empty()) {
             chosen.push_back(std::move(engine));
             return true;
@@ -122,17 +118,19 @@ struct Chooser {
 
 }  // namespace
 
-Result<std::vector<std::unique_ptr<TerminationEngine>>> available_engines(
+Result<std::vector<std::shared_ptr<const TerminationEngine>>> available_engines(
     const std::shared_ptr<const Programs>& programs, const std::shared_ptr<NetNamespaces>& namespaces,
     const std::string& cgroup, std::optional<Engine> only) {
     Chooser chooser{programs, namespaces, cgroup, only, {}, {}};
+    const ExactEnder ender(namespaces, SocketCheck::load(programs->owner_fd()));
     bool destroys = false;
-    if (chooser.wanted(Engine::tuple)) destroys |= chooser.add(std::make_unique<TupleEngine>());
-    if (chooser.wanted(Engine::diag)) destroys |= chooser.add(std::make_unique<DiagEngine>());
+    if (chooser.wanted(Engine::tuple)) destroys |= chooser.add(std::make_shared<TupleEngine>(ender));
+    if (chooser.wanted(Engine::diag))
+        destroys |= chooser.add(std::make_shared<DiagEngine>(ender, only.has_value()));
     if (only ? only == Engine::iterator : !destroys) chooser.add_iterator();
     if (chooser.wanted(Engine::descriptor)) {
         if (can_duplicate_descriptors())
-            chooser.chosen.push_back(std::make_unique<DescriptorEngine>(programs, cgroup, !destroys));
+            chooser.chosen.push_back(std::make_shared<DescriptorEngine>(programs, cgroup, !destroys));
         else
             chooser.why_not = std::string("descriptor: pidfd_getfd: ") + std::strerror(errno);
     }

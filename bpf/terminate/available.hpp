@@ -12,7 +12,7 @@ namespace reseat::bpf {
 /// find and end: one that silently lists nothing does not work. A few milliseconds. The iterator engine,
 /// which looks at all sockets of the namespace, is tried only where SOCK_DESTROY does not work. `only`: this
 /// one or an error.
-Result<std::vector<std::unique_ptr<TerminationEngine>>> available_engines(
+Result<std::vector<std::shared_ptr<const TerminationEngine>>> available_engines(
     const std::shared_ptr<const Programs>& programs, const std::shared_ptr<NetNamespaces>& namespaces,
     const std::string& cgroup, std::optional<Engine> only);
 

@@ -16,7 +16,8 @@ public:
         : programs_(std::move(programs)), cgroup_(std::move(cgroup)), only_(only) {}
 
     Engine kind() const override { return Engine::descriptor; }
-    void end(Ending& ending) override;
+    bool takes(const Target& target, Round round) const override;
+    HandleChunk start(Round round) const override;
 
 private:
     std::shared_ptr<const Programs> programs_;

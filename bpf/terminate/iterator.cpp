@@ -2,6 +2,7 @@
 #include "bpf/terminate/iterator.hpp"
 
 #include "bpf/destroy.skel.h"
+#include "bpf/sockets/sock_diag.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -79,24 +80,32 @@ Result<unsigned> IteratorEngine::end_all(const lb_ending& what, std::uint64_t ne
     return ended;
 }
 
-void IteratorEngine::end(Ending& ending) {
-    std::vector<Flow> flows = std::exchange(ending.open, {});
-    flows.insert(flows.end(), ending.unseen.begin(), ending.unseen.end());
-    ending.unseen.clear();
+bool IteratorEngine::takes(const Target& target, Round /*round*/) const {
+    return target.state != State::undecided && target.flow.life;
+}
+
+/// Which of the sockets the iterator ended is not known, only how many.
+void IteratorEngine::end(Chunk& chunk) const {
     if (busy_.exchange(true)) {
-        for (const Flow& flow : flows)
-            ending.stays(flow, "the iterator waits for a socket whose lock another thread holds");
+        for (Target& target : chunk)
+            target.stays("the iterator waits for a socket whose lock another thread holds");
         return;
     }
-    lb_ending what{.life = ending.sweep.order.life, .peer = ending.backend};
-    what.states = ending.is_udp() ? kConnectedUdp : kLiveTcpStates;
-    const auto ended = ending.baton.blocking(flows, [this, what, netns = ending.netns] {
-        auto result = end_all(what, netns);
-        busy_ = false;
-        return result;
-    });
-    for (const Flow& flow : flows) ended ? ending.gone(flow) : ending.stays(flow, ended.error().message);
-    for (unsigned i = 0; ended && i < *ended; ++i) ending.sweep.done(ending.sweep.report.terminated);
+    const Flow& first = chunk.front().flow;
+    lb_ending what{.life = first.life, .peer = first.remote};
+    what.states = first.is_udp() ? kConnectedUdp : kLiveTcpStates;
+    const auto ended = end_all(what, first.netns);
+    busy_ = false;
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+        if (ended)
+            chunk[i].state = i < *ended ? State::ended : State::gone;
+        else
+            chunk[i].stays(ended.error().message);
+    }
+}
+
+HandleChunk IteratorEngine::start(Round /*round*/) const {
+    return [this](Chunk& chunk) { end(chunk); };
 }
 
 }  // namespace reseat::bpf

@@ -21,17 +21,20 @@ public:
     ~IteratorEngine() override;
 
     Engine kind() const override { return Engine::iterator; }
-    void end(Ending& ending) override;
+    bool takes(const Target& target, Round round) const override;
+    std::size_t chunk_size() const override { return kAll; }
+    HandleChunk start(Round round) const override;
 
 private:
     IteratorEngine(destroy_bpf* skeleton, std::shared_ptr<NetNamespaces> namespaces)
         : skeleton_(skeleton), namespaces_(std::move(namespaces)) {}
+    void end(Chunk& chunk) const;
     Result<unsigned> end_all(const lb_ending& what, std::uint64_t netns) const;
     Result<lb_ending> one_pass(const lb_ending& what, std::uint64_t netns) const;
 
     destroy_bpf* skeleton_;
     std::shared_ptr<NetNamespaces> namespaces_;
-    std::atomic<bool> busy_ = false;
+    mutable std::atomic<bool> busy_ = false;
 };
 
 }  // namespace reseat::bpf

@@ -10,52 +10,74 @@
 namespace reseat::bpf {
 namespace {
 
-constexpr std::size_t kBatch = 128;  // small, so that little time passes between the look and the end
-
-void destroy(Ending& ending, const std::vector<Flow>& flows) {
-    if (flows.empty()) return;
+std::vector<SocketTuple> tuples_of(std::span<Target* const> targets) {
     std::vector<SocketTuple> tuples;
-    for (const Flow& flow : flows) tuples.push_back(flow.tuple());
-    const auto diag = ending.diag;
-    const auto errors = ending.baton.blocking(flows, [diag, tuples] { return diag->destroy(tuples); });
-    for (std::size_t i = 0; i < flows.size(); ++i) {
+    for (const Target* target : targets) tuples.push_back(target->flow.tuple());
+    return tuples;
+}
+
+void destroy(SockDiag& diag, std::span<Target* const> targets) {
+    if (targets.empty()) return;
+    const auto errors = diag.destroy(tuples_of(targets));
+    for (std::size_t i = 0; i < targets.size(); ++i) {
         if (!errors)
-            ending.stays(flows[i], errors.error().message);
+            targets[i]->stays(errors.error().message);
         else if ((*errors)[i] == 0)
-            ending.ended(flows[i]);
+            targets[i]->state = State::ended;
         else if ((*errors)[i] == ENOENT)
-            ending.unseen.push_back(flows[i]);
+            targets[i]->state = State::unseen;
         else
-            ending.stays(flows[i], std::string("SOCK_DESTROY: ") + std::strerror((*errors)[i]));
+            targets[i]->stays(std::string("SOCK_DESTROY: ") + std::strerror((*errors)[i]));
     }
-    ending.clear_index();
 }
 
 /// Whether its peer speaks it, too: for that the kernel takes the socket's lock.
-bool is_multipath(Ending& ending, const Flow& flow) {
-    const auto find = [diag = ending.diag, tuple = flow.tuple()] { return diag->find({&tuple, 1}, true); };
-    const auto found = ending.baton.blocking({&flow, 1}, find);
+bool is_multipath(SockDiag& diag, const Flow& flow) {
+    const SocketTuple tuple = flow.tuple();
+    const auto found = diag.find({&tuple, 1}, true);
     return found && found->front() && found->front()->multipath;
 }
 
-/// Those that are there. For what the quick look does not know of, sock_diag is asked.
-std::vector<Flow> look(Ending& ending, std::span<const Flow> flows) {
-    const std::vector<bool> live =
-        ending.look ? ending.look->live(flows) : std::vector<bool>(flows.size(), false);
-    std::vector<Flow> there;
-    std::vector<Flow> doubtful;
-    std::vector<SocketTuple> tuples;
-    for (std::size_t i = 0; i < flows.size(); ++i) {
-        (live[i] ? there : doubtful).push_back(flows[i]);
-        if (!live[i]) tuples.push_back(flows[i].tuple());
+}  // namespace
+
+std::vector<Target*> pointers_to(Chunk& chunk) {
+    std::vector<Target*> pointers;
+    for (Target& target : chunk) pointers.push_back(&target);
+    return pointers;
+}
+
+std::shared_ptr<SockDiag> ExactEnder::channel(std::span<Target* const> targets) const {
+    const Flow& first = targets.front()->flow;
+    std::string why;
+    auto diag = namespaces_->channel(first.netns, first.pid, why);
+    if (diag) return diag;
+    for (Target* target : targets) {
+        target->state = State::unreachable;
+        target->stays(why);
     }
+    return nullptr;
+}
+
+/// Those that are there. For what the quick look does not know of, sock_diag is asked.
+std::vector<Target*> ExactEnder::look(SockDiag& diag, std::span<Target* const> targets) const {
+    std::vector<bool> live(targets.size(), false);
+    const Flow& first = targets.front()->flow;
+    if (check_ && first.life && first.netns == namespaces_->own()) {
+        std::vector<Flow> flows;
+        for (const Target* target : targets) flows.push_back(target->flow);
+        live = check_->live(flows);
+    }
+    std::vector<Target*> there, doubtful;
+    for (std::size_t i = 0; i < targets.size(); ++i) (live[i] ? there : doubtful).push_back(targets[i]);
     if (doubtful.empty()) return there;
-    const auto found = ending.diag->find(tuples);
+    const auto found = diag.find(tuples_of(doubtful));
     for (std::size_t i = 0; i < doubtful.size(); ++i) {
         if (!found)
-            ending.stays(doubtful[i], found.error().message);
+            doubtful[i]->stays(found.error().message);
+        else if ((*found)[i])
+            there.push_back(doubtful[i]);
         else
-            ((*found)[i] ? there : ending.unseen).push_back(doubtful[i]);
+            doubtful[i]->state = State::unseen;
     }
     return there;
 }
@@ -63,27 +85,30 @@ std::vector<Flow> look(Ending& ending, std::span<const Flow> flows) {
 /// The look is needed for UDP and TCP alike: SOCK_DESTROY asks for neither state nor peer. A tuple still
 /// finds a UDP socket with a port of its own that was unconnected since, what TIME_WAIT left of a TCP
 /// connection, and a TCP socket that listens by now.
-void end_batch(Ending& ending, std::span<const Flow> flows, bool multipath) {
-    std::vector<Flow> live;
-    for (Flow& flow : look(ending, flows)) {
-        flow.multipath = flow.subflow && is_multipath(ending, flow);
-        if (flow.multipath && !multipath)
-            ending.stays(flow, "Multipath TCP");
-        else
-            live.push_back(flow);
+void ExactEnder::end(SockDiag& diag, std::span<Target* const> targets, bool multipath) const {
+    for (std::size_t from = 0; from < targets.size(); from += kChunk) {
+        std::vector<Target*> there =
+            look(diag, targets.subspan(from, std::min(kChunk, targets.size() - from)));
+        std::erase_if(there, [&](Target* target) {
+            if (multipath || !target->flow.subflow || !is_multipath(diag, target->flow)) return false;
+            target->state = State::multipath;
+            return true;
+        });
+        destroy(diag, there);
     }
-    destroy(ending, live);
 }
 
-}  // namespace
-
-void end_by_tuple(Ending& ending, std::vector<Flow> flows, bool multipath) {
-    for (std::size_t from = 0; from < flows.size(); from += kBatch)
-        end_batch(ending, std::span(flows).subspan(from, std::min(kBatch, flows.size() - from)), multipath);
-}
-
-void TupleEngine::end(Ending& ending) {
-    if (ending.diag) end_by_tuple(ending, std::exchange(ending.open, {}), false);
+HandleChunk TupleEngine::start(Round /*round*/) const {
+    return [this](Chunk& chunk) {
+        const auto targets = pointers_to(chunk);
+        const auto diag = ender_.channel(targets);
+        if (!diag) return;
+        for (Target* target : targets)
+            if (late_)
+                target->note = "Multipath TCP, notified only after net.mptcp.close_timeout" +
+                               (target->why.empty() ? "" : ": " + target->why);
+        ender_.end(*diag, targets, late_);
+    };
 }
 
 }  // namespace reseat::bpf

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/workers/workers.hpp"
 
+#include "base/read_file.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,7 +16,10 @@
 #include <exception>
 #include <list>
 #include <mutex>
+#include <string>
 #include <thread>
+
+#include <unistd.h>
 
 namespace reseat::bpf {
 namespace {
@@ -22,6 +27,15 @@ namespace {
 constexpr unsigned kMaxThreads = 64;
 constexpr auto kLastPatience = std::chrono::seconds(1);
 constexpr auto kIdleTime = std::chrono::seconds(10);
+/// A worker that is found in the same call twice, so long apart, is taken to be stuck: a call takes 1 ms.
+constexpr Duration kPatience = std::chrono::milliseconds(100);
+
+/// Waiting for a lock, which no signal ends. On a busy machine a thread may also be late because others run.
+bool sleeps_uninterruptibly(pid_t thread) {
+    const auto stat = read_file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    const auto name_end = stat ? stat->rfind(") ") : std::string::npos;
+    return name_end != std::string::npos && stat->compare(name_end + 2, 1, "D") == 0;
+}
 
 }  // namespace
 
@@ -95,25 +109,65 @@ void Workers::run(std::function<void()> work, std::function<void()> done) {
     state_->changed.notify_one();
 }
 
-Task<void> on_worker(Workers& workers, std::function<void()> work) {
+bool Calls::begin() {
+    const std::lock_guard lock(mutex_);
+    if (abandoned_) return false;
+    thread_ = gettid();
+    inside_ = true;
+    ++begun_;
+    return true;
+}
+
+void Calls::end(const std::function<void()>& keep) {
+    const std::lock_guard lock(mutex_);
+    inside_ = false;
+    if (!abandoned_) keep();
+}
+
+std::uint64_t Calls::sleeps_in() {
+    const std::lock_guard lock(mutex_);
+    return inside_ && sleeps_uninterruptibly(thread_) ? begun_ : 0;
+}
+
+bool Calls::abandon(std::uint64_t call) {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = inside_ && begun_ == call;
+    return abandoned_;
+}
+
+Task<bool> run_until_stuck(Workers& workers, std::shared_ptr<Calls> calls, std::function<void()> work) {
     const auto wake_up = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
     const auto finished = std::make_shared<bool>(false);
+    workers.run(std::move(work), [=] {
+        *finished = true;
+        wake_up->cancel();
+    });
+    std::uint64_t before = 0;
+    while (true) {
+        wake_up->expires_after(kPatience);
+        boost::system::error_code ignored;
+        co_await wake_up->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        if (*finished) co_return true;
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none)
+            throw boost::system::system_error(asio::error::operation_aborted);
+        const std::uint64_t now = calls->sleeps_in();
+        if (now && now == before && calls->abandon(now)) co_return false;
+        before = now;
+    }
+}
+
+Task<void> on_worker(Workers& workers, std::function<void()> work) {
     const auto failure = std::make_shared<std::exception_ptr>();
-    wake_up->expires_at(asio::steady_timer::time_point::max());
-    auto guarded = [failure, work = std::move(work)] {
+    std::function<void()> guarded = [failure, work = std::move(work)] {
         try {
             work();
         } catch (...) {
             *failure = std::current_exception();
         }
     };
-    workers.run(std::move(guarded), [=] {
-        *finished = true;
-        wake_up->cancel();
-    });
-    boost::system::error_code ended;
-    if (!*finished) co_await wake_up->async_wait(asio::redirect_error(asio::use_awaitable, ended));
-    if (!*finished) throw boost::system::system_error(asio::error::operation_aborted);
+    Task<bool> run = run_until_stuck(workers, std::make_shared<Calls>(), std::move(guarded));
+    co_await std::move(run);  // it makes no calls in which it might be stuck
     if (*failure) std::rethrow_exception(*failure);
 }
 

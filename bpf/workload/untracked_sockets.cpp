@@ -7,29 +7,22 @@
 
 namespace reseat::bpf {
 
-Result<void> UntrackedSockets::add(WorkloadSockets& sockets) {
-    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
-        const auto found = sockets.connected(protocol);
-        if (!found) return found.error();
-        for (const auto& socket : *found) peers_.emplace(socket.tuple.cookie, socket.tuple.remote);
-    }
-    return {};
+UntrackedSockets::UntrackedSockets(const std::vector<WorkloadSocket>& now) {
+    for (const auto& socket : now) peers_.emplace(socket.tuple.cookie, socket.tuple.remote);
 }
 
-Result<std::vector<SocketTuple>> UntrackedSockets::connected_to(
-    WorkloadSockets& sockets, Protocol protocol, const std::vector<Endpoint>& destinations) const {
-    std::vector<SocketTuple> tuples;
-    const auto found = sockets.connected(protocol);
-    if (!found) return found.error();
+std::vector<WorkloadSocket> UntrackedSockets::connected_to(const std::vector<WorkloadSocket>& now,
+                                                           const std::vector<Endpoint>& destinations) const {
+    std::vector<WorkloadSocket> found;
     const std::set<Endpoint> wanted(destinations.begin(), destinations.end());
-    for (const auto& socket : *found) {
+    for (const auto& socket : now) {
         const auto older = peers_.find(socket.tuple.cookie);
         // A UDP socket may have been connected again since: by us, then it is balanced; or elsewhere.
         if (older == peers_.end() || socket.balanced || !same_endpoint(older->second, socket.tuple.remote))
             continue;
-        if (wanted.contains(socket.dialled)) tuples.push_back(socket.tuple);
+        if (wanted.contains(socket.dialled)) found.push_back(socket);
     }
-    return tuples;
+    return found;
 }
 
 }  // namespace reseat::bpf

@@ -6,47 +6,64 @@
 
 #include <spdlog/spdlog.h>
 
+#include <array>
+#include <span>
+
+#include <netinet/in.h>
+
 namespace reseat::bpf {
+namespace {
+
+constexpr std::array<int, 2> kConnections = {IPPROTO_TCP, IPPROTO_UDP};
+constexpr std::array<int, 3> kAllProtocols = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_RAW};
+
+/// As long as something is found, another look follows.
+Look look_of(std::vector<Target> targets, std::string why = {}) {
+    const bool again = !targets.empty();
+    return {.targets = std::move(targets), .again = again, .why = std::move(why)};
+}
+
+}  // namespace
 
 struct WorkloadOrders::State {
+    WorkloadSockets list(std::span<const int> protocols) const {
+        return list_workload_sockets(*programs, *namespaces, cgroup, protocols);
+    }
+
     std::shared_ptr<const Programs> programs;
     std::shared_ptr<NetNamespaces> namespaces;
     std::string cgroup;
     UntrackedSockets untracked;
-    std::shared_ptr<StuckSockets> stuck = std::make_shared<StuckSockets>();
 };
 
 UntrackedSockets older_sockets(const Programs& programs, NetNamespaces& namespaces,
                                const std::string& cgroup) {
-    UntrackedSockets older;
-    for (const auto& diag : namespaces.channels_of_workload()) {
-        WorkloadSockets sockets(programs, *diag, cgroup);
-        if (auto noted = older.add(sockets); !noted)
-            spdlog::debug("sockets older than reseat cannot be listed: {}", noted.error().message);
-    }
-    return older;
+    const auto now = list_workload_sockets(programs, namespaces, cgroup, kConnections);
+    if (!now.why.empty()) spdlog::debug("sockets older than reseat cannot be listed: {}", now.why);
+    return UntrackedSockets(now.sockets);
 }
 
 WorkloadOrders::WorkloadOrders(std::shared_ptr<const Programs> programs,
                                std::shared_ptr<NetNamespaces> namespaces, std::string cgroup,
-                               UntrackedSockets older, Workers& workers)
-    : state_(std::make_shared<State>(
-          State{std::move(programs), std::move(namespaces), std::move(cgroup), std::move(older)})),
-      workers_(workers) {}
+                               UntrackedSockets older, OrderExecutor& executor)
+    : executor_(executor),
+      state_(std::make_shared<const State>(
+          State{std::move(programs), std::move(namespaces), std::move(cgroup), std::move(older)})) {}
 
 Task<lb::TerminationReport> WorkloadOrders::end_untracked(lb::UntrackedOrder order) {
     if (state_->untracked.empty()) co_return lb::TerminationReport{};
-    auto find = [state = state_, order](SockDiag& channel) -> Result<std::vector<Target>> {
-        WorkloadSockets sockets(*state->programs, channel, state->cgroup);
-        const auto found = state->untracked.connected_to(sockets, order.protocol, order.destinations);
-        if (!found) return found.error();
+    Order work;
+    work.spread = order.spread;
+    work.look = [state = state_, order](bool /*last*/) {
+        const std::array<int, 1> protocol = {order.protocol == Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP};
+        WorkloadSockets now = state->list(protocol);
         std::vector<Target> targets;
-        for (const SocketTuple& tuple : *found) targets.push_back({tuple, 0, 0});
-        return targets;
+        for (const auto& socket : state->untracked.connected_to(now.sockets, order.destinations))
+            targets.push_back(target_of(socket));
+        return look_of(std::move(targets), std::move(now.why));
     };
-    Task<std::vector<lb::TerminationReport>> end =
-        end_sockets(workers_, state_->namespaces, state_->stuck, std::move(find), 1, order.spread);
-    const auto reports = co_await std::move(end);
+    Task<std::vector<lb::TerminationReport>> run = executor_.run(std::move(work));
+    const auto reports = co_await std::move(run);
     co_return reports.front();
 }
 
@@ -56,13 +73,18 @@ Task<std::vector<std::pair<std::string, lb::TerminationReport>>> WorkloadOrders:
     for (const lb::AccessPolicy& policy : policies)
         if (ends_sockets(policy)) reports.emplace_back(policy.name, lb::TerminationReport{});
     if (reports.empty()) co_return reports;
-    auto find = [state = state_, policies](SockDiag& channel) {
-        WorkloadSockets sockets(*state->programs, channel, state->cgroup);
-        return find_forbidden(sockets, policies);
+    Order work;
+    work.reports = reports.size();
+    work.spread = Duration::zero();  // their clients cannot reconnect: no load comes of it
+    work.quick_look = [state = state_, policies] {
+        return look_of(forbidden_in_index(*state->programs, policies));
     };
-    Task<std::vector<lb::TerminationReport>> end = end_sockets(workers_, state_->namespaces, state_->stuck,
-                                                               std::move(find), reports.size(), std::nullopt);
-    const auto ended = co_await std::move(end);
+    work.look = [state = state_, policies](bool /*last*/) {
+        WorkloadSockets now = state->list(kAllProtocols);
+        return look_of(forbidden_among(now.sockets, policies), std::move(now.why));
+    };
+    Task<std::vector<lb::TerminationReport>> run = executor_.run(std::move(work));
+    const auto ended = co_await std::move(run);
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].second = ended[i];
     co_return reports;
 }

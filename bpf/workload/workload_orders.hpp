@@ -2,9 +2,8 @@
 #pragma once
 
 #include "bpf/maps/programs.hpp"
-#include "bpf/orders/end_sockets.hpp"
+#include "bpf/orders/order.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
-#include "bpf/workers/workers.hpp"
 #include "bpf/workload/untracked_sockets.hpp"
 #include "lb/policy.hpp"
 
@@ -15,8 +14,8 @@
 
 namespace reseat::bpf {
 
-/// The workload's sockets as they are before the programs are attached; see UntrackedSockets::add(). Where
-/// the kernel does not allow a look there are none.
+/// The workload's sockets as they are before the programs are attached; see UntrackedSockets. Where the
+/// kernel does not allow a look there are none.
 UntrackedSockets older_sockets(const Programs& programs, NetNamespaces& namespaces,
                                const std::string& cgroup);
 
@@ -24,9 +23,9 @@ UntrackedSockets older_sockets(const Programs& programs, NetNamespaces& namespac
 /// In all network namespaces that the workload's processes are in and we may enter.
 class WorkloadOrders {
 public:
-    /// `workers` must outlive this.
+    /// `executor` must outlive this.
     WorkloadOrders(std::shared_ptr<const Programs> programs, std::shared_ptr<NetNamespaces> namespaces,
-                   std::string cgroup, UntrackedSockets older, Workers& workers);
+                   std::string cgroup, UntrackedSockets older, OrderExecutor& executor);
 
     /// See lb::DataPlane.
     Task<lb::TerminationReport> end_untracked(lb::UntrackedOrder order);
@@ -35,8 +34,8 @@ public:
 
 private:
     struct State;
-    std::shared_ptr<State> state_;  ///< shared with threads, which may be at it when this goes
-    Workers& workers_;
+    OrderExecutor& executor_;
+    std::shared_ptr<const State> state_;  ///< shared with workers, which may be at it when this goes
 };
 
 }  // namespace reseat::bpf

@@ -6,6 +6,9 @@
 #include "bpf/sockets/owned_sockets.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <unordered_map>
+#include <utility>
 
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -15,18 +18,16 @@ namespace {
 
 constexpr std::uint32_t kListening = 1u << 10;
 
+using Cgroups = std::unordered_set<std::uint64_t>;
+
 /// Ports with a listener: sockets accepted there did not connect.
 class Listeners {
 public:
-    static Result<Listeners> find(SockDiag& diag) {
-        Listeners listeners;
-        auto dumped =
-            diag.dump({.protocol = IPPROTO_TCP, .states = kListening, .remote_port_be = 0},
-                      [&](const DiagSocket& socket) {
-                          listeners.by_port_.emplace(socket.tuple.local.port_be, socket.tuple.local);
-                      });
-        if (!dumped) return dumped.error();
-        return listeners;
+    Result<void> find(SockDiag& diag) {
+        return diag.dump({.protocol = IPPROTO_TCP, .states = kListening, .remote_port_be = 0},
+                         [&](const DiagSocket& socket) {
+                             by_port_.emplace(socket.tuple.local.port_be, socket.tuple.local);
+                         });
     }
 
     bool accepted(const lb_endpoint& local) const {
@@ -59,6 +60,51 @@ Result<std::unordered_map<std::uint64_t, lb_owner>> read_owners(const Programs& 
     return owners;
 }
 
+/// Appends what a dump shows of the workload.
+Result<void> list(SockDiag& diag, const Cgroups& cgroups, int protocol, std::vector<WorkloadSocket>& found) {
+    std::unordered_map<std::uint64_t, SocketTuple> by_cookie;  // a dump that is repeated shows some twice
+    auto dumped = diag.dump({.protocol = static_cast<std::uint8_t>(protocol),
+                             .states = protocol == IPPROTO_TCP ? kLiveTcpStates : kConnectedUdp,
+                             .remote_port_be = 0},
+                            [&](const DiagSocket& socket) {
+                                if (cgroups.contains(socket.cgroup))
+                                    by_cookie.insert_or_assign(socket.tuple.cookie, socket.tuple);
+                            });
+    if (!dumped) return protocol == IPPROTO_RAW ? Result<void>() : dumped;
+    Listeners listeners;  // afterwards: what was accepted at one that is new by now is known as such
+    if (protocol == IPPROTO_TCP)
+        if (auto listed = listeners.find(diag); !listed) return listed;
+    const std::uint64_t netns = diag.netns();
+    for (const auto& [cookie, tuple] : by_cookie)
+        if (!listeners.accepted(tuple.local))
+            found.push_back({tuple, netns, from_kernel(tuple.remote), false});
+    return {};
+}
+
+Result<void> list_all(SockDiag& diag, const Cgroups& cgroups, std::span<const int> protocols,
+                      std::vector<WorkloadSocket>& found) {
+    try {
+        for (const int protocol : protocols)
+            if (auto listed = list(diag, cgroups, protocol, found); !listed) return listed;
+        return {};
+    } catch (const std::exception& error) {
+        return Error{ErrorCode::failed, error.what()};
+    }
+}
+
+/// Takes out reseat's own sockets, and says of the others what was dialled.
+void judge(std::vector<WorkloadSocket>& sockets, const std::unordered_map<std::uint64_t, lb_owner>& owners) {
+    std::erase_if(sockets, [&](WorkloadSocket& socket) {
+        const auto owner = owners.find(socket.tuple.cookie);
+        if (owner == owners.end()) return false;
+        if (owner->second.flags & LB_OWNER_EXEMPT) return true;
+        const lb_record* record = true_record(owner->second, socket.tuple.remote);
+        socket.balanced = record;
+        if (record) socket.dialled = from_kernel(record->dialled);
+        return false;
+    });
+}
+
 }  // namespace
 
 std::unordered_set<std::uint64_t> cgroup_ids(const std::string& cgroup) {
@@ -70,51 +116,21 @@ std::unordered_set<std::uint64_t> cgroup_ids(const std::string& cgroup) {
     return ids;
 }
 
-Result<std::vector<DiagSocket>> WorkloadSockets::list(std::uint8_t protocol, std::uint32_t states) {
-    const auto cgroups = cgroup_ids(cgroup_);
-    std::unordered_map<std::uint64_t, DiagSocket> by_cookie;  // a dump that is repeated shows some twice
-    auto dumped = diag_.dump({.protocol = protocol, .states = states, .remote_port_be = 0},
-                             [&](const DiagSocket& socket) {
-                                 if (cgroups.contains(socket.cgroup))
-                                     by_cookie.insert_or_assign(socket.tuple.cookie, socket);
-                             });
-    if (!dumped) return dumped.error();
-    std::vector<DiagSocket> sockets;
-    for (const auto& [cookie, socket] : by_cookie) sockets.push_back(socket);
-    return sockets;
-}
-
-Result<std::vector<WorkloadSocket>> WorkloadSockets::connected(Protocol protocol) {
-    const bool tcp = protocol == Protocol::tcp;
-    const auto sockets = list(tcp ? IPPROTO_TCP : IPPROTO_UDP, tcp ? kLiveTcpStates : kConnectedUdp);
-    if (!sockets) return sockets.error();
-    const auto listeners = tcp ? Listeners::find(diag_) : Listeners();
-    if (!listeners) return listeners.error();
-    // After the dump, which gives each socket its cookie: only with one the iterator shows it.
-    const auto owners = read_owners(programs_);
-    if (!owners) return owners.error();
-    std::vector<WorkloadSocket> found;
-    for (const DiagSocket& socket : *sockets) {
-        if (listeners->accepted(socket.tuple.local)) continue;
-        WorkloadSocket workload{socket.tuple, from_kernel(socket.tuple.remote), false};
-        const auto owner = owners->find(socket.tuple.cookie);
-        if (owner != owners->end()) {
-            if (owner->second.flags & LB_OWNER_EXEMPT) continue;
-            const lb_record* record = true_record(owner->second, socket.tuple.remote);
-            workload.balanced = record;
-            if (record) workload.dialled = from_kernel(record->dialled);
-        }
-        found.push_back(workload);
+WorkloadSockets list_workload_sockets(const Programs& programs, NetNamespaces& namespaces,
+                                      const std::string& cgroup, std::span<const int> protocols) {
+    WorkloadSockets found;
+    const Cgroups cgroups = cgroup_ids(cgroup);
+    for (const auto& diag : namespaces.channels_of_workload())  // one that fails is no reason to leave others
+        if (auto listed = list_all(*diag, cgroups, protocols, found.sockets); !listed)
+            found.why = listed.error().message;
+    if (found.sockets.empty()) return found;
+    // After the dumps, which give each socket its cookie: only with one the iterator shows it.
+    if (const auto owners = read_owners(programs)) {
+        judge(found.sockets, *owners);
+    } else {
+        found.sockets.clear();
+        found.why = owners.error().message;
     }
-    return found;
-}
-
-Result<std::vector<WorkloadSocket>> WorkloadSockets::raw() {
-    std::vector<WorkloadSocket> found;
-    const auto sockets = list(IPPROTO_RAW, kConnectedUdp);
-    if (!sockets) return found;  // built without it, or the module cannot be loaded
-    for (const DiagSocket& socket : *sockets)
-        found.push_back({socket.tuple, from_kernel(socket.tuple.remote), false});
     return found;
 }
 

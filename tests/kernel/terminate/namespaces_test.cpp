@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Workloads with network namespaces of their own below the cgroup.
+#include "tests/kernel/support/policies.hpp"
 #include "tests/kernel/support/victims.hpp"
 #include "tests/support/catch.hpp"
 
@@ -91,6 +92,23 @@ TEST_CASE("sockets in a network namespace that we may not enter are ended by the
               (protocol == Protocol::tcp ? ECONNABORTED : EDESTADDRREQ));
         plane.bring_back(a.endpoint());
     }
+    less.reset();
+}
+
+TEST_CASE("a denied socket that the index has ends where sockets cannot be listed, too [E21][E58]",
+          "[kernel][namespaces][forbidden]") {
+    Sandbox box("netns-denied");
+    Elsewhere there(box, "b");
+    auto less = std::make_unique<WithoutAdmin>();
+    TestPlane plane(box, {service(kVip, {box.host("a").endpoint()})});
+    less.reset();
+    Client victim = there.connected(Protocol::tcp, box.host("a").endpoint());
+    less = std::make_unique<WithoutAdmin>();
+    set_policies(plane, {deny({{cidr("10.96.0.1/32"), {}, {}, {}}})});
+    const auto report = plane.run(plane.kernel().enforce_policies()).at(0).second;
+    CHECK(report.terminated == 1);
+    CHECK(report.failed == 0);
+    CHECK(victim.recv_error() == ECONNRESET);  // by its descriptor
     less.reset();
 }
 

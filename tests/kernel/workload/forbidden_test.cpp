@@ -239,13 +239,28 @@ TEST_CASE("a connect in the middle of its handshake ends, too [E30]", "[kernel][
     CHECK(client.finish_connect() == ECONNABORTED);
 }
 
-TEST_CASE("many sockets that a policy denies end over a second, all of them [E45]", "[kernel][forbidden]") {
+TEST_CASE("many sockets that a policy denies end at once: their clients cannot reconnect [E45]",
+          "[kernel][forbidden]") {
     Balanced net("forbid-many");
     std::vector<Client> clients;
     for (int i = 0; i < 300; ++i)
         clients.push_back(connected(net.box, kKinds[3], net.endpoint(kKinds[3], "a")));
     set_policies(net.plane, {deny(all_of(net.box.host("a")))});
     const auto report = enforce(net.plane)["no"];
+    CHECK(report.terminated == 300);
+    CHECK(report.failed == 0);
+    CHECK(report.duration < 500ms);
+    for (Client& client : clients) CHECK(client.recv_error() == ECONNABORTED);
+}
+
+TEST_CASE("many sockets that are older than the data path end over a second, all of them [E45]",
+          "[kernel][untracked]") {
+    Sandbox box("untracked-many", {"a"});
+    const auto a = box.host("a").endpoint();
+    std::vector<Client> clients;
+    for (int i = 0; i < 300; ++i) clients.push_back(connected(box, kKinds[3], a));
+    TestPlane plane(box, {service(vip_of(Family::v4), {a}, kKinds[3].protocol)});
+    const auto report = end_untracked(plane, kKinds[3].protocol, {a});
     CHECK(report.terminated == 300);
     CHECK(report.failed == 0);
     CHECK(report.duration > 500ms);
