@@ -20,8 +20,13 @@ int option(int fd, int level, int name) {
     return getsockopt(fd, level, name, &value, &length) == 0 ? value : 0;
 }
 
-void copy_option(int from, int to, int level, int name) {
-    if (const int value = option(from, level, name)) setsockopt(to, level, name, &value, sizeof(value));
+void set_option(int fd, int level, int name, int value) {
+    if (value) setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+template <class T>
+std::string bytes_of(const T& value) {
+    return std::string(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
 socklen_t size_of(const sockaddr_storage& name) {
@@ -38,10 +43,9 @@ int bind_to(int fd, const sockaddr_storage& name) {
     return bind(fd, reinterpret_cast<const sockaddr*>(&name), size_of(name)) == 0 ? 0 : errno;
 }
 
-bool is_v6_loopback(const lb_endpoint& endpoint) {
-    sockaddr_storage address;
-    to_sockaddr(endpoint, AF_INET6, address);
-    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<sockaddr_in6&>(address).sin6_addr);
+bool is_v6_loopback(const sockaddr_storage& name) {
+    return name.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(name).sin6_addr);
 }
 
 }  // namespace
@@ -63,40 +67,62 @@ int connect_to_endpoint(int fd, const lb_endpoint& to) {
     return connect(fd, reinterpret_cast<sockaddr*>(&address), length) == 0 ? 0 : errno;
 }
 
-Result<UniqueFd> SourceAddress::probe(int fd, const Flow& flow) const {
+SourceAddress::Question SourceAddress::question(int fd, const Flow& flow, const lb_endpoint& to) {
+    return {.netns = flow.netns,
+            .family = option(fd, SOL_SOCKET, SO_DOMAIN),
+            .device = option(fd, SOL_SOCKET, SO_BINDTOIFINDEX),
+            .mark = option(fd, SOL_SOCKET, SO_MARK),
+            .transparent = option(fd, IPPROTO_IP, IP_TRANSPARENT),
+            .to = bytes_of(to),
+            .own = {}};
+}
+
+Result<lb_endpoint> SourceAddress::fresh(int fd, const Flow& flow, const lb_endpoint& to) {
+    const Question asked = question(fd, flow, to);
+    if (const auto known = fresh_.find(asked); known != fresh_.end()) return known->second;
+    return fresh_.emplace(asked, ask_fresh(asked, to)).first->second;
+}
+
+Result<void> SourceAddress::check_own(int fd, const Flow& flow, const lb_endpoint& to) {
+    Question asked = question(fd, flow, to);
+    sockaddr_storage own = name_of(fd);
+    port_of(own) = 0;
+    asked.own = bytes_of(own);
+    if (const auto known = own_.find(asked); known != own_.end()) return known->second;
+    return own_.emplace(asked, ask_own(asked, own, to)).first->second;
+}
+
+Result<UniqueFd> SourceAddress::probe(const Question& like) const {
     UniqueFd probe;
     int error = 0;
-    const int family = option(fd, SOL_SOCKET, SO_DOMAIN);
-    const bool inside = namespaces_.run_inside(flow.netns, [&] {
-        probe.reset(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const bool inside = namespaces_.run_inside(like.netns, [&] {
+        probe.reset(socket(like.family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         error = errno;
     });
     if (!probe) return system_error("socket in its network namespace", inside ? error : EPERM);
     mark_(probe.get());
-    copy_option(fd, probe.get(), SOL_SOCKET, SO_BINDTOIFINDEX);
-    copy_option(fd, probe.get(), SOL_SOCKET, SO_MARK);
-    copy_option(fd, probe.get(), IPPROTO_IP, IP_TRANSPARENT);
+    set_option(probe.get(), SOL_SOCKET, SO_BINDTOIFINDEX, like.device);
+    set_option(probe.get(), SOL_SOCKET, SO_MARK, like.mark);
+    set_option(probe.get(), IPPROTO_IP, IP_TRANSPARENT, like.transparent);
     return probe;
 }
 
-Result<lb_endpoint> SourceAddress::fresh(int fd, const Flow& flow, const lb_endpoint& to) const {
-    const auto socket = probe(fd, flow);
+Result<lb_endpoint> SourceAddress::ask_fresh(const Question& like, const lb_endpoint& to) const {
+    const auto socket = probe(like);
     if (!socket) return socket.error();
     if (const int refused = connect_to_endpoint(socket->get(), to))
         return system_error("connect a test socket", refused);
     return local_of(socket->get());
 }
 
-Result<void> SourceAddress::check_own(int fd, const Flow& flow, const lb_endpoint& to) const {
-    const auto socket = probe(fd, flow);
+Result<void> SourceAddress::ask_own(const Question& like, sockaddr_storage own, const lb_endpoint& to) const {
+    const auto socket = probe(like);
     if (!socket) return socket.error();
-    sockaddr_storage name = name_of(fd);
-    port_of(name) = 0;
-    if (const int error = bind_to(socket->get(), name)) return system_error("bind to it", error);
+    if (const int error = bind_to(socket->get(), own)) return system_error("bind to it", error);
     if (const int error = connect_to_endpoint(socket->get(), to)) return system_error("connect", error);
     // From ::1 to another host the kernel connects a socket whose datagrams then go nowhere.
-    if (!is_v6_loopback(local_of(fd))) return {};
-    const auto there = probe(fd, flow);
+    if (!is_v6_loopback(own)) return {};
+    const auto there = probe(like);
     if (!there) return there.error();
     sockaddr_storage destination;
     lb_endpoint at_any_port = to;
