@@ -95,6 +95,25 @@ TEST_CASE("sockets in a network namespace that we may not enter are ended by the
     less.reset();
 }
 
+TEST_CASE(
+    "UDP in a network namespace that we may not enter is left if it is connected elsewhere by now [E03][E58]",
+    "[kernel][namespaces]") {
+    Sandbox box("netns-left");
+    auto& a = box.host("a");
+    Elsewhere there(box, "b");
+    auto less = std::make_unique<WithoutAdmin>();
+    TestPlane plane(box, {udp_service(kVip, {a.endpoint()}, lb::UdpFate::terminate)});
+    less.reset();
+    Client moved = there.connected(Protocol::udp, a.endpoint());
+    REQUIRE(moved.connect(box.host("c").endpoint()) == 0);
+    Client unconnected = there.connected(Protocol::udp, a.endpoint());
+    REQUIRE(unconnected.disconnect() == 0);
+    less = std::make_unique<WithoutAdmin>();
+    CHECK(plane.condemn(a.endpoint()).matched == 0);
+    CHECK(moved.echo("still here") == "c");
+    less.reset();
+}
+
 TEST_CASE("a denied socket that the index has ends where sockets cannot be listed, too [E21][E58]",
           "[kernel][namespaces][forbidden]") {
     Sandbox box("netns-denied");

@@ -5,6 +5,9 @@
 #include "tests/support/catch.hpp"
 
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -72,6 +75,18 @@ private:
     std::thread thread_;
 };
 
+/// Threads of this process that no signal wakes up.
+std::size_t uninterruptible_threads() {
+    std::size_t count = 0;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string text;
+        std::getline(std::ifstream(task.path() / "stat") >> std::ws, text);
+        const auto name_end = text.rfind(") ");
+        count += name_end != std::string::npos && text[name_end + 2] == 'D';
+    }
+    return count;
+}
+
 std::vector<Client> connected_directly(Sandbox& box, const Endpoint& to) {
     std::vector<Client> clients;
     for (int i = 0; i < 20; ++i) {
@@ -92,7 +107,9 @@ void check_one_stuck(std::vector<Client>& clients, const Endpoint& to, End end) 
     CHECK_THAT(report.first_failure, Catch::Contains("lock"));
     for (std::size_t i = 0; i < clients.size(); ++i)
         if (i != 10) CHECK(clients[i].recv_error(0ms) == ECONNABORTED);
+    const auto waiting = uninterruptible_threads();
     CHECK(end().failed == 1);  // reported again, and no worker waits again
+    CHECK(wait_until([&] { return uninterruptible_threads() <= waiting; }));
 
     holder.release();
     CHECK(wait_until([&] { return sockets_to(to, Protocol::tcp) == 0; }));
@@ -123,7 +140,9 @@ TEST_CASE("a socket whose lock is held delays no other, is reported, and is ende
         if (i != 10) CHECK(victims[i].recv_error(0ms) == ECONNABORTED);
     CHECK(plane.condemn(b).terminated == 1);
     CHECK(other_life.recv_error() == ECONNABORTED);
+    const auto waiting = uninterruptible_threads();
     CHECK(plane.reseat(lives[0]).failed == 1);  // told again, and nobody waits again
+    CHECK(wait_until([&] { return uninterruptible_threads() <= waiting; }));
 
     holder.release();
     CHECK(wait_until([&] { return sockets_to(a.endpoint(), Protocol::tcp) == 0; }));
