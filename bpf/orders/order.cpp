@@ -22,7 +22,7 @@ constexpr std::array<Duration, 4> kLooks = {0ms, 1ms, 10ms, 100ms};
 /// arrive, no process can use their sockets.
 constexpr std::size_t kLooksInFlight = 10;
 /// So many sockets are in the hands of the loop at once: it handles them in a few milliseconds.
-constexpr std::size_t kMostAtOnce = 16'384;
+constexpr std::size_t kMostAtOnce = 8'192;
 
 constexpr auto kLocked = "another thread holds the socket lock (for example, in a page fault inside send())";
 
@@ -224,7 +224,7 @@ Task<void> OrderExecutor::look_and_end(Running& running, std::function<Look()> l
     running.again = found.again;
     if (!found.why.empty())
         for (std::size_t i = 0; i < running.reports.size(); ++i) running.note(i, found.why);
-    stuck_.forget_returned();
+    std::erase_if(stuck_, [](const auto& entry) { return entry.second.expired(); });
     for (Target& target : found.targets)
         if (stuck_.contains(target.flow.cookie)) target.state = State::stuck;
     const std::size_t count = found.targets.size();
@@ -282,7 +282,7 @@ Task<Chunk> OrderExecutor::settle_stuck(BatchResult<Chunk, Chunk>::Stuck stuck, 
     Chunk found = co_await std::move(finding);
     Chunk left;
     for (Target& target : found) {
-        if (target.state == State::stuck) stuck_.add(target.flow.cookie, stuck.worker);
+        if (target.state == State::stuck) stuck_[target.flow.cookie] = stuck.worker;
         (is_settled(target.state) ? targets : left).push_back(std::move(target));
     }
     co_return left;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bpf/orders/stuck_sockets.hpp"
 #include "bpf/sockets/net_namespaces.hpp"
 #include "bpf/terminate/engine.hpp"
-#include "bpf/workers/workers.hpp"
+#include "bpf/workers/batch.hpp"
 #include "lb/control/data_plane.hpp"
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace reseat::bpf {
@@ -34,7 +34,7 @@ struct Order {
     std::size_t reports = 1;
     std::optional<Duration> spread;  ///< as in lb::ReseatOrder
     /// These are the sockets of one life and of nothing else. A connect that arrives there late is reported
-    /// by the programs; for other orders there is a last look in any case.
+    /// by the programs. Other orders list all sockets, and have a last look in any case.
     bool whole_life = false;
 };
 
@@ -68,7 +68,8 @@ private:
     std::shared_ptr<NetNamespaces> namespaces_;
     Engines engines_;
     std::shared_ptr<const SocketStep> late_multipath_;
-    StuckSockets stuck_;
+    /// By cookie: sockets whose lock a worker waits for, until it returns. No other may wait for them too.
+    std::unordered_map<std::uint64_t, std::weak_ptr<Calls>> stuck_;
 };
 
 }  // namespace reseat::bpf
