@@ -16,8 +16,10 @@ using namespace reseat::test;
 namespace {
 
 const Where kVip = "10.96.0.1:80";
-constexpr unsigned kConnects = 6000;  // of each process
-constexpr unsigned kHeld = 16;        // sockets that each process has open meanwhile
+constexpr unsigned kConnects = 6000;  ///< of each process
+/// Sockets that each process has open meanwhile. least_conn balances these: where they are few, those of a
+/// process that is not scheduled for a while have the other one's connects go elsewhere.
+constexpr unsigned kHeld = 128;
 
 /// Connects again and again, on one core.
 int keep_connecting(unsigned core) {
