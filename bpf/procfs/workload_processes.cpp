@@ -79,7 +79,8 @@ std::vector<std::uint32_t> processes_below(const std::string& cgroup) {
     }
     std::ranges::sort(pids);
     pids.erase(pids.begin(), std::ranges::find_if(pids, [](std::uint32_t pid) { return pid != 0; }));
-    pids.erase(std::ranges::unique(pids).begin(), pids.end());
+    // Clang 14 does not compile that of std::ranges.
+    pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
     return pids;
 }
 

@@ -9,7 +9,9 @@ namespace reseat::lb {
 std::vector<std::size_t> ServerOrder::order(TimePoint now) const {
     std::vector<std::size_t> servers(distrusted_until_.size());
     std::iota(servers.begin(), servers.end(), 0U);
-    std::ranges::stable_partition(servers, [&](std::size_t one) { return distrusted_until_[one] <= now; });
+    // Clang 14 does not compile that of std::ranges.
+    std::stable_partition(servers.begin(), servers.end(),
+                          [&](std::size_t one) { return distrusted_until_[one] <= now; });
     return servers;
 }
 
