@@ -207,7 +207,7 @@ std::size_t KernelDataPlane::indexed_sockets(lb::LifeId life) const {
 }
 
 std::size_t KernelDataPlane::index_room() const {
-    return impl_->programs->flows().size();
+    return impl_->programs->usable_flows();
 }
 
 lb::SocketPreparer KernelDataPlane::exempter() {

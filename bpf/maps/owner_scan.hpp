@@ -14,8 +14,8 @@ struct owned_bpf;
 
 namespace reseat::bpf {
 
-/// Finds sockets by what the programs noted on them (lb_owner), in all network namespaces. Thread-safe: one scan
-/// at a time.
+/// Finds sockets by what the programs noted on them (lb_owner), in all network namespaces. Thread-safe: one
+/// scan at a time.
 class OwnerScan {
 public:
     /// Where CAP_PERFMON or BTF is missing, each scan says so.
@@ -23,9 +23,9 @@ public:
     ~OwnerScan();
     OwnerScan(const OwnerScan&) = delete;
 
-    /// Calls `visit` for each socket whose record names `life`, or for all that have a record (0). `expected`: how
-    /// many may be found; where there are more, the scan is repeated with more room. Costs by all sockets that were
-    /// ever balanced and are open; takes no socket's lock. Blocks.
+    /// Calls `visit` for each socket whose record names `life`, or for all that have a record (0).
+    /// `expected`: how many may be found; where there are more, the scan is repeated with more room. Costs by
+    /// all sockets that were ever balanced and are open; takes no socket's lock. Blocks.
     Result<void> each(std::uint64_t life, std::size_t expected,
                       const std::function<void(const lb_owned&)>& visit);
 

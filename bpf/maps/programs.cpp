@@ -126,13 +126,18 @@ Result<OpenMaps> Programs::take_chunks(std::vector<UniqueFd> chunks) {
     return named;
 }
 
-Result<void> Programs::use_chunks() const {
+std::uint32_t Programs::usable_flows() const {
     const std::uint32_t zero = 0;
     lb_index index{};
-    if (bpf_map_lookup_elem(fixed_fd("lb_index"), &zero, &index)) return system_error("lb_index", errno);
+    bpf_map_lookup_elem(fixed_fd("lb_index"), &zero, &index);  // of element 0 of an array it always succeeds
+    return index.flows;
+}
+
+Result<void> Programs::use_chunks() const {
+    const std::uint32_t usable = usable_flows();
     const std::uint32_t end = flows().chunks();
     std::vector<std::uint32_t> keys, fds;
-    for (std::uint32_t i = index.flows / flows().chunk(); i < end; ++i) {
+    for (std::uint32_t i = usable / flows().chunk(); i < end; ++i) {
         keys.push_back(i);
         fds.push_back(static_cast<std::uint32_t>(flows().chunk_fd(i)));
     }
@@ -142,7 +147,7 @@ Result<void> Programs::use_chunks() const {
     if (bpf_map_update_batch(fixed_fd("lb_flows"), keys.data(), fds.data(), &count, nullptr))
         return system_error("cannot extend the index of sockets", errno);
     const std::lock_guard<std::mutex> lock(replacing_);
-    return set_->add_flows(index.flows, end * flows().chunk() - index.flows, end < flows().most_chunks());
+    return set_->add_flows(usable, end * flows().chunk() - usable, end < flows().most_chunks());
 }
 
 /// Of a process that was killed while it moved sockets. They would be taken to be moved for ever.

@@ -39,6 +39,8 @@ public:
     /// Takes a flow out of the index, if it still has this tag, and uncounts it: all or nothing.
     void unfile(const lb_unfiling& flow) const;
     const FlowMemory& flows() const { return *fixed_.flows; }
+    /// Flows that the programs may use by now.
+    std::uint32_t usable_flows() const;
     /// Makes as many chunks for the index as it has, or as it may still get; none: it may get none.
     Result<std::vector<UniqueFd>> make_chunks() const;
     /// Takes them in, so that they are among those to be pinned: their names and descriptors. On the thread
