@@ -319,7 +319,7 @@ struct lb_index {
 };
 LB_ASSERT_SIZE(struct lb_index, 16);
 
-/* What lb_unfile is to take out: the flow of this tag. */
+/* What lb_unfile is to take out: the flow of this tag; 0: none. */
 struct lb_unfiling {
 	__u64 tag;
 	__u64 life;
@@ -327,6 +327,10 @@ struct lb_unfiling {
 	__u32 pad;
 };
 LB_ASSERT_SIZE(struct lb_unfiling, 24);
+#define LB_UNFILINGS 32 /* in one call */
+struct lb_unfilings {
+	struct lb_unfiling flows[LB_UNFILINGS];
+};
 
 /* lb_repoint: cookie of a socket -> the re-point of it that is under way: the one that adds the entry moves
  * the socket, and no other does meanwhile. What a killed process left is removed by the next. A connect made by reseat (thread

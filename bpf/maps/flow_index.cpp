@@ -86,9 +86,17 @@ std::vector<Flow> FlowIndex::unresolved() const {
 }
 
 void FlowIndex::remove(std::span<const Flow> flows) const {
-    for (const Flow& flow : flows)
-        if (flow.indexed())
-            programs_.unfile({.tag = flow.tag, .life = flow.life, .number = flow.number, .pad = 0});
+    lb_unfilings some{};
+    std::size_t count = 0;
+    for (const Flow& flow : flows) {
+        if (!flow.indexed()) continue;
+        some.flows[count++] = {.tag = flow.tag, .life = flow.life, .number = flow.number, .pad = 0};
+        if (count < LB_UNFILINGS) continue;
+        programs_.unfile(some);
+        some = {};
+        count = 0;
+    }
+    if (count > 0) programs_.unfile(some);
 }
 
 void FlowIndex::remove_left(Flow flow) const {

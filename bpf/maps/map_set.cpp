@@ -206,9 +206,9 @@ Result<void> MapSet::introduce() {
     return run(skeleton_->progs.lb_introduce, nothing);
 }
 
-void MapSet::unfile(lb_unfiling flow) const {
-    if (auto done = run(skeleton_->progs.lb_unfile, flow); !done)
-        spdlog::debug("cannot remove a socket from the index: {}", done.error().message);
+void MapSet::unfile(lb_unfilings flows) const {
+    if (auto done = run(skeleton_->progs.lb_unfile, flows); !done)
+        spdlog::debug("cannot remove sockets from the index: {}", done.error().message);
 }
 
 std::vector<bpf_program*> MapSet::attachable() const {

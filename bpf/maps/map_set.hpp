@@ -63,7 +63,7 @@ public:
     OpenMaps shareable() const;
     int fd(const char* map) const;
     /// As Programs.
-    void unfile(lb_unfiling flow) const;
+    void unfile(lb_unfilings flows) const;
     /// Frees so many numbers of flows, from `first` on. `mark`: tell when a quarter of them is left.
     Result<void> add_flows(std::uint32_t first, std::uint32_t count, bool mark) const;
     const MapSizes& sizes() const { return sizes_; }

@@ -189,9 +189,9 @@ std::optional<lb_service> Programs::find_service(const lb_endpoint& dialled) con
     return service;
 }
 
-void Programs::unfile(const lb_unfiling& flow) const {
+void Programs::unfile(const lb_unfilings& flows) const {
     const std::lock_guard<std::mutex> lock(replacing_);
-    set_->unfile(flow);
+    set_->unfile(flows);
 }
 
 std::uint64_t Programs::stat(std::uint32_t id) const {

@@ -36,8 +36,8 @@ public:
 
     OwnerScan& owners() const { return *owners_; }
     std::optional<lb_service> find_service(const lb_endpoint& dialled) const;
-    /// Takes a flow out of the index, if it still has this tag, and uncounts it: all or nothing.
-    void unfile(const lb_unfiling& flow) const;
+    /// Takes flows out of the index, each if it still has this tag, and uncounts it: both or neither.
+    void unfile(const lb_unfilings& flows) const;
     const FlowMemory& flows() const { return *fixed_.flows; }
     /// Flows that the programs may use by now.
     std::uint32_t usable_flows() const;

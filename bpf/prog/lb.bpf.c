@@ -107,15 +107,24 @@ int lb_create(struct bpf_sock *sk)
 	return FIELD(sk->protocol) == LB_IPPROTO_MPTCP ? refuse_protocol() : LB_PROCEED;
 }
 
-/* Run by reseat, for a flow whose socket is connected elsewhere, or not at all. In here as nothing
- * comes between taking it out and uncounting it, not even reseat's end. */
-SEC("syscall")
-int lb_unfile(struct lb_unfiling *what)
+static __noinline int unfile_and_uncount(__u32 number, __u64 tag, __u64 life)
 {
-	__u32 backend = LB_TAG_LIFE(what->tag) - 1;
+	__u32 backend = LB_TAG_LIFE(tag) - 1;
 
-	if (unfile(what->number, what->tag, backend, what->life))
-		uncount(backend, what->life);
+	if (tag && unfile(number, tag, backend, life))
+		uncount(backend, life);
+	return 0;
+}
+
+/* Run by reseat, for flows whose sockets are connected elsewhere, or not at all. In here as nothing
+ * comes between taking one out and uncounting it, not even reseat's end. Unrolled, as the verifier
+ * wants to see constants where a context is read. */
+SEC("syscall")
+int lb_unfile(struct lb_unfilings *what)
+{
+#pragma unroll
+	for (int i = 0; i < LB_UNFILINGS; i++)
+		unfile_and_uncount(what->flows[i].number, what->flows[i].tag, what->flows[i].life);
 	return 0;
 }
 

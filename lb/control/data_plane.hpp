@@ -172,7 +172,7 @@ public:
     virtual void forgive(LifeId life) = 0;
 
     /// The open sockets of these lives, in pieces of memory that can be had for 100,000 of them, too. Runs on
-    /// a thread that may block; reads the drawers of these lives.
+    /// a thread that may block; costs by all sockets that are indexed.
     virtual Task<std::deque<SocketInfo>> sockets(std::vector<LifeId> lives) = 0;
 
     /// As reseat(), for sockets that no life knows of; matched 0 where there are none or they cannot be told
