@@ -77,6 +77,14 @@ struct Checked {
                         [this](const std::string& what) { failure = what; });
     }
 
+    /// The Checker outlives its coroutine.
+    ~Checked() {
+        running.cancel();
+        io.restart();
+        while (io.poll() > 0) {
+        }
+    }
+
     bool until(const std::function<bool()>& done) { return run_until(io, done); }
 
     asio::io_context& io;

@@ -3,6 +3,7 @@
 #include "lb/model.hpp"
 #include "tests/unit/lb/health/probe/probe_server.hpp"
 
+#include <cerrno>
 #include <vector>
 
 #include <fcntl.h>
@@ -179,6 +180,8 @@ TEST_CASE("without a descriptor nothing is said about the backend", "[probe]") {
     TcpServer server(io, close_early);
     // UBSan, too, needs descriptors, for its first look at each type.
     REQUIRE(probe(io, server.endpoint()).outcome == ProbeOutcome::passed);
+    REQUIRE(boost::system::error_code(EMFILE, boost::system::system_category()).message() ==
+            "Too many open files");
     rlimit before{};
     REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
     const int lowest_free = fcntl(0, F_DUPFD, 0);
