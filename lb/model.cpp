@@ -2,8 +2,24 @@
 #include "lb/model.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace reseat::lb {
+
+std::string to_string(const SourceRef& ref) {
+    switch (ref.kind) {
+        case SourceKind::file:
+            return "file " + ref.path;
+        case SourceKind::command:
+            return fmt::format("command {}", fmt::join(ref.command, " "));
+        case SourceKind::stream:
+            return "stream " + ref.url;
+        case SourceKind::kubernetes:
+            return fmt::format("kubernetes {}{}{}{}", ref.name_space, ref.name_space.empty() ? "" : "/",
+                               ref.service, ref.port.empty() ? "" : ":" + ref.port);
+    }
+    return "";
+}
 
 std::string title(std::string_view name, Protocol protocol, bool is_half) {
     return is_half ? fmt::format("{} ({})", name, to_string(protocol)) : std::string(name);

@@ -31,6 +31,12 @@ BOOST_DEFINE_ENUM_CLASS(SocketFate, keep, drain, terminate)
 BOOST_DEFINE_ENUM_CLASS(UdpFate, repoint, terminate, keep)
 BOOST_DEFINE_ENUM_CLASS(OnRecover, keep, terminate_lower_priority)
 BOOST_DEFINE_ENUM_CLASS(OperatorState, ready, drain, maint)
+/// What the source of a backend says of it, besides reseat's own checks. What the configuration or DNS names
+/// is always ready.
+BOOST_DEFINE_ENUM_CLASS(
+    Standing, ready,
+    leaving,  ///< it shuts down: it still answers, but serves only while no ready backend is eligible
+    unready)  ///< it never gets new connections, not even in panic or by fail_open
 /// Sockets of the workload that are older than reseat and connected to a service address or a backend.
 BOOST_DEFINE_ENUM_CLASS(Untracked, keep, terminate)
 
@@ -112,6 +118,8 @@ struct Connections {
     SocketFate on_ejected = SocketFate::keep;
     SocketFate on_remove = SocketFate::drain;
     SocketFate on_drain = SocketFate::drain;
+    SocketFate on_leaving = SocketFate::drain;
+    SocketFate on_unready = SocketFate::drain;
     SocketFate on_restarted = SocketFate::terminate;  ///< never drain
     OnRecover on_recover = OnRecover::keep;
     UdpFate udp = UdpFate::repoint;
@@ -141,6 +149,11 @@ struct Backend {
     OperatorState state = OperatorState::ready;
     BackendCheck check;
     std::string dns_name;  ///< that has this address, without a dot at its end; empty: the address was given
+    Standing standing = Standing::ready;
+    std::string incarnation;  ///< who has the address (the UID of a pod); empty: the source cannot tell
+    std::string node, zone;   ///< where it runs; empty: not known
+    std::string source;       ///< of backends, as to_string(SourceRef) has it; empty: configuration or DNS
+    bool held = false;        ///< its source lost it, unannounced, among many: the guard keeps it
     bool operator==(const Backend&) const = default;
 };
 
@@ -158,6 +171,59 @@ struct NamedBackends {
     OperatorState state = OperatorState::ready;
     BackendCheck check;
     bool operator==(const NamedBackends&) const = default;
+};
+
+BOOST_DEFINE_ENUM_CLASS(SourceKind, file, command, stream, kubernetes)
+
+/// A list of backends that somebody else keeps. Entries with the same reference share what is heard of it.
+struct SourceRef {
+    SourceKind kind = SourceKind::file;
+    std::string path;                  ///< of the file
+    std::vector<std::string> command;  ///< run without a shell
+    Duration interval{};     ///< command: 0: it runs for ever. stream: how often a document is asked for
+    std::string url;         ///< of the stream
+    std::string token_file;  ///< stream: a bearer token; empty: none
+    std::string ca_file;     ///< stream: who signs its certificate; empty: as this machine trusts
+    std::string name_space, service;  ///< kubernetes: `name_space` empty: the one of this pod
+    std::string port;                 ///< kubernetes: name or number; empty: the only one
+    auto operator<=>(const SourceRef&) const = default;
+};
+/// For people: "file /etc/reseat/web.yaml", "kubernetes db/postgres".
+std::string to_string(const SourceRef& ref);
+
+/// Backends that a source names. lb/discovery makes Backends of them.
+struct SourcedBackends {
+    std::string name;  ///< as given, or the service's; its backends are called NAME@WHAT
+    SourceRef ref;
+    std::optional<unsigned> weight;  ///< nothing: as the source says
+    unsigned priority = 0;
+    OperatorState state = OperatorState::ready;
+    BackendCheck check;
+    bool operator==(const SourcedBackends&) const = default;
+};
+
+/// What a service does until any of its sources was heard.
+BOOST_DEFINE_ENUM_CLASS(UntilKnown, refuse,
+                        pass)  ///< its addresses are left alone: connects go where they are dialled
+
+/// When the removal of endpoints is doubted: see lb/discovery/guard.hpp.
+struct GuardSettings {
+    unsigned percent = 50;  ///< 100: never
+    Duration hold = std::chrono::minutes(10);
+    bool operator==(const GuardSettings&) const = default;
+};
+
+/// How the API server of a Kubernetes cluster is reached. What is empty comes from the pod.
+struct KubernetesAccess {
+    std::vector<std::string> servers;  ///< https://HOST:PORT
+    std::string token_file, ca_file, cert_file, key_file;
+    bool operator==(const KubernetesAccess&) const = default;
+};
+
+struct SourceSettings {
+    Duration start_wait = std::chrono::seconds(2);  ///< for sources that are not known from before
+    KubernetesAccess kubernetes;
+    bool operator==(const SourceSettings&) const = default;
 };
 
 /// Which addresses of a name are asked for.
@@ -184,13 +250,16 @@ struct Service {
     Connections connections;
     NameSettings names;
     std::vector<Backend> backends;
-    std::vector<NamedBackends> named_backends;  ///< empty once they are expanded
+    std::vector<NamedBackends> named_backends;      ///< empty once they are expanded
+    std::vector<SourcedBackends> sourced_backends;  ///< likewise
+    UntilKnown until_known = UntilKnown::refuse;
+    GuardSettings guard;
     bool operator==(const Service&) const = default;
 };
 /// Settings whose change a reload reports by their names.
 BOOST_DESCRIBE_STRUCT(Service, (),
                       (lb_policy, hash_key, panic_threshold, slow_start, on_no_healthy, health_check,
-                       outlier_detection, connections, names))
+                       outlier_detection, connections, names, until_known, guard))
 
 /// "dns"; of a service for both protocols "dns (udp)": the name shown to people.
 std::string title(const Service& service);
@@ -219,6 +288,7 @@ struct Model {
     LogLevel log_level = LogLevel::info;
     LogFormat log_format = LogFormat::text;
     std::vector<Service> services;
+    SourceSettings sources;
     std::vector<AccessPolicy> policies;  ///< the first that matches decides
 };
 

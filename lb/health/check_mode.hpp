@@ -11,6 +11,7 @@ namespace reseat::lb {
 /// How a backend is checked at present, beside what its configuration says.
 struct CheckMode {
     bool urgent = false;    ///< its service has no eligible backend: ask often, and the first pass counts
+    bool doubted = false;   ///< its source has announced its end: one failed check is enough
     bool watchable = true;  ///< an idle connection may be held to it
 
     bool operator==(const CheckMode&) const = default;

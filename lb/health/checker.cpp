@@ -150,6 +150,11 @@ void Checker::set_mode(CheckMode mode) {
     if (mode == mode_) return;
     const CheckMode before = std::exchange(mode_, mode);
     if (!mode.watchable) watch_->close();
+    tracker_.set_doubted(mode.doubted);
+    if (mode.doubted && !before.doubted && probe_now_) {
+        hurry_ = random_up_to(std::min(check_.interval, check_.fast_interval) / 2);
+        probe_now_->notify();
+    }
     if (mode.urgent == before.urgent) return;
     tracker_.set_urgent(mode.urgent);
     if (!mode.urgent) return pace_->leave();

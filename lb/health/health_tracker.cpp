@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace reseat::lb {
 namespace {
 
@@ -83,8 +85,8 @@ std::optional<HealthEvent> HealthTracker::on_failure(const ProbeResult& result) 
     if (result.outcome != ProbeOutcome::no_answer) answered_ = result;
 
     const Health before = health_;
-    if (before == Health::up && failures_ < unhealthy_threshold_) return std::nullopt;
-    if (before == Health::down && (kind_ == evidence_ || kind_count_ < unhealthy_threshold_))
+    if (before == Health::up && failures_ < enough_failures()) return std::nullopt;
+    if (before == Health::down && (kind_ == evidence_ || kind_count_ < enough_failures()))
         return std::nullopt;
 
     const bool answered_meanwhile = before == Health::up && answered_.outcome != ProbeOutcome::passed;
@@ -93,7 +95,7 @@ std::optional<HealthEvent> HealthTracker::on_failure(const ProbeResult& result) 
     confirming_passes_ = 0;
     evidence_ = shown.outcome;
     if (before == Health::unchecked) return HealthEvent{false, shown.outcome, explain(shown)};
-    return verdict(false, shown, unhealthy_threshold_);
+    return verdict(false, shown, enough_failures());
 }
 
 bool HealthTracker::change_pending() const {
@@ -106,7 +108,8 @@ Duration HealthTracker::next_delay() const {
     if (confirming())
         return failures_ > 0 || passed == 0 ? kConfirmingDelay : kConfirmingDelay * (1 << (passed - 1));
     if (change_pending()) return fast_interval_;
-    return health_ == Health::down ? unhealthy_interval_ : interval_;
+    if (health_ == Health::down) return unhealthy_interval_;
+    return doubted_ ? std::min(interval_, fast_interval_) : interval_;
 }
 
 void HealthTracker::on_watch_lost() {

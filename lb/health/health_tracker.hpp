@@ -48,6 +48,8 @@ public:
 
     /// Its service has no eligible backend, or has one again: one pass is enough, or as many as configured.
     void set_urgent(bool urgent) { urgent_ = urgent; }
+    /// One failure is enough to bring it down, and it is asked each `fast_interval`; or as configured.
+    void set_doubted(bool doubted) { doubted_ = doubted; }
     /// Whether the backend is up after one more pass.
     bool one_pass_suffices() const;
 
@@ -60,12 +62,14 @@ private:
     std::optional<HealthEvent> on_pass(const ProbeResult& result);
     std::optional<HealthEvent> on_failure(const ProbeResult& result);
     bool change_pending() const;
+    unsigned enough_failures() const { return doubted_ ? 1 : unhealthy_threshold_; }
     HealthEvent recovery(const ProbeResult& result) const;
 
     Duration interval_, fast_interval_, unhealthy_interval_;
     unsigned unhealthy_threshold_, healthy_threshold_;
     Health health_ = Health::unchecked;
     bool urgent_ = false;
+    bool doubted_ = false;
     unsigned passes_ = 0;
     unsigned failures_ = 0;
     unsigned confirming_passes_ = 0;                ///< passes in a row that would end the suspicion

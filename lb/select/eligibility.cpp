@@ -8,19 +8,30 @@
 namespace reseat::lb {
 namespace {
 
+bool is_wanted(const Candidate& candidate) {
+    return candidate.operator_state == OperatorState::ready && candidate.weight > 0 && !candidate.barred;
+}
+
 template <class Predicate>
-std::vector<std::size_t> lowest_priority(std::span<const Candidate> candidates, Family family,
-                                         Predicate belongs) {
+std::vector<std::size_t> first_level(std::span<const Candidate> candidates, Family family,
+                                     Predicate belongs) {
     std::vector<std::size_t> members;
     unsigned lowest = std::numeric_limits<unsigned>::max();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         const Candidate& candidate = candidates[i];
-        if (candidate.family != family || !may_be_used(candidate) || !belongs(candidate)) continue;
+        if (candidate.family != family || !belongs(candidate)) continue;
         if (candidate.priority < lowest) members.clear();
         lowest = std::min(lowest, candidate.priority);
         if (candidate.priority == lowest) members.push_back(i);
     }
     return members;
+}
+
+template <class Predicate>
+std::vector<std::size_t> lowest_priority(std::span<const Candidate> candidates, Family family,
+                                         Predicate belongs) {
+    return first_level(candidates, family,
+                       [&](const Candidate& one) { return may_be_used(one) && belongs(one); });
 }
 
 bool must_panic(std::span<const Candidate> candidates, Family family, unsigned threshold) {
@@ -43,7 +54,12 @@ bool must_panic(std::span<const Candidate> candidates, Family family, unsigned t
 }  // namespace
 
 bool may_be_used(const Candidate& candidate) {
-    return candidate.operator_state == OperatorState::ready && candidate.weight > 0 && !candidate.barred;
+    return candidate.standing == Standing::ready && is_wanted(candidate);
+}
+
+bool is_reserve(const Candidate& candidate) {
+    return candidate.standing == Standing::leaving && candidate.health == Health::up && !candidate.ejected &&
+           is_wanted(candidate);
 }
 
 bool is_eligible(const Candidate& candidate) {
@@ -61,6 +77,8 @@ Choice choose(std::span<const Candidate> candidates, Family family, OnNoHealthy 
                     return candidate.priority == carries;
                 })};
     }
+    members = first_level(candidates, family, is_reserve);
+    if (!members.empty()) return {ChosenFrom::leaving, std::move(members)};
     members = lowest_priority(candidates, family,
                               [](const Candidate& c) { return c.health == Health::unchecked && !c.ejected; });
     if (!members.empty()) return {ChosenFrom::unchecked, std::move(members)};

@@ -14,7 +14,7 @@ struct SocketAction {
 };
 
 /// By the reasons not to use it, whatever its health; none: there is no reason.
-std::optional<SocketAction> by_order(const ServiceState& state, std::size_t backend) {
+std::optional<SocketAction> by_order(const ServiceState& state, std::size_t backend, bool used) {
     const BackendRecord& record = state.backends[backend];
     const Connections& connections = state.service->connections;
     std::optional<SocketAction> harshest;
@@ -28,6 +28,10 @@ std::optional<SocketAction> by_order(const ServiceState& state, std::size_t back
     if (record.removing) add({.fate = connections.on_remove, .cause = EndCause::removed});
     if (record.operator_state != OperatorState::ready)
         add({.fate = connections.on_drain, .cause = EndCause::taken_out});
+    if (record.standing == Standing::leaving && !used)
+        add({.fate = connections.on_leaving, .cause = EndCause::leaving});
+    if (record.standing == Standing::unready)
+        add({.fate = connections.on_unready, .cause = EndCause::unready});
     if (record.weight == 0) add({.fate = SocketFate::keep});
     return harshest;
 }
@@ -57,7 +61,7 @@ std::optional<SocketAction> by_evidence(const ServiceState& state, const Backend
 }
 
 std::optional<SocketAction> action(const ServiceState& state, std::size_t backend, bool used, TimePoint now) {
-    const auto ordered = by_order(state, backend);
+    const auto ordered = by_order(state, backend, used);
     const auto evident = by_evidence(state, state.backends[backend], used, now);
     if (!ordered || !evident) return ordered ? ordered : evident;
     return ordered->fate > evident->fate || ordered->must_end ? ordered : evident;

@@ -15,7 +15,8 @@ SocketFate fate_of(const Connections& connections, ProbeOutcome evidence);
 /// leaves them running, and a life whose end has come stays fallen.
 ///
 /// - A backend that is down or ejected has its sockets judged by the evidence, one that the operator took
-///   away by on_drain, one that left the configuration by on_remove, one that a policy denies by that policy.
+///   away by on_drain, one that left the configuration by on_remove, one that its source calls leaving or
+///   unready by on_leaving or on_unready, one that a policy denies by that policy.
 ///   The harshest counts. Weight 0 alone only keeps new sockets away.
 /// - `used`: it serves new connections in spite of that. Then it is spared draining, as there is nowhere to
 ///   go; a verdict that terminates ends its life all the same, once.

@@ -63,10 +63,36 @@ BackendRecord kept_record(const ServiceState& before, std::size_t backend, const
     record.removing = false;
     if (record.life) record.life->vacated = false;
     record.health = known_health(*before.service, configured, record.health);
+    record.standing = now.standing;
     const Backend& was = before.service->backends[backend];
     if (was.state != now.state) record.operator_state = now.state;
     if (was.weight != now.weight) record.weight = now.weight;
     return record;
+}
+
+/// Another one has the address: nothing that is known of the one before is true of it, and what is still
+/// connected to that one is lost.
+BackendRecord replaced_record(const BackendRecord& before, const Service& configured, const Backend& now) {
+    BackendRecord record = initial_record(configured, now);
+    record.ended = before.ended;
+    record.life = before.life;
+    record.spare = before.spare;
+    if (record.life) {
+        record.life->end_at = TimePoint{};
+        record.life->end_cause = EndCause::replaced;
+    }
+    for (Life& life : record.ended) life.kept = false;
+    const auto lose = [](Life& life) {
+        life.must_end = true;
+        life.forgotten = true;
+    };
+    if (record.life) lose(*record.life);
+    std::ranges::for_each(record.ended, lose);
+    return record;
+}
+
+bool is_replaced(const Backend& before, const Backend& now) {
+    return !before.incarnation.empty() && !now.incarnation.empty() && before.incarnation != now.incarnation;
 }
 
 void obey(const OperatorOverride& word, const Backend& now, BackendRecord& record) {
@@ -88,6 +114,10 @@ Reconfigured reconfigure(const ServiceState& before, const Service& configured) 
         }
         const std::size_t i = found->second;
         stays[i] = true;
+        if (is_replaced(before.service->backends[i], backend)) {
+            builder.add(backend, replaced_record(before.backends[i], configured, backend), std::nullopt);
+            continue;
+        }
         builder.add(backend, kept_record(before, i, configured, backend), i);
     }
     for (std::size_t i = 0; i < stays.size(); ++i)

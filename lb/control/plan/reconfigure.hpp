@@ -18,8 +18,9 @@ struct Reconfigured {
 };
 
 /// Backends that left stay, as removing, while the data plane knows lives of theirs. One that comes back goes
-/// on where it was. The operator's settings apply unless the configuration now says something else than
-/// before.
+/// on where it was; where another incarnation has the address, the lives of the one before end at once, and
+/// the backend begins anew. The operator's settings apply unless the configuration now says something else
+/// than before.
 Reconfigured reconfigure(const ServiceState& before, const Service& configured);
 
 /// The service left: it has no addresses, and all its backends are being removed.

@@ -14,6 +14,7 @@ BackendRecord initial_record(const Service& service, const Backend& backend) {
     BackendRecord record;
     record.operator_state = backend.state;
     record.weight = backend.weight;
+    record.standing = backend.standing;
     if (service.health_check.type == CheckType::none) record.health = Health::up;
     return record;
 }
@@ -36,7 +37,8 @@ Candidate candidate(const ServiceState& state, std::size_t backend) {
             .priority = config.priority,
             .last_healthy = record.last_healthy,
             .barred = record.removing || !record.denied_by.empty(),
-            .ejected = record.ejected};
+            .ejected = record.ejected,
+            .standing = record.standing};
 }
 
 bool has_eligible(const ServiceState& state, Family family) {
@@ -50,7 +52,8 @@ bool has_eligible(const ServiceState& state, Family family) {
 bool has_alternative(const ServiceState& state, Family family) {
     for (std::size_t i = 0; i < state.backends.size(); ++i) {
         const Candidate one = candidate(state, i);
-        if (one.family == family && is_eligible(one) && !state.backends[i].presumed) return true;
+        if (one.family == family && (is_eligible(one) || is_reserve(one)) && !state.backends[i].presumed)
+            return true;
     }
     return false;
 }
@@ -92,6 +95,15 @@ bool other_family_serves(const ServiceState& state, Family family) {
     return std::ranges::any_of(state.service->addresses, is_other) && has_eligible(state, other);
 }
 
+namespace {
+
+/// Two witnesses are enough: its source, and one check.
+bool is_doubted(const Backend& config, const BackendRecord& record) {
+    return record.standing != Standing::ready || config.held || (record.removing && !config.source.empty());
+}
+
+}  // namespace
+
 std::vector<CheckMode> check_modes(const ServiceState& state) {
     const std::array served = {has_eligible(state, Family::v4), has_eligible(state, Family::v6)};
     std::vector<CheckMode> modes;
@@ -101,6 +113,7 @@ std::vector<CheckMode> check_modes(const ServiceState& state) {
         const bool wanted = may_be_used(one) && one.health != Health::up;
         const bool awaited = std::ranges::any_of(record.ended, &Life::waiting);
         modes.push_back({.urgent = wanted && (awaited || !served[static_cast<std::size_t>(one.family)]),
+                         .doubted = is_doubted(state.service->backends[i], record),
                          .watchable = record.operator_state == OperatorState::ready && !record.removing});
     }
     return modes;

@@ -25,7 +25,10 @@ enum class EndCause {
     quiet,      ///< idle during a drain
     taken_out,  ///< by the operator
     commanded,  ///< by the operator: these sockets, now
-    removed,    ///< left the configuration
+    removed,    ///< left the configuration, or its source does not name it any more
+    leaving,    ///< as its source says
+    unready,    ///< likewise
+    replaced,   ///< another one has its address now
     ejected,
     recovered,  ///< a level that comes before its own is in use again
     denied,     ///< by a policy
@@ -65,6 +68,7 @@ struct Life {
 struct BackendRecord {
     Health health = Health::unchecked;
     OperatorState operator_state = OperatorState::ready;
+    Standing standing = Standing::ready;
     unsigned weight = 1;                           ///< as configured, or as set by the operator
     ProbeOutcome evidence = ProbeOutcome::passed;  ///< of the last verdict
     unsigned verdicts_against = 0;                 ///< down verdicts and ejections
@@ -132,7 +136,8 @@ BackendRecord initial_record(const Service& service, const Backend& backend);
 
 Candidate candidate(const ServiceState& state, std::size_t backend);
 bool has_eligible(const ServiceState& state, Family family);
-/// A backend is eligible whose health is not only presumed: sockets may be ended because they can go there.
+/// A backend is eligible whose health is not only presumed, or one that is leaving serves: sockets may be
+/// ended because they can go there.
 bool has_alternative(const ServiceState& state, Family family);
 /// What the operator said of those that are configured, where it differs.
 std::vector<OperatorOverride> overrides_of(const ServiceState& state);

@@ -23,15 +23,18 @@ EndReason reason_of(const BackendRecord& record) {
     if (record.health == Health::down) return reason_of(record.evidence);
     if (!record.denied_by.empty()) return EndReason::denied;
     if (record.ejected) return EndReason::ejected;
-    return record.operator_state == OperatorState::ready ? EndReason::check_failed : EndReason::operated;
+    if (record.operator_state != OperatorState::ready) return EndReason::operated;
+    if (record.standing == Standing::leaving) return EndReason::leaving;
+    return record.standing == Standing::unready ? EndReason::unready : EndReason::check_failed;
 }
 
 }  // namespace
 
 std::string_view to_string(EndReason reason) {
     constexpr std::array<std::string_view, kEndReasons> texts = {
-        "unreachable", "refused", "check_failed", "unresponsive", "drain_timeout", "idle",      "operator",
-        "command",     "removed", "ejected",      "recovered",    "policy",        "restarted", "inherited"};
+        "unreachable", "refused",   "check_failed", "unresponsive", "drain_timeout", "idle",
+        "operator",    "command",   "removed",      "ejected",      "recovered",     "policy",
+        "restarted",   "inherited", "leaving",      "unready",      "replaced"};
     return texts.at(static_cast<std::size_t>(reason));
 }
 
@@ -52,6 +55,12 @@ EndReason end_reason(const BackendRecord& record, EndCause cause) {
             return EndReason::commanded;
         case EndCause::removed:
             return EndReason::removed;
+        case EndCause::leaving:
+            return EndReason::leaving;
+        case EndCause::unready:
+            return EndReason::unready;
+        case EndCause::replaced:
+            return EndReason::replaced;
         case EndCause::ejected:
             return EndReason::ejected;
         case EndCause::recovered:

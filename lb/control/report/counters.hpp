@@ -26,9 +26,13 @@ enum class EndReason {
     denied,
     restarted,
     inherited,
+    leaving,  ///< says the source of the backend
+    unready,  ///< likewise
+    replaced,
 };
-inline constexpr std::size_t kEndReasons = 14;
-/// "unreachable", ... "operator", "command", ..., "policy", "restarted", "inherited": as the metrics name it.
+inline constexpr std::size_t kEndReasons = 17;
+/// "unreachable", ... "operator", "command", ..., "policy", "restarted", "inherited", ...: as the metrics
+/// name it.
 std::string_view to_string(EndReason reason);
 /// An order of this cause for the backend of `record`.
 EndReason end_reason(const BackendRecord& record, EndCause cause);

@@ -18,7 +18,15 @@ BOOST_DEFINE_ENUM_CLASS(
     backend_restarted,  ///< its host answered a keepalive probe with a reset
     service_degraded,   ///< none is eligible, or too few: the last healthy ones serve, all, or none
     service_recovered,  ///< it is not in panic any more
-    sockets_ended, policy_denied, names_changed, reload, reload_failed, network_suspected,
+    sockets_ended, policy_denied, names_changed,
+    source_changed,     ///< what a source of backends says
+    source_lost,        ///< it cannot be heard: what it said last stays
+    source_back,        ///< it can again
+    source_guarded,     ///< it lost many endpoints at once, which are held
+    source_guard_over,  ///< they are not any more
+    source_repaired,    ///< a list showed what its changes had not
+    source_disagrees,   ///< what it calls ready fails its checks for long
+    reload, reload_failed, network_suspected,
     network_cleared,  ///< a backend on another machine answers
     started, ready, stopping, warning)
 BOOST_DEFINE_ENUM_CLASS(EventLevel, info, warn, error)

@@ -28,8 +28,9 @@ struct CheckTarget : ProbeTarget {
     Protocol protocol = Protocol::tcp;  ///< of the service
 };
 
-/// `down` and `up` are health's; the others win over it: removing, then drain/maint, then ejected.
-BOOST_DEFINE_ENUM_CLASS(BackendState, up, down, unchecked, ejected, drain, maint, removing)
+/// `down` and `up` are health's. What wins, in this order: removing, drain or maint, down, ejected, leaving
+/// or unready (as its source says).
+BOOST_DEFINE_ENUM_CLASS(BackendState, up, down, unchecked, ejected, drain, maint, removing, leaving, unready)
 
 struct BackendStatus {
     Backend backend;  ///< with the weight that it has now

@@ -13,12 +13,22 @@ std::string health_reason(const BackendRecord& record, const BackendStats& stats
     return record.health == Health::unchecked ? why : stats.reason + "; " + why;
 }
 
+std::string said_by_source(const Backend& config, const BackendRecord& record) {
+    if (record.health == Health::down) return {};
+    if (config.held) return "lost by " + config.source + " without announcement, and held";
+    if (record.standing == Standing::leaving) return "leaving, says " + config.source;
+    return record.standing == Standing::unready ? "not ready, says " + config.source : std::string();
+}
+
 std::string reason_of(const Backend& config, const BackendRecord& record, const BackendStats& stats) {
-    if (record.removing) return "left the configuration";
+    if (record.removing)
+        return config.source.empty() ? "left the configuration" : "no longer named by " + config.source;
     if (record.operator_state != OperatorState::ready)
         return record.operator_state == config.state ? "set in the configuration" : "set by the operator";
     if (state_of(record) == BackendState::ejected) return stats.ejection;
     if (!record.denied_by.empty()) return "denied by policy " + record.denied_by;
+    if (const std::string said = said_by_source(config, record); !said.empty())
+        return said + "; " + health_reason(record, stats);
     const bool idle = record.weight == 0 && state_of(record) == BackendState::up;
     return idle ? "weight 0: no new connections, open ones stay" : health_reason(record, stats);
 }
@@ -39,6 +49,8 @@ BackendState state_of(const BackendRecord& record) {
     if (record.operator_state == OperatorState::maint) return BackendState::maint;
     if (record.health == Health::down) return BackendState::down;
     if (record.ejected) return BackendState::ejected;
+    if (record.standing == Standing::leaving) return BackendState::leaving;
+    if (record.standing == Standing::unready) return BackendState::unready;
     return record.health == Health::up ? BackendState::up : BackendState::unchecked;
 }
 

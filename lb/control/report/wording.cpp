@@ -209,6 +209,12 @@ std::string because(const ServiceState& state, const DueOrder& due) {
             return "terminated by the operator";
         case EndCause::removed:
             return "removed from the configuration";
+        case EndCause::leaving:
+            return "its source says that it is leaving";
+        case EndCause::unready:
+            return "its source says that it is not ready";
+        case EndCause::replaced:
+            return "another backend has its address now";
         case EndCause::ejected:
             return "ejected";
         case EndCause::recovered:
@@ -244,6 +250,9 @@ std::vector<Event> losses(const ServiceState& before, const ServiceState& after)
         if (now == ChosenFrom::panic)
             add(fmt::format("{}, less than panic_threshold ({} %): it is in panic mode, health is ignored",
                             eligible_of(after, family), after.service->panic_threshold));
+        if (now == ChosenFrom::leaving)
+            add(fmt::format("{} has no eligible {} backend: those that are leaving and still answer are used",
+                            title(*after.service), to_string(family)));
         if (now == ChosenFrom::fail_open)
             add(fmt::format("{} has no eligible {} backend: the last healthy backends are used (fail_open)",
                             title(*after.service), to_string(family)));

@@ -8,7 +8,7 @@ const age = at => lasting(now() - Date.parse(at));
 
 const TROUBLED = new Set(["down", "ejected"]);
 const TONES = {up: "good", standby: "soft", down: "bad", ejected: "bad", drain: "warn", maint: "warn", removing: "warn",
-               unchecked: "soft"};
+               leaving: "warn", unready: "warn", unchecked: "soft"};
 const familyOf = backend => (backend.address.startsWith("[") ? "IPv6" : "IPv4");
 
 /** The shape of a backend: its state, but one that is up and carries nothing stands by. */

@@ -74,6 +74,9 @@ std::string why_out(const Facts& facts, const BackendView& backend, SystemTime n
     if (state == "down") return meaning(backend.check);
     if (state == "unchecked") return backend.check.result == "not_probed" ? meaning(backend.check) : "";
     if (state == "removing") return "It is removed when its last socket is closed.";
+    if (state == "leaving")
+        return "It shuts down: it gets new connections only while no ready backend is eligible.";
+    if (state == "unready") return "It gets no new connections until its source says that it is ready.";
     if (state != "ejected") return "";
     const bool is_due = !backend.ejected_until || *backend.ejected_until <= now;
     return fmt::format("Its check passes, but the workload's own connects to it fail. It is tried again {}.",
@@ -84,6 +87,7 @@ std::string in_words(const std::string& state) {
     if (state == "drain") return "draining";
     if (state == "maint") return "in maintenance";
     if (state == "removing") return "being removed";
+    if (state == "unready") return "not ready";
     return state == "unchecked" ? "not checked yet" : state;
 }
 

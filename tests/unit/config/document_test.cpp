@@ -25,9 +25,9 @@ LoadOutcome load_with(const std::string& path, const std::string& value) {
 bool same(const lb::Model& a, const lb::Model& b) {
     const auto fields = [](const lb::Model& model) {
         const auto& [cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, admin_address, log_level,
-                     log_format, services, policies] = model;
+                     log_format, services, sources, policies] = model;
         return std::tie(cgroup, exit_when_idle, pin, on_exit, mptcp, admin_socket, admin_address, log_level,
-                        log_format, services, policies);
+                        log_format, services, sources, policies);
     };
     return fields(a) == fields(b);
 }
