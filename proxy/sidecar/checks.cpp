@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/sidecar/checks.hpp"
 
+#include "base/keep_running.hpp"
 #include "base/semaphore.hpp"
 #include "proxy/sidecar/descriptor_limit.hpp"
-#include "proxy/sidecar/keep_running.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/sidecar/sidecar.hpp"
 
+#include "base/keep_running.hpp"
 #include "base/text.hpp"
 #include "proxy/instance/lock_holder.hpp"
 #include "proxy/reload/config_watcher.hpp"
-#include "proxy/sidecar/keep_running.hpp"
 #include "proxy/workload/workload_watch.hpp"
 
 #include <boost/asio/dispatch.hpp>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/keep_running.hpp"
 #include "base/run_on.hpp"
 #include "proxy/admin/server.hpp"
 #include "proxy/admin/tcp_listener.hpp"
 #include "proxy/instance/socket.hpp"
-#include "proxy/sidecar/keep_running.hpp"
 #include "proxy/sidecar/sidecar.hpp"
 
 #include <boost/asio/post.hpp>

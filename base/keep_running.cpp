@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/sidecar/keep_running.hpp"
+#include "base/keep_running.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <chrono>
 
-namespace reseat::proxy {
+namespace reseat {
 namespace {
 
 constexpr auto kPause = std::chrono::seconds(1);
@@ -27,4 +27,4 @@ Task<void> keep_running(std::string name, std::function<Task<void>()> make) {
     }
 }
 
-}  // namespace reseat::proxy
+}  // namespace reseat
