@@ -15,8 +15,9 @@ std::string to_string(const SourceRef& ref) {
         case SourceKind::stream:
             return "stream " + ref.url;
         case SourceKind::kubernetes:
-            return fmt::format("kubernetes {}{}{}{}", ref.name_space, ref.name_space.empty() ? "" : "/",
-                               ref.service, ref.port.empty() ? "" : ":" + ref.port);
+            return fmt::format("kubernetes {}{}{}{}{}", ref.name_space, ref.name_space.empty() ? "" : "/",
+                               ref.service, ref.port.empty() ? "" : ":" + ref.port,
+                               ref.protocol == Protocol::udp ? "/udp" : "");
     }
     return "";
 }

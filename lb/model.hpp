@@ -184,8 +184,10 @@ struct SourceRef {
     std::string url;         ///< of the stream
     std::string token_file;  ///< stream: a bearer token; empty: none
     std::string ca_file;     ///< stream: who signs its certificate; empty: as this machine trusts
-    std::string name_space, service;  ///< kubernetes: `name_space` empty: the one of this pod
-    std::string port;                 ///< kubernetes: name or number; empty: the only one
+    std::string cert_file, key_file;    ///< stream: what it is shown; empty: nothing
+    std::string name_space, service;    ///< kubernetes: `name_space` empty: the one of this pod
+    std::string port;                   ///< kubernetes: name or number; empty: the only one
+    Protocol protocol = Protocol::tcp;  ///< kubernetes: of the port
     auto operator<=>(const SourceRef&) const = default;
 };
 /// For people: "file /etc/reseat/web.yaml", "kubernetes db/postgres".

@@ -81,6 +81,18 @@ std::set<Endpoint> Controller::passing(std::string_view service, Protocol protoc
     return well;
 }
 
+std::set<Endpoint> Controller::failing(std::string_view service, Protocol protocol) const {
+    std::set<Endpoint> bad;
+    const TrackedService* tracked = impl_->state.registry.find(service, protocol);
+    if (!tracked) return bad;
+    for (std::size_t i = 0; i < tracked->state.backends.size(); ++i) {
+        const BackendRecord& record = tracked->state.backends[i];
+        if (record.health == Health::down || record.ejected)
+            bad.insert(tracked->state.service->backends[i].endpoint);
+    }
+    return bad;
+}
+
 bool Controller::first_round_over() const {
     return impl_->health.first_round_over();
 }

@@ -54,6 +54,8 @@ public:
     Task<Result<TerminationReport>> terminate(std::string service, std::optional<std::string> backend);
     /// Whether there is such a service, with such a backend. Error `usage`: as above.
     Result<void> known(const std::string& service, const std::optional<std::string>& backend) const;
+    /// Whether there is such a service, with or without backends. Error `usage`: as above.
+    Result<void> known_service(std::string_view service) const;
     /// Open sockets, of all services or one, of all its backends or one. Error `usage`: as above.
     Task<Result<ListedSockets>> sockets(std::optional<std::string> service,
                                         std::optional<std::string> backend);
@@ -61,6 +63,9 @@ public:
     /// The backends of this service whose checks pass, and that are not ejected; none where there is no
     /// check.
     std::set<Endpoint> passing(std::string_view service, Protocol protocol) const;
+
+    /// The backends of this service that are down or ejected.
+    std::set<Endpoint> failing(std::string_view service, Protocol protocol) const;
 
     /// True once each backend that was there at the start and has a health check was checked once.
     bool first_round_over() const;

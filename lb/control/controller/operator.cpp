@@ -114,6 +114,11 @@ Result<void> Controller::known(const std::string& service, const std::optional<s
     return impl_->unknown(service, backend);
 }
 
+Result<void> Controller::known_service(std::string_view service) const {
+    if (!impl_->state.registry.named(service).empty()) return {};
+    return impl_->unknown(service, std::nullopt);
+}
+
 Task<Result<ListedSockets>> Controller::sockets(std::optional<std::string> service,
                                                 std::optional<std::string> backend) {
     if (service)

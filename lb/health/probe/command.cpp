@@ -57,7 +57,7 @@ void lower_descriptor_limit() {
 
 /// In the child: only what is safe after fork() in a process that has threads.
 [[noreturn]] void become(char* const* arguments, char* const* environment, int output, int report,
-                         const SessionPreparer& prepare) {
+                         const SessionPreparer& prepare, Command::Errors errors) {
     constexpr int first_free = STDERR_FILENO + 1;
     sigset_t none;
     ::sigemptyset(&none);
@@ -67,12 +67,12 @@ void lower_descriptor_limit() {
     if (prepare.begin) prepare.begin(::getpid());
     // What reseat may do is nothing that a check needs; root's commands still are root's.
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    const int empty = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int empty = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     // `report` may itself stand where another one goes.
     const int told = ::fcntl(report, F_DUPFD_CLOEXEC, first_free);
     const int written = ::fcntl(output, F_DUPFD_CLOEXEC, first_free);
     if (told >= 0 && ::dup2(empty, STDIN_FILENO) >= 0 && ::dup2(written, STDOUT_FILENO) >= 0 &&
-        ::dup2(written, STDERR_FILENO) >= 0) {
+        ::dup2(errors == Command::Errors::nowhere ? empty : written, STDERR_FILENO) >= 0) {
         // What a library may have opened without O_CLOEXEC.
         ::syscall(SYS_close_range, first_free, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -87,7 +87,7 @@ void lower_descriptor_limit() {
 }  // namespace
 
 Command::Command(asio::any_io_executor executor, const std::vector<std::string>& arguments,
-                 const std::vector<std::string>& environment, const SessionPreparer& prepare)
+                 const std::vector<std::string>& environment, const SessionPreparer& prepare, Errors errors)
     : output_(executor), report_(executor), process_(executor), end_session_(prepare.end) {
     auto variables = pointers(environment);
     variables.pop_back();
@@ -96,7 +96,7 @@ Command::Command(asio::any_io_executor executor, const std::vector<std::string>&
     const auto words = pointers(arguments);
     Pipe output, report;
     pid_ = ::fork();
-    if (pid_ == 0) become(words.data(), variables.data(), output.ends[1], report.ends[1], prepare);
+    if (pid_ == 0) become(words.data(), variables.data(), output.ends[1], report.ends[1], prepare, errors);
     if (pid_ < 0) fail();
     const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     if (process < 0) {

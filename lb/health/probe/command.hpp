@@ -11,15 +11,19 @@
 
 namespace reseat::lb {
 
-/// A command that runs for a probe: without a shell, in a session and process group of its own, standard
-/// input empty, standard output and error in one pipe, no other descriptor of reseat. Ends with this object:
-/// what is left of its group is killed, and its process is reaped as soon as it is dead.
+/// A command that runs for a probe or as a source: without a shell, in a session and process group of its
+/// own, standard input empty, no other descriptor of reseat. Ends with this object: what is left of its group
+/// is killed, and its process is reaped as soon as it is dead.
 class Command {
 public:
+    /// Where its standard error goes.
+    enum class Errors { with_output, nowhere };
+
     /// `environment`: NAME=VALUE, in addition to reseat's. Throws boost::system::system_error where processes
     /// or descriptors are lacking.
     Command(asio::any_io_executor executor, const std::vector<std::string>& arguments,
-            const std::vector<std::string>& environment, const SessionPreparer& prepare);
+            const std::vector<std::string>& environment, const SessionPreparer& prepare,
+            Errors errors = Errors::with_output);
     ~Command();
     Command(const Command&) = delete;
 

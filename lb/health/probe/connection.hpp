@@ -32,8 +32,9 @@ public:
 struct Dial {
     Endpoint endpoint;
     SocketPreparer prepare;
-    TlsCheck tls;     ///< its `server_name` is that of ServerNames
-    bool h2 = false;  ///< TLS: ask for HTTP/2 by ALPN, and accept nothing else
+    TlsCheck tls;          ///< its `server_name` is that of ServerNames
+    bool endless = false;  ///< TLS: the reader bounds what the peer may send
+    bool h2 = false;       ///< TLS: ask for HTTP/2 by ALPN, and accept nothing else
 };
 
 }  // namespace reseat::lb

@@ -48,7 +48,10 @@ void TlsConnection::Free::operator()(ssl_st* tls) const {
 }
 
 TlsConnection::TlsConnection(std::unique_ptr<Connection> below, const Dial& dial, Progress& progress)
-    : below_(std::move(below)), progress_(progress), tls_(SSL_new(dial.tls.context->native())) {
+    : below_(std::move(below)),
+      progress_(progress),
+      endless_(dial.endless),
+      tls_(SSL_new(dial.tls.context->native())) {
     arrived_ = BIO_new(BIO_s_mem());
     leaving_ = BIO_new(BIO_s_mem());
     if (!tls_ || !arrived_ || !leaving_) {
@@ -130,7 +133,7 @@ Task<error_code> TlsConnection::fetch() {
     if (error) co_return error;
     if (shaken_) progress_.received -= size;  // session tickets and the like are no answer
     read_ += size;
-    if (read_ > kMaxWire) {
+    if (read_ > kMaxWire && !(endless_ && shaken_)) {
         why_ = fmt::format("TLS: more than {} KiB without an answer", kMaxWire / 1024);
         co_return protocol_error();
     }

@@ -40,6 +40,7 @@ private:
 
     std::unique_ptr<Connection> below_;
     Progress& progress_;
+    bool endless_ = false;
     bool shaken_ = false;  ///< hands
     std::unique_ptr<ssl_st, Free> tls_;
     bio_st* arrived_ = nullptr;  ///< of tls_
