@@ -25,6 +25,10 @@ std::string usual_name(const lb::NamedBackends& backends) {
     return backends.dns_name.substr(0, backends.dns_name.find_last_not_of('.') + 1);
 }
 
+std::string usual_name(const lb::SourcedBackends&) {
+    return "";
+}
+
 std::vector<lb::Service> compile_service(const ServiceBlock& block) {
     lb::Service service = block.service;
     lb::HealthCheck& check = service.health_check;
@@ -34,6 +38,8 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
         if (const auto* named = one.named()) {
             service.named_backends.push_back(*named);
             if (named->name.empty()) service.named_backends.back().name = usual_name(*named);
+        } else if (const auto* sourced = one.sourced()) {
+            service.sourced_backends.push_back(*sourced);
         } else {
             const auto& backend = service.backends.emplace_back(std::get<lb::Backend>(one.backend));
             if (backend.name.empty()) service.backends.back().name = usual_name(backend);
@@ -46,6 +52,8 @@ std::vector<lb::Service> compile_service(const ServiceBlock& block) {
         half.is_half = block.protocol == ServiceProtocol::any;
         half.health_check.type = check_type(block, protocol);
         if (!uses_tls(check, half.health_check.type)) half.health_check.tls = {};
+        for (auto& sourced : half.sourced_backends)
+            if (sourced.ref.kind == lb::SourceKind::kubernetes) sourced.ref.protocol = protocol;
     }
     return services;
 }

@@ -35,9 +35,10 @@ bool uses_tls(const ServiceBlock& block);
 /// The type of the checks of this protocol's half.
 lb::CheckType check_type(const ServiceBlock& block, Protocol protocol);
 
-/// The name of backends that are given none.
+/// The name of backends that are given none; of those of a source it is for the source to say.
 std::string usual_name(const lb::Backend& backend);
 std::string usual_name(const lb::NamedBackends& backends);
+std::string usual_name(const lb::SourcedBackends& backends);
 
 /// The certificates and keys that check_needs() reads, each once.
 std::vector<std::string> tls_files(const ConfigFile& file);

@@ -44,15 +44,17 @@ BOOST_DEFINE_ENUM_CLASS(ServiceProtocol, tcp, udp, any)
 
 struct BackendBlock {
     Position at;
-    std::variant<lb::Backend, lb::NamedBackends> backend;  ///< the first, too, if neither is right
+    /// The first, too, if none is right.
+    std::variant<lb::Backend, lb::NamedBackends, lb::SourcedBackends> backend;
     Places places;
 
-    /// Null: it is given by name, or not at all.
+    /// Null: it is given in another way, or not at all.
     const Endpoint* endpoint() const {
         const auto* given = std::get_if<lb::Backend>(&backend);
         return given && places.has("address") ? &given->endpoint : nullptr;
     }
     const lb::NamedBackends* named() const { return std::get_if<lb::NamedBackends>(&backend); }
+    const lb::SourcedBackends* sourced() const { return std::get_if<lb::SourcedBackends>(&backend); }
 };
 
 struct ServiceBlock {

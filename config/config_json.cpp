@@ -35,6 +35,13 @@ json::object backend_json(const lb::NamedBackends& named) {
     return body;
 }
 
+json::object backend_json(const lb::SourcedBackends& sourced) {
+    json::object body;
+    add_options(body, source_options(), sourced.ref);
+    add_options(body, backend_options<lb::SourcedBackends>(), sourced);
+    return body;
+}
+
 /// `other` is the same service for the other protocol, or null.
 json::object service_json(const lb::Service& service, const lb::Service* other) {
     json::object body{
@@ -48,6 +55,7 @@ json::object service_json(const lb::Service& service, const lb::Service* other) 
     json::array& backends = body["backends"].emplace_array();
     for (const auto& backend : service.backends) backends.emplace_back(backend_json(backend));
     for (const auto& named : service.named_backends) backends.emplace_back(backend_json(named));
+    for (const auto& sourced : service.sourced_backends) backends.emplace_back(backend_json(sourced));
     return body;
 }
 

@@ -6,7 +6,7 @@
 /// The tables, each beside the readers that it needs, in a read_*.cpp.
 namespace reseat::config {
 
-/// `workload`, `admin`, `log`, and what is beside them.
+/// `workload`, `admin`, `log`, `sources`, and what is beside them.
 const Options<lb::Model>& instance_options();
 
 /// All but what tells services apart, and their backends.
@@ -14,8 +14,11 @@ const Options<lb::Service>& service_options();
 
 const Options<lb::HealthCheck>& health_check_options();
 
-/// All but where it is. `Backend` is lb::Backend or lb::NamedBackends.
+/// All but where it is. `Backend` is lb::Backend, lb::NamedBackends or lb::SourcedBackends.
 template <class Backend>
 const Options<Backend>& backend_options();
+
+/// Where the backends of a source come from: keys beside those of backend_options().
+const Options<lb::SourceRef>& source_options();
 
 }  // namespace reseat::config

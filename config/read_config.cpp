@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/options.hpp"
 #include "config/read.hpp"
+#include "config/read_source.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -37,6 +38,67 @@ std::optional<std::string> pin(const Value& value) {
     constexpr std::string_view words[] = {"auto", "off", "an absolute path"};
     value.fail(quote(*text) + " is not a choice" + suggestion(*text, words));
     return std::nullopt;
+}
+
+std::optional<std::string> server_url(const Value& value) {
+    auto text = line_of_text(value);
+    if (!text) return std::nullopt;
+    const auto fault = url_fault(*text, false);
+    if (fault.empty()) return text;
+    value.fail(fmt::format("{} {}", quote(*text), fault));
+    return std::nullopt;
+}
+
+/// One, or a list of them that is gone round.
+std::optional<std::vector<std::string>> server_urls(const Value& value) {
+    std::vector<std::string> all;
+    if (value.node.kind != Node::Kind::sequence) {
+        const auto one = server_url(value);
+        return one ? std::optional(std::vector{*one}) : std::nullopt;
+    }
+    for (const auto& item : value.node.items) {
+        const auto one = server_url(value.with(item));
+        if (!one) return std::nullopt;
+        all.push_back(*one);
+    }
+    return all;
+}
+
+boost::json::value texts_json(const std::vector<std::string>& texts) {
+    return boost::json::array(texts.begin(), texts.end());
+}
+
+Options<lb::KubernetesAccess> kubernetes_options() {
+    using Access = lb::KubernetesAccess;
+    const auto path = [](std::string_view key, std::string Access::*field) {
+        return option(key, field, absolute_path).shown_if([field](const Access& access) {
+            return !(access.*field).empty();
+        });
+    };
+    return {
+        option("server", &Access::servers, server_urls, texts_json).shown_if([](const Access& access) {
+            return !access.servers.empty();
+        }),
+        path("token_file", &Access::token_file),
+        path("ca_file", &Access::ca_file),
+        path("cert_file", &Access::cert_file),
+        path("key_file", &Access::key_file),
+    };
+}
+
+Options<lb::SourceSettings> sources_options() {
+    using lb::SourceSettings;
+    return {
+        option("start_wait", &SourceSettings::start_wait, 0s, 1min),
+        block("kubernetes", &SourceSettings::kubernetes, kubernetes_options()),
+    };
+}
+
+void check_sources(const Places& places, Diagnostics& out) {
+    if (places.has("sources.kubernetes.cert_file") != places.has("sources.kubernetes.key_file"))
+        out.error(*places.find("sources.kubernetes"),
+                  "kubernetes: a certificate and its key belong together; write both 'cert_file' and "
+                  "'key_file'");
 }
 
 void require(const Node& service, const Node* defaults, std::string_view key, std::string_view example,
@@ -90,6 +152,7 @@ const Options<lb::Model>& instance_options() {
         option("pin", &Model::pin, pin),
         option("on_exit", &Model::on_exit),
         option("mptcp", &Model::mptcp),
+        block("sources", &Model::sources, sources_options()),
     };
     return options;
 }
@@ -105,6 +168,7 @@ ConfigFile read_config(const Node& root, Diagnostics& out) {
     if (file.model.on_exit == lb::OnExit::keep && file.model.pin == "off")
         out.error(*file.places.find("on_exit"),
                   "on_exit: keep requires pinning; write 'pin: auto' or a directory");
+    check_sources(file.places, out);
     map.block("defaults",
               [&](const Value& value) { read_service(value.node, "defaults", file.defaults, out); });
     map.block("services", [&](const Value& list) { read_services(list, root.find("defaults"), file); });

@@ -2,6 +2,7 @@
 #include "config/compile.hpp"
 #include "config/options.hpp"
 #include "config/read.hpp"
+#include "config/read_source.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -73,6 +74,9 @@ bool is_srv(const lb::Backend&) {
 bool is_srv(const lb::NamedBackends& named) {
     return named.type == lb::RecordType::srv;
 }
+bool is_srv(const lb::SourcedBackends&) {
+    return false;
+}
 
 }  // namespace
 
@@ -89,7 +93,7 @@ const Options<Backend>& backend_options() {
         option("name", &Backend::name, name).shown_if([](const Backend& backend) {
             return backend.name != usual_name(backend);
         }),
-        option("weight", &Backend::weight, 0, 256).shown_if([](const Backend& backend) {
+        option("weight", &Backend::weight, number(0U, 256U)).shown_if([](const Backend& backend) {
             return !is_srv(backend);
         }),
         option("priority", &Backend::priority, 0, 255),
@@ -106,6 +110,7 @@ const Options<Backend>& backend_options() {
 
 template const Options<lb::Backend>& backend_options();
 template const Options<lb::NamedBackends>& backend_options();
+template const Options<lb::SourcedBackends>& backend_options();
 
 namespace {
 
@@ -121,6 +126,8 @@ BackendBlock read_backend(const Node& node, Diagnostics& out) {
     std::string srv;
     map.field("srv", srv, srv_name);
     if (!srv.empty()) backend.backend = lb::NamedBackends{.dns_name = srv, .type = lb::RecordType::srv};
+    if (auto ref = read_source(map, node, backend.places, out))
+        backend.backend = lb::SourcedBackends{.ref = std::move(*ref)};
     const auto read = [&]<class Backend>(Backend& into) {
         read_options(map, backend_options<Backend>(), into);
     };
@@ -130,7 +137,7 @@ BackendBlock read_backend(const Node& node, Diagnostics& out) {
         out.error(node.at, "a backend has either 'address' or 'srv', not both; remove one");
     if (const auto weight = backend.places.find("weight"); weight && map.has("srv"))
         out.error(*weight, "weight: comes from each SRV record; remove the key");
-    if (!map.has("address") && !map.has("srv") && node.kind != Node::Kind::sequence)
+    if (!map.has("address") && !map.has("srv") && !has_source(map) && node.kind != Node::Kind::sequence)
         out.error(node.at, "the backend has no 'address'; add one, as in 'address: 10.0.1.11:80'");
     return backend;
 }
@@ -181,6 +188,8 @@ Options<lb::Connections> connections_options() {
         option("on_ejected", &Connections::on_ejected),
         option("on_remove", &Connections::on_remove),
         option("on_drain", &Connections::on_drain),
+        option("on_leaving", &Connections::on_leaving),
+        option("on_unready", &Connections::on_unready),
         option("on_restarted", &Connections::on_restarted,
                one_of(std::array{SocketFate::keep, SocketFate::terminate})),
         option("on_recover", &Connections::on_recover),
@@ -202,6 +211,14 @@ Options<lb::NameSettings> names_options() {
     };
 }
 
+Options<lb::GuardSettings> guard_options() {
+    using lb::GuardSettings;
+    return {
+        option("percent", &GuardSettings::percent, 0, 100),
+        option("hold", &GuardSettings::hold, 0s, 24h),
+    };
+}
+
 }  // namespace
 
 const Options<lb::Service>& service_options() {
@@ -218,6 +235,8 @@ const Options<lb::Service>& service_options() {
         block("outlier_detection", &Service::outlier_detection, outlier_detection_options()),
         block("connections", &Service::connections, connections_options()),
         block("names", &Service::names, names_options()),
+        option("until_known", &Service::until_known),
+        block("guard", &Service::guard, guard_options()),
     };
     return options;
 }

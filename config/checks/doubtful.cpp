@@ -81,6 +81,7 @@ bool is_asked_for(lb::NameFamily asked, Family family) {
 void warn_of_families(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
     for (const auto& address : block.addresses) {
         const auto family = address.value.address.family();
+        if (!service.sourced_backends.empty()) continue;  // which families it has is its source's to say
         if (!service.named_backends.empty() && is_asked_for(service.names.family, family)) continue;
         const bool reachable = std::ranges::any_of(service.backends, [&](const auto& backend) {
             return backend.endpoint.address.family() == family;
@@ -122,10 +123,10 @@ void warn_of_backends(const ServiceBlock& block, const lb::Service& service, con
                                 own ? "this very service" : "the service " + quote(owner->second)));
     }
     const Position where = block.places.find("name").value_or(block.at);
-    if (service.backends.size() == 1 && service.named_backends.empty())
+    if (service.backends.size() == 1 && service.named_backends.empty() && service.sourced_backends.empty())
         out.warning(where, "backends: there is only one, so clients have nowhere to go when it fails");
     const auto weightless = [](const auto& backend) { return backend.weight == 0; };
-    if (std::ranges::all_of(service.backends, weightless) &&
+    if (service.sourced_backends.empty() && std::ranges::all_of(service.backends, weightless) &&
         std::ranges::all_of(service.named_backends, weightless))
         out.warning(where, "backends: each has weight 0, so none gets a connection");
 }

@@ -72,7 +72,8 @@ void warn_of_service(const ConfigFile& file, const lb::Service& service,
                                     "becomes unreachable; allow it in an earlier policy",
                                     quote(policy->name), to_string(address), to_string(service.protocol),
                                     quote(service.name)));
-    if (!service.named_backends.empty()) return;  // their addresses are not known here
+    if (!service.named_backends.empty() || !service.sourced_backends.empty())
+        return;  // their addresses are not known here
     const lb::AccessPolicy* denial = nullptr;
     for (const auto& backend : service.backends) {
         denial = denied_by(policies, backend.endpoint, service.protocol);

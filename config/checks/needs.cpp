@@ -79,6 +79,16 @@ void check_exec(const ServiceBlock& block, ExecChecks exec, Diagnostics& out) {
         out.warning(type, "type: exec runs a command; reseat needs --allow-exec for it");
 }
 
+void check_command(const BackendBlock& backend, ExecChecks exec, Diagnostics& out) {
+    const lb::SourcedBackends* sourced = backend.sourced();
+    if (!sourced || sourced->ref.kind != lb::SourceKind::command) return;
+    if (exec == ExecChecks::refused)
+        out.error(backend.at,
+                  "command: runs a command, which must be allowed; start reseat with --allow-exec");
+    else if (exec == ExecChecks::doubtful)
+        out.warning(backend.at, "command: runs a command; reseat needs --allow-exec for it");
+}
+
 }  // namespace
 
 bool uses_tls(const lb::HealthCheck& check, lb::CheckType type) {
@@ -107,6 +117,7 @@ void check_needs(ConfigFile& file, ExecChecks exec, Diagnostics& out) {
     Contexts contexts;
     for (auto& block : file.services) {
         check_exec(block, exec, out);
+        for (const auto& backend : block.backends) check_command(backend, exec, out);
         if (uses_tls(block)) load_tls(block, contexts, out);
     }
 }

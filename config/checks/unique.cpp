@@ -42,7 +42,7 @@ void check_addresses(const ConfigFile& file, Diagnostics& out) {
 
 void check_backends(const ServiceBlock& service, Diagnostics& out) {
     std::map<Endpoint, Position> addresses;
-    std::unordered_map<std::string, Position> names, dns_names;
+    std::unordered_map<std::string, Position> names, dns_names, sources;
     for (const auto& backend : service.backends) {
         if (const auto* named = backend.named()) {
             const bool srv = named->type == lb::RecordType::srv;
@@ -63,6 +63,14 @@ void check_backends(const ServiceBlock& service, Diagnostics& out) {
                                           to_string(*endpoint), first->second.line));
                 continue;  // its default name is there twice as well, which says nothing new
             }
+        }
+        if (const auto* sourced = backend.sourced()) {
+            const std::string source = to_string(sourced->ref);
+            const auto [first, is_new] = sources.emplace(source, backend.at);
+            if (!is_new)
+                out.error(backend.at, fmt::format("{} is already on line {}; remove one", quote(source),
+                                                  first->second.line));
+            continue;
         }
         const auto name_at = backend.places.find("name");
         if (!name_at && !backend.endpoint()) continue;

@@ -20,6 +20,12 @@ namespace reseat::proxy {
 
 using SystemTime = std::chrono::system_clock::time_point;
 
+/// What its structure has only at times: a key that is left out, not null, where nothing is there.
+template <class T>
+struct IfThere : std::optional<T> {
+    using std::optional<T>::optional;
+};
+
 template <class T>
 inline constexpr bool is_list = false;
 template <class T>
@@ -29,12 +35,19 @@ template <class T>
 inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_optional<IfThere<T>> = true;
+
+template <class T>
+inline constexpr bool is_left_out = false;
+template <class T>
+inline constexpr bool is_left_out<IfThere<T>> = true;
 
 template <class T>
 using members_of = boost::describe::describe_members<T, boost::describe::mod_public>;
 
-/// What is not there is null, but an optional list is left out. Times are UTC with milliseconds; a number is
-/// 2, but 0.2.
+/// What is not there is null, or left out if it is IfThere. Times are UTC with milliseconds; a number is 2,
+/// but 0.2.
 template <class T>
 boost::json::value to_json(const T& value) {
     if constexpr (is_list<T>) {
@@ -47,9 +60,8 @@ boost::json::value to_json(const T& value) {
         boost::json::object body;
         boost::mp11::mp_for_each<members_of<T>>([&](auto member) {
             const auto& field = value.*member.pointer;
-            using Field = std::remove_cvref_t<decltype(field)>;
-            if constexpr (is_optional<Field>)
-                if (is_list<typename Field::value_type> && !field) return;
+            if constexpr (is_left_out<std::remove_cvref_t<decltype(field)>>)
+                if (!field) return;
             body[member.name] = to_json(field);
         });
         return body;

@@ -120,6 +120,7 @@ MetricFamilies instance_metrics(const Snapshot& snapshot) {
 
 std::string metrics_text(const Snapshot& snapshot) {
     MetricFamilies all = instance_metrics(snapshot);
+    std::ranges::move(source_metrics(snapshot), std::back_inserter(all));
     std::ranges::move(service_metrics(snapshot.services), std::back_inserter(all));
     std::ranges::move(process_metrics(), std::back_inserter(all));
     return prometheus::TextSerializer().Serialize(all);

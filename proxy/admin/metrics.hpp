@@ -16,6 +16,8 @@ inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=
 
 // Its parts.
 MetricFamilies instance_metrics(const Snapshot& snapshot);
+/// Of sources of backends; none where there is no source.
+MetricFamilies source_metrics(const Snapshot& snapshot);
 MetricFamilies service_metrics(const std::vector<lb::ServiceStatus>& services);
 MetricFamilies process_metrics();
 

@@ -149,6 +149,19 @@ Reply set_state(const Asked& asked) {
     return json_reply(200, {{"state", word_of(state)}});
 }
 
+Reply accept(const Asked& asked) {
+    const auto count = asked.view.accept(asked.names.service.value_or(""));
+    if (!count) return refused(count.error());
+    return json_reply(200, {{"accepted", *count}});
+}
+
+Reply resync(const Asked& asked) {
+    const auto source = query_of(asked.target, "source");
+    if (asked.view.resync(source)) return json_reply(200, {{"ok", true}});
+    return error_reply(404, "not_found", source ? "no source is called " + *source : "there is no source",
+                       "reseat sources lists them");
+}
+
 /// Events may be about services that are gone; only a name that neither they nor the configuration know is
 /// refused. Nothing: it is known.
 std::optional<Reply> unknown_name(const EventFilter& filter, const AdminView& view) {
@@ -203,6 +216,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/config", at_once<config>},
     {"GET", "/metrics", metrics},
     {"POST", "/reload", reload},
+    {"POST", "/sources/resync", at_once<resync>},
+    {"POST", "/services/SERVICE/accept", at_once<accept>},
     {"POST", "/services/SERVICE/terminate", terminate},
     {"POST", "/services/SERVICE/backends/BACKEND/terminate", terminate},
     {"POST", "/services/SERVICE/backends/BACKEND/ready", at_once<set_state<lb::OperatorState::ready>>},
@@ -230,7 +245,7 @@ std::optional<Target> match(const Route& route, const std::vector<std::string>& 
 Reply no_such_path() {
     return error_reply(404, "not_found", "no such path",
                        "GET /, /status, /ready, /sockets, /events, /config or /metrics; POST /reload, "
-                       "/services/NAME/terminate or "
+                       "/sources/resync, /services/NAME/{accept,terminate} or "
                        "/services/NAME/backends/NAME/{drain,ready,maint,weight,terminate}");
 }
 

@@ -32,6 +32,8 @@ struct AdminView {
     std::function<Task<Result<lb::TerminationReport>>(Target)> terminate;  ///< with a service
     std::function<Result<void>(Target, unsigned weight)> set_weight;       ///< of a backend
     std::function<Result<void>(Target, lb::OperatorState)> set_state;      ///< of a backend
+    std::function<Result<std::size_t>(const std::string& service)> accept;
+    std::function<bool(const std::optional<std::string>& source)> resync;
     EventLog* events = nullptr;
 };
 

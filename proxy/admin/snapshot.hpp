@@ -2,7 +2,9 @@
 #pragma once
 
 #include "lb/control/controller/controller.hpp"
+#include "lb/discovery/memberships.hpp"
 #include "lb/discovery/names.hpp"
+#include "lb/discovery/source_record.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -52,6 +54,8 @@ struct Snapshot {
     std::vector<lb::ServiceStatus> services;  ///< each of one moment; all within some milliseconds
     std::vector<lb::PolicyStatus> policies;
     std::vector<lb::NameView> names;
+    std::vector<lb::SourceView> source_views;
+    std::vector<lb::SourceRecord> sources;
     InstanceCounts counts;
     bool history = false;  ///< the backends have theirs
 };

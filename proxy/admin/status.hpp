@@ -29,7 +29,7 @@ struct CheckView {
     std::optional<SystemTime> at;
     std::uint64_t passes = 0;
     std::uint64_t failures = 0;
-    std::optional<std::vector<PastCheckView>> history;  ///< if it was asked for; the oldest first
+    IfThere<std::vector<PastCheckView>> history;  ///< if it was asked for; the oldest first
 };
 BOOST_DESCRIBE_STRUCT(CheckView, (), (type, result, detail, latency_us, at, passes, failures, history))
 
@@ -53,6 +53,13 @@ struct BackendView {
     std::uint64_t unanswered_total = 0;
     std::optional<SystemTime> ejected_until;
     CheckView check;
+    // Of those that a source names:
+    IfThere<std::string> source;
+    IfThere<std::string> standing;  ///< "ready", "leaving" or "unready"
+    IfThere<std::string> incarnation;
+    IfThere<std::string> node;
+    IfThere<std::string> zone;
+    IfThere<bool> held;
 
     /// It gets new connections.
     bool serves() const { return share > 0; }
@@ -60,7 +67,8 @@ struct BackendView {
 BOOST_DESCRIBE_STRUCT(BackendView, (),
                       (name, address, state, reason, since, weight, effective_weight, share, priority,
                        open_sockets, waiting, stuck, sockets_end_at, connects_total, connect_failures_total,
-                       early_resets_total, unanswered_total, ejected_until, check))
+                       early_resets_total, unanswered_total, ejected_until, check, source, standing,
+                       incarnation, node, zone, held))
 
 struct FailoverView {
     std::optional<SystemTime> at;
@@ -103,6 +111,45 @@ struct DnsNameView {
 };
 BOOST_DESCRIBE_STRUCT(DnsNameView, (), (name, type, addresses, held, service_addresses, at, error, next))
 
+/// What a source says of one service.
+struct ReferenceView {
+    std::string source;
+    std::string kind;
+    std::string known;  ///< "never", "absent" or "present"
+    bool stale = false;
+    bool from_before = false;  ///< it is what the previous process knew
+    std::optional<SystemTime> confirmed_at;
+    std::uint64_t ready = 0;
+    std::uint64_t leaving = 0;
+    std::uint64_t unready = 0;
+    std::uint64_t held = 0;
+    std::uint64_t left_out = 0;
+    std::optional<std::string> why_left_out;
+    std::uint64_t disagreements = 0;
+    std::optional<std::string> error;
+};
+BOOST_DESCRIBE_STRUCT(ReferenceView, (),
+                      (source, kind, known, stale, from_before, confirmed_at, ready, leaving, unready, held,
+                       left_out, why_left_out, disagreements, error))
+
+/// A source of backends, which may be of several services.
+struct SourceView {
+    std::string name;
+    std::string kind;
+    std::string state;  ///< "starting", "synced" or "stale"
+    std::optional<SystemTime> since;
+    std::optional<SystemTime> heard_at;
+    std::optional<SystemTime> last_change_at;
+    std::optional<std::string> error;
+    std::optional<std::string> version;
+    std::uint64_t refs = 0;
+    std::uint64_t events_total = 0;
+    std::uint64_t relists_total = 0;
+};
+BOOST_DESCRIBE_STRUCT(SourceView, (),
+                      (name, kind, state, since, heard_at, last_change_at, error, version, refs, events_total,
+                       relists_total))
+
 struct ServiceView {
     std::string name;
     std::string protocol;
@@ -117,6 +164,7 @@ struct ServiceView {
     std::uint64_t untracked = 0;
     std::optional<FailoverView> last_failover;
     std::vector<DnsNameView> discovery;
+    std::vector<ReferenceView> sources;
     std::vector<BackendView> backends;
     bool is_half = false;  ///< there is a service of this name for the other protocol, too; not in the body
 
@@ -129,7 +177,7 @@ struct ServiceView {
 };
 BOOST_DESCRIBE_STRUCT(ServiceView, (),
                       (name, protocol, addresses, lb_policy, eligible, total, panic, open_sockets, waiting,
-                       stuck, untracked, last_failover, discovery, backends))
+                       stuck, untracked, last_failover, discovery, sources, backends))
 
 struct PolicyView {
     std::string name;
@@ -176,12 +224,13 @@ struct StatusView {
     WorkloadView workload;
     ConfigView config;
     KernelView kernel;
+    std::vector<SourceView> sources;
     std::vector<ServiceView> services;
     std::vector<PolicyView> policies;
 };
 BOOST_DESCRIBE_STRUCT(StatusView, (),
-                      (api_version, version, instance, ready, started_at, workload, config, kernel, services,
-                       policies))
+                      (api_version, version, instance, ready, started_at, workload, config, kernel, sources,
+                       services, policies))
 
 /// All text in it is safe on a terminal. Throws for a body of another shape; keys may be missing.
 StatusView read_status(const boost::json::object& status);

@@ -4,6 +4,9 @@
 #include "base/printable.hpp"
 #include "proxy/admin/status.hpp"
 
+#include <map>
+#include <numeric>
+
 namespace reseat::proxy {
 namespace {
 
@@ -40,24 +43,33 @@ CheckView view_of(lb::CheckType type, const lb::BackendStatus& status, bool with
 }
 
 BackendView view_of(const lb::BackendStatus& status, CheckView check) {
-    return {.name = status.backend.name,
-            .address = to_string(status.backend.endpoint),
-            .state = std::string(word_of(status.state)),
-            .reason = status.reason,
-            .since = if_any(status.since),
-            .weight = status.backend.weight,
-            .effective_weight = status.effective_weight,
-            .priority = status.backend.priority,
-            .open_sockets = status.open_sockets,
-            .waiting = status.waiting,
-            .stuck = status.stuck,
-            .sockets_end_at = status.sockets_end_at,
-            .connects_total = status.connects_total,
-            .connect_failures_total = status.connect_failures_total,
-            .early_resets_total = status.early_resets_total,
-            .unanswered_total = status.unanswered_total,
-            .ejected_until = status.ejected_until,
-            .check = std::move(check)};
+    const lb::Backend& backend = status.backend;
+    BackendView view{.name = backend.name,
+                     .address = to_string(backend.endpoint),
+                     .state = std::string(word_of(status.state)),
+                     .reason = status.reason,
+                     .since = if_any(status.since),
+                     .weight = backend.weight,
+                     .effective_weight = status.effective_weight,
+                     .priority = backend.priority,
+                     .open_sockets = status.open_sockets,
+                     .waiting = status.waiting,
+                     .stuck = status.stuck,
+                     .sockets_end_at = status.sockets_end_at,
+                     .connects_total = status.connects_total,
+                     .connect_failures_total = status.connect_failures_total,
+                     .early_resets_total = status.early_resets_total,
+                     .unanswered_total = status.unanswered_total,
+                     .ejected_until = status.ejected_until,
+                     .check = std::move(check)};
+    if (backend.source.empty()) return view;
+    view.source = printable(backend.source);
+    view.standing = std::string(word_of(backend.standing));
+    view.incarnation = backend.incarnation;
+    view.node = backend.node;
+    view.zone = backend.zone;
+    view.held = backend.held;
+    return view;
 }
 
 FailoverView view_of(const lb::Failover& failover) {
@@ -95,6 +107,47 @@ DnsNameView view_of(const lb::NameView& name) {
     return view;
 }
 
+std::optional<std::string> line_if_any(const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(printable(text));
+}
+
+std::uint64_t sum(const std::map<std::string, std::uint64_t>& counts) {
+    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0},
+                           [](std::uint64_t all, const auto& one) { return all + one.second; });
+}
+
+ReferenceView view_of(const lb::SourceView& source) {
+    const lb::Assignment& said = source.said;
+    return {.source = printable(to_string(source.entry.ref)),
+            .kind = std::string(word_of(source.entry.ref.kind)),
+            .known = std::string(word_of(said.known)),
+            .stale = said.stale || source.from_before,
+            .from_before = source.from_before,
+            .confirmed_at = if_any(said.confirmed_at),
+            .ready = source.count(lb::Standing::ready),
+            .leaving = source.count(lb::Standing::leaving),
+            .unready = source.count(lb::Standing::unready),
+            .held = source.held(),
+            .left_out = said.left_out,
+            .why_left_out = line_if_any(said.why_left_out),
+            .disagreements = source.disagreements,
+            .error = line_if_any(said.error)};
+}
+
+SourceView view_of(const lb::SourceRecord& source) {
+    return {.name = printable(source.name()),
+            .kind = std::string(word_of(source.kind())),
+            .state = std::string(word_of(source.state())),
+            .since = if_any(source.since()),
+            .heard_at = if_any(source.heard_at()),
+            .last_change_at = if_any(source.last_change_at()),
+            .error = line_if_any(source.error()),
+            .version = line_if_any(source.version()),
+            .refs = source.refs(),
+            .events_total = sum(source.events()),
+            .relists_total = sum(source.relists())};
+}
+
 ServiceView view_of(const lb::ServiceStatus& status, const Snapshot& snapshot) {
     const lb::Service& service = *status.service;
     ServiceView view{.name = service.name,
@@ -112,6 +165,9 @@ ServiceView view_of(const lb::ServiceStatus& status, const Snapshot& snapshot) {
     for (const auto& name : snapshot.names)
         if (name.service == service.name && name.protocol == service.protocol)
             view.discovery.push_back(view_of(name));
+    for (const auto& source : snapshot.source_views)
+        if (source.service == service.name && source.protocol == service.protocol)
+            view.sources.push_back(view_of(source));
     for (const auto& backend : status.backends)
         view.backends.push_back(
             view_of(backend, view_of(service.health_check.type, backend, snapshot.history)));
@@ -136,6 +192,7 @@ boost::json::object status_json(const Snapshot& snapshot) {
                    .last_reload = {.ok = ok, .at = if_any(at)}},
         .kernel = {.release = info.kernel_release, .terminate = info.engines, .repoint = info.repoint}};
     if (!ok) view.config.last_reload.error = printable(error);
+    for (const auto& source : snapshot.sources) view.sources.push_back(view_of(source));
     for (const auto& service : snapshot.services) view.services.push_back(view_of(service, snapshot));
     for (const auto& policy : snapshot.policies)
         view.policies.push_back({.name = policy.name,

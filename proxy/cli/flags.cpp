@@ -193,6 +193,10 @@ void Flags::child() {
     command_.prefix_command();
 }
 
+void Flags::source(const std::string& meaning) {
+    command_.add_option("SOURCE", options_.source, meaning)->type_name("");
+}
+
 void Flags::weight() {
     command_
         .add_option_function<std::string>(

@@ -39,6 +39,8 @@ public:
     void target(const std::string& meaning, bool required);
     /// What comes after the first word that is no flag is not looked at.
     void child();
+    /// An argument that may be left out: the name of a source.
+    void source(const std::string& meaning);
     void weight();
     void confirmation();
     void allow_exec();

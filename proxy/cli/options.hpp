@@ -33,6 +33,7 @@ struct Options {
     std::string pin;       ///< detach: directory; empty: not given
     std::string service;   ///< empty: not given
     std::string backend;   ///< of `service`; empty: not given
+    std::string source;    ///< resync: empty: all
     unsigned weight = 0;   ///< weight: the new one
     bool dry_run = false;
     bool watch = false;   ///< again and again

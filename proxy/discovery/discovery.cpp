@@ -24,17 +24,19 @@ using namespace std::chrono_literals;
 
 constexpr auto kRetry = 1s;      ///< after the data path refused
 constexpr auto kLonger = 24h;    ///< nothing is to be asked
+constexpr auto kGather = 100ms;  ///< changes of sources
 constexpr auto kSettles = 20ms;  ///< a file that is being written
 
 }  // namespace
 
 Discovery::Discovery(asio::any_io_executor executor, lb::SocketPreparer prepare, Apply apply,
-                     lb::Passing passing, lb::EventSink tell)
+                     lb::Passing passing, lb::EventSink tell, lb::Failing failing)
     : executor_(executor),
       apply_(std::move(apply)),
       passing_(std::move(passing)),
       tell_(std::move(tell)),
       wake_up_(executor),
+      sources_(executor, prepare, std::move(failing), tell_, [this] { on_source(); }),
       answered_(executor, steady_clock::time_point::max()),
       resolver_(executor, std::move(prepare),
                 [this](const lb::Lookup& lookup, lb::Query query, lb::Found found) {
@@ -44,6 +46,7 @@ Discovery::Discovery(asio::any_io_executor executor, lb::SocketPreparer prepare,
 Task<void> Discovery::run() {
     while (true) {
         for (const auto& question : names_.take_due(steady_clock::now())) resolver_.ask(question);
+        step_sources();
         if (is_time_to_tell()) tell_and_apply();
         co_await wake_up_.wait_for(pause());
     }
@@ -58,7 +61,9 @@ bool Discovery::is_time_to_tell() const {
 Duration Discovery::pause() const {
     const auto now = steady_clock::now();
     auto next = now + (refused_ ? Duration(kRetry) : Duration(kLonger));
-    for (const auto& at : {names_.next_due(), names_.news_at(), hold_over_})
+    const auto sources = services_.empty() ? std::nullopt : sources_.next();
+    const auto looked = services_.empty() ? std::nullopt : sources_at_;
+    for (const auto& at : {names_.next_due(), names_.news_at(), hold_over_, sources, looked})
         if (at) next = std::min(next, *at);
     return std::max<Duration>(next - now, 0s);
 }
@@ -69,6 +74,25 @@ void Discovery::on_answer(const lb::Lookup& lookup, lb::Query query, lb::Found f
                      random);
     answered_.cancel();
     wake_up_.notify();
+}
+
+/// The first change is acted on at once, further ones are gathered.
+void Discovery::on_source() {
+    const auto now = steady_clock::now();
+    if (!sources_at_) sources_at_ = std::max(now, sources_seen_ + kGather);
+    answered_.cancel();
+    wake_up_.notify();
+}
+
+/// Nothing is judged before there is something in force that it could change.
+void Discovery::step_sources() {
+    if (services_.empty()) return;
+    const auto now = steady_clock::now();
+    const auto next = sources_.next();
+    if (!(sources_at_ && *sources_at_ <= now) && !(next && *next <= now)) return;
+    sources_at_.reset();
+    sources_seen_ = now;
+    if (sources_.step(now)) reconsider_ = true;
 }
 
 /// Answers of one turn of the loop, and both families of a name, are one change.
@@ -82,7 +106,7 @@ void Discovery::tell_and_apply() {
     told_ = std::move(now);
     hold_over_ = lb::first_hold_over(told_);
     if (services_.empty() || (alike && !has_to_apply)) return;
-    const auto done = apply_(lb::expand(services_, told_));
+    const auto done = apply_(lb::expand(services_, told_, sources_.view(services_)));
     if (!done && !refused_)
         spdlog::error("cannot update the backends, trying again: {}", done.error().message);
     refused_ = !done;
@@ -91,23 +115,29 @@ void Discovery::tell_and_apply() {
 void Discovery::follow(std::vector<lb::Service> services) {
     services_ = std::move(services);
     names_.follow(services_, steady_clock::now());
+    sources_.follow(services_);
+    sources_at_ = steady_clock::now();
     reconsider_ = true;
     wake_up_.notify();
 }
 
 void Discovery::on_failing_backend() {
-    if (!hold_over_) return;
-    reconsider_ = true;
+    sources_at_ = std::min(sources_at_.value_or(TimePoint::max()), sources_seen_ + kGather);
+    if (hold_over_) reconsider_ = true;
     wake_up_.notify();
 }
 
 bool Discovery::answered(const std::vector<lb::Service>& services) const {
-    return names_.answered(services, steady_clock::now());
+    return names_.answered(services, steady_clock::now()) && sources_.answered(services);
 }
 
 std::string Discovery::waits_for(const std::vector<lb::Service>& services) const {
     const auto names = names_.unanswered(services, steady_clock::now());
-    return names.empty() ? "" : fmt::format("{} (asking {})", fmt::join(names, ", "), resolver_.servers());
+    const auto sources = sources_.unanswered(services);
+    std::string text;
+    if (!names.empty()) text = fmt::format("{} (asking {})", fmt::join(names, ", "), resolver_.servers());
+    if (!sources.empty()) text += fmt::format("{}{}", text.empty() ? "" : ", ", fmt::join(sources, ", "));
+    return text;
 }
 
 std::vector<lb::NameView> Discovery::view(const std::vector<lb::Service>& services) const {
@@ -115,11 +145,15 @@ std::vector<lb::NameView> Discovery::view(const std::vector<lb::Service>& servic
     return lb::hold(told_, names_.view(services), now, passing_);
 }
 
-Task<bool> Discovery::learn(const std::vector<lb::Service>& services, Duration at_most) {
+Task<bool> Discovery::learn(const std::vector<lb::Service>& services, Duration at_most,
+                            Duration sources_at_most) {
     if (answered(services)) co_return false;
     names_.want(services, steady_clock::now());
+    sources_.want(services);
     wake_up_.notify();
-    auto wait = with_timeout(at_most, all_answered(services));
+    const bool only_sources = names_.answered(services, steady_clock::now());
+    auto wait = with_timeout(only_sources ? sources_at_most : std::max(at_most, sources_at_most),
+                             all_answered(services));
     co_await std::move(wait);
     co_return true;
 }
@@ -137,7 +171,7 @@ Task<bool> Discovery::all_answered(const std::vector<lb::Service>& services) {
 }
 
 std::vector<lb::Service> Discovery::expand(const std::vector<lb::Service>& services) const {
-    return lb::expand(services, view(services));
+    return lb::expand(services, view(services), sources_.view(services));
 }
 
 Task<void> Discovery::watch(const char* path, std::function<void()> changed) {
@@ -166,10 +200,10 @@ Task<void> Discovery::watch_files() {
 }
 
 void learn_now(asio::io_context& loop, Discovery& discovery, const std::vector<lb::Service>& services,
-               Duration at_most) {
+               Duration at_most, Duration sources_at_most) {
     bool over = false;
     const auto learn = [&]() -> Task<void> {
-        co_await discovery.learn(services, at_most);
+        co_await discovery.learn(services, at_most, sources_at_most);
         over = true;
     };
     const auto task = spawn(loop.get_executor(), "name resolution", learn(), [&](const std::string& what) {

@@ -35,7 +35,8 @@ struct SidecarSettings {
     std::string pin;                        ///< directory; empty: nothing outlives this process
     std::optional<lb::LogLevel> log_level;  ///< wins over the configuration's
     config::ExecChecks exec_checks = config::ExecChecks::refused;
-    bool watch_config = true;  ///< reload when the file changes
+    std::string state_file = {};  ///< what sources said last, for the next process; empty: it is not kept
+    bool watch_config = true;     ///< reload when the file changes
     std::optional<bpf::Engine> only_engine = {};
     ServiceManager manager = {};  ///< gets the state of reseat
 };
@@ -91,6 +92,9 @@ private:
     Result<void> attach();
     void resolve_names();
     void follow_names(const lb::Model& model);
+    void inherit_sources(const lb::Model& model);
+    Task<void> keep_state_file();
+    std::string advice() const;
     Result<void> open_admin();
     Result<std::shared_ptr<Listener>> open_admin_address(const lb::Model& model);
     std::optional<Endpoint> wanted_admin_address(const lb::Model& model) const;

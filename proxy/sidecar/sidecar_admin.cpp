@@ -100,6 +100,15 @@ AdminView Sidecar::admin_view() {
                 return controller_->set_operator_state(which.service.value_or(""), which.backend.value_or(""),
                                                        state);
             },
+            .accept = [this](const std::string& service) -> Result<std::size_t> {
+                if (!discovery_ || !controller_) return Error{ErrorCode::failed, "this instance is stopping"};
+                if (const auto known = controller_->known_service(service); !known) return known.error();
+                return discovery_->accept(service);
+            },
+            .resync =
+                [this](const std::optional<std::string>& source) {
+                    return discovery_ && discovery_->sources().resync(source);
+                },
             .events = &events_};
 }
 
@@ -108,6 +117,8 @@ Task<Snapshot> Sidecar::snapshot(bool history) {
     Snapshot all{.info = info(), .ready = ready(), .counts = counts(), .history = history};
     all.policies = controller_->policies();
     all.names = discovery_->view();
+    all.source_views = discovery_->source_view();
+    all.sources = discovery_->sources().records();
     auto since = std::chrono::steady_clock::now();
     for (const lb::ServiceId id : controller_->services()) {
         if (std::chrono::steady_clock::now() - since > kLongestLook) {

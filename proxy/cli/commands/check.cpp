@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::size_t kAtOnce = 64;
 
-constexpr auto kPatience = std::chrono::seconds(10);  ///< with DNS
+constexpr auto kPatience = std::chrono::seconds(10);       ///< with DNS
+constexpr auto kSourcePatience = std::chrono::seconds(5);  ///< with other sources
 
 struct Row {
     const lb::Service* service = nullptr;
@@ -52,7 +53,8 @@ Task<void> work(std::vector<Row>& rows, std::size_t& next) {
 }
 
 bool passed(const Row& row) {
-    return !row.result || row.result->outcome == lb::ProbeOutcome::passed;
+    return !row.result || row.result->outcome == lb::ProbeOutcome::passed ||
+           row.backend->standing != lb::Standing::ready;
 }
 
 std::string result_of(const Row& row) {
@@ -60,7 +62,9 @@ std::string result_of(const Row& row) {
 }
 
 std::string detail_of(const Row& row) {
-    return row.result ? one_line(row.result->detail) : "no health check";
+    const lb::Standing standing = row.backend->standing;
+    const std::string said = standing == lb::Standing::ready ? "" : fmt::format("({}) ", word_of(standing));
+    return said + (row.result ? one_line(row.result->detail) : "no health check");
 }
 
 void print_table(const std::vector<Row>& rows, const std::vector<BadName>& bad_names) {
@@ -116,15 +120,19 @@ const lb::Service& find(const std::vector<lb::Service>& services, const lb::Name
 }
 
 /// The services with what DNS says now; `bad_names` points to the given ones.
-std::vector<lb::Service> resolve(asio::io_context& loop, const std::vector<lb::Service>& services,
+std::vector<lb::Service> resolve(asio::io_context& loop, const lb::Model& model, const Options& options,
                                  std::vector<BadName>& bad_names) {
-    const bool any =
-        std::ranges::any_of(services, [](const auto& service) { return !service.named_backends.empty(); });
+    const auto& services = model.services;
+    const bool any = std::ranges::any_of(services, [](const auto& service) {
+        return !service.named_backends.empty() || !service.sourced_backends.empty();
+    });
     if (!any) return services;
     Discovery discovery(loop.get_executor(), {}, {});
+    discovery.sources().configure(model.sources.kubernetes,
+                                  "apply what \"reseat rbac " + options.config + "\" prints");
     const auto on_failure = [](const std::string& what) { fail({ErrorCode::failed, what}); };
     auto asking = spawn(loop.get_executor(), "name resolution", discovery.run(), on_failure);
-    learn_now(loop, discovery, services, kPatience);
+    learn_now(loop, discovery, services, kPatience, kSourcePatience);
     for (const auto& view : discovery.view(services)) {
         if (view.endpoints.empty())
             bad_names.push_back({&find(services, view), view.named.name, "unresolved",
@@ -133,6 +141,17 @@ std::vector<lb::Service> resolve(asio::io_context& loop, const std::vector<lb::S
             bad_names.push_back(
                 {&find(services, view), view.named.name, "not a server",
                  fmt::format("{} is the address of {}", to_string(found.endpoint), lb::owner(view, found))});
+    }
+    for (const auto& view : discovery.sources().view(services)) {
+        const bool heard = view.said.known != lb::Assignment::Known::never;
+        if (heard && view.said.error.empty() && !view.endpoints.empty()) continue;
+        const lb::Service& service = *std::ranges::find_if(services, [&](const lb::Service& one) {
+            return one.name == view.service && one.protocol == view.protocol;
+        });
+        const std::string why = !view.said.error.empty() ? one_line(view.said.error)
+                                : heard                  ? "it names no endpoint"
+                                                         : "no answer in time";
+        bad_names.push_back({&service, to_string(view.entry.ref), heard ? "empty" : "unheard", why});
     }
     auto expanded = discovery.expand(services);
     asking.cancel();
@@ -147,7 +166,7 @@ int run(const Options& options) {
     if (!config) return exit_status(ErrorCode::invalid_config);
     asio::io_context loop(1);
     std::vector<BadName> bad_names;
-    const auto services = resolve(loop, config->model.services, bad_names);
+    const auto services = resolve(loop, config->model, options, bad_names);
     std::vector<Row> rows;
     for (const auto& service : services)
         for (const auto& backend : service.backends) rows.push_back({&service, &backend, std::nullopt});

@@ -53,6 +53,14 @@ Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::OnExi
     }
 }
 
+/// Of the default instance /run/reseat/default/endpoints.json.
+std::string state_file_beside(const std::string& admin) {
+    if (admin.empty()) return "";
+    constexpr std::string_view usual = "/admin.sock";
+    return admin.ends_with(usual) ? admin.substr(0, admin.size() - usual.size()) + "/endpoints.json"
+                                  : admin + ".endpoints.json";
+}
+
 int run(const Options& options) {
     auto config = load_and_report(options.config, exec_checks(options));
     if (!config) return exit_status(ErrorCode::invalid_config);
@@ -85,6 +93,7 @@ int run(const Options& options) {
                                    .pin = pin->directory,
                                    .log_level = options.log_level,
                                    .exec_checks = exec_checks(options),
+                                   .state_file = state_file_beside(admin),
                                    .only_engine = options.engine,
                                    .manager = ServiceManager::from_environment()});
     if (!sidecar) return fail(sidecar.error());

@@ -99,6 +99,7 @@ std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, 
                                paint(text, colour, colours), trouble(service)),
                    0);
     page.paragraph(introduction(service, now), 0);
+    explain_sources(page, facts, now);
     explain_backends(page, facts, now);
     if (!service.has_left()) explain_choice(page, facts);
     explain_sockets(page, facts, now);

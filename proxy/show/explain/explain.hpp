@@ -12,6 +12,8 @@ std::string explain_text(const Facts& facts, SystemTime now, std::size_t width, 
 
 /// Its parts, each a section or nothing.
 void explain_backends(Page& page, const Facts& facts, SystemTime now);
+/// Where its backends come from, if sources name them.
+void explain_sources(Page& page, const Facts& facts, SystemTime now);
 void explain_choice(Page& page, const Facts& facts);
 void explain_sockets(Page& page, const Facts& facts, SystemTime now);
 void explain_rules(Page& page, const Facts& facts);

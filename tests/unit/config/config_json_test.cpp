@@ -29,13 +29,30 @@ std::string service_with(const std::string& check, const std::string& more = "")
            "  health_check: {" + check + "}\n";
 }
 
+constexpr const char* kSources = R"(version: 1
+sources: {start_wait: 5s, kubernetes: {server: ['https://a', 'https://b:6443'], token_file: /t, ca_file: /ca}}
+services:
+- name: a
+  address: 10.96.0.1:80
+  protocol: any
+  until_known: pass
+  guard: {percent: 30, hold: 1m}
+  connections: {on_leaving: keep, on_unready: terminate}
+  backends:
+  - {kubernetes: {service: db/pg, port: pg}, weight: 0, priority: 1}
+  - {kubernetes: {service: pg}, name: here}
+  - {file: /a.yaml}
+  - {command: [/bin/x], interval: 30s}
+  - {stream: 'https://x/', token_file: /t, tls: {ca_file: /ca, cert_file: /c, key_file: /k}}
+)";
+
 }  // namespace
 
 TEST_CASE("the configuration in force may be loaded again and is the same", "[admin][config]") {
     const auto example = read_file("config/example.yaml");
     REQUIRE(example.has_value());
     for (const std::string& text :
-         {std::string("version: 1\nservices: []\n"), service_with("type: none"),
+         {std::string("version: 1\nservices: []\n"), std::string(kSources), service_with("type: none"),
           service_with("type: http, http: {expect_body: hello}", "  protocol: any\n"),
           service_with("port: 81, watch: off", "  lb_policy: maglev\n  hash_key: process\n"),
           service_with("tcp: {tls: true}, tls: {server_name: db, insecure_skip_verify: true}",
@@ -58,6 +75,7 @@ TEST_CASE("the configuration in force may be loaded again and is the same", "[ad
         CHECK(told(again) == once);
         CHECK(again.services == model.services);
         CHECK(again.policies == model.policies);
+        CHECK(again.sources == model.sources);
         CHECK(again.admin_address == model.admin_address);
         CHECK(again.admin_socket == model.admin_socket);
         CHECK(again.cgroup == model.cgroup);
@@ -83,6 +101,10 @@ TEST_CASE("what may be a secret is not told", "[admin][config]") {
     CHECK(tcp.at("tcp") == json::object{{"send", "(redacted)"}, {"expect", "(redacted)"}, {"tls", false}});
     const auto exec = check("type: exec, exec: {command: [/bin/check, --password, hunter2]}");
     CHECK(exec.at("exec").at("command") == json::array{"/bin/check", "(redacted)", "(redacted)"});
+    const auto source = model_of(
+        "version: 1\nservices:\n- {name: a, address: '10.96.0.1:80', backends: [{command: [/bin/x, "
+        "hunter2]}]}\n");
+    CHECK_THAT(told(source), Catch::Contains("/bin/x") && !Catch::Contains("hunter2"));
     const auto unused = check("type: none, udp: {send: hunter2, expect: x}");
     CHECK_THAT(json::serialize(unused), !Catch::Contains("hunter2"));
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -19,6 +20,7 @@ const std::map<std::string, Keys> required = {
     {"", {{"version", "1"}, {"services", "[]"}}},
     {"services[]", {{"name", "web"}, {"address", "'10.96.0.1:80'"}, {"backends", "['10.0.0.1:80']"}}},
     {"services[].backends[]", {{"address", "'10.0.0.2:80'"}}},
+    {"services[].backends[].kubernetes", {{"service", "db/pg"}}},
     {"policies[]", {{"name", "p"}, {"action", "deny"}, {"to", "[{cidr: 10.0.0.0/8}]"}}},
     {"policies[].to[]", {{"cidr", "10.0.0.0/8"}}},
 };
@@ -39,6 +41,9 @@ std::string trimmed(const std::string& text) {
     return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
+/// What a backend has instead of an address.
+const std::set<std::string> sources = {"kubernetes", "file", "command", "stream"};
+
 /// "key: value" within all that is around it; without `value` the key itself is not there.
 std::string write(const std::string& path, const std::optional<std::string>& value) {
     const auto dot = path.rfind('.');
@@ -50,7 +55,8 @@ std::string write(const std::string& path, const std::optional<std::string>& val
     std::vector<std::string> entries;
     if (const auto found = required.find(place); found != required.end())
         for (const auto& [sibling, usual] : found->second)
-            if (sibling != key) entries.push_back(sibling + ": " + usual);
+            if (sibling != key && !(value && sibling == "address" && sources.contains(key)))
+                entries.push_back(sibling + ": " + usual);
     for (const auto& what : {path, path + ": " + value.value_or("")})
         if (const auto found = needs.find(what); found != needs.end())
             entries.push_back(found->second.first + ": " + found->second.second);

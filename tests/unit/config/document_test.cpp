@@ -146,16 +146,23 @@ TEST_CASE("the defaults in the document are those of the model", "[config][docs]
             }
         }
     }
-    CHECK(in_words == std::map<std::string, std::string>{
-                          {"admin.socket", "that of the instance, `/run/reseat/INSTANCE/admin.sock`"},
-                          {"services[].hash_key", "required with `maglev`"},
-                          {"services[].health_check.type",
-                           "`tcp` for TCP, `udp` for UDP; with `protocol: any` each half has its own"},
-                          {"services[].health_check.unhealthy_interval", "as `interval`"},
-                          {"services[].health_check.exec.command", "required for `exec`"},
-                          {"services[].health_check.tls.ca_file", "those that the system trusts"},
-                          {"services[].backends[].address", "required, or `srv`"},
-                          {"services[].backends[].name", "its address; the DNS name"}});
+    CHECK(in_words ==
+          std::map<std::string, std::string>{
+              {"admin.socket", "that of the instance, `/run/reseat/INSTANCE/admin.sock`"},
+              {"services[].hash_key", "required with `maglev`"},
+              {"services[].health_check.type",
+               "`tcp` for TCP, `udp` for UDP; with `protocol: any` each half has its own"},
+              {"services[].health_check.unhealthy_interval", "as `interval`"},
+              {"services[].health_check.exec.command", "required for `exec`"},
+              {"services[].health_check.tls.ca_file", "those that the system trusts"},
+              {"sources.kubernetes.server", "that of the pod, `KUBERNETES_SERVICE_HOST`"},
+              {"sources.kubernetes.token_file", "that of the service account, below `/var/run/secrets`"},
+              {"sources.kubernetes.ca_file", "that of the service account, below `/var/run/secrets`"},
+              {"services[].backends[].kubernetes.service", "required with `kubernetes`"},
+              {"services[].backends[].interval", "none; of `stream` 30s"},
+              {"services[].backends[].tls.ca_file", "those that the system trusts"},
+              {"services[].backends[].address", "required, or `srv`, or a source"},
+              {"services[].backends[].name", "its address; the DNS name; of a source that of the service"}});
 }
 
 TEST_CASE("defaults that depend on something are as the document words them", "[config][docs]") {
@@ -224,7 +231,23 @@ TEST_CASE("the example shows every key of the document, if only in a comment", "
     for (const auto& section : read_document())
         for (const auto& row : section.rows)
             if (const auto path = full_path(section, row); !shown.contains(path)) in_comments.insert(path);
-    CHECK(in_comments == std::set<std::string>{"services[].hash_key", "services[].health_check.exec.command",
+    CHECK(in_comments == std::set<std::string>{"services[].hash_key",
+                                               "services[].health_check.exec.command",
+                                               "sources.kubernetes.server",
+                                               "sources.kubernetes.token_file",
+                                               "sources.kubernetes.ca_file",
+                                               "sources.kubernetes.cert_file",
+                                               "sources.kubernetes.key_file",
+                                               "services[].backends[].kubernetes.service",
+                                               "services[].backends[].kubernetes.port",
+                                               "services[].backends[].file",
+                                               "services[].backends[].command",
+                                               "services[].backends[].stream",
+                                               "services[].backends[].interval",
+                                               "services[].backends[].token_file",
+                                               "services[].backends[].tls.ca_file",
+                                               "services[].backends[].tls.cert_file",
+                                               "services[].backends[].tls.key_file",
                                                "services[].health_check.tls.ca_file",
                                                "services[].health_check.tls.cert_file",
                                                "services[].health_check.tls.key_file"});

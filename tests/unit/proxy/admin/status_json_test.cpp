@@ -26,6 +26,8 @@ std::set<std::string> keys(const json::value& value) {
 struct Example {
     lb::Service service;
     lb::ServiceStatus status;
+    std::vector<lb::SourceView> source_views;
+    std::vector<lb::SourceRecord> sources;
     bool history = false;
 
     Example() {
@@ -65,6 +67,8 @@ struct Example {
                                                  .action = lb::PolicyAction::deny,
                                                  .denied_total = 4,
                                                  .terminated_total = 1}},
+                                   .source_views = source_views,
+                                   .sources = sources,
                                    .history = history});
     }
 };
@@ -74,7 +78,8 @@ struct Example {
 TEST_CASE("status has every key that is promised", "[status]") {
     const json::value body = Example().body();
     CHECK(keys(body) == std::set<std::string>{"api_version", "version", "instance", "ready", "started_at",
-                                              "workload", "config", "kernel", "services", "policies"});
+                                              "workload", "config", "kernel", "sources", "services",
+                                              "policies"});
     CHECK(keys(body.at("workload")) == std::set<std::string>{"cgroup", "pinned"});
     CHECK(keys(body.at("config")) == std::set<std::string>{"path", "sha256", "loaded_at", "last_reload"});
     CHECK(keys(body.at("config").at("last_reload")) == std::set<std::string>{"ok", "at", "error"});
@@ -82,7 +87,8 @@ TEST_CASE("status has every key that is promised", "[status]") {
     const auto& service = body.at("services").at(0);
     CHECK(keys(service) == std::set<std::string>{"name", "protocol", "addresses", "lb_policy", "eligible",
                                                  "total", "panic", "open_sockets", "waiting", "stuck",
-                                                 "untracked", "last_failover", "discovery", "backends"});
+                                                 "untracked", "last_failover", "discovery", "sources",
+                                                 "backends"});
     CHECK(keys(service.at("last_failover")) == std::set<std::string>{"at", "backend", "reason", "matched",
                                                                      "terminated", "repointed", "failed",
                                                                      "duration_us"});
@@ -158,6 +164,48 @@ TEST_CASE("the last checks of a backend are told if they are asked for", "[statu
     CHECK(check().at("history") ==
           json::array{json::object{{"at", 1500}, {"latency_us", 900}, {"result", "passed"}},
                       json::object{{"at", 2500}, {"latency_us", 1000000}, {"result", "timeout"}}});
+}
+
+TEST_CASE("a backend that a source names has what the source says", "[status][sources]") {
+    Example example;
+    const auto backend = [&] { return example.body().at("services").at(0).at("backends").at(0).as_object(); };
+    CHECK_FALSE(backend().contains("source"));
+    CHECK_FALSE(backend().contains("held"));
+    auto& config = example.status.backends.front().backend;
+    config.source = "kubernetes db/postgres";
+    config.standing = lb::Standing::leaving;
+    config.incarnation = "1-2";
+    CHECK(backend().at("source") == "kubernetes db/postgres");
+    CHECK(backend().at("standing") == "leaving");
+    CHECK(backend().at("incarnation") == "1-2");
+    CHECK(backend().at("node") == "");
+    CHECK(backend().at("held") == false);
+    const auto read = proxy::read_status(example.body()).services.at(0).backends.at(0);
+    CHECK(read.source == "kubernetes db/postgres");
+    CHECK(read.held == false);
+}
+
+TEST_CASE("sources are told, each once, and what they say of each service", "[status][sources]") {
+    Example example;
+    example.sources.emplace_back("file /a", lb::SourceKind::file, kNow);
+    const auto& service = *example.status.service;
+    lb::SourceView view{.service = service.name, .protocol = service.protocol};
+    view.entry.ref.path = "/a";
+    view.said.known = lb::Assignment::Known::absent;
+    example.source_views = {view};
+    const auto body = example.body();
+    CHECK(keys(body.at("sources").at(0)) ==
+          std::set<std::string>{"name", "kind", "state", "since", "heard_at", "last_change_at", "error",
+                                "version", "refs", "events_total", "relists_total"});
+    CHECK(body.at("sources").at(0).at("state") == "starting");
+    CHECK(body.at("sources").at(0).at("heard_at").is_null());
+    const auto& said = body.at("services").at(0).at("sources").at(0);
+    CHECK(keys(said) == std::set<std::string>{"source", "kind", "known", "stale", "from_before",
+                                              "confirmed_at", "ready", "leaving", "unready", "held",
+                                              "left_out", "why_left_out", "disagreements", "error"});
+    CHECK(said.at("source") == "file /a");
+    CHECK(said.at("known") == "absent");
+    CHECK(said.at("error").is_null());
 }
 
 TEST_CASE("a backend's share is of its address family", "[status]") {
