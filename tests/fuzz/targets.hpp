@@ -17,6 +17,10 @@ void diag_message(Bytes input);
 void proc_text(Bytes input);
 /// What a name server sends: the first byte chooses what it was asked for.
 void dns_answer(Bytes input);
+/// What a Kubernetes API server sends: a line of a watch, a list, or the body of a refusal.
+void slice_event(Bytes input);
+/// A document or a line of endpoints, and what a process leaves of them to the next.
+void endpoint_document(Bytes input);
 /// A configuration file.
 void configuration(Bytes input);
 /// What an HTTP server sends to a check: the first byte says how it is asked and how the stream ends, the

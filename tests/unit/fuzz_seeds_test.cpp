@@ -50,6 +50,14 @@ TEST_CASE("answers of name servers, whole, cut off and damaged, are read without
     feed("dns_answer", fuzz::dns_answer);
 }
 
+TEST_CASE("what an API server sends, whole, cut off and damaged, is read without harm", "[fuzz][discovery]") {
+    feed("slice_event", fuzz::slice_event);
+}
+
+TEST_CASE("documents of endpoints, whole, cut off and damaged, are read without harm", "[fuzz][discovery]") {
+    feed("endpoint_document", fuzz::endpoint_document);
+}
+
 TEST_CASE("configurations, whole, cut off and damaged, end in a model or in faults [E38]", "[fuzz][config]") {
     feed("configuration", fuzz::configuration);
 }
