@@ -3,6 +3,8 @@
 #include "bpf/doctor/kernel_features.hpp"
 #include "proxy/cli/commands/command.hpp"
 #include "proxy/cli/flags.hpp"
+#include "proxy/discovery/kubernetes/kubernetes_source.hpp"
+#include "proxy/discovery/kubernetes/pod_credentials.hpp"
 #include "proxy/show/terminal.hpp"
 #include "proxy/sidecar/descriptor_limit.hpp"
 #include "proxy/sidecar/pinning.hpp"
@@ -119,6 +121,18 @@ std::vector<bpf::Feature> look_at_optional_capabilities() {
     return features;
 }
 
+/// What sources of backends need, where this is a pod.
+std::vector<bpf::Feature> look_at_kubernetes() {
+    std::vector<bpf::Feature> features;
+    for (const auto& [name, good, seen, remedy] :
+         look_at_pod(kServiceAccount, std::chrono::system_clock::now()))
+        features.push_back({.name = name,
+                            .available = good,
+                            .detail = seen,
+                            .remedy = good ? "" : "only for backends from Kubernetes: " + remedy});
+    return features;
+}
+
 /// What has to be there before anything can be tried, then what the kernel does when it is.
 std::vector<bpf::Feature> try_everything() {
     bpf::Feature capabilities{
@@ -136,6 +150,7 @@ std::vector<bpf::Feature> try_everything() {
         scratch.remedy = "mount cgroup2 where reseat may create a cgroup, or attach to an existing cgroup";
     std::vector<bpf::Feature> features = {capabilities};
     std::ranges::move(look_at_optional_capabilities(), std::back_inserter(features));
+    std::ranges::move(look_at_kubernetes(), std::back_inserter(features));
     features.push_back(look_at_descriptors());
     features.push_back(scratch);
     if (!capabilities.available || !cgroup) return features;
