@@ -199,3 +199,14 @@ def test_a_state_file_that_cannot_be_trusted_is_ignored_with_a_line(lab, echo, f
     sidecar = lab.sidecar(of_file(lab.tmp / "none.json"), lab.cgroup())
     sidecar.logs("what a previous process knew of sources is not used")
     assert sidecar.states("echo") == {}
+
+
+def test_ten_thousand_endpoints_appear_at_once(lab):  # [F35]
+    def many(count):
+        return document(*({"address": f"10.20.{i // 250}.{1 + i % 250}:80", "id": f"{i}"} for i in range(count)))
+    path = lab.write("echo.json", many(1))
+    sidecar = lab.sidecar(of_file(path, check="type: none"), lab.cgroup())
+    lab.write("echo.json", many(10_000))
+    wait_until(lambda: sidecar.status()["services"][0]["eligible"] == 10_000, 10, lambda: f"{reference(sidecar)}")
+    peak = next(line for line in open(f"/proc/{sidecar.pid}/status") if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 250_000, peak

@@ -53,6 +53,19 @@ Task<void> until_told_to_stop(Sidecar& sidecar, SignalSource& signals, lb::OnExi
     }
 }
 
+/// What sources of backends are read from, again and again.
+std::vector<std::string> source_files(const lb::Model& model) {
+    const lb::KubernetesAccess& access = model.sources.kubernetes;
+    std::vector<std::string> files = {access.token_file, access.ca_file, access.cert_file, access.key_file};
+    for (const auto& service : model.services)
+        for (const auto& entry : service.sourced_backends)
+            for (const auto* file : {&entry.ref.path, &entry.ref.token_file, &entry.ref.ca_file,
+                                     &entry.ref.cert_file, &entry.ref.key_file})
+                files.push_back(*file);
+    std::erase(files, "");
+    return files;
+}
+
 /// Of the default instance /run/reseat/default/endpoints.json.
 std::string state_file_beside(const std::string& admin) {
     if (admin.empty()) return "";
@@ -79,6 +92,7 @@ int run(const Options& options) {
     // Before there are other threads: each has its own set.
     auto files = config->tls_files;
     files.push_back(options.config);
+    for (auto& file : source_files(config->model)) files.push_back(std::move(file));
     const auto kept = drop_privileges(
         {.exec_checks = exec_checks(options), .files = std::move(files), .admin_socket = admin});
     if (!kept) return fail(kept.error());
