@@ -131,6 +131,25 @@ void warn_of_backends(const ServiceBlock& block, const lb::Service& service, con
         out.warning(where, "backends: each has weight 0, so none gets a connection");
 }
 
+/// Addresses for tests between networks (RFC 2544), which reseat's documents suggest: no route leads there.
+bool leads_nowhere(const Address& address) {
+    return address.family() == Family::v4 && address.bytes[12] == 198 && (address.bytes[13] & 0xfe) == 18;
+}
+
+void warn_of_sources(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
+    const auto where = block.places.find("until_known");
+    if (!where || service.until_known != lb::UntilKnown::pass) return;
+    if (service.sourced_backends.empty() || !service.backends.empty())
+        return out.warning(*where,
+                           "until_known: means nothing where a backend is known without a source; remove it");
+    for (const auto& address : service.addresses)
+        if (leads_nowhere(address.address))
+            out.warning(*where,
+                        fmt::format("until_known: pass leaves connects to {} alone, and no route leads "
+                                    "there; write refuse, or the address of a real service",
+                                    to_string(address)));
+}
+
 void warn_of_slow_start(const ServiceBlock& block, const lb::Service& service, Diagnostics& out) {
     if (service.lb_policy == lb::LbPolicy::maglev && service.slow_start > Duration::zero())
         out.warning(*block.places.find("slow_start"),
@@ -163,6 +182,7 @@ void warn_of_doubtful(const ConfigFile& file, Diagnostics& out) {
             warn_of_families(block, service, out);
             warn_of_addresses(block, service, out);
             warn_of_backends(block, service, owners, out);
+            warn_of_sources(block, service, out);
             warn_of_slow_start(block, service, out);
         }
         warn_of_idle_settings(block, file.defaults, services, out);

@@ -109,3 +109,19 @@ TEST_CASE("the API server of a cluster, one or several", "[config][sources]") {
     CHECK(load("{server: ['https://a', 'https://b']}").kubernetes.servers.size() == 2);
     CHECK(load("{}").start_wait == std::chrono::seconds(5));
 }
+
+TEST_CASE("until_known: pass is doubtful where it means nothing, or leads nowhere", "[config][sources]") {
+    const auto warnings = [](std::string_view address, std::string_view backends) {
+        return warnings_of(
+            fmt::format("version: 1\nservices:\n  - name: web\n    address: {}\n"
+                        "    until_known: pass\n    backends: [{}]\n",
+                        address, backends));
+    };
+    CHECK(warnings("10.96.0.1:80", "{file: /a}").empty());
+    const auto nowhere = warnings("198.18.0.1:80", "{file: /a}");
+    REQUIRE(nowhere.size() == 1);
+    CHECK(nowhere[0].find("no route leads there") != std::string::npos);
+    const auto nothing = warnings("10.96.0.1:80", "{file: /a}, '10.0.0.1:80'");
+    REQUIRE(nothing.size() == 1);
+    CHECK(nothing[0].find("means nothing") != std::string::npos);
+}
