@@ -113,6 +113,11 @@ std::string Memberships::position_of(const SourceRef& ref) const {
 bool Memberships::on_assignment(const SourceRef& ref, Assignment said) {
     settle(said);
     const auto known = said_.find(ref);
+    // An answer that cannot be understood (a port that is not there) says nothing about endpoints.
+    if (known != said_.end() && !said.error.empty() && said.endpoints.empty()) {
+        said.endpoints = known->second.endpoints;
+        said.known = known->second.known;
+    }
     const bool alike = known != said_.end() && known->second.serves_alike(said);
     said_[ref] = std::move(said);
     const std::string source = to_string(ref);

@@ -141,6 +141,22 @@ TEST_CASE("what is said anew and is the same is no change", "[memberships]") {
     CHECK(known.on_assignment(file(), again));
 }
 
+TEST_CASE("an answer that is nothing but an error changes no endpoint", "[memberships]") {
+    Memberships known;
+    const std::vector services = {sourced(pods())};
+    known.follow(services);
+    known.on_assignment(pods(), present({"10.0.0.1:80"}));
+    known.step(kNow, {});
+    Assignment faulty = present({});
+    faulty.error = "has no tcp port http; there is web (80)";
+    CHECK(known.on_assignment(pods(), faulty));
+    known.step(kNow, {});
+    const auto view = known.view(services).at(0);
+    CHECK(view.endpoints.size() == 1);
+    CHECK(view.held() == 0);
+    CHECK(view.said.error == faulty.error);
+}
+
 TEST_CASE("until a source was heard its service refuses, or is left alone", "[memberships]") {
     Memberships known;
     std::vector services = {sourced(pods())};
