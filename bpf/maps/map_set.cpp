@@ -22,9 +22,9 @@ namespace reseat::bpf {
 namespace {
 
 /// Copied into each new set.
-constexpr std::array<std::string_view, 10> kOwn = {"lb_meta",     "lb_services", "lb_names", "lb_words",
-                                                   "lb_tables",   "lb_turns",    "lb_slots", "lb_backends",
-                                                   "lb_outcomes", "lb_peers"};
+constexpr std::array<std::string_view, 12> kOwn = {
+    "lb_meta",  "lb_services", "lb_names",    "lb_words", "lb_tables",    "lb_turns",
+    "lb_slots", "lb_backends", "lb_outcomes", "lb_peers", "lb_unfilings", "lb_more_flows"};
 
 /// What sockets are known by: shared by all sets of one LB_OWNER_VERSION. The rest is shared where all of it
 /// has the same shape, as some of it makes sense only together.
@@ -62,14 +62,18 @@ bool may_ask_for_command() {
     return static_cast<bool>(loaded);
 }
 
-/// Runs a program of type syscall.
-template <class Context>
-Result<void> run(const bpf_program* program, Context& context) {
+/// Has a program carry out a request, which it finds in `map`. One at a time.
+template <class Request>
+Result<void> run(const bpf_program* program, const bpf_map* map, const Request& request) {
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(bpf_map__fd(map), &zero, &request, BPF_ANY))
+        return system_error(bpf_map__name(map), errno);
+    std::array<std::uint8_t, 64> packet{};  // the program looks at none
     bpf_test_run_opts how{.sz = sizeof(how)};
-    how.ctx_in = &context;
-    how.ctx_size_in = sizeof(context);
+    how.data_in = packet.data();
+    how.data_size_in = packet.size();
     if (bpf_prog_test_run_opts(bpf_program__fd(program), &how))
-        return system_error("cannot run a BPF program of type syscall", errno, ErrorCode::unsupported);
+        return system_error("cannot run a BPF program", errno);
     return {};
 }
 
@@ -187,7 +191,7 @@ Result<void> MapSet::reuse(const OpenMaps& shared) {
 
 Result<void> MapSet::add_flows(std::uint32_t first, std::uint32_t count, bool mark) const {
     lb_index more{.flows = first, .more = count, .mark = mark, .pad = 0};
-    return run(skeleton_->progs.lb_add_flows, more);
+    return run(skeleton_->progs.lb_add_flows, skeleton_->maps.lb_more_flows, more);
 }
 
 Result<void> MapSet::map_arrays() {
@@ -202,12 +206,14 @@ Result<void> MapSet::map_arrays() {
 }
 
 Result<void> MapSet::introduce() {
-    lb_index nothing{};
-    return run(skeleton_->progs.lb_introduce, nothing);
+    bpf_test_run_opts run{.sz = sizeof(run)};
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lb_introduce), &run))
+        return system_error("cannot run a BPF program of type syscall", errno, ErrorCode::unsupported);
+    return {};
 }
 
 void MapSet::unfile(lb_unfilings flows) const {
-    if (auto done = run(skeleton_->progs.lb_unfile, flows); !done)
+    if (auto done = run(skeleton_->progs.lb_unfile, skeleton_->maps.lb_unfilings, flows); !done)
         spdlog::debug("cannot remove sockets from the index: {}", done.error().message);
 }
 

@@ -117,14 +117,20 @@ static __noinline int unfile_and_uncount(__u32 number, __u64 tag, __u64 life)
 }
 
 /* Run by reseat, for flows whose sockets are connected elsewhere, or not at all. In here as nothing
- * comes between taking one out and uncounting it, not even reseat's end. Unrolled, as the verifier
- * wants to see constants where a context is read. */
-SEC("syscall")
-int lb_unfile(struct lb_unfilings *what)
+ * comes between taking one out and uncounting it, not even reseat's end. No program of type
+ * syscall: those may not use a stack before Linux 6.3. */
+SEC("tc")
+int lb_unfile(struct __sk_buff *skb)
 {
-#pragma unroll
+	__u32 zero = 0;
+	struct lb_unfilings *wanted = bpf_map_lookup_elem(&lb_unfilings, &zero);
+
+	if (!wanted)
+		return 0;
+#pragma unroll /* constants only: see ELEMENT() */
 	for (int i = 0; i < LB_UNFILINGS; i++)
-		unfile_and_uncount(what->flows[i].number, what->flows[i].tag, what->flows[i].life);
+		unfile_and_uncount(wanted->flows[i].number, wanted->flows[i].tag,
+				   wanted->flows[i].life);
 	return 0;
 }
 
@@ -140,16 +146,17 @@ static long free_next(__u32 step, const struct lb_index *numbers)
 
 /* Run by reseat when lb_flows has got more chunks. In here as all of their numbers become free, or,
  * where reseat ends before, none. */
-SEC("syscall")
-int lb_add_flows(struct lb_index *wanted)
+SEC("tc")
+int lb_add_flows(struct __sk_buff *skb)
 {
-	struct lb_index numbers = {
-		.flows = wanted->flows, .more = wanted->more, .mark = wanted->mark};
 	__u32 zero = 0;
 	struct lb_index *index = bpf_map_lookup_elem(&lb_index, &zero);
+	struct lb_index *wanted = bpf_map_lookup_elem(&lb_more_flows, &zero);
+	struct lb_index numbers;
 
-	if (!index || index->flows != numbers.flows)
+	if (!index || !wanted || index->flows != wanted->flows)
 		return 0; /* done already */
+	numbers = *wanted;
 	index->flows += numbers.more;
 	bpf_loop(numbers.more, free_next, &numbers, 0);
 	return 0;

@@ -141,6 +141,21 @@ struct {
 	__type(value, struct lb_index);
 } lb_index SEC(".maps");
 
+/* What lb_unfile and lb_add_flows are to do. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_unfilings);
+} lb_unfilings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_index);
+} lb_more_flows SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, LB_MAX_REPOINTS);
