@@ -21,7 +21,7 @@
 namespace reseat::bpf {
 namespace {
 
-/// Copied into each new set.
+/// Each set has its own; all but the requests to programs (the last two) are copied into a new set.
 constexpr std::array<std::string_view, 12> kOwn = {
     "lb_meta",  "lb_services", "lb_names",    "lb_words", "lb_tables",    "lb_turns",
     "lb_slots", "lb_backends", "lb_outcomes", "lb_peers", "lb_unfilings", "lb_more_flows"};

@@ -118,7 +118,7 @@ static __noinline int unfile_and_uncount(__u32 number, __u64 tag, __u64 life)
 
 /* Run by reseat, for flows whose sockets are connected elsewhere, or not at all. In here as nothing
  * comes between taking one out and uncounting it, not even reseat's end. No program of type
- * syscall: those may not use a stack before Linux 6.3. */
+ * syscall: Linux 6.1 lets those use no stack map. */
 SEC("tc")
 int lb_unfile(struct __sk_buff *skb)
 {

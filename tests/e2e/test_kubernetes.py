@@ -5,37 +5,16 @@ import re
 import pytest
 
 from discovery import idle
-from kube_api import KubeApi, endpoint, from_kubernetes, leaving, reference, sidecar_of, source, unready
+from kube_api import endpoint, from_kubernetes, leaving, reference, sidecar_of, source, unready
+from kube_service import WITHIN, api, serving_two, states, there  # noqa: F401 (api: a fixture)
 from lab import ECHO_PORT, HERE, PYTHON, config, stays_false, wait_until
 from sources import echo, lab  # noqa: F401 (fixtures)
-from sources import states as states_of
 from test_reload import dialled
 from waiting import BOUND, DETECTION
 
-WITHIN = BOUND + 3
-
-
-@pytest.fixture
-def api(lab):  # noqa: F811
-    return KubeApi(lab)
-
-
-def states(sidecar, **wanted):
-    states_of(sidecar, "echo@echo-", **wanted)
-
-
-def there(lab, client):  # noqa: F811
-    """(the host that the client is on, another one)"""
-    _, name = client
-    return lab.host(name), next(h for h in lab.hosts if h.name != name)
-
-
 
 def test_the_endpoints_of_a_service_are_its_backends_by_pod_name(lab, echo, api):
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     assert dialled(lab, cgroup) == {"a", "b"}
     assert sidecar.backend("echo", "echo@echo-a")["incarnation"] == "uid-echo-a"
     api.watched()
@@ -47,10 +26,7 @@ def test_the_endpoints_of_a_service_are_its_backends_by_pod_name(lab, echo, api)
 
 
 def test_a_pod_that_terminates_gets_nothing_new_and_its_tcp_sockets_stay(lab, echo, api):  # [F04]
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     client = idle(lab, cgroup)
     gone, stays = there(lab, client)
     api.watched()
@@ -64,10 +40,7 @@ def test_a_pod_that_terminates_gets_nothing_new_and_its_tcp_sockets_stay(lab, ec
 
 
 def test_a_pod_whose_fin_is_lost_has_its_clients_told_after_one_check(lab, echo, api):  # [F07]
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     client = idle(lab, cgroup)
     gone, stays = there(lab, client)
     api.watched()
@@ -94,10 +67,7 @@ def test_ready_while_terminating_is_ready(lab, echo, api):  # [F06]
 
 
 def test_the_same_address_under_another_uid_ends_the_old_sockets(lab, echo, api):  # [F08]
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     client = idle(lab, cgroup)
     gone, stays = there(lab, client)
     api.watched()
@@ -108,10 +78,7 @@ def test_the_same_address_under_another_uid_ends_the_old_sockets(lab, echo, api)
 
 
 def test_readiness_that_flaps_ends_no_socket(lab, echo, api):  # [F09]
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     client = idle(lab, cgroup)
     flaps, stays = there(lab, client)
     api.watched()

@@ -7,37 +7,16 @@ import pytest
 
 from discovery import idle
 from kube_api import KubeApi, endpoint, from_kubernetes, leaving, reference, sidecar_of, source
+from kube_service import WITHIN, api, serving_two, states, there  # noqa: F401 (api: a fixture)
 from lab import ECHO_PORT, config, stays_false, wait_until
 from sources import echo, lab  # noqa: F401 (fixtures)
-from sources import states as states_of
 from test_reload import dialled
 from waiting import BOUND
-
-WITHIN = BOUND + 3
-
-
-@pytest.fixture
-def api(lab):  # noqa: F811
-    return KubeApi(lab)
-
-
-def states(sidecar, **wanted):
-    states_of(sidecar, "echo@echo-", **wanted)
-
-
-def there(lab, client):  # noqa: F811
-    """(the host that the client is on, another one)"""
-    _, name = client
-    return lab.host(name), next(h for h in lab.hosts if h.name != name)
-
 
 
 @pytest.mark.parametrize("where", ["stream", "head"])
 def test_410_leads_to_a_list_and_to_no_removal(lab, echo, api, where):  # [F10]
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     count = api.watched()
     client = idle(lab, cgroup)
     api.do("set", behaviour={"gone": where})
@@ -55,10 +34,7 @@ def test_410_leads_to_a_list_and_to_no_removal(lab, echo, api, where):  # [F10]
 
 
 def test_another_server_that_lags_behind_is_not_believed(lab, echo, api):  # [F11]
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     api.watched()
     api.stop()
     api.start()  # with an older state: nothing
@@ -123,10 +99,7 @@ def test_until_known_pass_leaves_the_address_alone(lab, echo, api):
 
 
 def test_an_api_server_that_is_away_changes_nothing_and_is_told(lab, echo, api):  # [F17]
-    api.put(endpoint(lab.a), endpoint(lab.b))
-    cgroup = lab.cgroup()
-    sidecar = sidecar_of(lab, api, cgroup)
-    states(sidecar, a="up", b="up")
+    cgroup, sidecar = serving_two(lab, api)
     client = idle(lab, cgroup)
     api.watched()
     api.stop()
